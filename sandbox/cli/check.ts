@@ -7,18 +7,20 @@ import type { Config, LoadedPlugin } from '../../shared/config/load-config.js';
 import { DEFAULT_CONFIG } from '../../shared/own-files.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import { printable } from '../../shared/printable.js';
-import { processesInAll } from '../host/processes-in-all.js';
+import { processesInAll } from '../host/privileges.js';
 import { hostFiles } from '../supervisor/files/host-files.js';
-import { askWarnings } from './ask-warnings.js';
-import { type CheckWarning, describeWarning } from './check-warning.js';
-import { paint } from './colour.js';
-import { commandWarnings } from './command-warnings.js';
-import { configFile } from './config-file.js';
-import { homeWarnings } from './home-warnings.js';
-import { hostWarnings } from './host-warnings.js';
-import { loadChecked, ownFilesIn, plansOf, problemsOfPlugins } from './load-checked.js';
-import { processWarnings } from './process-warnings.js';
-import { sharedFolderWarnings } from './shared-folder-warnings.js';
+import { configFile, loadChecked, ownFilesIn, plansOf, problemsOfPlugins } from './load-checked.js';
+import { paint } from './say.js';
+import {
+  askWarnings,
+  type CheckWarning,
+  commandWarnings,
+  describeWarning,
+  homeWarnings,
+  hostWarnings,
+  processWarnings,
+  sharedFolderWarnings,
+} from './warnings.js';
 
 interface CheckReport {
   readonly ok: boolean;

@@ -1,7 +1,8 @@
-// Which program has a command: each loads what its commands need, and no more. Pure.
+// Chooses the program that carries out a command line, before the large ones are loaded.
+import { PLUGIN_NAME } from '../../shared/config/plugin-config.js';
 import type { Bundle } from '../../shared/own-files.js';
-import { CONTROL_NAMES } from './control/control-names.js';
-import { isLiveLearn } from './is-live-learn.js';
+
+// Which program has a command: each loads what its commands need, and no more. Pure.
 
 /** @param words of the command line */
 export function chooseProgram([command = '', ...words]: readonly string[]): Bundle {
@@ -11,3 +12,39 @@ export function chooseProgram([command = '', ...words]: readonly string[]): Bund
   // Few runs listen for commands, or read a file of rules. The words of the program itself may look so too: that costs a little time.
   return words.some((word) => /^--(control|rules)(=|$)/.test(word)) ? 'postern-main' : 'postern-run';
 }
+
+// Whether `postern learn` is meant for a plugin of a running postern, and not for a program that it is to run. Pure.
+
+const WITH_VALUE = ['--control', '--config', '--seconds', '--output'];
+const WITHOUT = ['--json', '--allowed', '--help', '-h'];
+
+/** @param words behind `learn`. A program stands behind `--`, or has arguments or options of `run` beside it */
+export function isLiveLearn(words: readonly string[]): boolean {
+  const names: string[] = [];
+  for (let at = 0; at < words.length; at += 1) {
+    const word = words[at] ?? '';
+    if (WITH_VALUE.includes(word)) at += 1;
+    else if (word.startsWith('-')) {
+      if (!WITHOUT.includes(word) && !WITH_VALUE.some((option) => word.startsWith(`${option}=`)))
+        return false;
+    } else names.push(word);
+  }
+  return names.length === 1 && PLUGIN_NAME.test(names[0] ?? '');
+}
+
+// The names of the commands that ask a running postern. start.ts chooses a program by them, and loads nothing else.
+
+const CONTROL_NAMES: readonly string[] = [
+  'status',
+  'top',
+  'connections',
+  'denials',
+  'logs',
+  'asks',
+  'approve',
+  'deny',
+  'reload',
+  'start',
+  'stop',
+  'restart',
+];

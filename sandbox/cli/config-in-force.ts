@@ -1,18 +1,17 @@
 // The configuration that `up` runs, and its reload: the file is read again, checked whole, and put in force. A file with a mistake changes nothing.
+
+import { statSync } from 'node:fs';
 import type { Config } from '../../shared/config/load-config.js';
-import { processesInAll } from '../host/processes-in-all.js';
+import { CONFIG_LOOK_MS } from '../../shared/limits.js';
+import { processesInAll } from '../host/privileges.js';
 import type { Fleet, FleetPlugin } from '../supervisor/fleet/fleet.js';
 import { type ReloadPlan, reload } from '../supervisor/fleet/reload.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
-import { describeWarning } from './check-warning.js';
-import { configFile } from './config-file.js';
-import { watchFiles } from './file-watch.js';
-import { loadChecked } from './load-checked.js';
-import { processWarnings } from './process-warnings.js';
-import { describeReload, needsNewStart } from './reload-lines.js';
+import { configFile, loadChecked } from './load-checked.js';
 import { describeError } from './say.js';
+import { describeWarning, processWarnings } from './warnings.js';
 
-export interface InForce {
+interface InForce {
   /** The file of the command line, if it names one. */
   readonly named: string | undefined;
   readonly path: string;
@@ -105,4 +104,71 @@ export class ConfigInForce {
 
 export function fleetPlugins({ plugins }: Config): readonly FleetPlugin[] {
   return plugins.map(({ config, after }) => ({ config, after }));
+}
+
+// Looks at files again and again, and tells when one changed. It compares what stat(2) says of the file behind all links, so it sees a file that is
+// replaced, and the swapped links of a ConfigMap, on every file system.
+
+/**
+ * @param onChange called once the files have stayed the same for one look: an editor may write in several steps
+ * @returns what ends it
+ */
+function watchFiles(paths: readonly string[], onChange: () => void): () => void {
+  let known = looksOf(paths);
+  let seen = known;
+  const timer = setInterval(() => {
+    const now = looksOf(paths);
+    if (now === seen && now !== known) {
+      known = now;
+      onChange();
+    }
+    seen = now;
+  }, CONFIG_LOOK_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+function looksOf(paths: readonly string[]): string {
+  return paths.map(lookAt).join(' ');
+}
+
+function lookAt(path: string): string {
+  try {
+    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
+    return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
+  } catch {
+    return 'absent';
+  }
+}
+
+// What a reload says. Pure.
+
+function describeReload(path: string, plan: ReloadPlan): string {
+  const parts = (
+    [
+      ['started', plan.added],
+      ['ended', plan.removed],
+      ['restarted', plan.restarted],
+      ['with other rules', plan.changed],
+    ] as const
+  )
+    .filter(([, names]) => names.length > 0)
+    .map(([word, names]) => `${word}: ${names.join(', ')}`);
+  return `"${path}" was read again; ${parts.length === 0 ? 'no plugin changed' : parts.join('; ')}`;
+}
+
+/** The keys that a running postern does not take. */
+function needsNewStart(former: Config, next: Config): readonly string[] {
+  const keys = ['metrics', 'audit', 'auditWhenFull', 'dnsServers', 'askMs', 'hook'] as const;
+  const words = {
+    metrics: 'metrics',
+    audit: 'audit',
+    auditWhenFull: 'audit.when_full',
+    dnsServers: 'dns',
+    askMs: 'ask.timeout_s',
+    hook: 'ask.hook',
+  };
+  return keys
+    .filter((key) => JSON.stringify(former[key]) !== JSON.stringify(next[key]))
+    .map((key) => `${words[key]} changed: it is put in force when postern is started again`);
 }

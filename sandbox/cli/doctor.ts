@@ -5,7 +5,7 @@ import { describeExamination, toJson } from '../doctor/describe.js';
 import { examine } from '../doctor/examine.js';
 import { readHost } from '../doctor/read-host.js';
 import { tryHost } from '../doctor/trial.js';
-import { takesColour } from './colour.js';
+import { takesColour } from './say.js';
 
 /** Exit status: 0 where nothing is missing, 1 otherwise. */
 export function doctorCommand(): Command {

@@ -1,4 +1,5 @@
 // postern explain: asks the broker for its decision on a destination, and prints it with the reason. Starts no plugin.
+
 import { Command, Option } from 'commander';
 import { asciiJson } from '../../shared/ascii-json.js';
 import { didYouMean } from '../../shared/config/config-problem.js';
@@ -8,14 +9,26 @@ import { type PluginConfig, plainPlugin } from '../../shared/config/plugin-confi
 import { loadRuleFile } from '../../shared/config/rule-file.js';
 import { PosternError } from '../../shared/errors.js';
 import { parseAddress } from '../../shared/policy/address.js';
+import { quoteDestination } from '../../shared/policy/decision.js';
+import { UNIX_PREFIX } from '../../shared/policy/socket-path.js';
+import { printable } from '../../shared/printable.js';
+import type { ExplainedWay, Explanation } from '../../shared/protocol/link.js';
+import type { LiveQuestion, Status } from '../supervisor/control/control-target.js';
 import { Supervisor } from '../supervisor/supervisor.js';
-import { configFile } from './config-file.js';
-import { describeExplanation, type PlacedExplanation, placeExplanation } from './describe-explanation.js';
-import { dnsOption, dnsServersOf } from './dns-option.js';
-import { explainLive } from './live-explain.js';
-import { parseDestination } from './parse-destination.js';
-import { addModeOption, addRuleOptions, type ModeOption, type RuleOptions, rulesOf } from './rule-options.js';
-import { describeError, say } from './say.js';
+import type { ControlOptions } from './control/control-client.js';
+import { openControl } from './control/control-command.js';
+import { configFile } from './load-checked.js';
+import { asRuleOption, asYamlItems } from './refusal-line.js';
+import {
+  addModeOption,
+  addRuleOptions,
+  dnsOption,
+  dnsServersOf,
+  type ModeOption,
+  type RuleOptions,
+  rulesOf,
+} from './run-options.js';
+import { describeError, paint, say } from './say.js';
 
 interface ExplainOptions extends RuleOptions, ModeOption {
   readonly config?: string;
@@ -166,4 +179,114 @@ function configOf({ rules, mode, via }: Subject, index: number): PluginConfig {
     mode,
     via: via && { ...via, credentialsFile: undefined },
   };
+}
+
+// postern explain --live: asks a running postern by the rules that are in force there.
+
+/**
+ * @param plugin all plugins without it
+ * @throws PosternError `control_unreachable`, `control_refused`, `usage`
+ */
+async function explainLive(
+  plugin: string | undefined,
+  question: LiveQuestion,
+  options: ControlOptions & { readonly allow: readonly string[]; readonly deny: readonly string[] },
+): Promise<readonly PlacedExplanation[]> {
+  if (options.allow.length + options.deny.length > 0)
+    throw new PosternError('usage', 'Rules cannot be tried in a running postern', {
+      fix: 'leave out --allow and --deny, or leave out --live',
+    });
+  const client = await openControl(options);
+  try {
+    const { plugins } = (await client.call('status', {})) as Status;
+    const answers: PlacedExplanation[] = [];
+    for (const name of plugin === undefined ? plugins.map((one) => one.name) : [plugin]) {
+      const answer = (await client.call('explain', { plugin: name, ...question })) as Explanation;
+      answers.push({ plugin: name, ...answer, place: null });
+    }
+    return answers;
+  } finally {
+    client.close();
+  }
+}
+
+// Parses HOST:PORT, or unix:PATH, as a person types it. Pure.
+
+/**
+ * Splits `api.example.com:443`, `10.1.2.3:5432` or `[2001:db8::1]:443`; without a port, 443. `unix:/run/x.sock` has port 0.
+ *
+ * @throws PosternError `bad_destination`
+ */
+function parseDestination(text: string): { readonly host: string; readonly port: number } {
+  if (text.startsWith(`${UNIX_PREFIX}/`)) return { host: text, port: 0 };
+  const match = /^(?:\[([^[\]]+)\]|([^:[\]/\s]+))(?::(\d{1,5}))?$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  if (host === undefined) {
+    const url = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]+)/i.exec(text)?.[1];
+    const address = /^[0-9a-f:]*:[0-9a-f:.]*$/i.test(text) ? `[${text}]:443` : undefined;
+    const meant = url ?? address;
+    throw new PosternError('bad_destination', `Not a destination: "${text}"`, {
+      fix: meant === undefined ? 'write HOST:PORT, for example api.example.com:443' : `write ${meant}`,
+    });
+  }
+  return { host, port: match?.[3] === undefined ? 443 : Number(match[3]) };
+}
+
+// Prints an explanation as lines for a person, each rule with its place.
+
+interface PlacedExplanation extends Explanation {
+  readonly plugin: string | null;
+  /** `FILE:LINE` of the rule that decided, or the option that gave it. */
+  readonly place: string | null;
+}
+
+function placeExplanation(
+  answer: Explanation,
+  rules: PlacedRules,
+  plugin: string | undefined,
+): PlacedExplanation {
+  const list = answer.reason === 'rule' ? rules.allow : rules.deny;
+  const place = list.find(({ text }) => text === answer.rule)?.place;
+  return { plugin: plugin ?? null, ...answer, place: place ?? null };
+}
+
+export function describeExplanation(answer: PlacedExplanation): string {
+  const { plugin, decision, reason, rule, place, message, suggestion, addresses, host, port, way } = answer;
+  const lines: [string, string][] = [
+    ...(plugin === null ? [] : [['plugin', plugin] as [string, string]]),
+    ['request', quoteDestination(host, port).slice(1, -1)],
+    ['decision', decision],
+    ['reason', reason],
+    ['because', message.replace(/^.*?": /, '')],
+  ];
+  if (rule !== null) lines.push(['rule', place === null ? rule : `${rule} (${place})`]);
+  const width = Math.max(0, ...addresses.map(({ address }) => address.length));
+  for (const { address, class: kind, fate, rule: denied } of addresses) {
+    const why = denied === null ? fate : `${fate} by ${denied}`;
+    lines.push(['address', `${address.padEnd(width)}  ${kind.padEnd(9)}  ${why}`]);
+  }
+  if (way !== null) lines.push(['way', describeWay(way)]);
+  if (suggestion !== null) {
+    const fix =
+      plugin === null
+        ? asRuleOption('allow', suggestion)
+        : `add ${asYamlItems([suggestion])} to plugins.${plugin}.allow`;
+    lines.push(['to allow it', fix]);
+  } else if (reason === 'denied_by_rule' && rule !== null) {
+    lines.push(['to allow it', `remove the deny rule "${rule}": it wins over every allow rule`]);
+  }
+  const colour = decision === 'deny' ? 'red' : decision === 'allow' ? 'green' : 'yellow';
+  return lines
+    .map(([key, value]) => {
+      const shown = key === 'decision' ? paint(value, colour) : printable(value);
+      return `${paint(key.padEnd(11), 'dim')} ${shown}`;
+    })
+    .join('\n');
+}
+
+function describeWay({ via, tunnel, rule }: ExplainedWay): string {
+  if (via !== null) return `through ${via}, which is asked for ${tunnel ?? 'it'}`;
+  return rule === null
+    ? 'around the proxy: it is an address of this host or of its link'
+    : `around the proxy: "${rule}" of via.direct covers it`;
 }

@@ -2,8 +2,8 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../../shared/own-files.js';
 import { exitAtOnce } from '../../shared/sys/process-control.js';
-import { keepIgnoring } from './keep-ignoring.js';
 import { describeError, isSystemError, say } from './say.js';
+import { keepIgnoring } from './signals.js';
 
 const USAGE = 2;
 /** For commands whose exit status is their program's. */

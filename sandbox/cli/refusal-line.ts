@@ -1,10 +1,15 @@
-// The terminal line of a refusal: what was refused, to which program, why, and the rule that would allow it.
-// The text comes from the broker, which reads hostile bytes: control characters are removed, and the length is bounded.
+// The lines on stderr that tell a person of refusals and of files that the program did not see, each with what to paste.
+
 import { basename } from 'node:path';
 import { quoteDestination } from '../../shared/policy/decision.js';
 import { quote } from '../../shared/policy/quote.js';
-import { printable } from '../../shared/printable.js';
+import { printable, yamlText } from '../../shared/printable.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
+import { shellQuoted, shellWord } from '../host/shell-word.js';
+import type { Unseen } from '../supervisor/unseen/unseen-files.js';
+
+// The terminal line of a refusal: what was refused, to which program, why, and the rule that would allow it.
+// The text comes from the broker, which reads hostile bytes: control characters are removed, and the length is bounded.
 
 const LINES_PER_SECOND = 20;
 const MOST_CHARACTERS = 2000;
@@ -20,7 +25,7 @@ export function ownProgram({ command }: { readonly command: readonly string[] })
 
 /**
  * @param event its texts are not trusted
- * @param fix words that say where to add the given rule, with the rule quoted as pasted-rule.ts does: it is not trusted
+ * @param fix words that say where to add the given rule, with the rule quoted as below: it is not trusted
  * @param own the plugin's own program, which the line need not name
  * @returns undefined for an event that refuses nothing and makes nothing wait
  */
@@ -100,4 +105,36 @@ export function limitLines(say: (line: string) => void): (line: string) => void 
       say(line);
     } else dropped += 1;
   };
+}
+
+// Rules and paths as an operator pastes them: options for a shell, values for a YAML file. Everything that postern suggests to paste is made
+// here. The texts may be a plugin's: none of them ends its quotes.
+
+/** @returns for example `--allow 'api.example.com'` */
+export function asRuleOption(list: 'allow' | 'deny', rule: string): string {
+  return `--${list} ${shellQuoted(rule)}`;
+}
+
+/** @returns for example `--visible /srv/app --visible '/srv/my app'` */
+export function asVisibleOptions(paths: readonly string[]): string {
+  return paths.map((path) => `--visible ${shellWord(path)}`).join(' ');
+}
+
+/** @returns for example `"api.example.com", "*.example.org"`, the inside of a YAML list */
+export function asYamlItems(texts: readonly string[]): string {
+  return texts.map(yamlText).join(', ');
+}
+
+// The terminal line that names files a failed program may have missed, and the option that shows them.
+
+/** @param show words for these paths, for example `show it with --visible /srv/app` */
+export function unseenLine(
+  { message, paths, besides, instead }: Unseen,
+  show: (paths: readonly string[]) => string,
+): string {
+  const ways = [
+    ...(paths.length > 0 ? [[show(paths), ...(besides === undefined ? [] : [besides])].join(' and ')] : []),
+    ...(instead === undefined ? [] : [instead]),
+  ];
+  return printable(`${message}; if the program needs that, ${ways.join(', or ')}`);
 }

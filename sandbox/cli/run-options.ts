@@ -1,7 +1,19 @@
-// The options of `run` and `learn`, which run one plugin in the foreground, and the plugin configuration that they make.
-import { basename, resolve } from 'node:path';
+// The options that describe a plugin on the command line, for run, learn and explain: rules, limits, calls, DNS, the way out, files. Each is
+// checked where it is read.
+
+import { basename, resolve, resolve as resolvePath } from 'node:path';
 import { type Command, Option } from 'commander';
-import { limitsOf, type WrittenLimits } from '../../shared/config/limit-forms.js';
+import { callsBy, checkCall } from '../../shared/config/call-forms.js';
+import { didYouMean } from '../../shared/config/config-problem.js';
+import {
+  LIMIT_FORMS,
+  type LimitForm,
+  type LimitName,
+  limitsOf,
+  type WrittenLimits,
+} from '../../shared/config/limit-forms.js';
+import { isNameServer } from '../../shared/config/parse-host-port.js';
+import { joinRules, type PlacedRules } from '../../shared/config/placed-rules.js';
 import {
   type ListenConfig,
   PLUGIN_NAME,
@@ -9,17 +21,252 @@ import {
   plainPlugin,
   VARIABLE_NAME,
 } from '../../shared/config/plugin-config.js';
+import { readProxyUrl } from '../../shared/config/proxy-url.js';
+import { readDirect } from '../../shared/config/read-direct.js';
 import { parseListen, resolveListeners } from '../../shared/config/resolve-listeners.js';
-import { RESOLVES, type Resolves } from '../../shared/config/via-config.js';
+import {
+  DEFAULT_RESOLVES,
+  MOST_MARK,
+  RESOLVES,
+  type Resolves,
+  type ViaConfig,
+} from '../../shared/config/via-config.js';
 import { PosternError } from '../../shared/errors.js';
+import { parseAddress } from '../../shared/policy/address.js';
+import { diagnoseRule } from '../../shared/policy/diagnose-rule.js';
+import { type ListName, parseRule } from '../../shared/policy/parse-rule.js';
+import { printable } from '../../shared/printable.js';
 import { shellWord } from '../host/shell-word.js';
 import { outsideEnvironment } from '../supervisor/start/plugin-environment.js';
-import { addedCalls } from './call-options.js';
-import { dnsOption } from './dns-option.js';
-import { LIMIT_NAMES, parseLimits } from './limit-option.js';
-import { repeatable } from './repeatable.js';
-import { addRuleOptions, type LoadRuleFile, type RuleOptions, rulesOf } from './rule-options.js';
-import { viaOf } from './via-options.js';
+import { asRuleOption } from './refusal-line.js';
+
+// An option that may be given several times. Its value is a list, empty by default.
+
+function repeatable(flags: string, description: string): Option {
+  return new Option(flags, `${description}; may be repeated`)
+    .argParser((value: string, previous: readonly string[]) => [...previous, value])
+    .default([], 'none');
+}
+
+// --dns of `run` and `explain`: the DNS servers that the broker asks.
+
+export function dnsOption(): Option {
+  return repeatable('--dns <address>', 'ask this DNS server instead of those of /etc/resolv.conf');
+}
+
+/**
+ * @returns undefined where none is named
+ * @throws PosternError `usage`
+ */
+export function dnsServersOf(texts: readonly string[]): readonly string[] | undefined {
+  const wrong = texts.find((text) => !isNameServer(text));
+  if (wrong !== undefined) {
+    throw new PosternError('usage', `Not an address of a DNS server: "${wrong}"`, {
+      fix: 'write --dns 127.0.0.53, or --dns [::1]:53',
+    });
+  }
+  return texts.length > 0 ? texts : undefined;
+}
+
+// The options for rules of `run`, `learn` and `explain`: --allow, --deny and --rules.
+
+export interface RuleOptions {
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+  readonly rules: readonly string[];
+}
+
+export interface ModeOption {
+  readonly mode: 'enforce' | 'audit';
+}
+
+export function addRuleOptions(command: Command): Command {
+  return command
+    .addOption(
+      repeatable('--allow <rule>', 'allow a destination, for example api.example.com or 10.1.0.0/16:5432'),
+    )
+    .addOption(repeatable('--deny <rule>', 'deny a destination, whatever is allowed'))
+    .addOption(repeatable('--rules <file>', 'a file with allow: and deny: lists'));
+}
+
+export function addModeOption(command: Command): Command {
+  return command.addOption(
+    new Option('--mode <mode>', 'audit: allow and report what no rule allows')
+      .choices(['enforce', 'audit'])
+      .default('enforce'),
+  );
+}
+
+/** Reads a file of rules. @throws ConfigError with every problem of the file */
+export type LoadRuleFile = (path: string) => PlacedRules;
+
+/**
+ * @param load what --rules needs. The program for most runs has none
+ * @throws ConfigError for a file of rules with an error
+ * @throws PosternError `bad_rules`, with one line for each invalid rule of the command line
+ */
+export function rulesOf({ allow, deny, rules }: RuleOptions, load?: LoadRuleFile): PlacedRules {
+  const problems = [...problemsOf('allow', allow), ...problemsOf('deny', deny)];
+  if (problems.length > 0) throw new PosternError('bad_rules', problems);
+  return joinRules([
+    ...rules.map((path) => loaderOf(load)(path)),
+    {
+      allow: allow.map((text) => ({ text, place: '--allow' })),
+      deny: deny.map((text) => ({ text, place: '--deny' })),
+    },
+  ]);
+}
+
+function loaderOf(load: LoadRuleFile | undefined): LoadRuleFile {
+  if (load === undefined) throw new Error('This program of postern does not read files of rules');
+  return load;
+}
+
+function problemsOf(list: ListName, texts: readonly string[]): string[] {
+  return texts
+    .filter((text) => parseRule(text, list) === undefined)
+    .map((text) => {
+      const { message, suggestion } = diagnoseRule(text, list);
+      return suggestion === undefined ? message : `${message}; write ${asRuleOption(list, suggestion)}`;
+    });
+}
+
+// --limit NAME=VALUE of `run`: the names and ranges of a file's `limits`.
+
+/** The names, for help and error messages. */
+const LIMIT_NAMES: readonly string[] = Object.keys(LIMIT_FORMS);
+
+/** @throws PosternError `bad_limit` */
+function parseLimits(texts: readonly string[]): WrittenLimits {
+  const written: Partial<Record<LimitName, number>> = {};
+  for (const text of texts) {
+    const [, name = '', value = ''] = /^([^=]*)=?(.*)$/.exec(text) ?? [];
+    if (!isLimit(name)) {
+      const fix = didYouMean(name, LIMIT_NAMES) ?? `limits are ${LIMIT_NAMES.join(', ')}`;
+      throw new PosternError('bad_limit', `Not a limit: "${name}"`, { fix });
+    }
+    const form: LimitForm = LIMIT_FORMS[name];
+    const number = Number(value);
+    if (!/^\d+$/.test(value) || number < form.min || number > form.max) {
+      throw new PosternError(
+        'bad_limit',
+        `Bad limit ${name}: expected a whole number from ${form.min} to ${form.max}, not "${value}"`,
+        { fix: `write --limit ${name}=${form.default ?? form.min}` },
+      );
+    }
+    written[name] = number;
+  }
+  return written;
+}
+
+function isLimit(name: string): name is LimitName {
+  return LIMIT_NAMES.includes(name);
+}
+
+// --seccomp-allow CALL and --unsafe-seccomp-allow CALL of `run`: the names of a file's `seccomp`.
+
+const OPTIONS = { allow: '--seccomp-allow', unsafe_allow: '--unsafe-seccomp-allow' } as const;
+
+/** @throws PosternError `bad_call` */
+function addedCalls(options: {
+  readonly seccompAllow: readonly string[];
+  readonly unsafeSeccompAllow: readonly string[];
+}): readonly string[] {
+  const added = { allow: options.seccompAllow, unsafe_allow: options.unsafeSeccompAllow };
+  for (const by of ['allow', 'unsafe_allow'] as const) {
+    for (const call of added[by]) {
+      const problem = checkCall(call, by);
+      if (problem === undefined) continue;
+      const fix =
+        problem.belongs === undefined
+          ? didYouMean(call, callsBy(by))
+          : `write ${OPTIONS[problem.belongs]} ${call}`;
+      throw new PosternError('bad_call', printable(problem.message), { fix });
+    }
+  }
+  return [...new Set([...added.allow, ...added.unsafe_allow])];
+}
+
+// --via and its companions of `run` and `learn`: how the program's connections leave this host.
+
+/** Decimal or hexadecimal, as ip-rule(8) reads a mark. */
+const NUMBER = /^(?:0x[\da-f]{1,8}|[1-9]\d{0,9})$/i;
+
+interface ViaOptions {
+  readonly via?: string;
+  readonly viaCredentials?: string;
+  readonly viaResolve?: Resolves;
+  readonly viaDirect: readonly string[];
+  readonly viaSource: readonly string[];
+  readonly viaMark?: string;
+}
+
+/** @throws PosternError `bad_via` */
+function viaOf({
+  via,
+  viaCredentials,
+  viaResolve,
+  viaDirect,
+  viaSource,
+  viaMark,
+}: ViaOptions): ViaConfig | undefined {
+  if (via === undefined) {
+    if (viaCredentials !== undefined || viaResolve !== undefined || viaDirect.length > 0)
+      throw badVia('--via-credentials, --via-resolve and --via-direct are about a proxy', 'add --via URL');
+    if (viaSource.length === 0 && viaMark === undefined) return undefined;
+  }
+  const read = via === undefined ? undefined : readProxyUrl(via);
+  if (read?.ok === false)
+    throw badVia(
+      `Cannot connect by the proxy of --via: ${read.message}`,
+      read.fix.replace('name the file as its credentials', 'add --via-credentials FILE'),
+    );
+  return {
+    proxy: read?.proxy,
+    credentialsFile: viaCredentials === undefined ? undefined : resolvePath(viaCredentials),
+    resolve: viaResolve ?? DEFAULT_RESOLVES,
+    direct: directOf(viaDirect),
+    source: sourcesOf(viaSource),
+    mark: viaMark === undefined ? undefined : markOf(viaMark),
+    resolvers: [],
+  };
+}
+
+function directOf(texts: readonly string[]): readonly string[] {
+  for (const text of texts) {
+    const problem = readDirect(text);
+    if (problem === undefined) continue;
+    const { message, suggestion } = problem;
+    throw badVia(`--via-direct: ${message}`, `write --via-direct ${suggestion ?? 'RULE'}`);
+  }
+  return texts;
+}
+
+function sourcesOf(texts: readonly string[]): readonly string[] {
+  const families = texts.map((text) => {
+    const address = parseAddress(text);
+    if (address === undefined) throw badVia(`Not an address: "${text}"`, 'write --via-source ADDRESS');
+    return address.family;
+  });
+  if (new Set(families).size < families.length)
+    throw badVia('Two source addresses of one family', 'give one --via-source for IPv4, and one for IPv6');
+  return texts;
+}
+
+function markOf(text: string): number {
+  const mark = NUMBER.test(text) ? Number(text) : 0;
+  if (mark >= 1 && mark <= MOST_MARK) return mark;
+  throw badVia(
+    `Not a mark: "${text}"`,
+    `write --via-mark with a number from 1 to ${MOST_MARK}, as 42 or 0x2a`,
+  );
+}
+
+function badVia(message: string, fix: string): PosternError {
+  return new PosternError('bad_via', message, { fix });
+}
+
+// The options of `run` and `learn`, which run one plugin in the foreground, and the plugin configuration that they make.
 
 export interface RunOptions extends RuleOptions {
   readonly name?: string;

@@ -1,24 +1,27 @@
 // Runs one plugin in the foreground, from its start to its end, for `run` and `learn`.
+
 import { resolve } from 'node:path';
 import { asciiJson } from '../../shared/ascii-json.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import { PosternError } from '../../shared/errors.js';
 import { printable } from '../../shared/printable.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import { OperatedSupervisor } from '../operate/operated-supervisor.js';
 import type { ControlView, OperatorControl } from '../operate/operator-control.js';
+import type { Asks } from '../supervisor/ask/asks.js';
 import { hostFiles } from '../supervisor/files/host-files.js';
 import { missingConfigs } from '../supervisor/files/later-configs.js';
 import type { PluginEnd, Sandbox } from '../supervisor/start/sandbox.js';
 import { inheritStreams } from '../supervisor/start/standard-streams.js';
+import { OwnTerminal } from '../supervisor/terminal/own-terminal.js';
 import { joinJob } from '../supervisor/terminal/terminal-job.js';
+import type { TerminalRelay } from '../supervisor/terminal/terminal-relay.js';
 import type { Unseen } from '../supervisor/unseen/unseen-files.js';
-import { askAtTerminal } from './ask-at-terminal.js';
-import { dnsServersOf } from './dns-option.js';
-import { forwardSignals } from './forward-signals.js';
-import { asVisibleOptions } from './pasted-rule.js';
-import type { RunOptions } from './run-options.js';
+import { asVisibleOptions, unseenLine } from './refusal-line.js';
+import { dnsServersOf, type RunOptions } from './run-options.js';
 import { say } from './say.js';
-import { unseenLine } from './unseen-line.js';
+import { forwardSignals } from './signals.js';
+import { TerminalQuestions, tellQuestions } from './terminal-questions.js';
 import { divertOwnWords } from './waiting-streams.js';
 
 const STDERR = 2;
@@ -120,4 +123,36 @@ function madeConfig(path: string): string {
 
 function statusOf(end: PluginEnd): number {
   return end.kind === 'exited' ? end.status : 128 + end.signal;
+}
+
+// Finds where `run --ask` asks: at the terminal that the plugin uses too, through the relay, else at the user's own. Without one, an operator answers
+// over the control socket.
+
+/**
+ * @param relay of the terminal that the plugin uses
+ * @param control the path of the control socket; undefined without one
+ * @throws PosternError `no_way_to_ask` if there is neither a terminal nor a control socket
+ */
+function askAtTerminal(
+  asks: Asks,
+  relay: TerminalRelay | undefined,
+  control: string | undefined,
+): { readonly close: () => void } {
+  if (relay?.hold.possible === true) {
+    const { hold } = relay;
+    const say = (text: string): boolean => relay.say(text);
+    new TerminalQuestions(asks, { echoes: hold.echoes, say, begin: (take) => hold.begin(take) });
+    return { close: () => {} };
+  }
+  const own = relay === undefined ? OwnTerminal.open() : undefined;
+  if (own === undefined && control !== undefined) {
+    tellQuestions(asks, control);
+    return { close: () => {} };
+  }
+  if (own === undefined)
+    throw new PosternError('no_way_to_ask', 'Cannot ask: there is no terminal of this session', {
+      fix: 'start it at a terminal, answer by "postern approve" with --control PATH, or leave out --ask',
+    });
+  new TerminalQuestions(asks, own);
+  return { close: () => own.close() };
 }

@@ -3,11 +3,16 @@ import { Command } from 'commander';
 import { PosternError } from '../../shared/errors.js';
 import { OUTPUT_TIMEOUT_MS } from '../../shared/limits.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
-import { asRuleOption } from './pasted-rule.js';
-import { limitLines, ownProgram, refusalLine } from './refusal-line.js';
-import { addModeOption, type LoadRuleFile, type ModeOption } from './rule-options.js';
+import { asRuleOption, limitLines, ownProgram, refusalLine } from './refusal-line.js';
 import type { OpenRunControl } from './run-control.js';
-import { addRunOptions, pluginOf, type RunOptions } from './run-options.js';
+import {
+  addModeOption,
+  addRunOptions,
+  type LoadRuleFile,
+  type ModeOption,
+  pluginOf,
+  type RunOptions,
+} from './run-options.js';
 import { runPlugin } from './run-plugin.js';
 import { describeError, runStatus, say } from './say.js';
 import { useWaitingStreams, writeOut } from './waiting-streams.js';

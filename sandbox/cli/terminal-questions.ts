@@ -1,16 +1,18 @@
 // Asks a person at the terminal of `run --ask`, one question after the other. What a plugin chose is quoted. It may have written control
 // sequences before: they are ended and taken back, and an approval repeats a code that only the real question shows.
+
 import { randomInt } from 'node:crypto';
 import { quoteDestination } from '../../shared/policy/decision.js';
 import { quote } from '../../shared/policy/quote.js';
-import type { AskScope } from '../../shared/reasons.js';
+import { ASK_SCOPES, type AskScope } from '../../shared/reasons.js';
+import { shellWord } from '../host/shell-word.js';
 import type { AskEnding, AskRequest, Asks } from '../supervisor/ask/asks.js';
 import type { TakeTyped } from '../supervisor/terminal/question-hold.js';
-import { AnswerLine, readAnswer } from './answer-line.js';
-import { describeError } from './say.js';
+import { limitLines } from './refusal-line.js';
+import { describeError, say } from './say.js';
 
 /** Where a question is shown and answered. */
-export interface QuestionPlace {
+interface QuestionPlace {
   readonly echoes: boolean;
   readonly say: (text: string) => unknown;
   /** @returns what ends it */
@@ -111,4 +113,61 @@ function describe(ending: AskEnding): string {
   return ending.answer === 'timeout'
     ? '\npostern: nobody answered in time: denied\n'
     : `\npostern: it was answered elsewhere: ${ending.answer}\n`;
+}
+
+// Reads what a user types in answer to a question at the terminal. Pure.
+
+const MOST_CHARACTERS = 64;
+const ERASE: readonly number[] = [0x08, 0x7f];
+
+/** Collects a line of printable ASCII. */
+class AnswerLine {
+  #text = '';
+
+  /** @returns the lines that are complete, and what a terminal that does not echo has to show */
+  type(bytes: Uint8Array): { readonly lines: readonly string[]; readonly shown: string } {
+    const lines: string[] = [];
+    let shown = '';
+    for (const byte of bytes) {
+      if (byte === 0x0a || byte === 0x0d) {
+        lines.push(this.#text);
+        this.#text = '';
+        shown += '\n';
+      } else if (ERASE.includes(byte)) {
+        if (this.#text !== '') shown += '\b \b';
+        this.#text = this.#text.slice(0, -1);
+      } else if (byte >= 0x20 && byte < 0x7f && this.#text.length < MOST_CHARACTERS) {
+        this.#text += String.fromCharCode(byte);
+        shown += String.fromCharCode(byte);
+      }
+    }
+    return { lines, shown };
+  }
+}
+
+/**
+ * @param code of the question, which an approval has to repeat: who did not read the question does not know it
+ * @returns undefined for anything that is no answer
+ */
+function readAnswer(line: string, code: string): AskScope | 'deny' | undefined {
+  const words = line.trim().toLowerCase().split(/\s+/);
+  if (words.length === 1 && words[0] === 'no') return 'deny';
+  if (
+    words.length !== 2 ||
+    /* protects: G20 an approval at the terminal repeats the code of the question */ words[1] !== code
+  )
+    return undefined;
+  return ASK_SCOPES.find((scope) => scope === words[0]);
+}
+
+// Tells on stderr what waits for an answer, where no terminal can ask: an operator answers over the control socket.
+
+/** @param control the path of the control socket */
+export function tellQuestions(asks: Asks, control: string): void {
+  const tell = limitLines(say);
+  asks.on('opened', ({ id, plugin, host, port }) =>
+    tell(
+      `"${plugin}" asks for ${quoteDestination(host, port)}, and waits: postern approve ${id} --control ${shellWord(control)}, or deny`,
+    ),
+  );
 }

@@ -1,25 +1,32 @@
 // postern up: runs the plugins of a configuration file until the last one has ended for good, or a signal ends them.
+
 import { realpathSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Command } from 'commander';
+import { describeProblem } from '../../shared/config/config-problem.js';
 import type { Config } from '../../shared/config/load-config.js';
+import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import { PosternError } from '../../shared/errors.js';
 import { OUTPUT_TIMEOUT_MS } from '../../shared/limits.js';
+import { printable } from '../../shared/printable.js';
+import type { AuditEvent } from '../../shared/protocol/audit-events.js';
+import { TokenBucket } from '../../shared/token-bucket.js';
+import { controlFolder, controlName } from '../host/control-folder.js';
 import { KeptFleet } from '../operate/kept-fleet.js';
-import type { OperatorControl } from '../operate/operator-control.js';
+import { OperatorControl } from '../operate/operator-control.js';
+import { ControlSocket } from '../supervisor/control/control-socket.js';
 import { PluginLogs } from '../supervisor/control/plugin-logs.js';
+import { problemOf } from '../supervisor/files/path-problems.js';
+import type { PluginWatcher } from '../supervisor/fleet/plugin-keeper.js';
+import type { PluginEnd } from '../supervisor/start/sandbox.js';
+import { captureStreams, type StandardStreams } from '../supervisor/start/standard-streams.js';
 import type { SupervisorOptions } from '../supervisor/supervisor-options.js';
-import { configFile } from './config-file.js';
 import { ConfigInForce, fleetPlugins } from './config-in-force.js';
-import { isIgnored } from './keep-ignoring.js';
-import { loadChecked } from './load-checked.js';
-import { openControl } from './open-control.js';
-import { asYamlItems } from './pasted-rule.js';
-import { PluginLines } from './plugin-lines.js';
-import { reportRefusals } from './report-refusals.js';
-import { describeError, say } from './say.js';
-import { tellQuestions } from './tell-questions.js';
-import { unseenLine } from './unseen-line.js';
-import { lineStreams, noting, watcherOf } from './up-plugins.js';
+import { configFile, loadChecked, placed } from './load-checked.js';
+import { asYamlItems, limitLines, ownProgram, refusalLine, unseenLine } from './refusal-line.js';
+import { describeError, type Paint, paint, say } from './say.js';
+import { isIgnored } from './signals.js';
+import { tellQuestions } from './terminal-questions.js';
 import { useWaitingStreams, writeOut } from './waiting-streams.js';
 
 interface UpOptions {
@@ -187,4 +194,210 @@ function watchReaders(stop: () => void): { readonly gone: () => boolean } {
     });
   }
   return { gone: () => gone };
+}
+
+// Prints the output of the plugins of `up` line by line, and says how each one ended.
+
+/**
+ * @param dropped takes the number of lines that a plugin's limit dropped
+ * @returns the streams of a plugin's next run
+ */
+function lineStreams(
+  { name, limits }: PluginConfig,
+  lines: Pick<PluginLines, 'write'>,
+  dropped: (plugin: string, lines: number) => void,
+): StandardStreams {
+  const output = limitOutput<'stdout' | 'stderr'>(
+    limits.logLinesPerSecond,
+    (stream, line) => lines.write(name, stream, line),
+    (count) => {
+      dropped(name, count);
+      say(`${name}: ${count} more lines within a second are left out (log_lines_per_second)`);
+    },
+  );
+  const streams = captureStreams(output.line);
+  const drained = async (): Promise<readonly string[]> => {
+    await streams.drained();
+    output.flush();
+    return [];
+  };
+  return { ...streams, drained };
+}
+
+/** Keeps the last lines of what is printed. */
+function noting(logs: PluginLogs, lines: Pick<PluginLines, 'write'>): Pick<PluginLines, 'write'> {
+  return {
+    write: (name, output, line) => {
+      logs.take(name, output, line);
+      return lines.write(name, output, line);
+    },
+  };
+}
+
+/** @param config returns the configuration in force */
+function watcherOf(config: () => Config): PluginWatcher {
+  return {
+    onEnd: (name, end, delayMs) => say(`${name}: ended with ${describeEnd(end)}${describeDelay(delayMs)}`),
+    onFailedStart: (name, error, delayMs) =>
+      say(`${name}: ${describeFailedStart(config(), name, error)}${describeDelay(delayMs)}`),
+  };
+}
+
+/** With the place in the file, as `check` names it, where the file is at fault. */
+function describeFailedStart(config: Config, name: string, error: unknown): string {
+  return error instanceof PosternError && error.fields['key'] !== undefined
+    ? describeProblem(placed(config, problemOf(name, error)))
+    : describeError(error).join('; ');
+}
+
+function describeEnd(end: PluginEnd): string {
+  return end.kind === 'exited' ? `status ${end.status}` : `signal ${end.signal}`;
+}
+
+function describeDelay(delayMs: number | undefined): string {
+  return delayMs === undefined ? '' : `; starts again in ${delayMs / 1000} s`;
+}
+
+// Prints the output of plugins line by line, each with its plugin's name in front; on a terminal aligned and coloured.
+
+const COLOURS: readonly Paint[] = ['cyan', 'yellow', 'green', 'magenta', 'blue', 'red'];
+
+type Output = 'stdout' | 'stderr';
+
+/** The lines of many plugins in one output. Nothing is kept for a slow reader: the plugins wait, as at a pipe. */
+class PluginLines {
+  readonly #names: () => readonly string[];
+  readonly #full = new Map<Output, Promise<void>>();
+  #drop: () => void = () => {};
+  #dropping = false;
+  readonly #dropped: Promise<void> = new Promise((resolve) => {
+    this.#drop = resolve;
+  });
+
+  /** @param names returns those of now, in the file's order, which decides their colours */
+  constructor(names: () => readonly string[]) {
+    this.#names = names;
+  }
+
+  /** @returns undefined, or for a full output a promise that resolves when it has room again */
+  write(name: string, output: Output, line: string): Promise<void> | undefined {
+    if (this.#dropping) return undefined;
+    const to = process[output];
+    const text = to.isTTY === true ? `${this.#head(name, to)} ${shown(line)}\n` : `${name} | ${line}\n`;
+    return to.write(text) ? undefined : this.#room(output);
+  }
+
+  /** For a reader that is gone or too slow: drops every further line, so that no plugin waits. */
+  giveUp(): void {
+    this.#dropping = true;
+    this.#drop();
+  }
+
+  #head(name: string, to: NodeJS.WriteStream): string {
+    const names = this.#names();
+    const width = Math.max(0, ...names.map(({ length }) => length));
+    const colour = COLOURS[names.indexOf(name) % COLOURS.length] ?? 'cyan';
+    return paint(`${name.padEnd(width)} |`, colour, to);
+  }
+
+  #room(output: Output): Promise<void> {
+    const known = this.#full.get(output);
+    if (known !== undefined) return known;
+    const drained = new Promise<void>((resolve) => process[output].once('drain', resolve));
+    const room = Promise.race([drained, this.#dropped]).then(() => void this.#full.delete(output));
+    this.#full.set(output, room);
+    return room;
+  }
+}
+
+/** Control characters could rewrite other plugins' lines on a terminal. Tabs are harmless. */
+function shown(line: string): string {
+  // protects: G13 a plugin's line of output does not act on the terminal => return line.replace(/\r$/, '');
+  return line.replace(/\r$/, '').split('\t').map(printable).join('\t');
+}
+
+// Limits the lines of output that a plugin may write per second, so that one flood does not hide the other plugins' lines.
+
+const REPORT_MS = 1000;
+
+/**
+ * @param write takes a line within the limit; the promise it returns resolves when there is room for more
+ * @param report takes the number of lines dropped within a second
+ */
+function limitOutput<Stream>(
+  linesPerSecond: number,
+  write: (stream: Stream, line: string) => Promise<void> | undefined,
+  report: (lines: number) => void,
+): {
+  readonly line: (stream: Stream, line: string) => Promise<void> | undefined;
+  readonly flush: () => void;
+} {
+  const bucket = new TokenBucket(linesPerSecond);
+  let dropped = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const flush = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    if (dropped > 0) report(dropped);
+    dropped = 0;
+  };
+  return {
+    line: (stream, line) => {
+      if (bucket.take()) return write(stream, line);
+      dropped += 1;
+      timer ??= setTimeout(flush, REPORT_MS).unref();
+      return undefined;
+    },
+    flush,
+  };
+}
+
+// Opens the control socket that `up` has by default, or that a path names.
+
+/**
+ * @param named an absolute path, `off`, or undefined for the default. If the default cannot be had, for example since another project has it, the
+ *   start goes on without
+ * @param config the path of the configuration
+ * @throws PosternError `control_socket`
+ */
+function openControl(named: string | undefined, config: string): OperatorControl | undefined {
+  if (named === 'off') return undefined;
+  if (named !== undefined) return new OperatorControl(new ControlSocket(named, false));
+  const folder = controlFolder();
+  if (folder !== undefined) return openDefault(join(folder, controlName(config)));
+  say('no control socket: XDG_RUNTIME_DIR is not set; name a path by control: to have one');
+  return undefined;
+}
+
+function openDefault(path: string): OperatorControl | undefined {
+  try {
+    return new OperatorControl(new ControlSocket(path, true));
+  } catch (error) {
+    if (!(error instanceof PosternError)) throw error;
+    say(`no control socket: ${error.message}; name another path by control: to have one`);
+    return undefined;
+  }
+}
+
+// Prints the refusals of the plugins of `up`, each with the rule that would allow it.
+
+/**
+ * Each plugin has its own limit of lines.
+ *
+ * @param config returns the configuration in force
+ * @param path of its file
+ */
+function reportRefusals(config: () => Config, path: string): (event: AuditEvent) => void {
+  const reports = new Map<string, (line: string) => void>();
+  return (event) => {
+    const name = event.plugin;
+    const plugin = config().plugins.find((one) => one.config.name === name);
+    if (plugin === undefined) return;
+    const fix = (rule: string): string => `add ${asYamlItems([rule])} to plugins.${name}.allow in ${path}`;
+    const line = refusalLine(event, fix, ownProgram(plugin.config));
+    if (line === undefined) return;
+    const report = reports.get(name) ?? limitLines((text) => say(`${name}: ${text}`));
+    reports.set(name, report);
+    report(line);
+  };
 }

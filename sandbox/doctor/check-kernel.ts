@@ -1,6 +1,6 @@
 // The kernel's version, against the oldest one that postern runs on.
 
-import { isKernelNewEnough, LEAST_KERNEL } from '../host/least-kernel.js';
+import { isKernelNewEnough, LEAST_KERNEL } from '../host/require-linux.js';
 import type { Check } from './check.js';
 
 export function checkKernel({

@@ -1,7 +1,12 @@
 // A sandbox gets a fresh /proc. The kernel permits it only where postern sees a whole /proc, and where nothing forbids mounts.
 
-import { confiningProfile, containerFix, FILTER_SIGN, filterFix } from '../host/container-fix.js';
-import { coveredProc } from '../host/covered-proc.js';
+import {
+  confiningProfile,
+  containerFix,
+  coveredProc,
+  FILTER_SIGN,
+  filterFix,
+} from '../host/container-fix.js';
 import { shellWord } from '../host/shell-word.js';
 import type { Check } from './check.js';
 import type { HostFacts } from './host-facts.js';

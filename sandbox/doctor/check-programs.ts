@@ -1,6 +1,6 @@
 // The programs that make the namespaces: unshare(1) of util-linux, and the shell that it runs.
 
-import { SYSTEM_PATH } from '../host/system-path.js';
+import { SYSTEM_PATH } from '../host/find-program.js';
 import type { Check } from './check.js';
 import type { HostFacts } from './host-facts.js';
 import { installCommand } from './install-command.js';

@@ -2,7 +2,7 @@
 // tried from the surest to the vaguest. Without a known cause the message is that of unshare(1).
 
 import { FILTER_SIGN, filterFix } from '../host/container-fix.js';
-import { APPARMOR_SETTING, forbiddingSetting } from '../host/namespace-settings.js';
+import { APPARMOR_SETTING, forbiddingSetting } from '../host/namespaces-failure.js';
 import { appArmorFix } from './apparmor-fix.js';
 import type { Check } from './check.js';
 import type { HostFacts } from './host-facts.js';

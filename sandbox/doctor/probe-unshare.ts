@@ -1,7 +1,6 @@
 // Asks the kernel: runs unshare(1) in the way a sandbox is started. Where root asks, an id without capabilities runs it.
 import { spawnSync } from 'node:child_process';
-import { findProgram } from '../host/find-program.js';
-import { SYSTEM_PATH } from '../host/system-path.js';
+import { findProgram, SYSTEM_PATH } from '../host/find-program.js';
 import type { Probe, UnshareFact } from './host-facts.js';
 
 const TIMEOUT_MS = 5_000;

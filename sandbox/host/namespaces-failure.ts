@@ -1,9 +1,9 @@
 // The error for a host that refuses the namespaces: finds the cause from unshare(1)'s message and the host's settings.
+
+import { readFileSync } from 'node:fs';
 import { PosternError } from '../../shared/errors.js';
+import { readConfinement } from './confinement.js';
 import { briefContainerFix } from './container-fix.js';
-import { APPARMOR_SETTING, forbiddingSetting } from './namespace-settings.js';
-import { readConfinement } from './read-confinement.js';
-import { readSetting } from './read-setting.js';
 import { shortageIn } from './shortage.js';
 
 /** @param words the message of unshare(1), or of the attempt to start it */
@@ -43,4 +43,52 @@ const REFUSED = /\b(?:EPERM|EACCES|EROFS)\b|not permitted|[Pp]ermission denied|[
  */
 export function refusalFix(said: string): string | undefined {
   return REFUSED.test(said) ? briefContainerFix(readConfinement()) : undefined;
+}
+
+// The kernel settings that forbid namespaces, and the commands that allow them again.
+
+/** A setting of AppArmor. A profile may allow namespaces all the same, so the value alone decides nothing. */
+export const APPARMOR_SETTING = 'kernel.apparmor_restrict_unprivileged_userns';
+
+const KINDS = ['user', 'net', 'pid', 'mnt', 'ipc', 'uts', 'cgroup'] as const;
+
+interface NamespaceSetting {
+  readonly name: string;
+  readonly forbids: string;
+  readonly allows: string;
+}
+
+const SETTINGS: readonly NamespaceSetting[] = [
+  ...KINDS.map((kind) => ({ name: `user.max_${kind}_namespaces`, forbids: '0', allows: '10000' })),
+  // Only Debian and its derivatives have it.
+  { name: 'kernel.unprivileged_userns_clone', forbids: '0', allows: '1' },
+];
+
+export const NAMESPACE_SETTINGS: readonly string[] = SETTINGS.map(({ name }) => name);
+
+/** A setting whose value forbids namespaces, and the command that allows them until the next boot. */
+interface ForbiddingSetting {
+  readonly name: string;
+  readonly value: string;
+  readonly allows: string;
+  readonly command: string;
+}
+
+/** @param read a setting's value by its name */
+export function forbiddingSetting(read: (name: string) => string | undefined): ForbiddingSetting | undefined {
+  const found = SETTINGS.find(({ name, forbids }) => read(name) === forbids);
+  if (found === undefined) return undefined;
+  const { name, forbids, allows } = found;
+  return { name, value: forbids, allows, command: `sysctl -w ${name}=${allows}` };
+}
+
+// Reads a kernel setting by its sysctl(8) name.
+
+/** @returns the value, trimmed; undefined where the kernel has no such setting */
+export function readSetting(name: string): string | undefined {
+  try {
+    return readFileSync(`/proc/sys/${name.replaceAll('.', '/')}`, 'latin1').trim();
+  } catch {
+    return undefined;
+  }
 }

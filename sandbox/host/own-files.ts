@@ -1,15 +1,14 @@
 // The files that postern itself runs and loads: its code, its libraries, its Node, the programs of the host that it starts, and the command that was
 // typed. Who changes one of them, or a link on the way to one, runs outside of every sandbox at the next start. So does who puts a file where postern
 // looks first.
+
 import { accessSync, constants, existsSync, realpathSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve, sep } from 'node:path';
 import { bundlePath, DIST } from '../../shared/own-files.js';
 import { loadedLibraries, loadLibrary } from '../../shared/sys/load-library.js';
-import { findProgram } from './find-program.js';
-import { packagePlaces } from './package-places.js';
+import { findProgram, SYSTEM_PATH } from './find-program.js';
 import { LIBRARIES } from './require-linux.js';
-import { SYSTEM_PATH } from './system-path.js';
 
 export interface OwnFiles {
   /** Absolute paths of files and folders, as they are looked up: links on the way are not resolved. */
@@ -158,4 +157,24 @@ function isProgram(path: string): boolean {
 function foldersAbove(path: string): string[] {
   const folder = dirname(path);
   return folder === path ? [] : [folder, ...foldersAbove(folder)];
+}
+
+// Where Node looks for a package: the places in order, as `require` finds it.
+
+interface PackagePlaces {
+  /** Nothing is there. A package there would be loaded instead. */
+  readonly searched: readonly string[];
+  /** The package's folder, or a link to it. */
+  readonly found?: string;
+}
+
+/** @param from the file that loads the package */
+function packagePlaces(name: string, from: string): PackagePlaces {
+  const searched: string[] = [];
+  for (const folder of createRequire(from).resolve.paths(name) ?? []) {
+    const place = join(folder, name);
+    if (existsSync(place)) return { searched, found: place };
+    searched.push(place);
+  }
+  return { searched };
 }

@@ -1,8 +1,8 @@
 // Checks the minimum that postern needs of the machine, before anything is started.
+
 import { release } from 'node:os';
 import { PosternError } from '../../shared/errors.js';
 import { loadLibrary } from '../../shared/sys/load-library.js';
-import { isKernelNewEnough, LEAST_KERNEL } from './least-kernel.js';
 
 /** The libraries of the host that postern loads, each with its package on Debian. */
 export const LIBRARIES = [
@@ -20,4 +20,15 @@ export function requireLinux(version: string = release()): void {
     );
   }
   for (const [soname, debianPackage] of LIBRARIES) loadLibrary(soname, debianPackage);
+}
+
+// The oldest kernel that postern runs on.
+
+const LEAST = [5, 14] as const;
+export const LEAST_KERNEL: string = LEAST.join('.');
+
+/** @param release as uname(2) returns it: `6.1.0-13-amd64` */
+export function isKernelNewEnough(platform: string, release: string): boolean {
+  const [major = 0, minor = 0] = release.split('.').map((part) => Number.parseInt(part, 10));
+  return platform === 'linux' && (major > LEAST[0] || (major === LEAST[0] && minor >= LEAST[1]));
 }

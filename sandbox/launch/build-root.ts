@@ -1,7 +1,9 @@
 // Builds the plugin's root on a tmpfs and pivots into it. Runs in the launcher. The host's files come in as detached copies of
 // their mounts. They are copied before anything is mounted over them, and made read-only before they are attached.
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
+
+import { fstatSync, mkdirSync, rmdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { basename, dirname, resolve } from 'node:path';
 import { MAX_TERMINALS } from '../../shared/limits.js';
 import { SystemError } from '../../shared/sys/libc.js';
 import {
@@ -14,11 +16,9 @@ import {
   pivotToCurrentDirectory,
   setTreeAttributes,
 } from '../../shared/sys/mount.js';
+import { makeFileAt, makeFolderAt, openBelow, openFolder } from '../../shared/sys/open-folder.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { HiddenPaths } from './hide-paths.js';
-import { maskProc } from './mask-proc.js';
 import { type LaunchSpec, MESSAGE_QUEUES, type RootEntry } from './spec.js';
-import { Stage } from './stage.js';
 
 /** Where the launcher works until the pivot. Any directory will do: the mount is visible in this namespace alone. */
 const WORKPLACE = '/tmp';
@@ -31,7 +31,7 @@ const REPLACED_TRIES = 100;
 type Bind = Extract<RootEntry, { kind: 'bind' }>;
 
 /** The copies of the host's mounts, by the entry that shows each. */
-export type Sources = ReadonlyMap<RootEntry, OwnedFd>;
+type Sources = ReadonlyMap<RootEntry, OwnedFd>;
 
 /**
  * Called before the launcher changes its ids: only its first ids may enter the folders that hold the mounts.
@@ -189,4 +189,207 @@ function inFolder(path: string, stage: Stage, makeAt: (path: string) => void): v
 /** Files are limited as pages are: an empty file takes kernel memory, but no page. */
 function scratchOptions({ mode, mib }: Extract<RootEntry, { kind: 'scratch' }>): string {
   return `mode=${mode.toString(8)},size=${/* protects: G8 limits: what may be written is bounded => `9${mib}` */ mib}m,nr_inodes=${mib * FILES_PER_MIB}`;
+}
+
+// The plugin's root while it is built. A plugin may exchange files in trees that are attached already, those of the
+// same user or of another start. So each part of a path is opened without following a link, nothing is made in such a tree, and what was
+// opened is what is mounted on.
+
+const FOLDER_MODE = 0o755;
+const FILE_MODE = 0o644;
+
+export class Stage {
+  readonly path: string;
+  /** A folder of the launcher's own outside of the new root. No path of a plan leads there, whatever names the host has. */
+  readonly workplace: string;
+  /** The devices of the file systems that the launcher has made. */
+  readonly #own = new Set<number>();
+  readonly #links = new Map<string, string>();
+
+  /** @param path a tmpfs of the launcher's own */
+  constructor(path: string, workplace: string) {
+    this.path = path;
+    this.workplace = workplace;
+    using root = openFolder(path);
+    this.adopt(root);
+  }
+
+  /** @param folder in a file system that the launcher has made: files may be made there */
+  adopt(folder: OwnedFd): void {
+    this.#own.add(fstatSync(folder.number).dev);
+  }
+
+  /** A link that the launcher made: paths that lead through it are meant to. */
+  noteLink(path: string, to: string): void {
+    this.#links.set(path, resolve(dirname(path), to));
+  }
+
+  /**
+   * @param path absolute, in the new root
+   * @returns a handle (O_PATH)
+   * @throws SystemError ENOENT, ELOOP for a link, EACCES, ENOTDIR
+   */
+  find(path: string, directory: boolean): OwnedFd {
+    return this.#walk(path, directory, undefined);
+  }
+
+  /** As {@link find}. What is missing is made, but only in the launcher's own file systems. */
+  place(path: string, directory: boolean, mode: number = directory ? FOLDER_MODE : FILE_MODE): OwnedFd {
+    return this.#walk(path, directory, mode);
+  }
+
+  /** As {@link place}, for a folder in which the launcher may make files. @throws SystemError EROFS for another */
+  placeOwn(path: string): OwnedFd {
+    const folder = this.place(path, true);
+    if (this.#own.has(fstatSync(folder.number).dev)) return folder;
+    folder.close();
+    throw new SystemError('openat2', constants.errno.EROFS, path);
+  }
+
+  /** Mounts a new file system. @returns a handle of its root */
+  mountOn(path: string, type: string, flags: number, options: string): OwnedFd {
+    using target = this.find(path, true);
+    const aside = `${/* protects: G14 the launcher's own folder for a new mount lies outside of the root => this.path */ this.workplace}/aside`;
+    mkdirSync(aside);
+    mountNew(type, aside, flags, options);
+    const mounted = openFolder(aside);
+    attachTree(mounted.number, target.number, path);
+    rmdirSync(aside);
+    this.adopt(mounted);
+    return mounted;
+  }
+
+  #walk(path: string, directory: boolean, mode: number | undefined): OwnedFd {
+    const parts = this.#withoutOwnLinks(path)
+      .split('/')
+      .filter((name) => name !== '');
+    let folder = openFolder(this.path);
+    for (const [index, name] of parts.entries()) {
+      using from = folder;
+      const isLast = index === parts.length - 1;
+      const kind = { directory: !isLast || directory, mode: isLast ? mode : mode && FOLDER_MODE };
+      folder = this.#step(from.number, name, path, kind);
+    }
+    return folder;
+  }
+
+  #step(
+    from: number,
+    name: string,
+    path: string,
+    { directory, mode }: { readonly directory: boolean; readonly mode: number | undefined },
+  ): OwnedFd {
+    try {
+      return openBelow(from, name, directory, path);
+    } catch (error) {
+      const missing = error instanceof SystemError && error.code === 'ENOENT';
+      if (
+        !missing ||
+        mode === undefined ||
+        /* protects: G14 no mount point is made in an attached tree */ !this.#own.has(fstatSync(from).dev)
+      )
+        throw error;
+      if (directory) makeFolderAt(from, name, mode);
+      else makeFileAt(from, name, mode);
+      return openBelow(from, name, directory, path);
+    }
+  }
+
+  #withoutOwnLinks(path: string): string {
+    for (const [link, to] of this.#links)
+      if (path.startsWith(`${link}/`)) return this.#withoutOwnLinks(`${to}${path.slice(link.length)}`);
+    return path;
+  }
+}
+
+// Hides paths from the plugin by mounting an empty folder or file over them. The plugin may not mount: it can
+// neither remove the mount nor rename the path below it.
+
+export class HiddenPaths {
+  readonly #stage: Stage;
+  readonly #folders = new Map<string, OwnedFd>();
+
+  /** @param stage the new root, a tmpfs that is still writable */
+  constructor(stage: Stage) {
+    this.#stage = stage;
+  }
+
+  /**
+   * As root the launcher has the plugin's ids, which may not enter every folder of the host. Then the whole folder is hidden, since its
+   * mode may change later.
+   *
+   * @param ifThere whether nothing is to do for a path that does not exist
+   */
+  hide(path: string, directory: boolean, ifThere = false): void {
+    try {
+      if (directory) this.#hideFolder(path);
+      else this.#hideFile(path);
+    } catch (error) {
+      if (ifThere && error instanceof SystemError && error.code === 'ENOENT') return;
+      if (!(error instanceof SystemError && error.code === 'EACCES') || dirname(path) === '/') throw error;
+      this.hide(dirname(path), true);
+    }
+  }
+
+  /** Called when everything is in its place. */
+  seal(): void {
+    for (const folder of this.#folders.values()) {
+      makeMountReadOnly(folder);
+      folder.close();
+    }
+    this.#folders.clear();
+  }
+
+  #hideFolder(path: string): void {
+    if (this.#folders.has(path)) return;
+    const flags = MS.NOSUID | MS.NODEV | MS.NOEXEC;
+    this.#folders.set(path, this.#stage.mountOn(path, 'tmpfs', flags, 'mode=0555,size=64k'));
+  }
+
+  #hideFile(path: string): void {
+    const source = `${/* protects: G14 the launcher's own file for a hidden path lies outside of the root => this.#stage.path */ this.#stage.workplace}/hidden`;
+    writeFileSync(source, '', { mode: 0o444, flag: 'wx' });
+    try {
+      using empty = copyTree(source, false);
+      const attributes =
+        /* protects: G14 root: what hides a file is read-only */ MOUNT_ATTR.RDONLY |
+        MOUNT_ATTR.NOSUID |
+        MOUNT_ATTR.NODEV |
+        MOUNT_ATTR.NOEXEC;
+      setTreeAttributes(empty.number, attributes, source);
+      using target = this.#stage.find(path, false);
+      attachTree(empty.number, target.number, path);
+    } finally {
+      // The mount keeps the file, and no path leads to it. A file that is removed already cannot be attached, d_set_mounted().
+      rmSync(source);
+    }
+  }
+}
+
+// Hides the files of a fresh /proc that tell about the host: the kernel has no namespace for them.
+
+/** They name network interfaces and servers, the user's keys, and the host's boot parameters, proc(5). */
+const FACTS_OF_THE_HOST: readonly string[] = [
+  'bus',
+  'cmdline',
+  'driver',
+  'fs',
+  'interrupts',
+  'irq',
+  'kcore',
+  'key-users',
+  'keys',
+  'kmsg',
+  'latency_stats',
+  'sched_debug',
+  'scsi',
+  'timer_list',
+];
+
+/** Skips a file that this kernel does not have. @param stage the place of the root that has a fresh /proc */
+function maskProc(stage: string, hidden: HiddenPaths): void {
+  for (const name of FACTS_OF_THE_HOST) {
+    const found = statSync(`${stage}/proc/${name}`, { throwIfNoEntry: false });
+    if (found !== undefined) hidden.hide(`/proc/${name}`, found.isDirectory());
+  }
 }

@@ -6,17 +6,24 @@ import { WHOLLY_TRAPPED } from '../../shared/reasons.js';
 import { knowsCall } from '../../shared/sys/call-numbers.js';
 import { compileFilters } from '../../shared/sys/compile-filters.js';
 import type { Filter } from '../../shared/sys/filter.js';
-import { argumentDenials } from './filter/argument-denials.js';
-import { conditionalCalls } from './filter/conditional-calls.js';
-import { errorQueueReads } from './filter/error-queue.js';
+import {
+  argumentDenials,
+  errorQueueReads,
+  interfaceReads,
+  readRules,
+  setGidModes,
+} from './filter/argument-denials.js';
+import {
+  conditionalCalls,
+  datagramPairs,
+  datagramSockets,
+  type OnlyIds,
+  ownIds,
+} from './filter/conditional-calls.js';
 import type { FilterGroup } from './filter/filter-group.js';
-import { interfaceReads, readRules } from './filter/interface-requests.js';
 import { ordinaryCalls } from './filter/ordinary-calls.js';
-import { type OnlyIds, ownIds } from './filter/own-ids.js';
 import { refusedCalls } from './filter/refused-calls.js';
-import { setGidModes } from './filter/set-gid-modes.js';
 import { optionRules } from './filter/socket-options.js';
-import { datagramPairs, datagramSockets } from './filter/unix-datagrams.js';
 
 /**
  * Whether the plugin's own connect, bind, listen, socket options that few programs set, set-gid modes, pairs of AF_UNIX datagram sockets, and reads of interfaces and of the

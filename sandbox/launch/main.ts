@@ -20,17 +20,20 @@ import {
   setNoNewPrivileges,
 } from '../../shared/sys/process-control.js';
 import { openUnixDiag } from '../../shared/sys/unix-sockets.js';
-import { arrangeDescriptors } from './arrange-descriptors.js';
 import { buildRoot, takeTrees } from './build-root.js';
 import { enterLandlock } from './enter-landlock.js';
 import { execCommand } from './exec-command.js';
-import { isolateNetwork } from './isolate-network.js';
-import { keepJobControl } from './keep-job-control.js';
+import {
+  arrangeDescriptors,
+  isolateNetwork,
+  keepJobControl,
+  openNameService,
+  openTerminal,
+  receiveSpec,
+  setLastLimits,
+  setLimits,
+} from './launch-steps.js';
 import { loadFilter } from './load-filter.js';
-import { openNameService } from './open-name-service.js';
-import { openTerminal } from './open-terminal.js';
-import { receiveSpec } from './receive-spec.js';
-import { setLastLimits, setLimits } from './set-limits.js';
 import { EXEC_WORD, GO_WORD, LAUNCH_SOCKET_FD, type LaunchFailure, type LaunchStep } from './spec.js';
 
 let step: LaunchStep = 'spec';

@@ -112,7 +112,7 @@ export const GO_WORD = 'go';
  * (O_PATH). The launcher keeps none of them.
  */
 export const TRAP_DESCRIPTORS = 5;
-/** The processes beside a plugin with a terminal, see keep-job-control.ts. They count in its limits. */
+/** The processes beside a plugin with a terminal, see launch-steps.ts. They count in its limits. */
 export const JOB_CONTROL_PROCESSES = 3;
 /** The process that reads a plugin's notify socket, see relay-notices.ts. It counts likewise, where it has the plugin's uid or control group. */
 export const NOTIFY_PROCESSES = 1;

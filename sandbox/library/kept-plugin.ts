@@ -1,11 +1,11 @@
 // A plugin as an application holds it: its streams, its events, its rules and its end.
+
 import { EventEmitter } from 'node:events';
 import { constants } from 'node:os';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import type { OpenConnections } from '../../shared/protocol/link.js';
 import type { ExitCause } from '../../shared/reasons.js';
 import type { PluginEnd } from '../supervisor/start/sandbox.js';
-import { callApart } from './call-apart.js';
 import { LastingStreams } from './plugin-streams.js';
 import type {
   Plugin,
@@ -108,5 +108,18 @@ export class KeptPlugin extends EventEmitter<PluginEvents> implements Plugin {
   finish(): void {
     this.#streams.end();
     this.#end(this.#last);
+  }
+}
+
+// Calls functions of the application. What one throws is an error of the application: Node reports it as uncaught, and the code of postern that called
+// goes on.
+
+export function callApart(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }

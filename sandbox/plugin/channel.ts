@@ -1,16 +1,21 @@
 // The plugin's end of a channel, PROTOCOL.md: sends requests, matches replies by id, and owns each descriptor until its inquiry
 // takes it. Runs in the plugin, on the main thread. It trusts the broker to decide, but ends the channel on a protocol error.
+
 import { constants } from 'node:os';
-import { MAX_REPLY_BYTES, REPLIES_PER_TURN } from '../../shared/limits.js';
-import { type HelloReply, PROTOCOL_VERSION } from '../../shared/protocol/messages.js';
+import { MAX_REPLY_BYTES, MAX_WAITING_REQUESTS, REPLIES_PER_TURN } from '../../shared/limits.js';
+import {
+  type ChannelReply,
+  type ChannelRequest,
+  type HelloReply,
+  PROTOCOL_VERSION,
+} from '../../shared/protocol/messages.js';
 import { decodeReply } from '../../shared/protocol/replies.js';
 import { encodeRequest } from '../../shared/protocol/requests.js';
+import { setNonBlocking, writeOnce } from '../../shared/sys/fcntl.js';
 import { errnoName } from '../../shared/sys/libc.js';
 import { type Message, receiveMessage } from '../../shared/sys/message.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
-import type { Inquiry } from './inquiry.js';
-import { Outbox } from './outbox.js';
+import { READABLE, Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
 import { PluginError } from './plugin-error.js';
 
 const EAGAIN = constants.errno.EAGAIN;
@@ -167,4 +172,100 @@ function endError(cause: string): PluginError {
   return new PluginError('EPIPE', `The channel to postern's broker has ended: ${cause}`, {
     fix: 'Start the program again: a channel that has ended does not come back',
   });
+}
+
+// Writes requests to the pipe: at once while it has room, else after a bounded wait.
+
+/**
+ * Writes requests in order. In packet mode the kernel takes a whole request or nothing. Each request takes a page of the pipe, so
+ * sixteen unread ones fill a pipe of the default size.
+ *
+ * The pipe is made non-blocking, since a full one would stop the event loop. Processes that share the open file description see
+ * that too; PROTOCOL.md tells them to expect it.
+ */
+class Outbox {
+  readonly #pipe: OwnedFd;
+  readonly #onBroken: (cause: string) => void;
+  readonly #waiting = new Map<number, Uint8Array>();
+  #watch: Watch | undefined;
+
+  /** @param onBroken called at most once per write, when the pipe has no reader any more */
+  constructor(pipe: OwnedFd, onBroken: (cause: string) => void) {
+    this.#pipe = pipe;
+    this.#onBroken = onBroken;
+    setNonBlocking(pipe.number, true);
+  }
+
+  get full(): boolean {
+    return this.#waiting.size >= MAX_WAITING_REQUESTS;
+  }
+
+  /** Writes a request, or queues it under a key that is not in the queue. It does not check the bound: see `full`. */
+  put(key: number, frame: Uint8Array): void {
+    if (this.#waiting.size > 0 || !this.#write(frame)) {
+      this.#waiting.set(key, frame);
+      this.#watch ??= this.#watchPipe();
+      this.#watch.want(WRITABLE);
+    }
+  }
+
+  /** Removes a request from the queue. @returns false where it was written already */
+  withdraw(key: number): boolean {
+    return this.#waiting.delete(key);
+  }
+
+  has(key: number): boolean {
+    return this.#waiting.has(key);
+  }
+
+  close(): void {
+    this.#waiting.clear();
+    this.#watch?.close();
+    this.#pipe.close();
+  }
+
+  #watchPipe(): Watch {
+    const watch = new Watch(this.#pipe.number, () => this.#flush());
+    watch.keepAlive(false);
+    return watch;
+  }
+
+  #flush(): void {
+    for (const [key, frame] of this.#waiting) {
+      if (!this.#write(frame)) return;
+      this.#waiting.delete(key);
+    }
+    this.#watch?.want(0);
+  }
+
+  /** @returns false while there is no room */
+  #write(frame: Uint8Array): boolean {
+    if (!this.#pipe.open) return true;
+    const result = writeOnce(this.#pipe.number, frame);
+    if (result >= 0) return true;
+    if (result === -EAGAIN) return false;
+    this.#onBroken(`writing a request failed with ${errnoName(-result)}`);
+    return true;
+  }
+}
+
+// The channel's view of a request that waits for its answer.
+
+export type Answer = Exclude<ChannelReply, HelloReply>;
+
+/**
+ * The result of a reply: the inquiry is done, more replies follow, or the reply does not fit the request. Then the inquiry has not
+ * touched the descriptor, and the channel ends.
+ */
+export type Verdict = 'over' | 'more' | 'foreign';
+
+export interface Inquiry {
+  /** The channel's, and anew when another broker serves it. */
+  id: number;
+  /** The request to write, under `id`. */
+  request(): ChannelRequest;
+  /** Takes a reply. With any verdict except `foreign` the descriptor has a new owner. */
+  take(reply: Answer, descriptor: OwnedFd | undefined): Verdict;
+  /** No answer will come. */
+  fail(error: Error): void;
 }

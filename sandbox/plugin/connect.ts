@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { ConnectOptions } from './connect-options.js';
 import { connectOver } from './connect-over.js';
-import { processChannel } from './process-channel.js';
+import { processChannel } from './open-channel.js';
 
 /**
  * Asks postern for a connection and returns the connected socket. It is like any other `net.Socket`, and can be passed to

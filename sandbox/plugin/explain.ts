@@ -1,12 +1,10 @@
 // explain() of postern/plugin. Runs in the plugin, on the main thread.
 import type { ExplainReply, ExplainRequest } from '../../shared/protocol/messages.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import type { Channel } from './channel.js';
-import type { Destination } from './check-destination.js';
-import type { Answer, Inquiry, Verdict } from './inquiry.js';
+import type { Answer, Channel, Inquiry, Verdict } from './channel.js';
+import { type Destination, readDestination, type SocketDestination } from './connect-options.js';
+import { processChannel } from './open-channel.js';
 import { PluginError } from './plugin-error.js';
-import { processChannel } from './process-channel.js';
-import { readDestination, type SocketDestination } from './read-destination.js';
 
 /** The decision on a destination, as connect() would get it. */
 export interface Explanation {

@@ -1,4 +1,5 @@
 // The error that the library's promises reject with. Runs in the plugin.
+
 import { constants } from 'node:os';
 import { PosternError, type SystemCode } from '../../shared/errors.js';
 import type { FailureReply, ReplyReason } from '../../shared/protocol/messages.js';
@@ -38,4 +39,23 @@ export class PluginError extends PosternError {
   static from({ errno, message, reason, suggestion }: FailureReply): PluginError {
     return new PluginError(errno as SystemCode, message, { reason, suggestion });
   }
+}
+
+// Refuses options of net.connect() that a connection made outside the sandbox cannot have.
+
+/** A local address, a filter of resolved addresses, a buffer that Node reads into by itself. */
+const IMPOSSIBLE = ['localAddress', 'localPort', 'blockList', 'onread'] as const;
+
+/** @returns the error: an ignored option could open what the program thinks is closed */
+export function impossibleOption(options: object): PluginError | undefined {
+  const given: Readonly<Record<string, unknown>> = { ...options };
+  const name = IMPOSSIBLE.find((option) => given[option] !== undefined && given[option] !== null);
+  if (name === undefined) return undefined;
+  return new PluginError(
+    'EINVAL',
+    `"${name}" cannot be honoured: the connection is made outside the sandbox`,
+    {
+      fix: 'Leave it out',
+    },
+  );
 }

@@ -5,8 +5,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { Socket } from 'node:net';
 import tls from 'node:tls';
 import { PluginError } from './plugin-error.js';
-import { routeSockets } from './route-sockets.js';
-import { routeTls } from './route-tls.js';
+import { routeSockets, routeTls } from './route-sockets.js';
 
 if (process.env['POSTERN_REQUEST_FD'] === undefined) {
   const message = 'postern/plugin/register has no channel: POSTERN_REQUEST_FD is not set';

@@ -1,8 +1,8 @@
 // Makes a net.Socket without a connection read and write the socket that the broker hands over. Runs in the plugin. It relies on
 // the documented behaviour of Node's streams and sockets; no private handle is moved between them.
 import { Socket } from 'node:net';
-import type { Destination } from './check-destination.js';
 import { connect } from './connect.js';
+import type { Destination } from './connect-options.js';
 
 /** Settings made on a socket, by name, to be repeated on the connection. */
 export type Settings = Map<'noDelay' | 'keepAlive' | 'ref', (inner: Socket) => void>;

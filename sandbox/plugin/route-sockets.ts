@@ -1,11 +1,10 @@
 // Makes the sockets of a prototype connect through the channel. Runs in the plugin. Node documents every replaced method, for
 // sockets or for implementers of streams. For a socket that does not use the channel they work as before.
-import { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
-import { checkDestination } from './check-destination.js';
-import { type ConnectArguments, connectArguments } from './connect-arguments.js';
-import { impossibleOption } from './impossible-option.js';
-import { PluginError } from './plugin-error.js';
+
+import net, { Socket } from 'node:net';
+import { type ConnectionOptions, TLSSocket, type connect as tlsConnect } from 'node:tls';
+import { checkDestination } from './connect-options.js';
+import { impossibleOption, PluginError } from './plugin-error.js';
 import { Relay, type Settings } from './relay.js';
 
 const relays = new WeakMap<Socket, Relay>();
@@ -17,7 +16,7 @@ const remembered = new WeakMap<Socket, Settings>();
  *
  * @returns whether it does
  */
-export function carry(secure: TLSSocket, transport: unknown): transport is Socket {
+function carry(secure: TLSSocket, transport: unknown): transport is Socket {
   if (!(transport instanceof Socket) || !relays.has(transport)) return false;
   transports.set(secure, transport);
   for (const name of ['remoteAddress', 'remoteFamily', 'remotePort', 'localAddress', 'localPort'] as const) {
@@ -173,4 +172,83 @@ function reopen(socket: Socket & { _undestroy?: () => void }): void {
   socket._undestroy?.();
   // When the peer has ended, Node replaces the socket's write().
   if (Object.hasOwn(socket, 'write')) Reflect.deleteProperty(socket, 'write');
+}
+
+// Reads the arguments of net.Socket's connect(), in any of its forms.
+
+/** The options that postern reads; a program may pass others too. */
+interface ConnectArguments {
+  readonly host?: string | undefined;
+  readonly port?: number | string | undefined;
+  readonly path?: string | undefined;
+  readonly noDelay?: boolean | undefined;
+  readonly keepAlive?: boolean | undefined;
+  readonly keepAliveInitialDelay?: number | undefined;
+}
+
+interface ConnectCall {
+  readonly options: ConnectArguments;
+  readonly callback: (() => void) | undefined;
+}
+
+/**
+ * Reads `(options[, callback])`, `(port[, host][, callback])`, `(path[, callback])`, and the array of options and callback
+ * that net.connect() passes on.
+ */
+function connectArguments(args: readonly unknown[]): ConnectCall {
+  const [first, second] = args;
+  if (Array.isArray(first)) return connectArguments(first);
+  const callback = args.findLast((value) => typeof value === 'function') as (() => void) | undefined;
+  if (typeof first === 'object' && first !== null) return { options: first, callback };
+  if (typeof first === 'string' && !(Number(first) >= 0)) return { options: { path: first }, callback };
+  const port = first as number | string | undefined;
+  return { options: typeof second === 'string' ? { port, host: second } : { port }, callback };
+}
+
+// Makes tls.connect() use a connection from the channel.
+
+type TlsConnect = (options: ConnectionOptions, callback?: () => void) => TLSSocket;
+
+/**
+ * The replacement for tls.connect(): it makes the connection with net.connect() and passes it as `socket`. Certificate and server
+ * name are checked as usual, against `servername` or `host`. With `path` it works as before.
+ *
+ * @param original Node's tls.connect()
+ */
+export function routeTls(original: TlsConnect): typeof tlsConnect {
+  return (...args: unknown[]): TLSSocket => {
+    const { options: target, callback } = connectArguments(args);
+    const extra = args.slice(1).find((value) => typeof value === 'object' && value !== null);
+    const options: ConnectionOptions = { ...target, ...extra } as ConnectionOptions;
+    if (options.path) return original(options, callback);
+    const socket = options.socket ?? transportFor(options);
+    const before = socket.listeners('connect');
+    const secure = original({ ...options, socket }, callback);
+    if (carry(secure, socket) && !socket.connecting) tellConnected(socket, before);
+    if (options.socket === undefined && options.timeout) secure.setTimeout(options.timeout);
+    return secure;
+  };
+}
+
+/**
+ * A TLS socket waits for `connect` on every net.Socket without an own handle, even if it is connected already.
+ *
+ * @param before the listeners that waited before the TLS socket
+ */
+function tellConnected(socket: net.Socket, before: readonly unknown[]): void {
+  for (const listener of socket.listeners('connect')) {
+    if (before.includes(listener)) continue;
+    socket.removeListener('connect', listener as () => void);
+    process.nextTick(listener as () => void);
+  }
+}
+
+type Passed = { readonly [key in keyof net.TcpNetConnectOpts]?: net.TcpNetConnectOpts[key] | undefined };
+
+/** The TLS socket handles timeout, abort and reading. */
+function transportFor(options: ConnectionOptions): net.Socket {
+  const own = { timeout: undefined, signal: undefined, onread: undefined };
+  const passed: Passed = { ...options, ...own };
+  // net.connect() reports a missing port, as usual.
+  return net.connect(passed as net.TcpNetConnectOpts);
 }

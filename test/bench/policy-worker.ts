@@ -1,6 +1,7 @@
 // Loads rules and decides requests, in its own process. At each line on stdin it does both, and prints the times as JSON.
 //
 // policy-worker DIST RULES
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Address } from '../../shared/policy/address.js';
@@ -12,8 +13,11 @@ type Shared = typeof import('../../shared/policy/address.js') &
   typeof import('../../shared/policy/host-block.js');
 
 const [, , dist = '', rules = ''] = process.argv;
-const parts = ['address', 'compile-policy', 'decide', 'own-addresses'];
-const modules = await Promise.all(parts.map((name) => import(join(dist, `shared/policy/${name}.js`))));
+// A checkout of another time may lack one of them, and have its content in another.
+const parts = ['address', 'compile-policy', 'decide', 'host-block', 'own-addresses']
+  .map((name) => join(dist, `shared/policy/${name}.js`))
+  .filter((path) => existsSync(path));
+const modules = await Promise.all(parts.map((path) => import(path)));
 const { addressFromBytes, compilePolicy, decide, OwnAddresses }: Shared = Object.assign({}, ...modules);
 
 const RULES = Number(rules);

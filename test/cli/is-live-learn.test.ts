@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chooseProgram } from '../../sandbox/cli/choose-program.js';
-import { isLiveLearn } from '../../sandbox/cli/is-live-learn.js';
+import { chooseProgram, isLiveLearn } from '../../sandbox/cli/choose-program.js';
 
 test('isLiveLearn() takes one name of a plugin with options of its own alone', () => {
   for (const line of [

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { amount, topLines } from '../../sandbox/cli/control/top-lines.js';
-import { sortTop, topRows } from '../../sandbox/cli/control/top-rates.js';
+import { amount, sortTop, topLines, topRows } from '../../sandbox/cli/control/top.js';
 import type { TopPlugin, TopReport } from '../../sandbox/supervisor/control/control-target.js';
 
 const PLAIN: TopPlugin = {

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import { ruleFileOf } from '../../sandbox/cli/describe-learnt.js';
-import { asRuleOption, asVisibleOptions, asYamlItems } from '../../sandbox/cli/pasted-rule.js';
+import { asRuleOption, asVisibleOptions, asYamlItems } from '../../sandbox/cli/refusal-line.js';
 import { anyUser } from '../harness/asked.js';
 import { postern } from '../harness/postern.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { coveredProc } from '../../sandbox/host/covered-proc.js';
+import { coveredProc } from '../../sandbox/host/container-fix.js';
 import { MASKED, MOUNTS } from '../doctor/good-host.js';
 
 test('coveredProc() finds mounts over parts of /proc, and a whole /proc elsewhere', () => {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Container } from '../../sandbox/host/confinement.js';
-import { findContainer } from '../../sandbox/host/find-container.js';
+import { type Container, findContainer } from '../../sandbox/host/confinement.js';
 import { DOCKER, KUBERNETES, PODMAN, SYSTEMD } from '../doctor/good-host.js';
 
 test('findContainer() recognises a container by the sign that it leaves', () => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import type { TopRow } from '../../sandbox/cli/control/top-rates.js';
+import type { TopRow } from '../../sandbox/cli/control/top.js';
 import { listen } from '../harness/listener.js';
 import { postern, startPostern } from '../harness/postern.js';
 import { brokerOf } from '../harness/processes.js';

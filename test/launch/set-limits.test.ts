@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { boundedDescriptors } from '../../sandbox/launch/set-limits.js';
+import { boundedDescriptors } from '../../sandbox/launch/launch-steps.js';
 import { LIMIT_FORMS } from '../../shared/config/limit-forms.js';
 import { BROKER_DESCRIPTORS } from '../../shared/limits.js';
 

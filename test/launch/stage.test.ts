@@ -7,8 +7,10 @@ import { test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { readableFolder } from '../harness/users.js';
 
-const STAGE = pathToFileURL(fileURLToPath(new URL('../../sandbox/launch/stage.js', import.meta.url))).href;
-const HIDE_PATHS = new URL('../../sandbox/launch/hide-paths.js', import.meta.url).href;
+const STAGE = pathToFileURL(
+  fileURLToPath(new URL('../../sandbox/launch/build-root.js', import.meta.url)),
+).href;
+const HIDE_PATHS = new URL('../../sandbox/launch/build-root.js', import.meta.url).href;
 /** In its own mount namespace: a tmpfs as the stage, with a folder of the host attached at /tree, and its entries directly below the root. */
 const BUILD = `
 const { mkdirSync, readdirSync, statSync, writeFileSync } = await import('node:fs');

@@ -5,9 +5,8 @@ import { createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Channel } from '../../sandbox/plugin/channel.js';
-import { findChannel } from '../../sandbox/plugin/find-channel.js';
 import { connect, openChannel } from '../../sandbox/plugin/index.js';
-import { openChannelOver } from '../../sandbox/plugin/open-channel.js';
+import { findChannel, openChannelOver } from '../../sandbox/plugin/open-channel.js';
 import { PATIENCE } from '../harness/patience.js';
 import { until } from '../harness/until.js';
 import { countDescriptors, expectDescriptors } from './descriptors.js';
@@ -217,7 +216,7 @@ test('a child process without a channel gets an error that names openChannel()',
 
 test('a second copy of the library in a process gets an error', async () => {
   const broker = new FakeBroker();
-  const copy = new URL('../../sandbox/plugin/process-channel.js?copy', import.meta.url).href;
+  const copy = new URL('../../sandbox/plugin/open-channel.js?copy', import.meta.url).href;
   const ended = await run(
     broker,
     ...node(`

@@ -1,8 +1,7 @@
 // A broker, a channel to it and a server to reach, taken down after the test; then as many descriptors are open as before.
 import { createServer, type Server, type ServerOpts, type Socket } from 'node:net';
 import { Channel } from '../../sandbox/plugin/channel.js';
-import type { Destination } from '../../sandbox/plugin/check-destination.js';
-import type { AttemptOptions } from '../../sandbox/plugin/connect-options.js';
+import type { AttemptOptions, Destination } from '../../sandbox/plugin/connect-options.js';
 import { connectOver } from '../../sandbox/plugin/connect-over.js';
 import { countDescriptors, expectDescriptors } from './descriptors.js';
 import { FakeBroker, type Script } from './fake-broker.js';

@@ -1,16 +1,22 @@
-// A client of the control socket: JSON-RPC 2.0, one object a line. It trusts no byte of the other side: what it prints is escaped by its callers.
+// Finds the control socket of a running supervisor, and talks to it. Both ends check who is at the other.
 
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PosternError } from '../../../shared/errors.js';
 import { CONTROL_CONNECT_MS, MAX_CONTROL_ANSWER_BYTES, SOCKET_RETRY_MS } from '../../../shared/limits.js';
 import { LineReader } from '../../../shared/line-reader.js';
+import { DEFAULT_CONFIG } from '../../../shared/own-files.js';
 import { quote } from '../../../shared/policy/quote.js';
 import { errnoName } from '../../../shared/sys/libc.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { connectToPath, unixSocket } from '../../../shared/sys/socket.js';
 import { peerCredentials } from '../../../shared/sys/socket-state.js';
+import { controlFolder, controlName } from '../../host/control-folder.js';
+
+// A client of the control socket: JSON-RPC 2.0, one object a line. It trusts no byte of the other side: what it prints is escaped by its callers.
 
 const { EACCES, EAGAIN, ECONNREFUSED, ENOENT } = constants.errno;
 
@@ -181,4 +187,83 @@ function unreachable(path: string, why: string, fix: string | undefined): Poster
 
 function objectOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
+}
+
+// Finds the control socket that a command talks to.
+
+export interface ControlOptions {
+  /** --control PATH */
+  readonly control?: string;
+  /** --config FILE */
+  readonly config?: string;
+}
+
+interface FoundControl {
+  readonly path: string;
+  /** The configuration that the supervisor must run, so that no command reaches that of another project. Undefined: any. */
+  readonly config?: string | undefined;
+}
+
+/** @throws PosternError `control_unreachable`; ConfigError for a file that is no YAML */
+export async function findControl({ control, config }: ControlOptions): Promise<FoundControl> {
+  if (control !== undefined) return { path: resolve(control) };
+  const file = config ?? (existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : undefined);
+  const meant = file === undefined ? undefined : realOf(file);
+  const written = file === undefined ? undefined : await writtenControl(file);
+  if (written === 'off')
+    throw noControl(`"${file}" says control: off`, 'write a path there, and start it again');
+  if (written !== undefined) return { path: written, config: meant };
+  const folder = controlFolder();
+  if (folder === undefined)
+    throw noControl('No control socket: XDG_RUNTIME_DIR is not set', 'set it, or name a socket by --control');
+  const usual = file === undefined ? undefined : join(folder, controlName(file));
+  if (usual !== undefined && existsSync(usual)) return { path: usual, config: meant };
+  return { path: onlySocket(folder), config: meant };
+}
+
+function onlySocket(folder: string): string {
+  const names = namesIn(folder).filter((name) => name.endsWith('.sock') && !name.startsWith('.'));
+  const [only] = names;
+  if (only === undefined)
+    throw noControl(
+      `No postern runs here: "${folder}" has no control socket`,
+      'start "postern up", or name a socket by --control',
+    );
+  if (names.length > 1)
+    throw noControl(
+      `There are several control sockets in "${folder}": ${names.join(', ')}`,
+      'name one by --control, or its file by --config',
+    );
+  return join(folder, only);
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** Most files have no such key, and then need no parser. @returns an absolute path, or `off` */
+async function writtenControl(file: string): Promise<string | undefined> {
+  const { readConfigText } = await import('../../../shared/config/config-text.js');
+  const text = readConfigText(file, 'name another file by --config, or a socket by --control');
+  if (!/\bcontrol\b/.test(text)) return undefined;
+  const { YamlSource } = await import('../../../shared/config/yaml-source.js');
+  const [written] = new YamlSource(file, text).textsAt(['control']);
+  if (written === undefined || written.text === 'off') return written?.text;
+  return resolve(dirname(file), written.text);
+}
+
+function realOf(file: string): string {
+  try {
+    return realpathSync(file);
+  } catch {
+    return resolve(file);
+  }
+}
+
+function noControl(message: string, fix: string): PosternError {
+  return new PosternError('control_unreachable', message, { fix });
 }

@@ -1,10 +1,20 @@
-// What all commands of an operator share: their options, the connection, errors and exit status.
-import { Command } from 'commander';
+// What the commands share that ask a running supervisor: finding it, options, tables, news.
+
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { asciiJson } from '../../../shared/ascii-json.js';
 import { PosternError } from '../../../shared/errors.js';
-import { describeError, say } from '../say.js';
-import { writeOut } from '../waiting-streams.js';
-import { type ControlClient, connectControl } from './control-client.js';
-import { type ControlOptions, findControl } from './find-control.js';
+import { printable } from '../../../shared/printable.js';
+import { describeError, paint, say } from '../say.js';
+import { useWaitingStreams, writeOut } from '../waiting-streams.js';
+import {
+  type ControlClient,
+  type ControlOptions,
+  connectControl,
+  findControl,
+  type News,
+} from './control-client.js';
+
+// What all commands of an operator share: their options, the connection, errors and exit status.
 
 export interface AskOptions extends ControlOptions {
   readonly json?: boolean;
@@ -54,4 +64,103 @@ export async function openControl(options: ControlOptions): Promise<ControlClien
     `The postern at "${path}" runs "${facts.config}", and not "${config}"`,
     { fix: `name it by --control "${path}" if it is meant, or start "postern up" here` },
   );
+}
+
+// An option whose value is a whole number above 0.
+
+export function countOption(flags: string, description: string, usual: number): Option {
+  return optionalCount(flags, description).default(usual);
+}
+
+export function optionalCount(flags: string, description: string): Option {
+  return new Option(flags, description).argParser((text: string): number => {
+    if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It is a whole number above 0.');
+    return Number(text);
+  });
+}
+
+// A table for people: columns in line, a head in bold on a terminal. Texts of plugins are escaped.
+
+/** @param right the columns of numbers, which stand to the right */
+export function table(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  right: readonly number[] = [],
+): string {
+  const cells = rows.map((row) => row.map(printable));
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...cells.map((row) => row[column]?.length ?? 0)),
+  );
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, column) => {
+        const width = widths[column] ?? 0;
+        if (right.includes(column)) return cell.padStart(width);
+        return column === row.length - 1 ? cell : cell.padEnd(width);
+      })
+      .join('  ')
+      .trimEnd();
+  return [paint(line(head), 'bold'), ...cells.map(line)].map((text) => `${text}\n`).join('');
+}
+
+/** @returns for example `3d 4h`, `5m 10s` or `2s` */
+export function lasted(milliseconds: number): string {
+  const seconds = Math.max(0, Math.round(milliseconds / 1000));
+  const units: readonly (readonly [string, number])[] = [
+    ['d', Math.floor(seconds / 86_400)],
+    ['h', Math.floor(seconds / 3600) % 24],
+    ['m', Math.floor(seconds / 60) % 60],
+    ['s', seconds % 60],
+  ];
+  const first = units.findIndex(([, number]) => number > 0);
+  return units
+    .slice(first < 0 ? 3 : first, (first < 0 ? 3 : first) + 2)
+    .map(([unit, number]) => `${number}${unit}`)
+    .join(' ');
+}
+
+// Prints an answer once, or again and again as it changes (--watch).
+
+const CLEAR = '\u001b[H\u001b[2J';
+
+interface Question {
+  readonly method: string;
+  readonly params: unknown;
+  readonly json: boolean;
+  readonly watch: boolean;
+  readonly intervalMs?: number | undefined;
+  readonly describe: (answer: never) => string;
+  /** One line for an event that is watched; without it, states are watched. */
+  readonly describeEvent?: (event: never) => string;
+}
+
+/** @returns the exit status */
+export async function printAnswer(client: ControlClient, question: Question): Promise<number> {
+  const { method, params, json, watch, describe, describeEvent } = question;
+  const show = (answer: unknown): string => (json ? `${asciiJson(answer)}\n` : describe(answer as never));
+  if (!watch) {
+    process.stdout.write(show(await client.call(method, params)));
+    return 0;
+  }
+  useWaitingStreams();
+  // A reader that is gone, as behind `| head`, wants no more.
+  process.stdout.once('error', () => process.exit(0));
+  const told = (news: News): string => {
+    if (describeEvent === undefined)
+      return `${process.stdout.isTTY === true && !json ? CLEAR : ''}${show(news.state)}`;
+    const event = json ? `${asciiJson(news.event)}\n` : describeEvent(news.event as never);
+    if (news.missed !== undefined) say(`${news.missed} more came too fast, and are left out`);
+    return event;
+  };
+  let early: News[] | undefined = [];
+  const now = await client.watch(method, params, question.intervalMs, (news) => {
+    if (early === undefined) process.stdout.write(told(news));
+    else early.push(news);
+  });
+  process.stdout.write(describeEvent === undefined ? told({ state: now }) : show(now));
+  for (const news of early) process.stdout.write(told(news));
+  early = undefined;
+  await client.ended;
+  say('postern has ended, or closed the connection');
+  return 1;
 }

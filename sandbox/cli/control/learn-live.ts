@@ -3,12 +3,10 @@ import type { Command } from 'commander';
 import { asciiJson } from '../../../shared/ascii-json.js';
 import { printable } from '../../../shared/printable.js';
 import type { LiveLearnt } from '../../supervisor/learn/live-learner.js';
-import { describeLive, ruleFileOf } from '../describe-learnt.js';
-import { NewFile } from '../new-file.js';
+import { describeLive, NewFile, ruleFileOf } from '../describe-learnt.js';
 import { say } from '../say.js';
 import type { ControlClient } from './control-client.js';
-import { type AskOptions, controlCommand, withControl } from './control-command.js';
-import { optionalCount } from './count-option.js';
+import { type AskOptions, controlCommand, optionalCount, withControl } from './control-command.js';
 
 interface LearnOptions extends AskOptions {
   readonly seconds?: number;

@@ -1,16 +1,18 @@
-// postern top: what each plugin uses now. At a terminal it is drawn again each second; elsewhere it is one table.
+// The command top: rates from two looks, lines from rates, a screen of lines.
+
+import { writeSync } from 'node:fs';
+import { ReadStream, WriteStream } from 'node:tty';
 import { type Command, Option } from 'commander';
 import { asciiJson } from '../../../shared/ascii-json.js';
-import type { TopReport } from '../../supervisor/control/control-target.js';
-import { paint, takesControl } from '../colour.js';
-import { say } from '../say.js';
+import { printable } from '../../../shared/printable.js';
+import { windowSize } from '../../../shared/sys/terminal.js';
+import type { TopPlugin, TopReport } from '../../supervisor/control/control-target.js';
+import { paint, say, takesControl } from '../say.js';
 import { useWaitingStreams } from '../waiting-streams.js';
 import type { ControlClient } from './control-client.js';
-import { type AskOptions, controlCommand, withControl } from './control-command.js';
-import { optionalCount } from './count-option.js';
-import { LiveScreen } from './live-screen.js';
-import { type Size, topLines } from './top-lines.js';
-import { sortTop, TOP_ORDERS, type TopOrder, type TopRow, topRows } from './top-rates.js';
+import { type AskOptions, controlCommand, lasted, optionalCount, withControl } from './control-command.js';
+
+// postern top: what each plugin uses now. At a terminal it is drawn again each second; elsewhere it is one table.
 
 const INTERVAL_MS = 1_000;
 
@@ -118,4 +120,247 @@ class Reports {
     tell(await this.#client.watch('top', {}, INTERVAL_MS, ({ state }) => tell(state)));
     return Promise.race([finished, this.#client.ended.then((): End => 'lost')]);
   }
+}
+
+// What one report of `top` says beside the one before: rates, and the part of a processor. Pure. It trusts no number of the other side.
+
+/** A plugin in a report. Null: not known. */
+export interface TopRow extends TopPlugin {
+  readonly connects_per_second: number | null;
+  readonly denials_per_second: number | null;
+  readonly sent_bytes_per_second: number | null;
+  readonly received_bytes_per_second: number | null;
+  /** 100 is one processor. */
+  readonly cpu_percent: number | null;
+}
+
+type KeyOfNumber = { [K in keyof TopRow]: TopRow[K] extends number | null ? K : never }[keyof TopRow];
+type Count = 'connects' | 'denials' | 'sent_bytes' | 'received_bytes' | 'cpu_seconds';
+
+/** @param before the report before; undefined: there is none */
+export function topRows(report: TopReport, before: TopReport | undefined): readonly TopRow[] {
+  const seconds = before === undefined ? 0 : (report.at_ms - before.at_ms) / 1000;
+  const former = new Map(before?.plugins.map((plugin) => [plugin.name, plugin]));
+  return report.plugins.map((plugin) => {
+    const last = former.get(plugin.name);
+    // After a restart of the plugin or of the broker a count begins anew.
+    const rate = (count: Count, digits: number): number | null => {
+      const [now, then] = [plugin[count], last?.[count]];
+      if (typeof now !== 'number' || typeof then !== 'number' || !(seconds > 0)) return null;
+      return Number((Math.max(0, now - then) / seconds).toFixed(digits));
+    };
+    const processors = rate('cpu_seconds', 4);
+    return {
+      ...plugin,
+      connects_per_second: rate('connects', 1),
+      denials_per_second: rate('denials', 1),
+      sent_bytes_per_second: rate('sent_bytes', 0),
+      received_bytes_per_second: rate('received_bytes', 0),
+      cpu_percent: processors === null ? null : Number((100 * processors).toFixed(1)),
+    };
+  });
+}
+
+/** What --sort takes. */
+const TOP_ORDERS = [
+  'plugin',
+  'connections',
+  'connects',
+  'denials',
+  'sent',
+  'received',
+  'waiting',
+  'memory',
+  'cpu',
+] as const;
+type TopOrder = (typeof TOP_ORDERS)[number];
+
+const KEYS: Readonly<Record<TopOrder, KeyOfNumber | undefined>> = {
+  plugin: undefined,
+  connections: 'connections',
+  connects: 'connects_per_second',
+  denials: 'denials_per_second',
+  sent: 'sent_bytes_per_second',
+  received: 'received_bytes_per_second',
+  waiting: 'waiting',
+  memory: 'memory_bytes',
+  cpu: 'cpu_percent',
+};
+
+/** The largest number first, and plugins with the same one by their names. */
+export function sortTop(rows: readonly TopRow[], order: TopOrder): readonly TopRow[] {
+  const key = KEYS[order];
+  const numberIn = (row: TopRow): number => (key === undefined ? 0 : (row[key] ?? -1));
+  return rows.toSorted((a, b) => numberIn(b) - numberIn(a) || (a.name < b.name ? -1 : 1));
+}
+
+// The table of `top` as lines that fit a terminal: on a narrow one columns are left out, and on a low one rows. Pure.
+
+interface Size {
+  /** In characters. */
+  readonly columns: number;
+  readonly rows: number;
+}
+
+interface Column {
+  readonly title: string;
+  readonly cell: (row: TopRow) => string;
+  /** Where there is no room for all, the column with the highest number goes first. */
+  readonly rank: number;
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: 'PLUGIN', rank: 0, cell: ({ name }) => name },
+  { title: 'STATE', rank: 5, cell: ({ state }) => state },
+  { title: 'CONNS', rank: 3, cell: ({ connections }) => amount(connections) },
+  { title: 'CONN/S', rank: 6, cell: (row) => amount(row.connects_per_second) },
+  { title: 'DENIED/S', rank: 4, cell: (row) => amount(row.denials_per_second) },
+  { title: 'SENT/S', rank: 7, cell: (row) => amount(row.sent_bytes_per_second) },
+  { title: 'RECV/S', rank: 8, cell: (row) => amount(row.received_bytes_per_second) },
+  { title: 'SENT', rank: 10, cell: ({ sent_bytes: sent }) => amount(sent) },
+  { title: 'RECEIVED', rank: 11, cell: ({ received_bytes: received }) => amount(received) },
+  { title: 'WAITING', rank: 9, cell: ({ waiting }) => amount(waiting) },
+  {
+    title: 'MEMORY',
+    rank: 2,
+    cell: ({ memory_bytes: memory, measured }) => `${amount(memory)}${measured === 'part' ? '+' : ''}`,
+  },
+  { title: 'CPU%', rank: 1, cell: (row) => amount(row.cpu_percent) },
+];
+const WORDS = 2;
+const GAP = '  ';
+const UNITS = ['', 'K', 'M', 'G', 'T', 'P', 'E'];
+
+/**
+ * @param size undefined: as wide and long as it needs to be
+ * @returns the head of the report, the head of the table, and a line for each plugin
+ */
+export function topLines(report: TopReport, rows: readonly TopRow[], size?: Size): readonly string[] {
+  const cells = rows.map((row) => COLUMNS.map(({ cell }) => printable(cell(row))));
+  const widths = COLUMNS.map(({ title }, at) =>
+    Math.max(title.length, ...cells.map((row) => row[at]?.length ?? 0)),
+  );
+  const shown = columnsThatFit(widths, size?.columns);
+  const line = (words: readonly string[]): string =>
+    shown
+      .map((at) => {
+        const [word = '', width = 0] = [words[at], widths[at]];
+        return at < WORDS ? word.padEnd(width) : word.padStart(width);
+      })
+      .join(GAP);
+  const head = `postern for ${lasted(report.for_ms)}, ${rows.length} plugin${rows.length === 1 ? '' : 's'}`;
+  const lines = [head, line(COLUMNS.map(({ title }) => title)), ...cells.map(line)];
+  if (size === undefined) return lines.map((text) => text.trimEnd());
+  const most = Math.max(3, size.rows);
+  const left = lines.length - most;
+  const kept = left > 0 ? [...lines.slice(0, most - 1), `and ${left + 1} more`] : lines;
+  return kept.map((text) => text.trimEnd().slice(0, size.columns));
+}
+
+/** @returns the indexes of the columns, in their order */
+function columnsThatFit(widths: readonly number[], most = Number.POSITIVE_INFINITY): readonly number[] {
+  let shown = COLUMNS.map((_, at) => at);
+  const width = (): number =>
+    shown.reduce((sum, at) => sum + (widths[at] ?? 0), GAP.length * (shown.length - 1));
+  while (shown.length > 1 && width() > most) {
+    const last = shown.reduce((a, b) => ((COLUMNS[a]?.rank ?? 0) > (COLUMNS[b]?.rank ?? 0) ? a : b));
+    shown = shown.filter((at) => at !== last);
+  }
+  return shown;
+}
+
+/** @returns for example `17`, `1.2K` or `530M`: units of 1024 from 10,000 on; `-` where it is not known */
+export function amount(value: number | null): string {
+  if (value === null || !Number.isFinite(value) || value < 0) return '-';
+  if (value < 10_000) return String(Number(value.toFixed(1)));
+  let [left, unit] = [value, 0];
+  while (left >= 1024 && unit < UNITS.length - 1) [left, unit] = [left / 1024, unit + 1];
+  return `${left < 10 ? left.toFixed(1) : Math.round(left)}${UNITS[unit]}`;
+}
+
+// A screen that is drawn again and again at a terminal, and leaves it as it was. Keys come one by one meanwhile.
+
+// xterm's control sequences: the alternate screen, the cursor, and synchronized updates (other terminals ignore what they do not know).
+const ENTER = '\x1b[?1049h\x1b[?25l';
+const LEAVE = '\x1b[?25h\x1b[?1049l';
+const [BEGIN, END] = ['\x1b[?2026h\x1b[H', '\x1b[J\x1b[?2026l'];
+const REST_OF_LINE = '\x1b[K';
+const STDIN = 0;
+const STDOUT = 1;
+const KEYS_TO_END = ['q', 'Q', '\x03'];
+const KEY_TO_STOP = '\x1a';
+const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+class LiveScreen {
+  readonly #output = new WriteStream(STDOUT);
+  readonly #input: ReadStream | undefined = process.stdin.isTTY === true ? new ReadStream(STDIN) : undefined;
+  readonly #draw: (size: Size) => readonly string[];
+  #end: () => void = () => {};
+  #isOn = false;
+  /** Resolves when the user ends it. */
+  readonly ended: Promise<void> = new Promise((resolve) => {
+    this.#end = resolve;
+  });
+
+  /** @param draw returns the lines that fit. What they hold must not act on the terminal */
+  constructor(draw: (size: Size) => readonly string[]) {
+    this.#draw = draw;
+    // Whatever ends this process: a terminal that is left raw is of no use. A later listener would come too late.
+    process.prependListener('exit', () => this.close());
+    for (const [signal, status] of Object.entries(SIGNALS))
+      process.once(signal, () => {
+        this.close();
+        process.exit(status);
+      });
+    process.on('SIGCONT', () => {
+      this.#enter();
+      this.draw();
+    });
+    process.on('SIGWINCH', () => this.draw());
+    this.#output.on('error', () => process.exit(0));
+    this.#input?.on('error', () => this.#end());
+    this.#input?.on('data', (bytes) => this.#take(bytes.toString('latin1')));
+    this.#enter();
+  }
+
+  draw(): void {
+    // A terminal that takes its time skips a picture.
+    if (!this.#isOn || this.#output.writableLength > 0) return;
+    const lines = this.#draw(sizeOf(STDOUT)).map((line) => `${line}${REST_OF_LINE}`);
+    this.#output.write(`${BEGIN}${lines.join('\r\n')}${END}`);
+  }
+
+  /** Gives the terminal back. */
+  close(): void {
+    if (!this.#isOn) return;
+    this.#isOn = false;
+    try {
+      this.#input?.setRawMode(false);
+      writeSync(STDOUT, LEAVE);
+    } catch {
+      // The terminal is gone.
+    }
+  }
+
+  #enter(): void {
+    if (this.#isOn) return;
+    this.#isOn = true;
+    this.#input?.setRawMode(true);
+    this.#output.write(ENTER);
+  }
+
+  #take(keys: string): void {
+    for (const key of keys) {
+      if (KEYS_TO_END.includes(key)) this.#end();
+      if (key !== KEY_TO_STOP) continue;
+      this.close();
+      process.kill(process.pid, 'SIGSTOP');
+    }
+  }
+}
+
+/** Node keeps the size of process.stdout alone up to date. A terminal that has none says 0. */
+function sizeOf(fd: number): Size {
+  const [rows = 0, columns = 0] = new Uint16Array(windowSize(fd)?.slice().buffer ?? []);
+  return { columns: columns || 80, rows: rows || 24 };
 }

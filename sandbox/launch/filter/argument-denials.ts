@@ -1,12 +1,221 @@
-// Calls that the plugin has, except with these arguments. An int is compared by its 32 bits only (see filter.ts).
-import { IPPROTO_IP, IPPROTO_IPV6, MSG_FASTOPEN, SOL_SOCKET } from '../../../shared/sys/socket.js';
-import { absentProtocols } from './absent-protocols.js';
-import { errorQueueReads } from './error-queue.js';
-import { fileSystemRequests } from './file-system-requests.js';
+// Calls that are refused for some values of an argument: protocols, requests of ioctl(2), socket options, modes. Data for the filters, with the
+// reason of each.
+import { MODE_CALLS, type ModeCall } from '../../../shared/reasons.js';
+import type { ArgumentMatch, FilterAction, FilterRule } from '../../../shared/sys/filter.js';
+import { INTERFACE_READS } from '../../../shared/sys/network-interface.js';
+import { AF_INET, AF_INET6 } from '../../../shared/sys/sockaddr.js';
+import {
+  AF_NETLINK,
+  IPPROTO_IP,
+  IPPROTO_IPV6,
+  MSG_ERRQUEUE,
+  MSG_FASTOPEN,
+  SOCK_DGRAM,
+  SOCK_SEQPACKET,
+  SOCK_STREAM,
+  SOCK_TYPE_MASK,
+  SOL_SOCKET,
+} from '../../../shared/sys/socket.js';
 import type { FilterGroup } from './filter-group.js';
-import { interfaceReads, interfaceRequests } from './interface-requests.js';
-import { setGidModes } from './set-gid-modes.js';
 import { errorReports } from './socket-options.js';
+
+// Requests of ioctl(2) of one type, ioctl(2): the low byte of a request is its number, the next one its type. An int is compared by its 32 bits
+// only (see filter.ts).
+
+type Bits = Pick<ArgumentMatch, 'mask' | 'equals'>;
+
+const request = (action: FilterRule['action'], match: Bits): FilterRule => ({
+  calls: ['ioctl'],
+  action,
+  when: [{ index: 1, ...match }],
+});
+
+function refuseRequests(match: Bits): FilterRule {
+  return request('EPERM', match);
+}
+
+/** All 32 bits of a request, or its type and number alone: the two high bytes tell the direction and the size of the argument. */
+type Compared = 'all bits' | 'type and number';
+
+/** Refuses the requests of a type except some. The first rule that matches counts. */
+function allExcept(type: number, exceptions: readonly number[], compared: Compared): readonly FilterRule[] {
+  const mask = compared === 'all bits' ? 0xffffffff : 0xffff;
+  return [
+    ...exceptions.map((number) => request('allow', { mask, equals: (type << 8) | number })),
+    refuseRequests({ mask: 0xff00, equals: type << 8 }),
+  ];
+}
+
+// Requests of ioctl(2) that a file system answers for all its files, whatever the plugin sees of them. Mounts and Landlock do not judge
+// them.
+
+const BTRFS = 0x94;
+/** FICLONE, FICLONERANGE and FIDEDUPERANGE, ioctl_ficlone(2): they work on two open files, on every file system. */
+const CLONES = [9, 13, 54];
+const XFS = 0x58;
+/** FS_IOC_FSGETXATTR, FS_IOC_FSSETXATTR and the reservations that fallocate(2) replaces: they work on one open file. */
+const OF_ONE_FILE = [31, 32, 40, 41, 42, 43, 57];
+const BCACHEFS = 0xbc;
+const F2FS = 0xf5;
+const SMB = 0xcf;
+/** FS_IOC_SET_ENCRYPTION_POLICY, _GET_ENCRYPTION_PWSALT, _ADD_ENCRYPTION_KEY, _REMOVE_ENCRYPTION_KEY and its _ALL_USERS. */
+const KEYS = [0x6613, 0x6614, 0x6617, 0x6618, 0x6619];
+
+const fileSystemRequests: FilterGroup =
+  // protects: G14 (row of seccomp)
+  {
+    name: 'seccomp.ioctl_file_systems',
+    why: 'a snapshot of a visible btrfs subvolume holds what is hidden in it; other requests take keys away, or write a read-only file',
+    rules: [
+      ...allExcept(BTRFS, CLONES, 'type and number'),
+      ...allExcept(XFS, OF_ONE_FILE, 'type and number'),
+      ...[BCACHEFS, F2FS, SMB].map((type) => refuseRequests({ mask: 0xff00, equals: type << 8 })),
+      ...KEYS.map((request) => refuseRequests({ mask: 0xffff, equals: request })),
+    ],
+  };
+
+// Requests of ioctl(2) on sockets, netdevice(7) and socket(7). The kernel answers those about interfaces for the network namespace of the
+// socket, which can be the host's.
+
+const SOCKETS = 0x89;
+const WIRELESS = 0x8b00;
+/** FIOSETOWN, SIOCSPGRP, FIOGETOWN, SIOCGPGRP and SIOCATMARK name no interface. The first four are fcntl(2)'s F_SETOWN and F_GETOWN. */
+const OF_THE_SOCKET = [0x01, 0x02, 0x03, 0x04, 0x05];
+
+const interfaceRequests: FilterGroup =
+  // protects: G3 (row of seccomp)
+  {
+    name: 'seccomp.ioctl_interfaces',
+    why: "the 0x89xx and 0x8bxx requests tell and set all of the socket's network namespace, which can be the host's",
+    rules: [
+      ...allExcept(
+        SOCKETS,
+        [...OF_THE_SOCKET, ...INTERFACE_READS.map((request) => request & 0xff)],
+        /* protects: G3 a request of a socket that is permitted is no other one with high bits => 'type and number' */ 'all bits',
+      ),
+      refuseRequests({ mask: 0xff00, equals: WIRELESS }),
+    ],
+  };
+
+/** The broker answers these, where it sees the calls. Before {@link interfaceRequests}, which allows them. */
+export const interfaceReads: FilterGroup =
+  // protects: G3 (row of seccomp)
+  {
+    name: 'seccomp.ioctl_interface_reads',
+    why: "SIOCGIFCONF and others read the interfaces of the socket's network namespace, which can be the host's",
+    rules: readRules('EPERM'),
+  };
+
+export function readRules(action: FilterRule['action']): readonly FilterRule[] {
+  return INTERFACE_READS.map((request) => ({
+    calls: ['ioctl'],
+    action,
+    when: [{ index: 1, equals: request }],
+  }));
+}
+
+// The errnos of socket(2) and socketpair(2) for families and protocols that a plugin does not have: those of a kernel without them. Programs fall
+// back on these. The sockets themselves are refused by seccomp.families, whatever this says.
+
+/** The numbers of which `mask` selects these bits. Without a mask: one number. */
+type Numbers = Omit<ArgumentMatch, 'index'>;
+
+const one = (equals: number): Numbers => ({ equals });
+/** The four numbers from this one on, a multiple of four. */
+const four = (equals: number): Numbers => ({ mask: 0xfffffffc, equals });
+const withBits = (bits: number): Numbers => ({ mask: bits, equals: bits });
+
+/** All up to 63 but AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, and AF_PACKET (17): for want of a capability the kernel says EPERM. */
+const ABSENT_FAMILIES = [
+  ...[one(0), one(3), four(4), one(8), one(9), one(11), four(12)],
+  ...[withBits(0x12), withBits(0x14), withBits(0x18), withBits(0x20)],
+];
+/** SCTP is 132, UDP-Lite 136, MPTCP 262. */
+const HIGH = [withBits(0x40), withBits(0x80), withBits(0x100)];
+const ABSENT_PROTOCOLS: readonly (readonly [family: number, type: number, absent: readonly Numbers[]])[] = [
+  // Each has IPPROTO_IP, 0, and: TCP, 6.
+  ...[AF_INET, AF_INET6].map(
+    (family) =>
+      [
+        family,
+        SOCK_STREAM,
+        [...[1, 2, 3, 4, 5].map(one), ...[8, 0x10, 0x20].map(withBits), ...HIGH],
+      ] as const,
+  ),
+  // ICMP, 1, and UDP, 17.
+  [AF_INET, SOCK_DGRAM, [one(6), withBits(0x20), ...HIGH]],
+  // UDP, 17, and ICMPv6, 58.
+  [AF_INET6, SOCK_DGRAM, [one(1), one(6), one(33), ...HIGH]],
+  // None.
+  ...[AF_INET, AF_INET6].map((family) => [family, SOCK_SEQPACKET, HIGH] as const),
+];
+/** NETLINK_ROUTE is 0, and 31 the last. */
+const ABSENT_NETLINK = [1, 2, 4, 8, 16].map(withBits);
+
+const absent = (call: string, action: FilterRule['action'], when: readonly ArgumentMatch[]): FilterRule => ({
+  calls: [call],
+  action,
+  when,
+});
+
+const absentProtocols: FilterGroup =
+  // protects: G4 (row of seccomp)
+  {
+    name: 'seccomp.absent_protocols',
+    why: 'a program that reads EAFNOSUPPORT or EPROTONOSUPPORT does without the protocol, and one that reads EPERM gives up',
+    rules: [
+      ...['socket', 'socketpair'].flatMap((call) =>
+        ABSENT_FAMILIES.map((family) => absent(call, 'EAFNOSUPPORT', [{ index: 0, ...family }])),
+      ),
+      ...[AF_INET, AF_INET6].map((family) =>
+        absent('socketpair', 'EOPNOTSUPP', [{ index: 0, equals: family }]),
+      ),
+      ...ABSENT_PROTOCOLS.flatMap(([family, type, protocols]) =>
+        protocols.map((protocol) =>
+          absent('socket', 'EPROTONOSUPPORT', [
+            { index: 0, equals: family },
+            { index: 1, mask: SOCK_TYPE_MASK, equals: type },
+            { index: 2, ...protocol },
+          ]),
+        ),
+      ),
+      ...ABSENT_NETLINK.map((protocol) =>
+        absent('socket', 'EPROTONOSUPPORT', [
+          { index: 0, equals: AF_NETLINK },
+          { index: 2, ...protocol },
+        ]),
+      ),
+    ],
+  };
+
+// Reads of a socket's error queue, recv(2) with MSG_ERRQUEUE. The flags are an argument, so the filter sees them. The queue holds what the plugin
+// must not see. So with egress `transparent` the filter reports these calls to the broker, which answers with an errno alone.
+
+const flagsAt = (index: 2 | 3): readonly ArgumentMatch[] => [
+  { index, mask: MSG_ERRQUEUE, equals: MSG_ERRQUEUE },
+];
+
+export const errorQueueReads = (action: FilterAction): readonly FilterRule[] => [
+  { calls: ['recvmsg'], action, when: flagsAt(2) },
+  { calls: ['recvfrom', 'recvmmsg'], action, when: flagsAt(3) },
+];
+
+// chmod(2) and its relatives with S_ISGID and without S_ISUID. The filter does not see whether the file is a folder, so with egress `transparent`
+// it reports them to the broker.
+
+const S_ISUID = 0o4000;
+const S_ISGID = 0o2000;
+/** Which argument is the mode. */
+const MODE_AT: Readonly<Record<ModeCall, 1 | 2>> = { chmod: 1, fchmod: 1, fchmodat: 2, fchmodat2: 2 };
+
+export const setGidModes = (action: FilterAction): readonly FilterRule[] =>
+  MODE_CALLS.map((call) => ({
+    calls: [call],
+    action,
+    when: [{ index: MODE_AT[call], mask: S_ISUID | S_ISGID, equals: S_ISGID }],
+  }));
+
+// Calls that the plugin has, except with these arguments. An int is compared by its 32 bits only (see filter.ts).
 
 const F_SETLEASE = 1024;
 const F_SETDELEG = 1040;
@@ -29,8 +238,6 @@ const IPV6_2292PKTOPTIONS = 6;
 const SO_PEERSEC = 31;
 const SO_PEERPIDFD = 77;
 const CLONE_PARENT = 0x8000;
-const S_ISUID = 0o4000;
-const S_ISGID = 0o2000;
 const O_CREAT = 0o100;
 /** __O_TMPFILE, without O_DIRECTORY, whose bit differs between architectures. */
 const O_TMPFILE = 0o20000000;

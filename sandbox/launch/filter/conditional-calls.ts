@@ -1,5 +1,5 @@
 // Calls that the plugin has only with the listed arguments.
-import type { FilterRule } from '../../../shared/sys/filter.js';
+import type { ArgumentMatch, FilterAction, FilterRule } from '../../../shared/sys/filter.js';
 import { AF_INET, AF_INET6, AF_UNIX } from '../../../shared/sys/sockaddr.js';
 import {
   AF_NETLINK,
@@ -42,7 +42,7 @@ export const conditionalCalls: readonly FilterGroup[] = [
     why: 'another family is another way out: AF_VSOCK reaches the hypervisor from an empty network namespace',
     rules: [
       // No datagrams, and no pair of them: sendmsg(2) sends one to any path without a connect, and the path lies in memory, unix(7). With
-      // egress `transparent` a pair is reported: see unix-datagrams.ts.
+      // egress `transparent` a pair is reported.
       ...UNIX_TYPES.map((type) => unix('socket', type)),
       ...[AF_INET, AF_INET6].flatMap((family) => [
         ...inet(family, SOCK_STREAM, [IPPROTO.IP, IPPROTO.TCP]),
@@ -75,3 +75,73 @@ export const conditionalCalls: readonly FilterGroup[] = [
     })),
   },
 ];
+
+// The ids that a plugin of a user may name in a call that sets ids: its own, and -1, which keeps one. Its user namespace has no other. There
+// the kernel answers EINVAL, but outside an ordinary user reads EPERM, and programs handle that one.
+
+/** Ids of the plugin, where its user namespace has no others. */
+export interface OnlyIds {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+type Index = ArgumentMatch['index'];
+const KEEP = 0xffffffff;
+
+/** @param ids by the index of their argument @returns a rule for each choice of an own id or -1 for each argument */
+function rules(
+  calls: readonly string[],
+  ids: readonly (readonly [index: Index, own: number])[],
+): FilterRule[] {
+  let choices: ArgumentMatch[][] = [[]];
+  for (const [index, own] of ids)
+    choices = choices.flatMap((before) => [own, KEEP].map((equals) => [...before, { index, equals }]));
+  return choices.map((when) => ({ calls, action: 'allow', when }));
+}
+
+export function ownIds({ uid, gid }: OnlyIds): FilterGroup {
+  const same = (own: number, indexes: readonly Index[]): (readonly [Index, number])[] =>
+    indexes.map((index) => [index, own]);
+  return {
+    name: 'seccomp.own_ids',
+    why: 'a program that may not change an id reads EPERM outside, and would read EINVAL',
+    rules: [
+      ...rules(
+        ['chown', 'lchown', 'fchown'],
+        [
+          [1, uid],
+          [2, gid],
+        ],
+      ),
+      ...rules(
+        ['fchownat'],
+        [
+          [2, uid],
+          [3, gid],
+        ],
+      ),
+      ...rules(['setuid'], same(uid, [0])),
+      ...rules(['setreuid'], same(uid, [0, 1])),
+      ...rules(['setresuid'], same(uid, [0, 1, 2])),
+      ...rules(['setgid'], same(gid, [0])),
+      ...rules(['setregid'], same(gid, [0, 1])),
+      ...rules(['setresgid'], same(gid, [0, 1, 2])),
+    ],
+  };
+}
+
+// AF_UNIX datagram sockets. One of them sends to any path, and no filter sees it. Where Landlock keeps the plugin's calls from the sockets of the
+// host, it has them. Elsewhere it has none. With egress `transparent` the filter reports socketpair(2) there, and the broker gives a pair of packet
+// sockets, on which the kernel ignores an address. A plugin that says itself when it is ready gets its notify socket for each of them, on every kernel.
+
+const unixDatagrams = (call: string, action: FilterAction): FilterRule => ({
+  calls: [call],
+  action,
+  when: [
+    { index: 0, equals: AF_UNIX },
+    { index: 1, mask: SOCK_TYPE_MASK, equals: SOCK_DGRAM },
+  ],
+});
+
+export const datagramPairs = (action: FilterAction): FilterRule => unixDatagrams('socketpair', action);
+export const datagramSockets = (action: FilterAction): FilterRule => unixDatagrams('socket', action);

@@ -9,9 +9,9 @@ import { printable } from '../../../shared/printable.js';
 import { errnoName } from '../../../shared/sys/libc.js';
 import { mapTreeIds } from '../../../shared/sys/mount.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { SYSTEM_PATH } from '../../host/find-program.js';
 import { namespacesFailure } from '../../host/namespaces-failure.js';
 import { shellWord } from '../../host/shell-word.js';
-import { SYSTEM_PATH } from '../../host/system-path.js';
 import { fileSystemOf } from '../files/host-files.js';
 
 // As root, shows folders to the plugin as their owners see them: it reads what the owner may read, and its files there belong to

@@ -2,8 +2,7 @@
 // Runs in the supervisor, before anything of the plugin is started.
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
-import { findProgram } from '../../host/find-program.js';
-import { searchPath } from '../../host/search-path.js';
+import { findProgram, searchPath } from '../../host/find-program.js';
 import { hostFiles } from '../files/host-files.js';
 import { type Written, withoutPluginLinks } from '../files/plugin-links.js';
 import { requirePaths } from '../files/require-paths.js';

@@ -8,9 +8,9 @@ import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { withMostProcesses } from '../../../shared/sys/rlimit.js';
 import { isShutForReading, packetSocketPair, receiveCredentials } from '../../../shared/sys/socket.js';
 import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
+import { SYSTEM_PATH } from '../../host/find-program.js';
 import { namespacesFailure } from '../../host/namespaces-failure.js';
 import { type OwnCode, openOwnCode } from '../../host/own-code.js';
-import { SYSTEM_PATH } from '../../host/system-path.js';
 
 // Starts unshare(1), whose script makes a sandbox's namespaces and starts init and launcher in them.
 
@@ -91,7 +91,7 @@ function spawnUnshare(
         ...as,
       });
     if (ranged === undefined) return start({});
-    // All sandboxes count for one owner. A limit there would be one plugin's to use up; each sandbox has its own, see set-limits.ts.
+    // All sandboxes count for one owner. A limit there would be one plugin's to use up; each sandbox has its own, see sandbox/launch/launch-steps.ts.
     return /* protects: G8 limits: the processes of a plugin leave its neighbours room for some (as root) => ((withMostProcesses) => $&)((start) => start()) */ withMostProcesses(
       () => start({ uid: ranged.owner, gid: ranged.owner }),
     );

@@ -2,9 +2,8 @@
 // control character or an extra line.
 import assert from 'node:assert/strict';
 import { AUDIT_EXAMPLES } from '../../../deploy/reference/audit-examples.js';
-import { describeExplanation } from '../../../sandbox/cli/describe-explanation.js';
-import { asRuleOption } from '../../../sandbox/cli/pasted-rule.js';
-import { refusalLine } from '../../../sandbox/cli/refusal-line.js';
+import { describeExplanation } from '../../../sandbox/cli/explain.js';
+import { asRuleOption, refusalLine } from '../../../sandbox/cli/refusal-line.js';
 import { BrokerLines } from '../../../sandbox/supervisor/broker/broker-lines.js';
 import { MIN_GRANT_MS } from '../../../shared/limits.js';
 import type { BrokerLine } from '../../../shared/protocol/link.js';

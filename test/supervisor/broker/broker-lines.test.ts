@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AUDIT_EXAMPLES } from '../../../deploy/reference/audit-examples.js';
-import { asRuleOption } from '../../../sandbox/cli/pasted-rule.js';
-import { refusalLine } from '../../../sandbox/cli/refusal-line.js';
+import { asRuleOption, refusalLine } from '../../../sandbox/cli/refusal-line.js';
 import { readBrokerLine } from '../../../sandbox/supervisor/broker/broker-lines.js';
 import { printable } from '../../../shared/printable.js';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { unseenLine } from '../../../sandbox/cli/unseen-line.js';
+import { unseenLine } from '../../../sandbox/cli/refusal-line.js';
 import type { HostFiles, PathKind } from '../../../sandbox/supervisor/files/host-files.js';
 import { findShim } from '../../../sandbox/supervisor/root/command-paths.js';
 import { planRoot } from '../../../sandbox/supervisor/root/plan-root.js';

@@ -1,12 +1,16 @@
-// Forwards signals from a command that runs one plugin in the foreground to that plugin.
+// Signals that postern gets and passes on to the program, or ignores as its parent did.
+
 import { constants } from 'node:os';
+import { ignoreSignal } from '../../shared/sys/process-control.js';
+import { IGNORED_SIGNALS } from '../supervisor/start/ignored-signals.js';
 import type { Sandbox } from '../supervisor/start/sandbox.js';
-import { isIgnored } from './keep-ignoring.js';
+
+// Forwards signals from a command that runs one plugin in the foreground to that plugin.
 
 /** SIGTERM is handled separately: it stops the plugin within a bounded time. */
 const FORWARDED = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const;
 
-export interface SignalTarget {
+interface SignalTarget {
   /** Undefined until the plugin runs. */
   readonly sandbox: () => Sandbox | undefined;
   readonly stop: () => void;
@@ -42,4 +46,25 @@ export function forwardSignals({ sandbox, stop, toTerminal }: SignalTarget): {
       for (const [signal, handler] of handlers) process.off(signal, handler);
     },
   };
+}
+
+// The supervisor keeps ignoring the signals that were ignored at its start: under nohup(1) it must survive its terminal.
+
+/** Node uses the first to hear of its children, and ignores the others already. */
+const OF_NODE: readonly string[] = ['SIGCHLD', 'SIGPIPE', 'SIGXFSZ'];
+
+/** Node resets its signals to the default action when it ends, so a signal that it knows gets a listener instead of SIG_IGN. */
+export function keepIgnoring(): void {
+  const names = new Map<number, string>(
+    Object.entries(constants.signals).map(([name, number]) => [number, name]),
+  );
+  for (const number of IGNORED_SIGNALS) {
+    const name = names.get(number);
+    if (name === undefined) ignoreSignal(number);
+    else if (!OF_NODE.includes(name)) process.on(name as NodeJS.Signals, () => {});
+  }
+}
+
+export function isIgnored(signal: NodeJS.Signals): boolean {
+  return IGNORED_SIGNALS.includes(constants.signals[signal]);
 }
