@@ -29,7 +29,6 @@ import { receivePackets } from './packet-link.js';
 import { Audit, EventTally } from './record/audit.js';
 import { LogRoom } from './record/log-gate.js';
 import { Metrics, MetricsAnswers } from './record/metrics.js';
-import { Rehearsal } from './rehearsal/rehearsal.js';
 import type { Services } from './request/plugin.js';
 import { Sessions } from './sessions.js';
 import { startGuards } from './stall/start-guards.js';
@@ -64,13 +63,9 @@ function take(line: SupervisorLine): void {
 
 async function start(line: Line<'start'>): Promise<void> {
   let services: Services;
-  let rehearsal: Rehearsal | undefined;
   try {
     const hosts = new HostsFile('/etc/hosts', tellProblem);
-    [services, rehearsal] = await Promise.all([
-      makeServices(line, hosts),
-      line.rehearses ? Rehearsal.prepare() : undefined,
-    ]);
+    services = await makeServices(line, hosts);
     sessions = new Sessions(services, link, new ResolverSets(hosts));
     limitHeap();
     confine(line);
@@ -93,7 +88,6 @@ async function start(line: Line<'start'>): Promise<void> {
     end: leave,
   });
   link.send({ type: 'ready', link: LINK_VERSION, version: VERSION });
-  rehearsal?.begin(services);
 }
 
 async function makeServices(

@@ -16,7 +16,6 @@ export const PROGRAMS: Readonly<Record<Bundle, string>> = {
   'broker-main': 'broker/main',
   'stall-watchdog': 'broker/stall/stall-watchdog',
   'slow-lane-thread': 'broker/stall/slow-lane-thread',
-  'rehearsal-thread': 'broker/rehearsal/rehearsal-thread',
   'connect-thread': 'sandbox/supervisor/orders/connect-thread',
   launcher: 'sandbox/launch/main',
   init: 'sandbox/launch/init',

@@ -310,9 +310,6 @@ export const STALL_CHECK_MS: number = 10;
 export const STALL_LEAST_LOOKS: number = 2;
 /** Threads of a process that the watchdog looks at. */
 export const STALL_THREADS_LOOKED_AT: number = 64;
-/** Connects that a fresh broker makes to itself, if it is to serve for long, and how long it may take for them. */
-export const REHEARSED_CONNECTS: number = 300;
-export const REHEARSAL_MS: number = 10_000;
 /** The broker does not search a larger table of descriptors for duplicates of a socket. */
 export const SEARCHED_DESCRIPTORS: number = 64;
 /** Open connections of one plugin that the broker can note. Each has so many bytes for its id, what was asked for, and what decided. */

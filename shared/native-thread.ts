@@ -6,10 +6,7 @@ import { THREAD_LOAD_MS } from './limits.js';
 import { type Bundle, bundlePath } from './own-files.js';
 import { threadId } from './sys/process-control.js';
 
-type ThreadProgram = Extract<
-  Bundle,
-  'stall-watchdog' | 'slow-lane-thread' | 'rehearsal-thread' | 'connect-thread'
->;
+type ThreadProgram = Extract<Bundle, 'stall-watchdog' | 'slow-lane-thread' | 'connect-thread'>;
 
 interface ThreadStart {
   /** 1 once the thread has loaded. */

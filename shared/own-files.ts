@@ -22,7 +22,6 @@ export type Bundle =
   | 'broker-main'
   | 'stall-watchdog'
   | 'slow-lane-thread'
-  | 'rehearsal-thread'
   | 'connect-thread'
   | 'launcher'
   | 'init'

@@ -11,7 +11,7 @@ export interface Thread {
 }
 
 export async function startThread(
-  program: 'stall-watchdog' | 'slow-lane-thread' | 'rehearsal-thread',
+  program: 'stall-watchdog' | 'slow-lane-thread',
   options: WorkerOptions,
 ): Promise<Thread> {
   const worker = startNativeThread(program, options);

@@ -36,7 +36,7 @@ export class KeptFleet {
 
   constructor(options: FleetOptions) {
     this.#options = options;
-    this.#operated = new OperatedSupervisor({ ...options, servesLong: true });
+    this.#operated = new OperatedSupervisor(options);
     this.fleet = new Fleet(this.#starter(), options.watcher, options.onGone);
   }
 

@@ -15,7 +15,7 @@ import { viaLine } from './via/via-line.js';
  * @returns a broker whose events are recorded. It is not started
  */
 export function makeBroker(
-  { dnsServers, servesLong, onEvent, onBrokerWords, onNotice = () => {} }: SupervisorOptions,
+  { dnsServers, onEvent, onBrokerWords, onNotice = () => {} }: SupervisorOptions,
   owner: IdRange | undefined,
   opened: Promise<readonly ListenerAddress[]>,
   records: Records,
@@ -25,7 +25,6 @@ export function makeBroker(
   const broker = new BrokerProcess({
     becomeIds: owner === undefined ? undefined : { uid: owner.base, gid: owner.base },
     dnsServers,
-    servesLong,
     listeners: opened,
     auditRoom: () => records.auditRoom,
     onWords: onBrokerWords,

@@ -25,8 +25,6 @@ export interface SupervisorOptions {
   /** A program that answers them. */
   readonly askHook?: HookCommand | undefined;
   readonly dnsServers?: readonly string[] | undefined;
-  /** Whether it serves more than one run of one plugin, so that its broker may prepare itself. Missing: no. */
-  readonly servesLong?: boolean | undefined;
   /** Takes each audit event. */
   readonly onEvent?: ((event: AuditEvent) => void) | undefined;
   /** Takes messages for the operator, as that a broker died. */

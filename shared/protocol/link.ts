@@ -49,8 +49,6 @@ export type SupervisorLine =
       readonly listeners: readonly ListenerAddress[];
       /** Whether the audit log has room now. Missing: it loses events, and requests do not wait for it. */
       readonly auditRoom?: boolean | undefined;
-      /** Whether it rehearses, since it is to serve for long. */
-      readonly rehearses: boolean;
     }
   | {
       readonly type: 'plugin';

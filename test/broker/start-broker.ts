@@ -279,7 +279,7 @@ export async function startBroker(
   const stream = (child.stdio as readonly unknown[])[3] as Socket;
   const broker = new TestBroker(child, stream, ours);
   const supervisorMounts = readlinkSync('/proc/self/ns/mnt');
-  broker.send({ type: 'start', listeners: [], supervisorMounts, rehearses: false, ...start });
+  broker.send({ type: 'start', listeners: [], supervisorMounts, ...start });
   await broker.until(() => broker.lines.some(({ type }) => type === 'ready' || type === 'failed'));
   return broker;
 }

@@ -76,7 +76,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
    */
   async start(plugins: readonly PluginLine[] = []): Promise<void> {
     for (const line of plugins) this.#keep(line);
-    await this.#serveWith(await this.#begin(this.#options.servesLong));
+    await this.#serveWith(await this.#begin());
   }
 
   /**
@@ -236,12 +236,10 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   }
 
   /**
-   * @param servesLong whether it may prepare itself for that. A broker that calls wait for may not
    * @throws PosternError `broker_failed`, `launch_failed`
    */
-  #begin(servesLong: boolean | undefined = false): Promise<BrokerRun> {
-    const options = { ...this.#options, servesLong };
-    return BrokerRun.begin(options, (packets) => this.#kept.receiveAsks(packets), {
+  #begin(): Promise<BrokerRun> {
+    return BrokerRun.begin(this.#options, (packets) => this.#kept.receiveAsks(packets), {
       spawned: (pid) => void this.#pids.set(pid, true),
       audit: (event) => this.emit('audit', event),
       line: (line) => {

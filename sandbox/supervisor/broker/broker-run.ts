@@ -200,8 +200,6 @@ export interface BrokerOptions {
   readonly onWords?: ((text: string) => void) | undefined;
   /** Whether the audit log has room now; undefined if it loses events. Missing: it does. */
   readonly auditRoom?: (() => boolean | undefined) | undefined;
-  /** Whether it is to serve for long. Missing: no. */
-  readonly servesLong?: boolean | undefined;
 }
 
 /**
@@ -214,8 +212,8 @@ async function beginBroker(lines: BrokerLines, options: BrokerOptions): Promise<
   const listeners = await options.listeners;
   const auditRoom = options.auditRoom?.();
   const supervisorMounts = readlinkSync('/proc/self/ns/mnt');
-  const { becomeIds, dnsServers, servesLong: rehearses = false } = options;
-  lines.send({ type: 'start', becomeIds, dnsServers, listeners, auditRoom, supervisorMounts, rehearses });
+  const { becomeIds, dnsServers } = options;
+  lines.send({ type: 'start', becomeIds, dnsServers, listeners, auditRoom, supervisorMounts });
   return lines.expect((line) => readyOf(line), BROKER_START_TIMEOUT_MS);
 }
 

@@ -8,21 +8,13 @@ import type { Bench, Checkout, Contestant } from '../measure.js';
 import type { Opened, Part } from '../open-scene.js';
 import type { Upstream } from './upstream.js';
 
-export const REHEARSED = 'trap, rehearsed';
-
 /** Starts a client. It takes lines `connects COUNT ABREAST` once it is there. */
 export type StartClient = () => Promise<LineProgram>;
 
 /** What a contestant does with its client. */
 export type Use = (start: StartClient, upstream: Upstream) => Promise<Opened>;
 
-/** @param inLibrary whether there is also one whose supervisor serves for long */
-export function clientsInC(
-  { programs, checkouts }: Bench,
-  upstream: Upstream,
-  use: Use,
-  inLibrary = false,
-): Part[] {
+export function clientsInC({ programs, checkouts }: Bench, upstream: Upstream, use: Use): Part[] {
   const program = (name: string): string => join(programs, name);
   const client = [program('connects'), '127.0.0.1', upstream.port];
   const part = (name: string, role: Contestant['role'], words: readonly string[]): Part => ({
@@ -36,7 +28,6 @@ export function clientsInC(
     part('C limit, trap', 'limit', limit('trap')),
     part('C limit, trap with checks', 'limit', limit('trap-checked')),
     ...checkouts.map((checkout) => ofPostern('trap', checkout, client, upstream, use)),
-    ...(inLibrary ? checkouts.map((checkout) => ofLibrary(checkout, client, upstream, use)) : []),
     ...checkouts.map((checkout) => ofPostern('channel', checkout, [...client, 'channel'], upstream, use)),
   ];
 }
@@ -66,16 +57,6 @@ function ofPostern(
   const options = ['--egress', egress, '--allow', `127.0.0.1:${upstream.port}`, ...more];
   const start: StartClient = () => started(underPostern(checkout, options, client), checkout.top);
   return { name, role: 'postern', checkout: checkout.label, open: () => use(start, upstream) };
-}
-
-/** A supervisor that serves for long, so its broker has rehearsed. */
-function ofLibrary(checkout: Checkout, client: readonly string[], upstream: Upstream, use: Use): Part {
-  const host = fileURLToPath(new URL('../library-host.js', import.meta.url));
-  const words = [process.execPath, host, checkout.dist, upstream.port, ...client];
-  return {
-    ...{ name: REHEARSED, role: 'postern', checkout: checkout.label },
-    open: () => use(() => started(words, checkout.top), upstream),
-  };
 }
 
 async function started(words: readonly string[], cwd?: string): Promise<LineProgram> {

@@ -31,7 +31,6 @@ export async function connectFresh(bench: Bench, client: 'C' | 'Node'): Promise<
     close: async () => {},
   });
   const upstream = await startUpstream(bench.programs);
-  const clients =
-    client === 'C' ? clientsInC(bench, upstream, use, true) : clientsInNode(bench, upstream, use);
+  const clients = client === 'C' ? clientsInC(bench, upstream, use) : clientsInNode(bench, upstream, use);
   return openScene(clients, () => upstream.end());
 }
