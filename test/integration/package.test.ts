@@ -137,8 +137,8 @@ await connect({ host: 'api.example.com', port: 443 }).catch(({ code, suggestion 
 
 const SCHEMA = './node_modules/postern/dist/postern.schema.json';
 const TYPED = `import type { Socket } from 'node:net';
-import { connect, HttpsAgent, pgStream } from 'postern/plugin';
+import { ChannelSocket, connect, HttpsAgent } from 'postern/plugin';
 import 'postern/plugin/register';
 export const socket: Promise<Socket> = connect({ host: 'api.example.com', port: 443, timeout: 1000 });
-export const options = { agent: new HttpsAgent(), stream: pgStream };
+export const options = { agent: new HttpsAgent(), socket: new ChannelSocket() };
 `;

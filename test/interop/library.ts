@@ -1,5 +1,5 @@
-// The test of every library: the library reaches its server and is refused elsewhere. It does so by its factory, and unchanged by
-// postern/plugin/register. The users take turns.
+// The test of every library: the library reaches its server and is refused elsewhere. It does so unchanged, by
+// postern/plugin/register, and by its factory if there is one. Then the users take turns.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { userInTurn } from '../harness/asked.js';
@@ -9,16 +9,13 @@ import { Project } from './project.js';
 
 const WAYS = ['its factory', 'register'] as const;
 
-/** How often each library's program runs. */
-export const RUNS: number = WAYS.flatMap((_, turn) => userInTurn(turn)).length;
-
 export interface LibraryTest {
   /** The package. */
   readonly name: string;
   /** The program's imports beside the library, where it uses the factory. */
-  readonly imports: string;
-  /** The options that it passes to the library; a JavaScript expression of an object. */
-  readonly factory: string;
+  readonly imports?: string;
+  /** The options that it passes to the library; a JavaScript expression of an object. Missing: it has no factory. */
+  readonly factory?: string;
   /**
    * The program's body. `host`, `port`, `denied` (a port that no rule allows), `ca` (path of the authority) and `factory` are
    * there, and say() prints a JSON value, refused() what an error tells of a refusal.
@@ -44,10 +41,12 @@ const refused = (error) => {
 `;
 
 export function testLibrary(library: LibraryTest): void {
-  const { name, imports, factory, expected, authority, ownCode = 'EACCES' } = library;
+  const { name, imports = '', factory, expected, authority, ownCode = 'EACCES' } = library;
   let project: Project | undefined;
   for (const user of users) {
-    for (const way of WAYS.filter((_, turn) => userInTurn(turn).includes(user))) {
+    const ways =
+      factory === undefined ? [WAYS[1]] : WAYS.filter((_, turn) => userInTurn(turn).includes(user));
+    for (const way of ways) {
       test(`${name} goes through the channel by ${way}, as ${user}`, async (t) => {
         project ??= new Project(name);
         const closed = await listen();

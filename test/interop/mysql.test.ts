@@ -34,15 +34,13 @@ after(() => server && stopServer(server));
 
 testLibrary({
   name: 'mysql2',
-  imports: `import { mysqlStream } from 'postern/plugin';`,
-  factory: '{ stream: mysqlStream }',
   port: () => port,
   authority: certificates.authority,
   expected: [{ one: 1 }, { encrypted: true }, 2_000_000],
   body: `
     import { readFileSync } from 'node:fs';
     import mysql from 'mysql2/promise';
-    const settings = { host, port, user: 'root', ...factory };
+    const settings = { host, port, user: 'root' };
     const plain = await mysql.createConnection(settings);
     say((await plain.query('SELECT 1 AS one'))[0][0]);
     await plain.end();

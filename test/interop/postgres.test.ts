@@ -19,8 +19,6 @@ after(() => server && stopServer(server));
 
 testLibrary({
   name: 'pg',
-  imports: `import { pgStream } from 'postern/plugin';`,
-  factory: '{ stream: pgStream }',
   port: () => port,
   authority: certificates.authority,
   expected: [{ one: 1, ssl: false }, { one: 1, ssl: true }, { length: 3_000_000 }],
@@ -28,7 +26,7 @@ testLibrary({
     import { readFileSync } from 'node:fs';
     import pg from 'pg';
     const query = 'SELECT 1 AS one, ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()';
-    const settings = { host, port, user: 'app', database: 'postgres', ...factory };
+    const settings = { host, port, user: 'app', database: 'postgres' };
     for (const ssl of [false, { ca: readFileSync(ca) }]) {
       const client = new pg.Client({ ...settings, ssl });
       await client.connect();

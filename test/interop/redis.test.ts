@@ -22,8 +22,6 @@ after(() => server && stopServer(server));
 
 testLibrary({
   name: 'ioredis',
-  imports: `import { RedisConnector } from 'postern/plugin';`,
-  factory: '{ Connector: RedisConnector }',
   port: () => port,
   ports: () => ({ securePort }),
   authority: certificates.authority,
@@ -31,17 +29,17 @@ testLibrary({
   body: `
     import { readFileSync } from 'node:fs';
     import { Redis } from 'ioredis';
-    const redis = new Redis({ host, port, keepAlive: 1000, ...factory });
+    const redis = new Redis({ host, port, keepAlive: 1000 });
     say(await redis.ping());
     await redis.set('long', 'x'.repeat(2_000_000));
     say((await redis.get('long')).length);
     await redis.quit();
-    const secure = new Redis({ host, port: securePort, tls: { ca: readFileSync(ca) }, ...factory });
+    const secure = new Redis({ host, port: securePort, tls: { ca: readFileSync(ca) } });
     say(await secure.ping());
     secure.disconnect();
     let tries = 0;
     const retryStrategy = (times) => ((tries = times), times < 2 ? 10 : null);
-    const none = new Redis({ host, port: denied, retryStrategy, maxRetriesPerRequest: null, ...factory });
+    const none = new Redis({ host, port: denied, retryStrategy, maxRetriesPerRequest: null });
     const error = await new Promise((resolve) => none.once('error', resolve));
     await new Promise((resolve) => none.once('end', resolve));
     say(tries === 2 ? 'no more than one try' : tries);

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
+import { users } from '../harness/users.js';
 import { makeCertificates } from './certificates.js';
-import { RUNS, testLibrary } from './library.js';
+import { testLibrary } from './library.js';
 import { serverFolder } from './server.js';
 import { smtpServer } from './smtp-server.js';
 
@@ -23,8 +24,6 @@ after(() => {
 testLibrary({
   name: 'nodemailer',
   ownCode: 'ESOCKET',
-  imports: `import { smtpSocket } from 'postern/plugin';`,
-  factory: '{ getSocket: smtpSocket }',
   port: () => portOf(plain),
   ports: () => ({ securePort: portOf(secure) }),
   authority: certificates.authority,
@@ -35,7 +34,7 @@ testLibrary({
     const message = { from: 'app@example.com', to: 'you@example.com', subject: 'Hello', text: 'x'.repeat(200) };
     const tls = { ca: readFileSync(ca) };
     const send = async (settings) => {
-      const transport = nodemailer.createTransport({ host, ...settings, ...factory });
+      const transport = nodemailer.createTransport({ host, ...settings });
       try {
         return (await transport.sendMail(message)).response;
       } finally {
@@ -50,7 +49,7 @@ testLibrary({
 });
 
 test('the mail has arrived, over STARTTLS, TLS and in the clear', () => {
-  assert.equal(plain.messages.length, 2 * RUNS);
-  assert.equal(secure.messages.length, RUNS);
+  assert.equal(plain.messages.length, 2 * users.length);
+  assert.equal(secure.messages.length, users.length);
   for (const message of plain.messages) assert.match(message, /^Subject: Hello\r$/m);
 });

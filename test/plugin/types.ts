@@ -3,11 +3,8 @@
 import { Agent as HttpBase, get as httpGet } from 'node:http';
 import { Agent as HttpsBase, get as httpsGet } from 'node:https';
 import type { Socket } from 'node:net';
-import type { Duplex, Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { connect as tlsConnect } from 'node:tls';
-import type { RedisOptions } from 'ioredis';
-import type { ConnectionOptions as MysqlOptions } from 'mysql2';
-import type { SMTPTransportOptions } from 'nodemailer';
 import type { Agent, Dispatcher, RequestInit } from 'undici';
 import {
   AbortError,
@@ -16,18 +13,11 @@ import {
   explain,
   HttpAgent,
   HttpsAgent,
-  mysqlStream,
   openChannel,
   PosternError,
-  pgStream,
-  RedisConnector,
-  smtpSocket,
 } from '../../sandbox/plugin/index.js';
 import { dispatcher } from '../../sandbox/plugin/undici.js';
 
-interface PgOptions {
-  stream?: (() => Duplex) | undefined;
-}
 interface SshOptions {
   sock?: Readable;
 }
@@ -68,11 +58,6 @@ export async function types(): Promise<void> {
   // @ts-expect-error so is its place
   dispatcher({ connect: { socketPath: '/run/socket' } });
 
-  ({ stream: pgStream }) satisfies PgOptions;
-  ({ stream: mysqlStream }) satisfies MysqlOptions;
-  mysqlStream({ config: { host: 'db.example.com', port: 3306 } }) satisfies Socket;
-  ({ Connector: RedisConnector }) satisfies RedisOptions;
-  ({ getSocket: smtpSocket }) satisfies SMTPTransportOptions;
   ({ sock: socket }) satisfies SshOptions;
 
   const error: unknown = undefined;
