@@ -2,7 +2,8 @@
 // on between them: the kernel waits for a connection's lock, which its plugin can hold.
 import { LISTED_AT_ONCE } from '../../shared/limits.js';
 import { addressFromBytes } from '../../shared/policy/address.js';
-import type { BrokerLine, OpenConnection, SupervisorLine } from '../../shared/protocol/link.js';
+import type { BrokerLine, SupervisorLine } from '../../shared/protocol/link.js';
+import type { OpenConnection } from '../../shared/protocol/open-connections.js';
 import type { SocketLook } from '../../shared/sys/socket-diag.js';
 import { monotonicMs, type NotedConnection } from '../accounts/connection-places.js';
 import type { Plugin, Services } from './plugin.js';

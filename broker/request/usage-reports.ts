@@ -2,7 +2,8 @@
 // other work goes on between its parts: the kernel waits for a connection's lock, which its plugin can hold.
 import { setImmediate } from 'node:timers/promises';
 import { LISTED_AT_ONCE, SURVEYED_CONNECTIONS, USAGE_AT_ONCE } from '../../shared/limits.js';
-import type { BrokerLine, PluginUsage } from '../../shared/protocol/link.js';
+import type { BrokerLine } from '../../shared/protocol/link.js';
+import type { PluginUsage } from '../../shared/protocol/open-connections.js';
 import type { Plugin, Services } from './plugin.js';
 
 type Used = Pick<Plugin, 'name' | 'connections' | 'stall' | 'metrics' | 'queue' | 'asks'>;

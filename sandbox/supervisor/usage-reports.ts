@@ -1,7 +1,7 @@
 // What each plugin uses now: of the network as the broker counts it, of memory and processor as the kernel does. Runs in the supervisor. However many
 // ask, a report is made once.
 import { USAGE_FRESH_MS, USAGE_MS } from '../../shared/limits.js';
-import type { PluginUsage } from '../../shared/protocol/link.js';
+import type { PluginUsage } from '../../shared/protocol/open-connections.js';
 import type { BrokerProcess } from './broker/broker-process.js';
 import type { Cgroups } from './cgroup/cgroups.js';
 import type { CgroupUse } from './cgroup/sandbox-cgroup.js';

@@ -3,17 +3,9 @@
 import type { Limits, LimitWord } from '../config/limit-forms.js';
 import type { Revoke } from '../config/plugin-config.js';
 import type { ViaLine } from '../config/via-config.js';
-import type {
-  AddressClass,
-  Answerer,
-  AskEnd,
-  AskScope,
-  DecisionWord,
-  Mode,
-  Reason,
-  WayOut,
-} from '../reasons.js';
+import type { AddressClass, Answerer, AskEnd, AskScope, DecisionWord, Mode, Reason } from '../reasons.js';
 import type { AuditEvent } from './audit-events.js';
+import type { OpenConnection, PluginUsage } from './open-connections.js';
 
 // The link between supervisor and broker: JSON lines over a stream, and packets with descriptors over a SOCK_SEQPACKET pair. The
 // supervisor checks what it reads, since the broker parses hostile bytes and may have been taken over.
@@ -381,56 +373,4 @@ export interface MarkSocketPacket {
   readonly id: number;
   /** Of the rules that the broker has. */
   readonly mark: number;
-}
-
-// The open connections of plugins, as the broker lists them and an operator sees them. Types only.
-
-/** A connection that a process of a plugin holds. What is null is not known: a broker died before it could note it. */
-export interface OpenConnection {
-  /** Of its decision in the audit log. */
-  readonly decision_id: string | null;
-  readonly plugin: string;
-  /** The process that asked, on the host. Another one may hold the connection by now. */
-  readonly pid: number | null;
-  /** Its name, which the program chooses itself. */
-  readonly program: string | null;
-  /** As it was asked for: a name or an address. */
-  readonly host: string | null;
-  readonly port: number | null;
-  /** The address at the other end; of a connection through a proxy, that of the proxy. */
-  readonly dialed: string;
-  /** The rule that allowed it. Null also if none did: audit mode, or somebody who was asked. */
-  readonly rule: string | null;
-  readonly door: WayOut | null;
-  /** For how long it has been open, in milliseconds. */
-  readonly age_ms: number;
-  /** Payload that the peer's kernel has acknowledged so far, and payload that this host's kernel has received. Null: the kernel did not say. */
-  readonly sent_bytes: number | null;
-  readonly received_bytes: number | null;
-}
-
-export interface OpenConnections {
-  /** Of one plugin after the other, the newest first. */
-  readonly connections: readonly OpenConnection[];
-  /** How many further ones are open. */
-  readonly more: number;
-}
-
-// What the plugins use of the network, as the broker counts it and an operator sees it. Types only.
-
-export interface PluginUsage {
-  readonly plugin: string;
-  /** Connections that a process holds. */
-  readonly connections: number;
-  /** Connects that the rules permitted, and requests that were refused, look-ups included. Counted since this broker began. */
-  readonly connects: number;
-  readonly denials: number;
-  /**
-   * Payload that peers have acknowledged, and payload that this host has received, since this broker began. Of open connections, as of the last look
-   * at each.
-   */
-  readonly sent_bytes: number;
-  readonly received_bytes: number;
-  /** Requests that have no answer yet. */
-  readonly waiting: number;
 }

@@ -96,7 +96,7 @@ function underFilter(user: User, calls: readonly string[]): readonly string[] {
     const { compileFilters } = await import('${url('compile-filters.js')}');
     const { loadProgram } = await import('${url('filter-program.js')}');
     const { setNoNewPrivileges } = await import('${url('process-control.js')}');
-    const { execve } = await import('${url('execve.js')}');
+    const { execve } = await import('${url('process-control.js')}');
     const { duplicate, duplicateOnto } = await import('${url('fcntl.js')}');
     setNoNewPrivileges();
     loadProgram(compileFilters([{ otherwise: 'allow', rules: [{ calls: ${JSON.stringify(calls)}, action: 'EPERM' }] }]));

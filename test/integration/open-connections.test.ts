@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { OpenConnections } from '../../shared/protocol/link.js';
+import type { OpenConnections } from '../../shared/protocol/open-connections.js';
 import { anyUser } from '../harness/asked.js';
 import { listen } from '../harness/listener.js';
 import { postern, startPostern } from '../harness/postern.js';

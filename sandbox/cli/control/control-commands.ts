@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander';
 import { asciiJson } from '../../../shared/ascii-json.js';
 import { quoteDestination } from '../../../shared/policy/decision.js';
 import { printable } from '../../../shared/printable.js';
-import type { OpenConnection, OpenConnections } from '../../../shared/protocol/link.js';
+import type { OpenConnection, OpenConnections } from '../../../shared/protocol/open-connections.js';
 import { ASK_SCOPES, type AskScope } from '../../../shared/reasons.js';
 import type {
   AskNews,

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { asciiJson } from '../../../shared/ascii-json.js';
 import { printable } from '../../../shared/printable.js';
-import type { LiveLearnt } from '../../supervisor/learn/live-learner.js';
+import type { Learnt } from '../../supervisor/learn/learner.js';
 import { describeLive, NewFile, ruleFileOf } from '../describe-learnt.js';
 import { say } from '../say.js';
 import type { ControlClient } from './control-client.js';
@@ -44,14 +44,14 @@ export function learnLiveCommand(): Command {
 async function learn(client: ControlClient, plugin: string, options: LearnOptions): Promise<number> {
   const { seconds, allowed = false, output, json = false } = options;
   const file = output === undefined ? undefined : new NewFile(output);
-  let learnt: LiveLearnt | undefined;
+  let learnt: Learnt | undefined;
   const over = new Promise<void>((resolve) => {
     for (const signal of ENDS) process.once(signal, () => resolve());
     if (seconds !== undefined) setTimeout(resolve, seconds * 1000);
   });
   learnt = (await client.watch('learn', { plugin, allowed }, undefined, ({ event }) => {
-    learnt = event as LiveLearnt;
-  })) as LiveLearnt;
+    learnt = event as Learnt;
+  })) as Learnt;
   const what = allowed ? 'connects to, or is refused' : 'is refused';
   const until = seconds === undefined ? 'until Ctrl-C' : `for ${seconds} s`;
   say(`learning what "${plugin}" ${what}, ${until}`);

@@ -1,13 +1,11 @@
 // Asks a running broker. An answer has the id of its question.
 import { DNS_TIMEOUT_MS, MAX_METRICS_BYTES } from '../../../shared/limits.js';
+import type { BrokerLine, ExplainQuestion, Explanation } from '../../../shared/protocol/link.js';
 import type {
-  BrokerLine,
-  ExplainQuestion,
-  Explanation,
   OpenConnection,
   OpenConnections,
   PluginUsage,
-} from '../../../shared/protocol/link.js';
+} from '../../../shared/protocol/open-connections.js';
 import { type BrokerLines, brokerFailed } from './broker-lines.js';
 
 const METRICS_TIMEOUT_MS = 5_000;

@@ -26,10 +26,9 @@ import {
   type Explanation,
   type GivenName,
   type GivenNamesLine,
-  type OpenConnection,
-  type PluginUsage,
   type SupervisorLine,
 } from '../../../shared/protocol/link.js';
+import type { OpenConnection, PluginUsage } from '../../../shared/protocol/open-connections.js';
 import { ADDRESS_CLASSES, DECISIONS, REASONS, WAYS_OUT } from '../../../shared/reasons.js';
 import { duplicate } from '../../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';

@@ -5,13 +5,8 @@ import { EventEmitter } from 'node:events';
 import { BoundedMap } from '../../../shared/bounded-map.js';
 import type { LimitWord } from '../../../shared/config/limit-forms.js';
 import { KEPT_BROKER_PIDS } from '../../../shared/limits.js';
-import type {
-  ApprovedDestination,
-  ExplainQuestion,
-  Explanation,
-  OpenConnections,
-  PluginUsage,
-} from '../../../shared/protocol/link.js';
+import type { ApprovedDestination, ExplainQuestion, Explanation } from '../../../shared/protocol/link.js';
+import type { OpenConnections, PluginUsage } from '../../../shared/protocol/open-connections.js';
 import type { Answerer, AskEnd } from '../../../shared/reasons.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import {

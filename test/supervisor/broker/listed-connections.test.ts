@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { askConnections } from '../../../sandbox/supervisor/broker/ask-broker.js';
 import { BrokerLines, readBrokerLine } from '../../../sandbox/supervisor/broker/broker-lines.js';
 import { KEPT_TEXT, LISTED_AT_ONCE } from '../../../shared/limits.js';
-import type { OpenConnections } from '../../../shared/protocol/link.js';
+import type { OpenConnections } from '../../../shared/protocol/open-connections.js';
 import { readableFolder } from '../../harness/users.js';
 
 const ROW = {
