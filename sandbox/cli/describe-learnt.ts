@@ -7,8 +7,7 @@ import { quote } from '../../shared/policy/quote.js';
 import { yamlText } from '../../shared/printable.js';
 import { openFolder } from '../../shared/sys/open-folder.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import type { Learnt } from '../supervisor/learn/learnt.js';
-import type { LiveLearnt } from '../supervisor/learn/live-learner.js';
+import type { Learnt } from '../supervisor/learn/learner.js';
 import { asRuleOption, asYamlItems } from './refusal-line.js';
 
 // Prints the learnt rules as lines for a person. Each list of rules is one line, to be copied without its `postern: `.
@@ -32,7 +31,7 @@ export function describeLearnt(learnt: Learnt, file?: string): readonly string[]
 }
 
 /** What a running plugin was missing. @param file where the rules were written */
-export function describeLive(learnt: LiveLearnt, plugin: string, file?: string): readonly string[] {
+export function describeLive(learnt: Learnt, plugin: string, file?: string): readonly string[] {
   const { rules, refused, assumed } = learnt;
   const closed = refused.map(({ message }) => message);
   const more = closed.length - NAMES_SHOWN;

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { asciiJson } from '../../shared/ascii-json.js';
 import { loadRuleFile } from '../../shared/config/rule-file.js';
+import { LEARNT_ENDPOINTS } from '../../shared/limits.js';
 import { Learner } from '../supervisor/learn/learner.js';
 import { describeLearnt, NewFile, ruleFileOf } from './describe-learnt.js';
 import { asRuleOption, limitLines, ownProgram, refusalLine } from './refusal-line.js';
@@ -48,7 +49,13 @@ async function learn(command: readonly string[], options: LearnOptions): Promise
   try {
     const config = pluginOf(command, options, 'audit', loadRuleFile);
     const file = options.output === undefined ? undefined : new NewFile(options.output);
-    const learner = new Learner(config);
+    const learner = new Learner({
+      plugin: config.name,
+      allowed: false,
+      ofRefusals: false,
+      own: new Set(),
+      mostEndpoints: LEARNT_ENDPOINTS,
+    });
     const status = await runPlugin(config, options, (event) => {
       learner.take(event);
       if (('decision' in event && event.decision === 'would_deny') || options.audit === '-') return;

@@ -5,7 +5,7 @@ import { ControlServer } from '../supervisor/control/control-server.js';
 import type { ControlSocket } from '../supervisor/control/control-socket.js';
 import { Denials } from '../supervisor/control/denials.js';
 import { type ControlParts, controlTarget } from '../supervisor/control-target.js';
-import { Learners } from '../supervisor/learn/live-learner.js';
+import { Learners } from '../supervisor/learn/learner.js';
 
 /** What an operator sees and steers. */
 export interface ControlView extends Omit<ControlParts, 'denials' | 'learners'> {

@@ -63,7 +63,7 @@ test('a YAML parser takes suggested values as exactly those, in one line of text
   assert.deepEqual(parse(line), texts);
   assert.doesNotMatch(line, /[\p{Cc}\p{Cf}]/u);
   const rules = texts.map((rule) => ({ rule, host: 'a', ports: [], connected: true }));
-  const learnt = { rules, looked_up: ["a'\nallow: ['*']"], shared: [], refused: [], missed: 0 };
+  const learnt = { rules, looked_up: ["a'\nallow: ['*']"], shared: [], refused: [], missed: 0, assumed: [] };
   assert.deepEqual(parse(ruleFileOf(learnt, 'one')), { allow: texts });
 });
 

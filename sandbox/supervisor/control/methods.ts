@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { KEPT_LINES, LISTED_CONNECTIONS } from '../../../shared/limits.js';
 import { parseAddress } from '../../../shared/policy/address.js';
 import { ASK_SCOPES } from '../../../shared/reasons.js';
-import type { LiveLearnt } from '../learn/live-learner.js';
+import type { Learnt } from '../learn/learner.js';
 import type { ControlTarget } from './control-target.js';
 import { RpcError } from './rpc.js';
 
@@ -27,7 +27,7 @@ const MAX_HOST = 1024;
 const MAX_LISTED = 1000;
 const MAX_ASK_ID = 64;
 
-const NOTHING_LEARNT: LiveLearnt = {
+const NOTHING_LEARNT: Learnt = {
   ...{ rules: [], looked_up: [], shared: [], refused: [], missed: 0, assumed: [] },
 };
 

@@ -1,135 +1,239 @@
-// Gathers from the audit events of a run which rules the program was missing. Bounded, whatever the plugin does.
-// The events come from the broker, which is not trusted: each host is parsed again before it becomes a rule.
-import { LEARNT_ENDPOINTS, LEARNT_NAMES, LEARNT_REFUSALS } from '../../../shared/limits.js';
-import { compilePolicy } from '../../../shared/policy/compile-policy.js';
-import { judgeRequest } from '../../../shared/policy/decide.js';
-import { OwnAddresses } from '../../../shared/policy/host-block.js';
-import { parseHost } from '../../../shared/policy/parse-host.js';
-import { isPort } from '../../../shared/policy/parse-ports.js';
-import type { Policy } from '../../../shared/policy/policy.js';
-import { UNIX_PREFIX } from '../../../shared/policy/socket-path.js';
+// Gathers which rules would open what a plugin was refused: for `learn`, of a run in audit mode; for `learn NAME`, of a plugin that runs, and on request what
+// it is allowed already. It opens nothing. Bounded, whatever the plugin does. The events come from the broker, which is not trusted: each destination is read
+// again before it becomes a rule.
+import { networkInterfaces } from 'node:os';
+import { LEARN_PAUSE_MS, LEARNT_NAMES, LEARNT_REFUSALS, LIVE_ENDPOINTS } from '../../../shared/limits.js';
+import { formatRule } from '../../../shared/policy/format-rule.js';
+import { suggestionFor } from '../../../shared/policy/may-be-asked.js';
+import { type Host, parseHost } from '../../../shared/policy/parse-host.js';
 import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
-import { type Learnt, type LearntRefusal, learntRules } from './learnt.js';
 
-const ELSEWHERE = { own: OwnAddresses.of(), listeners: [] };
-const SHARED_KEPT = 64;
+export interface LearntRule {
+  readonly rule: string;
+  readonly host: string;
+  readonly ports: readonly number[];
+  /** Whether a connection was made, on any of the ports. */
+  readonly connected: boolean;
+}
 
-type Refusal = Pick<AuditEvent<'decision' | 'question'>, 'message' | 'suggestion' | 'reason'>;
+/** A refusal that audit mode keeps: by a deny rule, of a special address, or of a socket of the host. */
+export interface LearntRefusal {
+  readonly message: string;
+  readonly reason: string;
+  readonly suggestion: string | null;
+}
 
-/** Takes audit events, and turns them into rules. */
+export interface Learnt {
+  readonly rules: readonly LearntRule[];
+  /** Names that were asked for and never connected to. */
+  readonly looked_up: readonly string[];
+  /** Names that share an address: a connect to it may have meant any of them. */
+  readonly shared: readonly (readonly string[])[];
+  readonly refused: readonly LearntRefusal[];
+  /** How many connects and questions were left out, because there were too many. */
+  readonly missed: number;
+  /** Names that were refused at the look-up, which has no port. Their rules are for port 443. */
+  readonly assumed: readonly string[];
+}
+
+const HTTPS = 443;
+
+interface LearnQuestion {
+  readonly plugin: string;
+  /** Whether what rules allowed is learnt too. */
+  readonly allowed: boolean;
+  /**
+   * Whether a refusal for want of a rule becomes one. In a run of audit mode it does not: what a rule may open was reached there, and what
+   * was refused all the same stays closed.
+   */
+  readonly ofRefusals: boolean;
+  /** Addresses of this host, which no rule is suggested for. */
+  readonly own: ReadonlySet<string>;
+  /** So many hosts with their ports are kept. */
+  readonly mostEndpoints: number;
+}
+
 export class Learner {
-  readonly #policy: Policy | undefined;
-  /** Ports by host, each with whether a connection was made. */
+  readonly #question: LearnQuestion;
   readonly #endpoints = new Map<string, Map<number, boolean>>();
   #endpointCount = 0;
+  readonly #assumed = new Set<string>();
   readonly #lookedUp = new Set<string>();
-  /** Names that share an address. */
   readonly #sharing = new Map<string, readonly string[]>();
   readonly #refusals = new Map<string, LearntRefusal>();
   #missed = 0;
 
-  /** @param rules those of the run; with a wrong one the run does not begin */
-  constructor(rules: { readonly allow: readonly string[]; readonly deny: readonly string[] }) {
-    const compiled = compilePolicy({ allow: rules.allow, deny: rules.deny });
-    this.#policy = compiled.ok ? compiled.policy : undefined;
+  constructor(question: LearnQuestion) {
+    this.#question = question;
   }
 
-  take(event: AuditEvent): void {
-    if (event.event === 'question') this.#takeQuestion(event);
-    else if (event.event === 'decision') this.#takeDecision(event);
+  /** @returns whether there may be something new */
+  take(event: AuditEvent): boolean {
+    if (event.plugin !== this.#question.plugin) return false;
+    if (event.event === 'question') return this.#takeQuestion(event);
+    return event.event === 'decision' && this.#takeDecision(event);
   }
 
   get learnt(): Learnt {
-    const connected = (host: string): boolean => this.#endpoints.has(host);
     return {
       rules: learntRules(this.#endpoints),
-      looked_up: [...this.#lookedUp].filter((name) => !connected(name)).sort(),
-      shared: withoutParts([...this.#sharing.values()]),
+      looked_up: [...this.#lookedUp].filter((name) => !this.#endpoints.has(name)).sort(),
+      shared: [...this.#sharing.values()],
       refused: [...this.#refusals.values()],
       missed: this.#missed,
+      assumed: [...this.#assumed].sort(),
     };
   }
 
-  #takeQuestion({ name, decision, questions, repeated, ...event }: AuditEvent<'question'>): void {
-    if (repeated) return;
+  #takeQuestion(event: AuditEvent<'question'>): boolean {
+    const { name, decision, reason, message, suggestion, questions, repeated } = event;
+    // It may be from before. The first one of each name since the beginning has a line of its own.
+    if (repeated) return false;
     if (name === null) this.#missed += questions;
-    else if (decision === 'would_deny') this.#lookUp(name);
-    else this.#refuse(event);
+    else if (decision === 'deny' && !this.#opens(reason)) this.#refuse(message, String(reason), suggestion);
+    // In mode audit it was answered, and a connect follows.
+    else if (decision === 'would_deny') this.#keep(this.#lookedUp, name);
+    else if (this.#note(name, HTTPS, false, message)) this.#keep(this.#assumed, name);
+    return true;
   }
 
-  #takeDecision(event: AuditEvent<'decision'>): void {
-    const { host, port, decision, reason, outcome, names } = event;
-    // A socket has no port.
-    if (!isPort(port) && !host.startsWith(UNIX_PREFIX)) return;
-    // The name itself has no address: no rule would change that.
-    if (decision === 'deny' && reason === 'dns_error') {
-      if (this.#misses(host, port)) this.#lookUp(host);
-      return;
+  #takeDecision(event: AuditEvent<'decision'>): boolean {
+    const {
+      host,
+      port,
+      decision,
+      reason,
+      outcome,
+      names,
+      message = `"${host}" is refused: ${reason}`,
+      suggestion,
+    } = event;
+    // A rule for the address permitted it. The name, which a rule must open for the look-up, has none.
+    if (decision === 'allow' && !this.#question.allowed) {
+      const unopened = names.filter((name) => this.#lookedUp.has(name));
+      for (const name of unopened) this.#note(name, port, outcome === 'connected', message);
+      return unopened.length > 0;
     }
-    if (decision === 'deny') {
-      this.#refuse(event);
-      return;
+    if (decision === 'deny' && !this.#opens(reason)) this.#refuse(message, reason, suggestion);
+    else {
+      // Nobody knows which of the names of an address the program meant.
+      const meant = names.length > 0 ? names : [host];
+      if (meant.length > 1) this.#share(meant.toSorted());
+      for (const one of meant) this.#note(one, port, outcome === 'connected', message);
     }
-    const came = outcome === 'connected';
-    // Nobody knows which of the address's names the program meant. Each must resolve at the next run.
-    const told = names.filter((name) => this.#isOpenOrMissed(name, port));
-    const missed = told.filter((name) => this.#misses(name, port));
-    if (told.length > 1 && missed.length > 0) this.#share(told.toSorted());
-    for (const name of missed) this.#connect(name, port, came);
-    if (decision === 'would_deny' && !told.includes(host)) this.#connect(host, port, came);
+    return true;
   }
 
-  /** Whether no given rule allows or denies a name on a port. */
-  #misses(host: string, port: number): boolean {
-    const verdict = this.#judge(host, port);
-    return verdict === 'no_rule' || verdict === 'port_not_allowed';
-  }
-
-  #isOpenOrMissed(host: string, port: number): boolean {
-    return this.#judge(host, port) === 'rule' || this.#misses(host, port);
-  }
-
-  #judge(host: string, port: number): string {
-    if (this.#policy === undefined) return 'policy_unavailable';
-    const verdict = judgeRequest(this.#policy, { host, port }, ELSEWHERE);
-    return verdict.kind === 'resolve' ? verdict.reason : verdict.decision.reason;
-  }
-
-  #connect(host: string, port: number, came: boolean): void {
-    const ports = this.#endpoints.get(host);
-    const before = ports?.get(port);
-    if (before === undefined && (this.#endpointCount >= LEARNT_ENDPOINTS || parseHost(host) === undefined)) {
+  /** @returns whether it has a rule: no special address and no address of this host has one */
+  #note(host: string, port: number, connected: boolean, message: string): boolean {
+    const parsed = parseHost(host);
+    const isOwn = parsed?.kind === 'address' && this.#question.own.has(parsed.address.text);
+    // protects: G7 no special address of a running plugin becomes a rule
+    if (isOwn || suggestionFor(host, port) === undefined) {
+      this.#refuse(message, 'address_special');
+      return false;
+    }
+    const ports = this.#endpoints.get(host) ?? new Map<number, boolean>();
+    const before = ports.get(port);
+    // protects: G8 a plugin that makes up destinations costs little
+    if (before === undefined && this.#endpointCount >= this.#question.mostEndpoints) {
       this.#missed += 1;
-      return;
+      return false;
     }
     if (before === undefined) this.#endpointCount += 1;
-    if (ports === undefined) this.#endpoints.set(host, new Map([[port, came]]));
-    else ports.set(port, before === true || came);
+    ports.set(port, before === true || connected);
+    this.#endpoints.set(host, ports);
+    return true;
   }
 
-  #lookUp(name: string): void {
-    if (this.#lookedUp.has(name)) return;
-    if (this.#lookedUp.size < LEARNT_NAMES && parseHost(name) !== undefined) this.#lookedUp.add(name);
+  #keep(names: Set<string>, name: string): void {
+    if (names.has(name) || (names.size < LEARNT_NAMES && parseHost(name) !== undefined)) names.add(name);
     else this.#missed += 1;
   }
 
   #share(names: readonly string[]): void {
-    if (this.#sharing.size < SHARED_KEPT) this.#sharing.set(names.join(' '), names);
+    if (this.#sharing.size < LEARNT_REFUSALS) this.#sharing.set(names.join(' '), names);
   }
 
-  #refuse({ message, suggestion, reason }: Refusal): void {
-    const word = String(reason);
-    const refusal = { message: message ?? word, reason: word, suggestion: suggestion ?? null };
-    if (this.#refusals.has(refusal.message) || this.#refusals.size < LEARNT_REFUSALS)
-      this.#refusals.set(refusal.message, refusal);
+  /** Whether a rule for what was refused is learnt. */
+  #opens(reason: string | null): boolean {
+    return this.#question.ofRefusals && (reason === 'no_rule' || reason === 'port_not_allowed');
+  }
+
+  /** @param suggestion of a run that its operator started. Nothing is suggested of a plugin that runs */
+  #refuse(message = '', reason = '', suggestion: string | null = null): void {
+    const given = this.#question.ofRefusals ? null : suggestion;
+    if (this.#refusals.has(message) || this.#refusals.size < LEARNT_REFUSALS)
+      this.#refusals.set(message, { message, reason, suggestion: given });
     else this.#missed += 1;
   }
 }
 
-/** The lists of names that no longer list contains. */
-function withoutParts(lists: readonly (readonly string[])[]): readonly (readonly string[])[] {
-  return lists.filter(
-    (names) =>
-      !lists.some((other) => other.length > names.length && names.every((name) => other.includes(name))),
-  );
+// Clients of the control socket that learn which rules a plugin needs. Each one learns from its own beginning on.
+
+export class Learners {
+  readonly #listeners = new Set<(event: AuditEvent) => void>();
+
+  take(event: AuditEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  /** @param send takes all that was learnt so far, once a second at most @returns ends it, after a last report */
+  begin(question: Pick<LearnQuestion, 'plugin' | 'allowed'>, send: (learnt: Learnt) => void): () => void {
+    const learner = new Learner({
+      ...question,
+      ofRefusals: true,
+      own: ownAddresses(),
+      mostEndpoints: LIVE_ENDPOINTS,
+    });
+    let timer: NodeJS.Timeout | undefined;
+    const tell = (): void => {
+      timer = undefined;
+      send(learner.learnt);
+    };
+    const listener = (event: AuditEvent): void => {
+      if (learner.take(event)) timer ??= setTimeout(tell, LEARN_PAUSE_MS).unref();
+    };
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+      if (timer === undefined) return;
+      clearTimeout(timer);
+      tell();
+    };
+  }
+}
+
+/** As the kernel writes them, which is the form of an address in an event. */
+function ownAddresses(): ReadonlySet<string> {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return new Set(all.map(({ address }) => address));
+}
+
+/** @param endpoints ports by host, each with whether a connection was made */
+function learntRules(endpoints: ReadonlyMap<string, ReadonlyMap<number, boolean>>): readonly LearntRule[] {
+  return [...endpoints]
+    .flatMap(([text, ports]) => {
+      const host = parseHost(text);
+      return host === undefined ? [] : [{ host, ports }];
+    })
+    .sort((a, b) => compareHosts(a.host, b.host))
+    .map(({ host, ports }) => ({
+      rule: formatRule(host, ports.keys()),
+      host: textOf(host),
+      ports: [...ports.keys()].sort((a, b) => a - b),
+      connected: [...ports.values()].includes(true),
+    }));
+}
+
+function textOf(host: Host): string {
+  return host.kind === 'name' ? host.name : host.address.text;
+}
+
+/** Names in alphabetical order, then addresses by their bytes, IPv4 first. */
+function compareHosts(a: Host, b: Host): number {
+  if (a.kind === 'address' && b.kind === 'address')
+    return a.address.family - b.address.family || Buffer.compare(a.address.bytes, b.address.bytes);
+  if (a.kind !== b.kind) return a.kind === 'name' ? -1 : 1;
+  return textOf(a) < textOf(b) ? -1 : 1;
 }

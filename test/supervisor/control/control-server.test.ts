@@ -9,7 +9,7 @@ import { ControlSocket } from '../../../sandbox/supervisor/control/control-socke
 import type { ControlTarget } from '../../../sandbox/supervisor/control/control-target.js';
 import { Denials } from '../../../sandbox/supervisor/control/denials.js';
 import { PluginLogs } from '../../../sandbox/supervisor/control/plugin-logs.js';
-import { Learners } from '../../../sandbox/supervisor/learn/live-learner.js';
+import { Learners } from '../../../sandbox/supervisor/learn/learner.js';
 import { CONTROL_CLIENTS, CONTROL_LINE_BYTES } from '../../../shared/limits.js';
 import { rawControl, request } from '../../harness/raw-control.js';
 import { until } from '../../harness/until.js';

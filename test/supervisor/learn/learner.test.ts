@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AUDIT_EXAMPLES } from '../../../deploy/reference/audit-examples.js';
-import { LiveLearner, type LiveLearnt } from '../../../sandbox/supervisor/learn/live-learner.js';
+import { Learner, type Learnt } from '../../../sandbox/supervisor/learn/learner.js';
 import { LEARNT_REFUSALS, LIVE_ENDPOINTS } from '../../../shared/limits.js';
 import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
 
@@ -30,13 +30,15 @@ const question = (name: string | null, more: Question = {}): AuditEvent =>
     ...{ message: `Cannot resolve "${name}"`, ...more },
   }) as AuditEvent;
 
-function learn(events: readonly AuditEvent[], allowed = false, own: readonly string[] = []): LiveLearnt {
-  const learner = new LiveLearner({ plugin: 'web', allowed, own: new Set(own) });
+const LIVE = { plugin: 'web', ofRefusals: true, mostEndpoints: LIVE_ENDPOINTS };
+
+function learn(events: readonly AuditEvent[], allowed = false, own: readonly string[] = []): Learnt {
+  const learner = new Learner({ ...LIVE, allowed, own: new Set(own) });
   for (const event of events) learner.take(event);
   return learner.learnt;
 }
 
-const rulesOf = ({ rules }: LiveLearnt): readonly string[] => rules.map(({ rule }) => rule);
+const rulesOf = ({ rules }: Learnt): readonly string[] => rules.map(({ rule }) => rule);
 const ALLOWED: Decision = { decision: 'allow', reason: 'rule', outcome: 'connected' };
 
 test('what was refused for want of a rule becomes one, with its ports in one rule for each host', () => {
@@ -111,7 +113,7 @@ test('each name of an address gets a rule, and the address none', () => {
 });
 
 test('other plugins teach nothing, and other events neither', () => {
-  const learner = new LiveLearner({ plugin: 'web', allowed: true, own: new Set() });
+  const learner = new Learner({ ...LIVE, allowed: true, own: new Set() });
   assert.equal(learner.take(decision('api.example.com', 443, { plugin: 'other' })), false);
   assert.equal(learner.take({ ...AUDIT_EXAMPLES.closed, plugin: 'web' } as AuditEvent), false);
   assert.deepEqual(rulesOf(learner.learnt), []);
@@ -128,4 +130,27 @@ test('a broker that was taken over teaches no rule that is none, and a plugin th
   assert.equal(learnt.rules.length, LIVE_ENDPOINTS);
   assert.equal(learnt.refused.length, LEARNT_REFUSALS);
   assert.equal(learnt.missed, LIVE_ENDPOINTS + LEARNT_REFUSALS);
+});
+
+test('of a run in audit mode, what was reached becomes a rule, and what was refused stays closed with its suggestion', () => {
+  const learner = new Learner({ ...LIVE, ofRefusals: false, allowed: false, own: new Set() });
+  const names = ['cdn.example.com'];
+  for (const event of [
+    decision('192.0.2.1', 443, { decision: 'would_deny', outcome: 'connected', names }),
+    question('seen.example.com', { decision: 'would_deny' }),
+    decision('unix:/run/db.sock', 0, { suggestion: 'unix:/run/db.sock' }),
+    question('denied.example.com', { reason: 'denied_by_rule', suggestion: 'denied.example.com' }),
+    decision('given.example.com', 443, ALLOWED),
+  ])
+    learner.take(event);
+  const { rules, looked_up: lookedUp, refused, assumed } = learner.learnt;
+  assert.deepEqual(
+    rules.map(({ rule }) => rule),
+    ['cdn.example.com'],
+  );
+  assert.deepEqual([lookedUp, assumed], [['seen.example.com'], []]);
+  assert.deepEqual(
+    refused.map(({ suggestion }) => suggestion),
+    ['unix:/run/db.sock', 'denied.example.com'],
+  );
 });
