@@ -103,32 +103,7 @@ export const ADDRESS_CLASSES = [
 ] as const;
 export type AddressClass = (typeof ADDRESS_CLASSES)[number];
 
-/** The calls that the filter reports, whatever their arguments. */
-export const WHOLLY_TRAPPED = ['connect', 'bind', 'listen'] as const;
-export type WhollyTrapped = (typeof WHOLLY_TRAPPED)[number];
-/** The calls that set a mode. The filter reports those with S_ISGID and without S_ISUID. */
-export const MODE_CALLS = ['chmod', 'fchmod', 'fchmodat', 'fchmodat2'] as const;
-export type ModeCall = (typeof MODE_CALLS)[number];
-/** The calls that read a socket's error queue, with MSG_ERRQUEUE. */
-export const QUEUE_CALLS = ['recvfrom', 'recvmsg', 'recvmmsg'] as const;
-/** All calls that the filter reports, some with certain arguments alone: setsockopt with rare options, ioctl with requests that read interfaces, socket for AF_UNIX datagrams. */
-export const TRAP_CALLS = [
-  'connect',
-  'bind',
-  'listen',
-  'setsockopt',
-  'ioctl',
-  'chmod',
-  'fchmod',
-  'fchmodat',
-  'fchmodat2',
-  'recvfrom',
-  'recvmsg',
-  'recvmmsg',
-  'socketpair',
-  'socket',
-] as const;
-export type TrapCall = (typeof TRAP_CALLS)[number];
+/** What became of a trapped call. */
 export const TRAP_ANSWERS = ['brokered', 'own', 'refused', 'error'] as const;
 export type TrapAnswer = (typeof TRAP_ANSWERS)[number];
 

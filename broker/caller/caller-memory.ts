@@ -3,7 +3,6 @@
 
 import { constants } from 'node:os';
 import { type Address, addressFromBytes } from '../../shared/policy/address.js';
-import { MODE_CALLS, QUEUE_CALLS, type TrapCall } from '../../shared/reasons.js';
 import { LAYOUT } from '../../shared/sys/layout.js';
 import { IFCONF_BYTES, IFREQ_BYTES, SIOCGIFCONF } from '../../shared/sys/network-interface.js';
 import { readMemory } from '../../shared/sys/process-memory.js';
@@ -105,20 +104,17 @@ export interface PassedMemory {
   readonly length: number;
 }
 
-/** Calls of which the broker reads no memory, or memory whose length is not known yet. */
-const READS_NO_MEMORY: readonly TrapCall[] = [
-  'listen',
-  'socketpair',
-  'socket',
-  ...QUEUE_CALLS,
-  ...MODE_CALLS,
-];
+/** struct sockaddr of connect(2) and bind(2). */
+export function passedAddress({ address, ints }: Notification): PassedMemory {
+  return { at: address, length: ints[2] };
+}
 
-/** @returns undefined for a call of which the broker copies nothing at first */
-export function passedMemory(call: TrapCall, notification: Notification): PassedMemory | undefined {
-  if (READS_NO_MEMORY.includes(call)) return undefined;
-  const { address, ints, third, option } = notification;
-  if (call === 'ioctl') return { at: third, length: ints[1] === SIOCGIFCONF ? IFCONF_BYTES : IFREQ_BYTES };
-  if (call !== 'setsockopt') return { at: address, length: ints[2] };
+/** The value of setsockopt(2). */
+export function passedOption({ option }: Notification): PassedMemory {
   return { at: option.address, length: Math.min(option.length, LINGER_BYTES) };
+}
+
+/** The struct of an ioctl(2) that reads interfaces. */
+export function passedRequest({ third, ints }: Notification): PassedMemory {
+  return { at: third, length: ints[1] === SIOCGIFCONF ? IFCONF_BYTES : IFREQ_BYTES };
 }

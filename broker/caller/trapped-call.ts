@@ -1,5 +1,5 @@
 // One call that the plugin's filter has reported: its arguments, and the ways to end it. Runs in the broker.
-import type { TrapAnswer, TrapCall } from '../../shared/reasons.js';
+import type { TrapAnswer } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import {
   answerNotification,
@@ -7,6 +7,7 @@ import {
   isValid,
   type Notification,
 } from '../../shared/sys/seccomp-notify.js';
+import type { TrapCall } from '../../shared/trap-calls.js';
 import type { Installation, Placement } from './place-socket.js';
 
 export class TrappedCall {

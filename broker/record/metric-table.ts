@@ -19,9 +19,9 @@ import {
   REASONS,
   SLOW_ACTIONS,
   TRAP_ANSWERS,
-  TRAP_CALLS,
   WAYS_OUT,
 } from '../../shared/reasons.js';
+import { TRAP_CALLS } from '../../shared/trap-calls.js';
 
 const FAST_BUCKETS = [5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, 0.1];
 const NETWORK_BUCKETS = [

@@ -42,17 +42,17 @@ function carryOut(order: SlowOrder['order']): Report {
   if (order.kind === 'place') return { result: placeSocket(processes, order) };
   // protects: G9 the slow lane installs the sockets of a pair
   if (order.kind === 'install') return { result: installSocket(order) };
-  if (order.kind === 'path') return { result: 0, address: copyPath(order.tid, order.at) };
+  if (order.kind === 'path') return { result: 0, copied: copyPath(order.tid, order.at) };
   if (order.kind === 'connect') return { result: connectNow(order.socket, order.address) };
   if (order.kind === 'close') {
     for (const descriptor of order.descriptors) new OwnedFd(descriptor).close();
     return { result: 0 };
   }
-  const { tid, descriptor, address } = order;
+  const { tid, descriptor, passed } = order;
   const taken = processes.take(tid, descriptor);
   return {
     result: typeof taken === 'number' ? taken : taken.release(),
-    address: address === undefined ? undefined : copyAddress(tid, address.at, address.length),
+    copied: passed === undefined ? undefined : copyAddress(tid, passed.at, passed.length),
   };
 }
 

@@ -4,9 +4,9 @@ import type { Worker } from 'node:worker_threads';
 import { FairTurns } from '../../shared/fair-turns.js';
 import { duplicate } from '../../shared/sys/fcntl.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { type PassedMemory, passedMemory } from '../caller/caller-memory.js';
+import type { PassedMemory } from '../caller/caller-memory.js';
 import type { Installation, Placement } from '../caller/place-socket.js';
-import type { Reached } from '../caller/reach-caller.js';
+import { NO_MEMORY, type Reached } from '../caller/reach-caller.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import { stallFields, type WatchedThread } from './judge-stall.js';
 import type { StallBudget } from './stall-budget.js';
@@ -16,8 +16,8 @@ interface ReachOrder {
   readonly kind: 'reach';
   readonly tid: number;
   readonly descriptor: number;
-  /** Missing for listen(2). */
-  readonly address: PassedMemory | undefined;
+  /** Undefined for a call that passes no memory. */
+  readonly passed: PassedMemory | undefined;
 }
 
 interface PathOrder {
@@ -60,8 +60,8 @@ export interface SlowOrder {
 export interface Report {
   /** A reach: a descriptor's number. A placement, installation or connect: its result. A path or a close: 0. Or minus errno. */
   readonly result: number;
-  /** Of a reach. Of a path: the path. */
-  readonly address?: Uint8Array | number | undefined;
+  /** Of a reach: the memory. Of a path: the path. */
+  readonly copied?: Uint8Array | number | undefined;
   /** Present if it took long. */
   readonly slow?: { readonly killed: boolean; readonly milliseconds: number } | undefined;
 }
@@ -98,24 +98,28 @@ export class SlowLane {
   }
 
   /** As reachCaller(). */
-  async reach(stall: StallBudget, { tid, descriptor, call, notification }: TrappedCall): Promise<Reached> {
-    const { result, address } = await this.#order(
+  async reach(
+    stall: StallBudget,
+    { tid, descriptor }: TrappedCall,
+    passed: PassedMemory | undefined,
+  ): Promise<Reached> {
+    const { result, copied = NO_MEMORY } = await this.#order(
       stall,
       {
         kind: 'reach',
         tid,
         descriptor,
-        address: passedMemory(call, notification),
+        passed,
       },
       alarmOf(stall),
     );
-    return { descriptor: result < 0 ? result : new OwnedFd(result), address };
+    return { descriptor: result < 0 ? result : new OwnedFd(result), memory: copied };
   }
 
   /** As the function of that name. */
   async copyPath(stall: StallBudget, { tid }: TrappedCall, at: bigint): Promise<Uint8Array | number> {
-    const { result, address } = await this.#order(stall, { kind: 'path', tid, at }, alarmOf(stall));
-    return address ?? result;
+    const { result, copied } = await this.#order(stall, { kind: 'path', tid, at }, alarmOf(stall));
+    return copied ?? result;
   }
 
   /** As placeSocket(). @param placement its socket stays open meanwhile; the listener may be closed when its sandbox ends */

@@ -2,8 +2,9 @@
 
 import { constants } from 'node:os';
 import { CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
-import { WHOLLY_TRAPPED } from '../../shared/reasons.js';
+import { WHOLLY_TRAPPED } from '../../shared/trap-calls.js';
 import { readSockaddr, type TrappedAddress } from '../caller/caller-memory.js';
+import { NO_MEMORY } from '../caller/reach-caller.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import { RequestLife } from '../limit/request-life.js';
 import { account } from '../request/account.js';
@@ -18,9 +19,10 @@ const { EACCES, EAGAIN, ECONNABORTED, ETIMEDOUT } = constants.errno;
 
 type InetAddress = Extract<TrappedAddress, { kind: 'inet' }>;
 
-/** @param address as the call passed it, copied; undefined if the broker did not read it */
-export function refuseFull(context: TrapContext, call: TrappedCall, address: Uint8Array | undefined): void {
-  const target = address === undefined ? undefined : readSockaddr(address);
+/** @param memory that the call passed, copied. Missing: the broker did not read it */
+export function refuseFull(context: TrapContext, call: TrappedCall, memory: Uint8Array = NO_MEMORY): void {
+  // No other call may wait that passes memory.
+  const target = memory.length === 0 ? undefined : readSockaddr(memory);
   if (target?.kind !== 'inet') {
     context.plugin.metrics.count('limitRejections', { limit: 'descriptors' });
     call.end(-EAGAIN, 'refused');

@@ -4,11 +4,11 @@
 
 import { fstatSync, readlinkSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
-import type { ModeCall } from '../../shared/reasons.js';
 import { AT_FDCWD, isHandle } from '../../shared/sys/fcntl.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Notification } from '../../shared/sys/seccomp-notify.js';
 import type { FolderMode } from '../../shared/sys/set-folder-mode.js';
+import type { ModeCall } from '../../shared/trap-calls.js';
 import { copyPath } from '../caller/caller-memory.js';
 import { callerFolderLink, processInside } from '../caller/caller-processes.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
@@ -39,7 +39,7 @@ export function changeMode(context: TrapContext, call: TrappedCall, name: ModeCa
   }
   if (stall.slow) {
     if (descriptors.hasRoom(1)) void reachApart(context, call, request);
-    else refuseFull(context, call, undefined);
+    else refuseFull(context, call);
     return;
   }
   guard.watch(stall, () => {
@@ -62,10 +62,10 @@ async function reachApart(context: TrapContext, call: TrappedCall, request: Mode
   try {
     if (request.path !== undefined) named.path = await slowLane.copyPath(stall, call, request.path);
     if (needsDescriptor(request, named.path))
-      named.descriptor = (await slowLane.reach(stall, call)).descriptor;
+      named.descriptor = (await slowLane.reach(stall, call, undefined)).descriptor;
   } catch {
     // Without a descriptor for the alarm nothing could end a step that waits.
-    refuseFull(context, call, undefined);
+    refuseFull(context, call);
     return;
   }
   guard.watch(stall, () => order(context, call, request, named));

@@ -1,14 +1,23 @@
-// The whole path of a trapped call: take the descriptor, copy the address or the option, find out whose socket it is, then act on the duplicate or put
-// another socket in its place. Runs in the broker. The kernel never executes a connect, bind or listen of an inet socket as the plugin
-// wrote it: between check and execution another thread could swap address or descriptor.
+// The trapped calls, in one table, and the path that all of them take: take the descriptor, copy the memory that the call passes, find out whose socket it
+// is, then act on the duplicate or put another socket in its place. Runs in the broker. The kernel never executes a connect, bind or listen of an inet
+// socket as the plugin wrote it: between check and execution another thread could swap address or descriptor.
 import { constants } from 'node:os';
-import { MODE_CALLS, QUEUE_CALLS } from '../../shared/reasons.js';
 import { LAYOUT } from '../../shared/sys/layout.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import type { Notification } from '../../shared/sys/seccomp-notify.js';
 import { AF_INET, AF_INET6, AF_UNIX } from '../../shared/sys/sockaddr.js';
 import { bindTo, isListening, listenOn } from '../../shared/sys/socket.js';
 import { identifySocket, tcpState } from '../../shared/sys/socket-state.js';
-import { readSockaddr, SOCKADDR_IN_BYTES, SOCKADDR_IN6_BYTES } from '../caller/caller-memory.js';
+import type { ModeCall, TrapCall } from '../../shared/trap-calls.js';
+import {
+  type PassedMemory,
+  passedAddress,
+  passedOption,
+  passedRequest,
+  readSockaddr,
+  SOCKADDR_IN_BYTES,
+  SOCKADDR_IN6_BYTES,
+} from '../caller/caller-memory.js';
 import { type Reached, reachCaller } from '../caller/reach-caller.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import { refuseForeign, refuseFull } from './answers.js';
@@ -21,6 +30,69 @@ import { answerPair, connectNotifySocket, connectUnix, giveNotifySocket } from '
 const { EINVAL, EACCES, EAFNOSUPPORT, ENOTSOCK, ENOTTY } = constants.errno;
 const AF_NETLINK = 16;
 
+/** A call that is about a socket of the caller. */
+interface SocketCall {
+  /** Whether the kernel may execute it, whatever the caller changes meanwhile. */
+  readonly proceeds?: (context: TrapContext, call: TrappedCall) => boolean;
+  /** Where the memory lies that it passes. Missing: it passes none. */
+  readonly passed?: (notification: Notification) => PassedMemory;
+  /** Whether it may wait, with a duplicate of its socket here. */
+  readonly mayWait?: boolean;
+  /** Its errno for a descriptor that is no socket. Missing: the kernel's. */
+  readonly noSocket?: number;
+  /**
+   * Ends the call, now or when its connection is there.
+   *
+   * @param memory a copy, as long as the call says
+   * @returns whether the descriptor is still needed, and closed later
+   */
+  readonly handle: (
+    context: TrapContext,
+    call: TrappedCall,
+    socket: TrappedSocket,
+    memory: Uint8Array,
+  ) => boolean;
+}
+
+/** A call that is about no socket. */
+interface OtherCall {
+  /** Ends the call, now or later. */
+  readonly begin: (context: TrapContext, call: TrappedCall) => void;
+}
+
+const changesMode = (name: ModeCall): OtherCall => ({
+  begin: (context, call) => changeMode(context, call, name),
+});
+
+/** Of a call that ends at once. */
+const atOnce =
+  (end: (...parts: Parameters<SocketCall['handle']>) => void): SocketCall['handle'] =>
+  (...parts) => {
+    end(...parts);
+    return false;
+  };
+const readsQueue: SocketCall = { handle: atOnce((_, call, socket) => answerQueueRead(call, socket)) };
+
+const CALLS: Readonly<Record<TrapCall, SocketCall | OtherCall>> = {
+  connect: { passed: passedAddress, mayWait: true, handle: connect },
+  bind: { passed: passedAddress, handle: atOnce(bind) },
+  listen: { mayWait: true, handle: listen },
+  setsockopt: { proceeds: setsOther, passed: passedOption, handle: atOnce(setLinger) },
+  ioctl: { passed: passedRequest, noSocket: -ENOTTY, handle: atOnce(answerInterfaces) },
+  chmod: changesMode('chmod'),
+  fchmod: changesMode('fchmod'),
+  fchmodat: changesMode('fchmodat'),
+  fchmodat2: changesMode('fchmodat2'),
+  recvfrom: readsQueue,
+  recvmsg: readsQueue,
+  recvmmsg: readsQueue,
+  socketpair: { begin: (context, call) => void answerPair(context, call) },
+  socket: {
+    // protects: G4 notify: the kernel makes no datagram socket for a plugin => begin: (_, call) => call.proceed()
+    begin: (context, call) => void giveNotifySocket(context, call),
+  },
+};
+
 /** Ends a call, now or when its connection is there. */
 export function handleTrap(context: TrapContext, call: TrappedCall): void {
   const {
@@ -29,41 +101,33 @@ export function handleTrap(context: TrapContext, call: TrappedCall): void {
   } = context;
   // test point: a trapped call begins => $&
   stall.caller = call.tid;
-  const mode = MODE_CALLS.find((one) => one === call.call);
-  if (mode !== undefined) {
-    changeMode(context, call, mode);
+  const kind = CALLS[call.call];
+  if ('begin' in kind) {
+    kind.begin(context, call);
     return;
   }
-  if (call.call === 'setsockopt') {
-    const [, level, number] = call.notification.ints;
-    // protects: G3 a rare option is read once a program has set it
-    context.carryOver.note(level, number);
-    if (!setsLinger(call)) {
-      // Both are arguments, and another filter permits them for every socket. So it does not matter what the caller changes meanwhile.
-      call.proceed();
-      return;
-    }
-  }
-  if (call.call === 'socketpair') {
-    void answerPair(context, call);
+  if (kind.proceeds?.(context, call) === true) {
+    call.proceed();
     return;
   }
-  if (call.call === 'socket') {
-    // protects: G4 notify: the kernel makes no datagram socket for a plugin => call.proceed();
-    void giveNotifySocket(context, call);
-    return;
-  }
-  if (!stall.slow) guard.watch(stall, () => act(context, call, reachCaller(context.processes, call)));
-  else if (!descriptors.hasRoom(1)) refuseFull(context, call, undefined);
+  const passed = kind.passed?.(call.notification);
+  if (!stall.slow)
+    guard.watch(stall, () => act(context, call, kind, reachCaller(context.processes, call, passed)));
+  else if (!descriptors.hasRoom(1)) refuseFull(context, call);
   else
-    slowLane.reach(stall, call).then(
-      (reached) => guard.watch(stall, () => act(context, call, reached)),
+    slowLane.reach(stall, call, passed).then(
+      (reached) => guard.watch(stall, () => act(context, call, kind, reached)),
       // Without a descriptor for the alarm nothing could end a step that waits.
-      () => refuseFull(context, call, undefined),
+      () => refuseFull(context, call),
     );
 }
 
-function act(context: TrapContext, call: TrappedCall, { descriptor, address }: Reached): void {
+function act(
+  context: TrapContext,
+  call: TrappedCall,
+  kind: SocketCall,
+  { descriptor, memory }: Reached,
+): void {
   if (typeof descriptor === 'number') {
     call.end(descriptor, 'error');
     return;
@@ -72,66 +136,56 @@ function act(context: TrapContext, call: TrappedCall, { descriptor, address }: R
   descriptors.hold(descriptor);
   let kept = false;
   try {
-    // If the call still waits now, descriptor and address were the caller's own, and not those of a later thread with the same id.
+    // If the call still waits now, descriptor and memory were the caller's own, and not those of a later thread with the same id.
     if (!call.stillWaits()) call.end(-EINVAL, 'error');
-    else if (typeof address === 'number') call.end(address, 'error');
-    // The call may have to wait, with a duplicate here.
+    else if (typeof memory === 'number') call.end(memory, 'error');
     // protects: G8 a call that waits counts for its share of descriptors
-    else if (mayWait(call) && !descriptors.hasRoom(0)) refuseFull(context, call, address);
-    else kept = handleSocket(context, call, descriptor, address);
+    else if (kind.mayWait === true && !descriptors.hasRoom(0)) refuseFull(context, call, memory);
+    else {
+      const socket = identify(context, descriptor);
+      if (typeof socket !== 'number') kept = kind.handle(context, call, socket, memory);
+      else call.end(socket === -ENOTSOCK ? (kind.noSocket ?? socket) : socket, 'error');
+    }
   } finally {
     if (!kept) descriptor.close();
   }
 }
 
-function mayWait({ call }: TrappedCall): boolean {
-  return call === 'connect' || call === 'listen';
+/** @returns minus errno if it is no socket */
+function identify({ netns }: TrapContext, descriptor: OwnedFd): TrappedSocket | number {
+  const identity = identifySocket(descriptor.number);
+  if (typeof identity === 'number') return identity;
+  return {
+    descriptor,
+    domain: identity.domain,
+    own: /* protects: G5 whose socket it is, by its network namespace => true */ identity.netns === netns,
+  };
 }
 
-/** @returns whether the descriptor is still needed, and closed later */
-function handleSocket(
+/**
+ * Two arguments name the option, and another filter permits those for every socket.
+ *
+ * @returns whether it is one that the broker does not judge
+ */
+function setsOther({ carryOver }: TrapContext, call: TrappedCall): boolean {
+  const [, level, number] = call.notification.ints;
+  // protects: G3 a rare option is read once a program has set it
+  carryOver.note(level, number);
+  return !setsLinger(call);
+}
+
+function connect(
   context: TrapContext,
   call: TrappedCall,
-  descriptor: OwnedFd,
-  address: Uint8Array | undefined,
+  socket: TrappedSocket,
+  address: Uint8Array,
 ): boolean {
-  const identity = identifySocket(descriptor.number);
-  if (typeof identity === 'number') {
-    call.end(call.call === 'ioctl' && identity === -ENOTSOCK ? -ENOTTY : identity, 'error');
-    return false;
-  }
-  const { domain, netns } = identity;
-  const socket: TrappedSocket = {
-    descriptor,
-    domain,
-    own: /* protects: G5 whose socket it is, by its network namespace => true */ netns === context.netns,
-  };
-  if (QUEUE_CALLS.some((one) => one === call.call)) {
-    answerQueueRead(call, socket);
-    return false;
-  }
-  if (address === undefined) return listen(context, call, socket);
-  if (call.call === 'setsockopt') {
-    setLinger(context, call, socket, address);
-    return false;
-  }
-  if (call.call === 'ioctl') {
-    answerInterfaces(context, call, socket, address);
-    return false;
-  }
+  const { descriptor, domain } = socket;
   // protects: G2 the kernel executes no AF_UNIX connect on the word of the plugin
-  if (domain === AF_UNIX && call.call === 'connect') {
-    if (connectNotifySocket(context, call, descriptor, address)) return false;
-    return connectUnix(context, call, socket, address);
-  }
-  if (domain === AF_UNIX) {
-    letUnixBindGoOn(context, call, socket, address);
-    return false;
-  }
-  if (call.call === 'bind') {
-    bind(context, call, socket, address);
-    return false;
-  }
+  if (domain === AF_UNIX)
+    return (
+      !connectNotifySocket(context, call, descriptor, address) && connectUnix(context, call, socket, address)
+    );
   if (domain !== AF_INET && domain !== AF_INET6) {
     connectNetlink(context, call, socket, address);
     return false;
@@ -142,14 +196,11 @@ function handleSocket(
   return false;
 }
 
-function bind(
-  context: TrapContext,
-  call: TrappedCall,
-  { descriptor, domain, own }: TrappedSocket,
-  address: Uint8Array,
-): void {
+function bind(context: TrapContext, call: TrappedCall, socket: TrappedSocket, address: Uint8Array): void {
+  const { descriptor, domain, own } = socket;
+  if (domain === AF_UNIX) letUnixBindGoOn(context, call, socket, address);
   // protects: G3 a socket of the host's is not bound
-  if (!own) refuseForeign(context, call, readSockaddr(address));
+  else if (!own) refuseForeign(context, call, readSockaddr(address));
   else if (domain === AF_INET || domain === AF_INET6 || domain === AF_NETLINK) {
     const result =
       domain === AF_NETLINK
@@ -173,8 +224,6 @@ function bindInet(fd: number, domain: number, address: Uint8Array): number {
 /**
  * A socket that already listens, for example an inherited one, may listen again. The clients of an AF_UNIX socket see the ids of the
  * process that made it listen.
- *
- * @returns whether the descriptor is still needed, and closed later
  */
 function listen(
   context: TrapContext,

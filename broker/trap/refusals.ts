@@ -2,7 +2,7 @@
 import type { Address } from '../../shared/policy/address.js';
 import { quoteDestination } from '../../shared/policy/decision.js';
 import { suggestAddress } from '../../shared/policy/format-rule.js';
-import type { WhollyTrapped } from '../../shared/reasons.js';
+import type { WhollyTrapped } from '../../shared/trap-calls.js';
 import type { TrappedAddress } from '../caller/caller-memory.js';
 import type { Audit, Origin } from '../record/audit.js';
 import type { Plugin } from '../request/plugin.js';

@@ -23,13 +23,13 @@ import {
   type Notification,
   readNotification,
   receiveNotification,
-  trapCall,
   wakeSynchronously,
 } from '../../shared/sys/seccomp-notify.js';
 import { readableNow } from '../../shared/sys/socket.js';
 import { netnsCookie } from '../../shared/sys/socket-state.js';
 import { SandboxListeners } from '../../shared/sys/unix-sockets.js';
 import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
+import { trapCall } from '../../shared/trap-calls.js';
 import { CallerOrigins, CallerProcesses } from '../caller/caller-processes.js';
 import { TrappedCall } from '../caller/trapped-call.js';
 import { DnsServer } from '../dns/dns-server.js';

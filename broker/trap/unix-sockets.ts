@@ -219,7 +219,7 @@ export async function answerPair(context: TrapContext, call: TrappedCall): Promi
       NO_NUMBERS,
     );
     if (unwritable !== 0) endWith(call, unwritable);
-    else if (!context.plugin.descriptors.hasRoom(1)) refuseFull(context, call, undefined);
+    else if (!context.plugin.descriptors.hasRoom(1)) refuseFull(context, call);
     else await givePair(context, call, flags);
   }
 }

@@ -2,10 +2,10 @@
 // listed calls, some only with listed arguments. `known` answers unknown calls with ENOSYS. `denied` refuses by argument. The strictest answer counts; of
 // two errnos, that of the last filter.
 import { PosternError } from '../../shared/errors.js';
-import { WHOLLY_TRAPPED } from '../../shared/reasons.js';
 import { knowsCall } from '../../shared/sys/call-numbers.js';
 import { compileFilters } from '../../shared/sys/compile-filters.js';
 import type { Filter } from '../../shared/sys/filter.js';
+import { WHOLLY_TRAPPED } from '../../shared/trap-calls.js';
 import {
   argumentDenials,
   errorQueueReads,

@@ -21,9 +21,8 @@ import {
   type SlowAction,
   WAYS_OUT,
   type WayOut,
-  WHOLLY_TRAPPED,
-  type WhollyTrapped,
 } from '../reasons.js';
+import { WHOLLY_TRAPPED, type WhollyTrapped } from '../trap-calls.js';
 
 /** The types of fields. The last eleven are words of a list in shared/reasons.ts. */
 interface AuditTypes {

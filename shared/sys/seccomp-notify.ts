@@ -1,6 +1,5 @@
 // seccomp_unotify(2): receives calls that a filter reports, and answers them. Runs in the broker. NOTIF_RECV ignores O_NONBLOCK: only one
 // process may call it on a listener, and only when the listener is readable.
-import type { TrapCall } from '../reasons.js';
 import { O_CLOEXEC } from './fcntl.js';
 import { LAYOUT } from './layout.js';
 import { ioctl } from './libc.js';
@@ -164,50 +163,4 @@ export function addDescriptor(
 /** Makes the kernel wake caller and broker on the same processor. A kernel before 6.6 cannot do that. */
 export function wakeSynchronously(listener: number): void {
   ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
-}
-
-// The numbers of the calls that the filter of a plugin reports, on this machine.
-
-/** arm64 has no chmod. */
-const NUMBERS: Readonly<Partial<Record<TrapCall, number>>> =
-  process.arch === 'arm64'
-    ? {
-        connect: 203,
-        bind: 200,
-        listen: 201,
-        setsockopt: 208,
-        ioctl: 29,
-        fchmod: 52,
-        fchmodat: 53,
-        fchmodat2: 452,
-        recvfrom: 207,
-        recvmsg: 212,
-        recvmmsg: 243,
-        socketpair: 199,
-        socket: 198,
-      }
-    : {
-        connect: 42,
-        bind: 49,
-        listen: 50,
-        setsockopt: 54,
-        ioctl: 16,
-        chmod: 90,
-        fchmod: 91,
-        fchmodat: 268,
-        fchmodat2: 452,
-        recvfrom: 45,
-        recvmsg: 47,
-        recvmmsg: 299,
-        socketpair: 53,
-        socket: 41,
-      };
-
-const byNumber = new Map<number, TrapCall>(
-  Object.entries(NUMBERS).map(([call, number]) => [number, call as TrapCall]),
-);
-
-/** The call with a number; undefined if the filter does not report it. */
-export function trapCall(number: number): TrapCall | undefined {
-  return byNumber.get(number);
 }

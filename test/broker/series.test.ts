@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMIT_WORDS } from '../../shared/config/limit-forms.js';
-import { REASONS, TRAP_CALLS } from '../../shared/reasons.js';
+import { REASONS } from '../../shared/reasons.js';
+import { TRAP_CALLS } from '../../shared/trap-calls.js';
 import { startBroker } from './start-broker.js';
 
 /** The supervisor reports these where it has a control group. */

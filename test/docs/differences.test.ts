@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { argumentDenials } from '../../sandbox/launch/filter/argument-denials.js';
 import type { FilterGroup } from '../../sandbox/launch/filter/filter-group.js';
 import { refusedCalls } from '../../sandbox/launch/filter/refused-calls.js';
-import { WHOLLY_TRAPPED } from '../../shared/reasons.js';
+import { WHOLLY_TRAPPED } from '../../shared/trap-calls.js';
 import { Page } from './page.js';
 
 const page = new Page('docs/differences.md');

@@ -7,7 +7,7 @@ import { ordinaryCalls } from '../../sandbox/launch/filter/ordinary-calls.js';
 import { refusedCalls } from '../../sandbox/launch/filter/refused-calls.js';
 import { filters } from '../../sandbox/launch/filters.js';
 import { CALL_FORMS, callsBy } from '../../shared/config/call-forms.js';
-import { WHOLLY_TRAPPED } from '../../shared/reasons.js';
+import { WHOLLY_TRAPPED } from '../../shared/trap-calls.js';
 
 const named = (
   groups: readonly { readonly rules: readonly { readonly calls: readonly string[] }[] }[],

@@ -14,7 +14,7 @@ export const OWN_CODE: Readonly<Record<string, OwnCode>> = {
   'an address is copied once': {
     imports: `
       import { decodeSockaddr } from '../../shared/sys/sockaddr.js';
-      import { copyAddress } from '../caller/copy-address.js';
+      import { copyAddress } from '../caller/caller-memory.js';
       const again = ({ tid, notification }, endpoint) => {
         const bytes = copyAddress(tid, notification.address, 16);
         return typeof bytes === 'number' ? endpoint : (decodeSockaddr(bytes) ?? endpoint);

@@ -1,6 +1,6 @@
 // Calls that are refused for some values of an argument: protocols, requests of ioctl(2), socket options, modes. Data for the filters, with the
 // reason of each.
-import { MODE_CALLS, type ModeCall } from '../../../shared/reasons.js';
+
 import type { ArgumentMatch, FilterAction, FilterRule } from '../../../shared/sys/filter.js';
 import { INTERFACE_READS } from '../../../shared/sys/network-interface.js';
 import { AF_INET, AF_INET6 } from '../../../shared/sys/sockaddr.js';
@@ -16,6 +16,7 @@ import {
   SOCK_TYPE_MASK,
   SOL_SOCKET,
 } from '../../../shared/sys/socket.js';
+import { MODE_CALLS, type ModeCall } from '../../../shared/trap-calls.js';
 import type { FilterGroup } from './filter-group.js';
 import { errorReports } from './socket-options.js';
 

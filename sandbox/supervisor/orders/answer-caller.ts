@@ -10,10 +10,10 @@ import {
   INTERFACE_READS,
   SIOCGIFCONF,
 } from '../../../shared/sys/network-interface.js';
-import { trapCall } from '../../../shared/sys/seccomp-notify.js';
 import { AF_UNIX } from '../../../shared/sys/sockaddr.js';
 import { SOCK_DGRAM, SOCK_TYPE_MASK } from '../../../shared/sys/socket.js';
 import { WaitingThread } from '../../../shared/sys/waiting-thread.js';
+import { trapCall } from '../../../shared/trap-calls.js';
 
 const { EAGAIN, EFAULT, EPERM } = constants.errno;
 const LOW_32 = 0xffffffffn;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { before, test } from 'node:test';
+import { passedAddress } from '../../../broker/caller/caller-memory.js';
 import { TrappedCall } from '../../../broker/caller/trapped-call.js';
 import type { SlowLane } from '../../../broker/stall/slow-lane.js';
 import { StallBudget } from '../../../broker/stall/stall-budget.js';
@@ -60,11 +61,10 @@ async function startPlugin(held: boolean): Promise<Reachable> {
     stall,
     actions,
     reach: async (slow) => {
-      const reached = await slow.reach(stall, callOf(tid, addresses[held ? 0 : 1] ?? 0n));
+      const call = callOf(tid, addresses[held ? 0 : 1] ?? 0n);
+      const reached = await slow.reach(stall, call, passedAddress(call.notification));
       if (typeof reached.descriptor !== 'number') reached.descriptor.close();
-      return typeof reached.address === 'number'
-        ? reached.address
-        : Buffer.from(reached.address ?? []).toString();
+      return typeof reached.memory === 'number' ? reached.memory : Buffer.from(reached.memory).toString();
     },
     end: async () => {
       child.kill('SIGTERM');

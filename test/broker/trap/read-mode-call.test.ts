@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readModeCall } from '../../../broker/trap/change-mode.js';
-import type { ModeCall } from '../../../shared/reasons.js';
 import type { Notification } from '../../../shared/sys/seccomp-notify.js';
+import type { ModeCall } from '../../../shared/trap-calls.js';
 
 const MODE = 0o2755;
 const PATH = 0x7000n;
