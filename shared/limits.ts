@@ -100,10 +100,7 @@ export const CONCURRENT_ATTEMPTS: number = 6;
 /** What a proxy may send before a tunnel is open: all heads of HTTP together. */
 export const MAX_PROXY_HEAD_BYTES: number = 16 * 1024;
 /** How long connect(2) of a non-blocking socket waits for a proxy: its program serves nobody else meanwhile. */
-export const PROXY_PATIENCE_MS: number = 1_000;
-/** After that it fails, and the tunnel is kept for so long: the next connect to the same destination gets it. So many of one sandbox are kept. */
-export const TUNNEL_KEPT_MS: number = 10_000;
-export const LATE_TUNNELS: number = 16;
+export const PROXY_PATIENCE_MS: number = 5_000;
 /** Names of one sandbox that only a proxy resolves, with an address that stands for each. */
 export const STAND_INS: number = 4096;
 /** Addresses of a name that a proxy is asked for, one after the other, while it cannot reach them. */

@@ -8,7 +8,6 @@ import type { Grants } from '../dns/grants.js';
 import type { Plugin, Services } from '../request/plugin.js';
 import type { CarryOver } from './carry-over.js';
 import type { Resets } from './dissolved-connections.js';
-import type { LateTunnels } from './late-tunnels.js';
 import type { AnswerCaller, ConnectUnix, SetFolderMode } from './orders.js';
 import type { LoopbackHints, SocketRefusals } from './refusals.js';
 import type { WaitingCalls } from './waiting-calls.js';
@@ -23,7 +22,6 @@ export interface TrapContext {
   readonly grants: Grants;
   readonly askers: QuestionAskers;
   readonly waiting: WaitingCalls;
-  readonly tunnels: LateTunnels;
   /** Non-blocking connects whose sockets are placed and whose end is not known yet. */
   readonly settling: Set<{ readonly cancel: () => void; readonly leave: () => void }>;
   readonly loopback: LoopbackHints;

@@ -37,7 +37,6 @@ import type { Plugin, Services } from '../request/plugin.js';
 import { CarryOver } from './carry-over.js';
 import { Resets } from './dissolved-connections.js';
 import { handleTrap } from './handle-trap.js';
-import { LateTunnels } from './late-tunnels.js';
 import { connectsHere, SupervisedOrders } from './orders.js';
 import { LoopbackHints, SocketRefusals } from './refusals.js';
 import type { TrapContext } from './trap-context.js';
@@ -125,7 +124,6 @@ export class TrapSession {
       loopback: new LoopbackHints(services.audit, plugin),
       refusals: new SocketRefusals(services.audit, plugin),
       waiting: new WaitingCalls(),
-      tunnels: new LateTunnels(),
       settling: new Set(),
       writable: WRITABLE_SOCKETS,
       // A former broker may have let such options be set.
@@ -169,7 +167,6 @@ export class TrapSession {
     this.#open = false;
     this.#watch.close();
     this.#context.waiting.close();
-    this.#context.tunnels.close();
     this.plugin.asks.end();
     this.#supervised.close();
     for (const settling of this.#context.settling) settling.cancel();

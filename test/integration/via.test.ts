@@ -82,25 +82,6 @@ else:
         print(errno.errorcode[error.errno])
 `;
 
-/** Tries again on another socket, with an option. */
-const AGAIN = `
-import errno, select, socket, sys
-place = (sys.argv[1], int(sys.argv[2]))
-for attempt in range(5):
-    one = socket.socket()
-    if attempt > 0: one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    one.setblocking(False)
-    result = one.connect_ex(place)
-    if result == errno.EINPROGRESS: break
-    print(errno.errorcode[result], flush=True)
-select.select([], [one], [])
-options = (one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
-print(errno.errorcode[result], *options, one.getblocking())
-one.sendall(b"ping")
-one.setblocking(True)
-print(b"".join(iter(lambda: one.recv(4096), b"")).decode())
-`;
-
 /** A busy machine may need more than the second for a tunnel. */
 async function runNonBlocking(
   as: User,
@@ -161,7 +142,7 @@ for (const as of anyUser) {
     }));
 
   test(`a non-blocking connect gets a socket that is connected, with its options (${as})`, () =>
-    withProxy({ delayMs: 100 }, async (proxy) => {
+    withProxy({ delayMs: 1500 }, async (proxy) => {
       const via = ['--via', `http://127.0.0.1:${proxy.port}`];
       const { stdout, stderr } = await runNonBlocking(as, via, [FAR, '443', '30']);
       assert.equal(
@@ -178,19 +159,10 @@ for (const as of anyUser) {
     const via = ['--via', `http://127.0.0.1:${proxy.port}`, '--audit', '-'];
     const { stdout, stderr } = await run(as, via, NON_BLOCKING, [FAR, '443', '10']);
     assert.equal(stdout, 'ETIMEDOUT True\nENOTCONN\n', stderr);
-    assert.match(stderr, /by \\?"http:\/\/127\.0\.0\.1:\d+\\?": the proxy gave no answer within a second/);
+    assert.match(stderr, /by \\?"http:\/\/127\.0\.0\.1:\d+\\?": the proxy gave no answer in time/);
     assert.equal(proxy.heard(), `CONNECT ${FAR}:443 HTTP/1.1\r\nHost: ${FAR}:443\r\n\r\n`);
     await proxy.close();
   });
-
-  test(`a proxy that needs longer serves the next connect, by one tunnel (${as})`, () =>
-    withProxy({ delayMs: 1500 }, async (proxy) => {
-      const via = ['--via', `http://127.0.0.1:${proxy.port}`];
-      const { stdout, stderr } = await run(as, via, AGAIN, [FAR, '443']);
-      assert.match(stdout, /^(?:ETIMEDOUT\n){1,4}EINPROGRESS 0 1 False\npeer heard ping\n$/, stderr);
-      assert.match(stderr, /gave no answer within a second; if it does soon/);
-      assert.equal(await proxy.allConnections(), 1);
-    }));
 
   test(`a refusal of the proxy is the program's errno, and a line for the operator (${as})`, async () => {
     const proxy = await listen((socket) => socket.write('HTTP/1.1 403 Forbidden\r\n\r\n'));
