@@ -1,6 +1,7 @@
 // Makes dist/run: the bundle of each program of postern, the licences of the packages in them, and the command.
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { COMMAND_NAMES, COMMANDS } from '../sandbox/cli/command-table.js';
 import { UNBINDABLE_DEBUGGER } from '../shared/node-flags.js';
 import type { Bundle } from '../shared/own-files.js';
 import { BUNDLES, bundleProgram } from './bundle-programs.js';
@@ -48,7 +49,10 @@ function finishCommand(dist: string): void {
 /** The file is both a shell script and a module, so that Node finds the module even if the command is a link. */
 function shellPart(dist: string): string {
   const script = readFileSync(join(dist, COMMAND), 'utf8');
-  return script.replaceAll('@NODE_FLAGS@', () => `'${UNBINDABLE_DEBUGGER}'`);
+  const starting = COMMAND_NAMES.filter((name) => COMMANDS[name].starts === true);
+  return script
+    .replaceAll('@NODE_FLAGS@', () => `'${UNBINDABLE_DEBUGGER}'`)
+    .replaceAll('@STARTING@', starting.join(' | '));
 }
 
 /** Removes the files of former builds, which would be packed too. */

@@ -48,7 +48,7 @@ done </proc/$$/limits
 unset POSTERN_MAX POSTERN_HARD POSTERN_KEY POSTERN_VALUE
 # Node waits for good, or aborts, where it can start no thread. So this many processes are tried first, each the child of the one before.
 POSTERN_THREADS=12
-case ${1-} in run | up | learn | doctor) POSTERN_THREADS=48 ;; esac
+case ${1-} in @STARTING@) POSTERN_THREADS=48 ;; esac
 postern_try() { [ "$1" -eq 0 ] || (postern_try "$(($1 - 1))" && :); }
 trap 'echo "postern: Cannot start: fewer than $POSTERN_THREADS further processes and threads may start; raise the limit: \"ulimit -u\", or LimitNPROC= and TasksMax= of a systemd unit, or the pids limit of a container" >&2; exit 125' EXIT
 postern_try $POSTERN_THREADS 2>/dev/null || exit 125

@@ -16,13 +16,21 @@ export class PosternError extends Error {
   readonly code: ErrorCode | SystemCode;
   readonly fix: string | undefined;
   readonly fields: ErrorFields;
+  /** Of `run`, where this error ends it. */
+  readonly exitStatus: number;
   /** The message, a line for each of several mistakes. A new line within one of them is foreign text. */
   readonly lines: readonly string[];
 
   constructor(
     code: ErrorCode | SystemCode,
     message: string | readonly string[],
-    options: { fix?: string | undefined; cause?: unknown; fields?: ErrorFields } = {},
+    options: {
+      fix?: string | undefined;
+      cause?: unknown;
+      fields?: ErrorFields;
+      /** Missing: that of the code. */
+      exitStatus?: number;
+    } = {},
   ) {
     const lines = typeof message === 'string' ? [message] : message;
     super(lines.join('\n'), options.cause === undefined ? undefined : { cause: options.cause });
@@ -30,6 +38,7 @@ export class PosternError extends Error {
     this.lines = lines;
     this.fix = options.fix;
     this.fields = options.fields ?? {};
+    this.exitStatus = options.exitStatus ?? formOf(code)?.status ?? 125;
   }
 }
 
@@ -363,6 +372,12 @@ export const ERROR_CODES = {
     fix: 'This is a bug in postern: please report it.',
   },
 } as const;
+
+/** The form of a code; undefined for that of a system call. */
+export function formOf(code: ErrorCode | SystemCode): ErrorForm | undefined {
+  const forms: Readonly<Record<string, ErrorForm>> = ERROR_CODES;
+  return forms[code];
+}
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 

@@ -1,5 +1,5 @@
 // postern check: reports what a start would refuse of a configuration file, and warns of rules without effect. Starts nothing.
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { asciiJson } from '../../shared/ascii-json.js';
 import { CALL_FORMS } from '../../shared/config/call-forms.js';
 import { ConfigError, type ConfigProblem, describeProblem } from '../../shared/config/config-problem.js';
@@ -10,6 +10,7 @@ import { printable } from '../../shared/printable.js';
 import { processesInAll } from '../host/privileges.js';
 import { hostFiles } from '../supervisor/files/host-files.js';
 import { configFile, loadChecked, ownFilesIn, plansOf, problemsOfPlugins } from './load-checked.js';
+import { makeCommand } from './program.js';
 import { paint } from './say.js';
 import {
   askWarnings,
@@ -31,8 +32,7 @@ interface CheckReport {
 }
 
 export function checkCommand(): Command {
-  return new Command('check')
-    .description('check a configuration file: what a start would refuse, and rules without effect')
+  return makeCommand('check')
     .argument('[file]', 'the file (default: ./postern.yaml)')
     .option('--json', 'print one JSON object')
     .addHelpText(

@@ -1,12 +1,12 @@
-// Chooses the program that carries out a command line, before the large ones are loaded.
+// Chooses the program that carries out a command line, before the large ones are loaded: each loads what its commands need, and no more.
+// Pure.
 import { PLUGIN_NAME } from '../../shared/config/plugin-config.js';
 import type { Bundle } from '../../shared/own-files.js';
-
-// Which program has a command: each loads what its commands need, and no more. Pure.
+import { commandRow } from './command-table.js';
 
 /** @param words of the command line */
 export function chooseProgram([command = '', ...words]: readonly string[]): Bundle {
-  if (CONTROL_NAMES.includes(command)) return 'postern-control';
+  if (commandRow(command)?.asks === true) return 'postern-control';
   if (command === 'learn' && isLiveLearn(words)) return 'postern-control';
   if (command !== 'run') return 'postern-main';
   // Few runs listen for commands, or read a file of rules. The words of the program itself may look so too: that costs a little time.
@@ -31,20 +31,3 @@ export function isLiveLearn(words: readonly string[]): boolean {
   }
   return names.length === 1 && PLUGIN_NAME.test(names[0] ?? '');
 }
-
-// The names of the commands that ask a running postern. start.ts chooses a program by them, and loads nothing else.
-
-const CONTROL_NAMES: readonly string[] = [
-  'status',
-  'top',
-  'connections',
-  'denials',
-  'logs',
-  'asks',
-  'approve',
-  'deny',
-  'reload',
-  'start',
-  'stop',
-  'restart',
-];

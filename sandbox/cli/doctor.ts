@@ -1,16 +1,16 @@
 // postern doctor: tests whether this host can run postern, and prints a fix for what is missing. It makes a real sandbox and
 // leaves nothing behind.
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { describeExamination, toJson } from '../doctor/describe.js';
 import { examine } from '../doctor/examine.js';
 import { readHost } from '../doctor/read-host.js';
 import { tryHost } from '../doctor/trial.js';
+import { makeCommand } from './program.js';
 import { takesColour } from './say.js';
 
 /** Exit status: 0 where nothing is missing, 1 otherwise. */
 export function doctorCommand(): Command {
-  return new Command('doctor')
-    .description('test whether this host can run postern, and print a fix for what is missing')
+  return makeCommand('doctor')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',

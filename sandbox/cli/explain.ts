@@ -1,6 +1,6 @@
 // postern explain: asks the broker for its decision on a destination, and prints it with the reason. Starts no plugin.
 
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { asciiJson } from '../../shared/ascii-json.js';
 import { didYouMean } from '../../shared/config/config-problem.js';
 import { loadConfig } from '../../shared/config/load-config.js';
@@ -18,6 +18,7 @@ import { Supervisor } from '../supervisor/supervisor.js';
 import type { ControlOptions } from './control/control-client.js';
 import { openControl } from './control/control-command.js';
 import { configFile } from './load-checked.js';
+import { makeCommand } from './program.js';
 import { asRuleOption, asYamlItems } from './refusal-line.js';
 import {
   addModeOption,
@@ -51,8 +52,7 @@ interface Subject {
 }
 
 export function explainCommand(): Command {
-  const command = new Command('explain')
-    .description('show the decision on a destination, and the reason')
+  const command = makeCommand('explain')
     .argument('<words...>', '[PLUGIN] HOST:PORT, or unix:PATH; without a plugin, all plugins of the file')
     .option('--config <file>', 'the file of the plugins (default: ./postern.yaml)')
     .addOption(

@@ -2,15 +2,15 @@
 import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { DIST } from '../../shared/own-files.js';
+import { makeCommand } from './program.js';
 import { say } from './say.js';
 
 const SCHEMA = join(DIST, 'postern.schema.json');
 
 export function initCommand(): Command {
-  return new Command('init')
-    .description('write a first, commented postern.yaml')
+  return makeCommand('init')
     .argument('[file]', 'the file', './postern.yaml')
     .addHelpText(
       'after',

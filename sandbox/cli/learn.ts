@@ -1,10 +1,11 @@
 // postern learn: runs a program in audit mode and prints the rules that it needed.
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { asciiJson } from '../../shared/ascii-json.js';
 import { loadRuleFile } from '../../shared/config/rule-file.js';
 import { LEARNT_ENDPOINTS } from '../../shared/limits.js';
 import { Learner } from '../supervisor/learn/learner.js';
 import { describeLearnt, NewFile, ruleFileOf } from './describe-learnt.js';
+import { makeCommand } from './program.js';
 import { asRuleOption, limitLines, ownProgram, refusalLine } from './refusal-line.js';
 import { addRunOptions, pluginOf, type RunOptions } from './run-options.js';
 import { runPlugin } from './run-plugin.js';
@@ -16,9 +17,7 @@ interface LearnOptions extends RunOptions {
 }
 
 export function learnCommand(): Command {
-  const command = new Command('learn').description(
-    'run a program in audit mode and print the rules that it needed',
-  );
+  const command = makeCommand('learn');
   return addRunOptions(command)
     .option('--output <file>', 'write them to a new file for --rules and presets')
     .option('--json', 'print one JSON object instead, as the last line of stderr')

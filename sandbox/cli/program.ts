@@ -2,18 +2,29 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../../shared/own-files.js';
 import { exitAtOnce } from '../../shared/sys/process-control.js';
+import { COMMAND_NAMES, COMMANDS, type CommandName, commandRow } from './command-table.js';
 import { describeError, isSystemError, say } from './say.js';
 import { keepIgnoring } from './signals.js';
 
 const USAGE = 2;
 /** For commands whose exit status is their program's. */
 const RUN_USAGE = 125;
-const RUNS_A_PROGRAM = ['run', 'learn'];
 
 /** The commands for a running postern have a `learn` too, which runs nothing. */
 function runsAProgram(commands: readonly Command[]): boolean {
-  const word = process.argv[2] ?? '';
-  return RUNS_A_PROGRAM.includes(word) && commands.some((command) => command.name() === 'run');
+  const row = commandRow(process.argv[2] ?? '');
+  return row?.runs === true && commands.some((command) => command.name() === 'run');
+}
+
+/** A command, without its arguments, options and action. */
+export function makeCommand(name: CommandName): Command {
+  const { group, description } = COMMANDS[name];
+  return new Command(name).description(description).helpGroup(`${group}:`);
+}
+
+/** The commands that there is a maker for, in the order of the table. */
+export function makeAll(makers: Partial<Readonly<Record<CommandName, () => Command>>>): readonly Command[] {
+  return COMMAND_NAMES.flatMap((name) => makers[name]?.() ?? []);
 }
 
 /** @param commands in the order of the help text */
@@ -38,6 +49,12 @@ function program(commands: readonly Command[]): Command {
     .description('Runs untrusted programs with no network but the connections you permit')
     .version(VERSION)
     .enablePositionalOptions()
+    .addHelpCommand(
+      new Command('help')
+        .argument('[command]')
+        .description('show the options of a command')
+        .helpGroup('Prepare:'),
+    )
     .addHelpText(
       'after',
       `

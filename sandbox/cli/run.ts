@@ -1,8 +1,9 @@
 // postern run: runs one plugin in the foreground. Streams, signals and exit status are the plugin's.
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { PosternError } from '../../shared/errors.js';
 import { OUTPUT_TIMEOUT_MS } from '../../shared/limits.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
+import { makeCommand } from './program.js';
 import { asRuleOption, limitLines, ownProgram, refusalLine } from './refusal-line.js';
 import type { OpenRunControl } from './run-control.js';
 import {
@@ -26,9 +27,7 @@ export interface RunParts {
 }
 
 export function runCommand(parts?: RunParts): Command {
-  const command = new Command('run').description(
-    'run a program with no network but the connections that rules allow',
-  );
+  const command = makeCommand('run');
   return addModeOption(addRunOptions(command))
     .option('--ask', 'ask at the terminal, or over --control, about a destination that no rule allows')
     .option('--control <path>', 'listen there for commands, such as postern status')

@@ -1,5 +1,5 @@
 // postern's own messages. They go to stderr, each line behind `postern: `, so that stdout is the plugin's alone.
-import { ERROR_CODES, type ErrorForm, PosternError } from '../../shared/errors.js';
+import { formOf, PosternError } from '../../shared/errors.js';
 import { OUTPUT_QUEUE_BYTES } from '../../shared/limits.js';
 import { printable } from '../../shared/printable.js';
 
@@ -26,7 +26,7 @@ export function describeError(error: unknown): readonly string[] {
   if (isSystemError(error) && error.syscall === 'uv_cwd')
     return ['The current folder does not exist any more; change to another one'];
   if (!(error instanceof PosternError)) return [error instanceof Error ? error.message : String(error)];
-  const ofTheHost = formOf(error)?.doctor === true && runStatus(error) === 125;
+  const ofTheHost = formOf(error.code)?.doctor === true && runStatus(error) === 125;
   const advice = [error.fix, ofTheHost ? 'run "postern doctor" for details' : undefined];
   const last = [error.lines.at(-1), ...advice].filter((part) => part !== undefined).join('; ');
   return [...error.lines.slice(0, -1), last];
@@ -39,13 +39,7 @@ export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 
 /** The exit status of `run` after an error: the error's own, else 125. */
 export function runStatus(error: unknown): number {
-  const status = error instanceof PosternError ? error.fields['exitStatus'] : undefined;
-  return typeof status === 'number' ? status : 125;
-}
-
-function formOf({ code }: PosternError): ErrorForm | undefined {
-  const forms: Readonly<Record<string, ErrorForm>> = ERROR_CODES;
-  return forms[code];
+  return error instanceof PosternError ? error.exitStatus : 125;
 }
 
 // Colours for a terminal. Off for other outputs, with NO_COLOR (no-color.org) and with TERM=dumb.

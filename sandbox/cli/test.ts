@@ -1,9 +1,10 @@
 // postern test: compares decisions written in a file with this version's policy. Reads one file and connects nowhere.
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { quoteDestination } from '../../shared/policy/decision.js';
 import { quote } from '../../shared/policy/quote.js';
 import { type Outcome, runVectors, type VectorResult } from '../../shared/policy/run-vectors.js';
 import { readTextFile } from '../../shared/read-file.js';
+import { makeCommand } from './program.js';
 
 const MAX_VECTORS_MIB = 64;
 
@@ -18,8 +19,7 @@ export interface TestReport {
  * The `test` command. Exit status: 0; 1 where a vector fails; 2 where the file cannot be read or holds no vectors.
  */
 export function testCommand(): Command {
-  return new Command('test')
-    .description('run policy vectors: rules, a request, its addresses and the expected decision')
+  return makeCommand('test')
     .argument('<file>', 'JSON array of vectors')
     .option('--json', 'print one JSON object')
     .addHelpText(

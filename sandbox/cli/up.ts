@@ -2,7 +2,7 @@
 
 import { realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { describeProblem } from '../../shared/config/config-problem.js';
 import type { Config } from '../../shared/config/load-config.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
@@ -23,6 +23,7 @@ import { captureStreams, type StandardStreams } from '../supervisor/start/standa
 import type { SupervisorOptions } from '../supervisor/supervisor-options.js';
 import { ConfigInForce, fleetPlugins } from './config-in-force.js';
 import { configFile, loadChecked, placed } from './load-checked.js';
+import { makeCommand } from './program.js';
 import { asYamlItems, limitLines, ownProgram, refusalLine, unseenLine } from './refusal-line.js';
 import { describeError, type Paint, paint, say } from './say.js';
 import { isIgnored } from './signals.js';
@@ -35,8 +36,7 @@ interface UpOptions {
 }
 
 export function upCommand(): Command {
-  return new Command('up')
-    .description('run the plugins of a configuration file')
+  return makeCommand('up')
     .option('--config <file>', 'the file (default: ./postern.yaml)')
     .option('--control <path>', "the control socket, or off (default: the file's, else that of this user)")
     .addHelpText(

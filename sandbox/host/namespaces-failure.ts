@@ -14,7 +14,7 @@ export function namespacesFailure(words: string): PosternError {
     `Cannot start the sandbox, step namespaces: ${said || 'unshare(1) failed'}`,
     {
       fix: fixFor(said),
-      fields: { step: 'namespaces', exitStatus: 125, errno: shortageIn(said) },
+      fields: { step: 'namespaces', errno: shortageIn(said) },
     },
   );
 }

@@ -55,7 +55,7 @@ export function shortageOf(error: unknown, whom: string): PosternError | undefin
   return new PosternError('shortage', `Cannot start ${whom}: ${shortage.what()} (${said})`, {
     cause: error,
     fix: shortage.fix,
-    fields: { exitStatus: 125, errno },
+    fields: { errno },
   });
 }
 

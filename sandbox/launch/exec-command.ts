@@ -1,13 +1,10 @@
 // Finds the command inside the new root and becomes it, as execvp(3) does.
 import { accessSync, constants, statSync } from 'node:fs';
 import { constants as os } from 'node:os';
-import { ERROR_CODES, PosternError } from '../../shared/errors.js';
+import { PosternError } from '../../shared/errors.js';
 import { errnoName } from '../../shared/sys/libc.js';
 import { execve } from '../../shared/sys/process-control.js';
 import type { LaunchSpec } from './spec.js';
-
-const NOT_FOUND = ERROR_CODES.command_not_found.status;
-const NOT_RUNNABLE = ERROR_CODES.command_not_runnable.status;
 
 export interface ReadyCommand {
   /** Becomes the program. It never returns, and throws where execve fails. */
@@ -64,12 +61,9 @@ function notFound(
   message: string,
   fix = 'if the host has it, make it visible to the plugin with --visible PATH, or filesystem.visible',
 ): PosternError {
-  return new PosternError('command_not_found', message, {
-    fix,
-    fields: { exitStatus: NOT_FOUND },
-  });
+  return new PosternError('command_not_found', message, { fix });
 }
 
 function notRunnable(message: string): PosternError {
-  return new PosternError('command_not_runnable', message, { fields: { exitStatus: NOT_RUNNABLE } });
+  return new PosternError('command_not_runnable', message);
 }

@@ -134,13 +134,12 @@ function awaitGo(): void {
 
 function report(error: unknown): void {
   const known = error instanceof PosternError ? error : undefined;
-  const status = known?.fields['exitStatus'];
   const failure: LaunchFailure = {
     step,
     code: known?.code ?? 'failed',
     message: error instanceof Error ? error.message : String(error),
     fix: known?.fix,
-    exitStatus: typeof status === 'number' ? status : 125,
+    exitStatus: known?.exitStatus ?? 125,
   };
   sendMessage(socket, new TextEncoder().encode(JSON.stringify(failure)), [], true);
 }

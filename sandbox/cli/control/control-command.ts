@@ -1,9 +1,11 @@
 // What the commands share that ask a running supervisor: finding it, options, tables, news.
 
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { asciiJson } from '../../../shared/ascii-json.js';
 import { PosternError } from '../../../shared/errors.js';
 import { printable } from '../../../shared/printable.js';
+import type { CommandName } from '../command-table.js';
+import { makeCommand } from '../program.js';
 import { describeError, paint, say } from '../say.js';
 import { useWaitingStreams, writeOut } from '../waiting-streams.js';
 import {
@@ -24,9 +26,8 @@ const EXIT = `
 It finds the running postern by --control, else by ./postern.yaml or --config, else it takes the only one of this user.
 Exit status: 0, 1 where postern refuses or is not reached, 2 for wrong usage.`;
 
-export function controlCommand(name: string, description: string, examples: readonly string[]): Command {
-  return new Command(name)
-    .description(description)
+export function controlCommand(name: CommandName, examples: readonly string[]): Command {
+  return makeCommand(name)
     .option('--control <path>', 'the control socket (default: that of ./postern.yaml, else the only one)')
     .option('--config <file>', 'the file that the running postern was started with')
     .option('--json', 'print JSON')

@@ -15,6 +15,7 @@ import type {
 } from '../../supervisor/control/control-target.js';
 import type { Denial } from '../../supervisor/control/denials.js';
 import type { LogLine } from '../../supervisor/control/plugin-logs.js';
+import type { AskingName } from '../command-table.js';
 import { asYamlItems } from '../refusal-line.js';
 import { paint } from '../say.js';
 import {
@@ -28,43 +29,34 @@ import {
 } from './control-command.js';
 import { topCommand } from './top.js';
 
-// The commands that ask a running postern, in the order of the help text. choose-program.ts has their names.
+export const ASKING_COMMANDS: Readonly<Record<AskingName, () => Command>> = {
+  status: statusCommand,
+  top: topCommand,
+  connections: connectionsCommand,
+  denials: denialsCommand,
+  logs: logsCommand,
+  asks: asksCommand,
+  approve: approveCommand,
+  deny: denyCommand,
+  reload: reloadCommand,
+  start: () => actCommand('start', 'was started'),
+  stop: () => actCommand('stop', 'is stopped'),
+  restart: () => actCommand('restart', 'was restarted'),
+};
 
-export function controlCommands(): readonly Command[] {
-  return [
-    statusCommand(),
-    topCommand(),
-    connectionsCommand(),
-    denialsCommand(),
-    logsCommand(),
-    ...askCommands(),
-    reloadCommand(),
-    ...actCommands(),
-  ];
-}
-
-// postern start, stop, restart and reload: change what the running postern does.
-
-const ACTS = [
-  ['start', 'start a plugin that was stopped or has ended', 'was started'],
-  ['stop', 'stop a plugin until it is started again', 'is stopped'],
-  ['restart', 'stop a plugin and start it at once', 'was restarted'],
-] as const;
-
-function actCommands(): readonly Command[] {
-  return ACTS.map(([name, description, done]) =>
-    controlCommand(name, description, [`${name} web`, `${name} web --json`])
-      .argument('<plugin>')
-      .action((plugin: string, options: AskOptions) =>
-        withControl(options, async (client) => {
-          const answer = await client.call(name, { plugin });
-          process.stdout.write(
-            options.json === true ? `${asciiJson(answer)}\n` : `"${printable(plugin)}" ${done}\n`,
-          );
-          return 0;
-        }),
-      ),
-  );
+/** Changes what the running postern does with a plugin. */
+function actCommand(name: 'start' | 'stop' | 'restart', done: string): Command {
+  return controlCommand(name, [`${name} web`, `${name} web --json`])
+    .argument('<plugin>')
+    .action((plugin: string, options: AskOptions) =>
+      withControl(options, async (client) => {
+        const answer = await client.call(name, { plugin });
+        process.stdout.write(
+          options.json === true ? `${asciiJson(answer)}\n` : `"${printable(plugin)}" ${done}\n`,
+        );
+        return 0;
+      }),
+    );
 }
 
 interface ReloadOptions extends AskOptions {
@@ -72,11 +64,10 @@ interface ReloadOptions extends AskOptions {
 }
 
 function reloadCommand(): Command {
-  const command = controlCommand('reload', 'read the configuration again, and put it in force', [
-    'reload',
-    'reload --json',
-    'reload --broker',
-  ]).option('--broker', 'instead, replace the broker by one of the code that is installed now');
+  const command = controlCommand('reload', ['reload', 'reload --json', 'reload --broker']).option(
+    '--broker',
+    'instead, replace the broker by one of the code that is installed now',
+  );
   return command.action((options: ReloadOptions) =>
     withControl(options, async (client) => {
       if (options.broker === true) {
@@ -113,15 +104,8 @@ const APPROVED: Readonly<Record<AskScope, string>> = {
   rule: 'by a rule, which is in the file now',
 };
 
-function askCommands(): readonly Command[] {
-  return [asksCommand(), approveCommand(), denyCommand()];
-}
-
 function asksCommand(): Command {
-  return controlCommand('asks', 'show the destinations that wait for an answer (unknown: ask)', [
-    'asks',
-    'asks --watch',
-  ])
+  return controlCommand('asks', ['asks', 'asks --watch'])
     .option('--watch', 'go on with each further one')
     .action((options: AskOptions & { readonly watch?: boolean }) =>
       withControl(options, (client) =>
@@ -138,11 +122,7 @@ function asksCommand(): Command {
 }
 
 function approveCommand(): Command {
-  return controlCommand('approve', 'permit a destination that waits for an answer', [
-    'approve 3',
-    'approve 3 --scope run',
-    'approve 3 --scope rule',
-  ])
+  return controlCommand('approve', ['approve 3', 'approve 3 --scope run', 'approve 3 --scope rule'])
     .argument('<id>', 'as asks and status show it')
     .addOption(
       new Option('--scope <scope>', 'what waits, all of it until postern ends, or a rule in the file too')
@@ -160,7 +140,7 @@ function approveCommand(): Command {
 }
 
 function denyCommand(): Command {
-  return controlCommand('deny', 'refuse a destination that waits for an answer', ['deny 3'])
+  return controlCommand('deny', ['deny 3'])
     .argument('<id>', 'as asks and status show it')
     .action((id: string, options: AskOptions) =>
       answer('deny', { id }, options, `"${printable(id)}" is denied`),
@@ -217,11 +197,7 @@ const TITLES = [
 ];
 
 function connectionsCommand(): Command {
-  return controlCommand('connections', 'show the open connections, and the bytes of each so far', [
-    'connections',
-    'connections web --limit 1000',
-    'connections --watch',
-  ])
+  return controlCommand('connections', ['connections', 'connections web --limit 1000', 'connections --watch'])
     .argument('[plugin]', 'of this plugin (default: of all)')
     .addOption(countOption('--limit <number>', 'how many, the newest of each plugin', 100))
     .option('--watch', 'show them again every two seconds')
@@ -273,11 +249,7 @@ interface DenialsOptions extends AskOptions {
 }
 
 function denialsCommand(): Command {
-  return controlCommand('denials', 'show what was refused most often, and the rules that would allow it', [
-    'denials',
-    'denials web --latest',
-    'denials --watch --json',
-  ])
+  return controlCommand('denials', ['denials', 'denials web --latest', 'denials --watch --json'])
     .argument('[plugin]', 'of this plugin (default: of all)')
     .addOption(new Option('--latest', 'the latest first'))
     .addOption(countOption('--limit <number>', 'how many', 20))
@@ -337,11 +309,7 @@ function ruleOf({ suggestion }: Denial): string {
 // postern logs: the last lines that plugins wrote, and the further ones.
 
 function logsCommand(): Command {
-  return controlCommand('logs', 'show the last lines that plugins wrote', [
-    'logs',
-    'logs web --lines 200',
-    'logs web --watch',
-  ])
+  return controlCommand('logs', ['logs', 'logs web --lines 200', 'logs web --watch'])
     .argument('[plugin]', 'of this plugin (default: of all)')
     .addOption(countOption('--lines <number>', 'how many', 50))
     .option('--watch', 'go on with each further line')
@@ -372,7 +340,7 @@ function describeLine({ ts, plugin, stream, text }: LogLine): string {
 // postern status: what the running postern and its plugins do.
 
 function statusCommand(): Command {
-  return controlCommand('status', 'show what the running postern and its plugins do', [
+  return controlCommand('status', [
     'status',
     'status --watch',
     'status --json --control /run/postern/postern.sock',

@@ -17,16 +17,13 @@ interface LearnOptions extends AskOptions {
 const ENDS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export function learnLiveCommand(): Command {
-  return controlCommand(
-    'learn',
-    'learn which rules would allow what a running plugin is refused from now on',
-    [
-      'learn web',
-      'learn web --seconds 60 --output rules.yaml',
-      'learn web --allowed --json',
-      'learn -- COMMAND runs a program instead, and learns what it needs: postern learn --help',
-    ],
-  )
+  return controlCommand('learn', [
+    'learn web',
+    'learn web --seconds 60 --output rules.yaml',
+    'learn web --allowed --json',
+    'learn -- COMMAND runs a program instead, and learns what it needs: postern learn --help',
+  ])
+    .description('learn which rules would allow what a running plugin is refused from now on')
     .argument('<plugin>')
     .addOption(optionalCount('--seconds <number>', 'for so long (default: until Ctrl-C)'))
     .option('--allowed', 'also what the plugin is allowed already')

@@ -28,11 +28,7 @@ interface Shown {
 }
 
 export function topCommand(): Command {
-  return controlCommand('top', 'show what each plugin uses, each second: q ends it', [
-    'top',
-    'top --sort memory',
-    'top --json --count 1',
-  ])
+  return controlCommand('top', ['top', 'top --sort memory', 'top --json --count 1'])
     .addOption(new Option('--sort <what>', 'the largest first').choices(TOP_ORDERS).default('cpu'))
     .addOption(
       optionalCount('--count <number>', 'end after so many (default: a table that is no screen is one)'),

@@ -94,5 +94,5 @@ function showAgain(path: string, hiding: string, host: HostFiles): string {
 }
 
 function notShown(message: string, { fix }: { readonly fix: string }): PosternError {
-  return new PosternError('not_found', message, { fix, fields: { exitStatus: NOT_FOUND, key: 'command' } });
+  return new PosternError('not_found', message, { fix, fields: { key: 'command' }, exitStatus: NOT_FOUND });
 }

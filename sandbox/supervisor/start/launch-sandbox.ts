@@ -323,7 +323,7 @@ function shortStart(words: string, error: unknown): PosternError | undefined {
 /** What the launcher says of its failure, as an error. */
 function errorOf({ step, message, fix, exitStatus, code }: LaunchFailure): PosternError {
   if (step === 'command' && exitStatus !== 125) {
-    return new PosternError('launch_failed', message, { fix, fields: { step, exitStatus, cause: code } });
+    return new PosternError('launch_failed', message, { fix, fields: { step, cause: code }, exitStatus });
   }
   return launchFailed(step, message, fix ?? refusalFix(message), code);
 }
@@ -332,6 +332,6 @@ function errorOf({ step, message, fix, exitStatus, code }: LaunchFailure): Poste
 function launchFailed(step: LaunchStep, message: string, fix?: string, errno?: string): PosternError {
   return new PosternError('launch_failed', `Cannot start the sandbox, step ${step}: ${message}`, {
     fix,
-    fields: { step, exitStatus: 125, errno },
+    fields: { step, errno },
   });
 }

@@ -56,8 +56,8 @@ export interface PluginHost extends StartHost {
 /**
  * Takes ownership of the streams' descriptors.
  *
- * @throws PosternError `launch_failed`, `bad_home`, `privileged_file`, `path_not_apart`, `not_allowed`, `not_found`, `hidden`, `no_id_range`, SystemError. Its field
- *   `exitStatus`, if any, is the exit status of `run`. Nothing is left running, and no descriptor open.
+ * @throws PosternError `launch_failed`, `bad_home`, `privileged_file`, `path_not_apart`, `not_allowed`, `not_found`, `hidden`, `no_id_range`, SystemError. Its
+ *   `exitStatus` is that of `run`. Nothing is left running, and no descriptor open.
  */
 export async function startPlugin(
   host: PluginHost,

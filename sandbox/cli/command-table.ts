@@ -1,0 +1,104 @@
+// The commands of postern, in the order of the help text. Dispatch, help, the exit status of a wrong call and the shell part of the command come from this
+// table. The first module of the command loads it, so it loads nothing itself.
+
+interface CommandRow {
+  /** Its heading in the help text. */
+  readonly group: 'Run' | 'Write rules' | 'Look and steer' | 'Prepare';
+  readonly description: string;
+  /** It asks a running supervisor, and loads nothing of one. */
+  readonly asks?: true;
+  /** Its exit status is that of the program that it runs. */
+  readonly runs?: true;
+  /** It starts sandboxes, for which it needs processes and threads. */
+  readonly starts?: true;
+}
+
+const TABLE = {
+  run: {
+    group: 'Run',
+    description: 'run a program with no network but the connections that rules allow',
+    runs: true,
+    starts: true,
+  },
+  up: { group: 'Run', description: 'run the plugins of a configuration file', starts: true },
+  learn: {
+    group: 'Write rules',
+    description: 'run a program in audit mode and print the rules that it needed',
+    runs: true,
+    starts: true,
+  },
+  check: {
+    group: 'Write rules',
+    description: 'check a configuration file: what a start would refuse, and rules without effect',
+  },
+  explain: { group: 'Write rules', description: 'show the decision on a destination, and the reason' },
+  test: {
+    group: 'Write rules',
+    description: 'run policy vectors: rules, a request, its addresses and the expected decision',
+  },
+  init: { group: 'Prepare', description: 'write a first, commented postern.yaml' },
+  doctor: {
+    group: 'Prepare',
+    description: 'test whether this host can run postern, and print a fix for what is missing',
+    starts: true,
+  },
+  status: {
+    group: 'Look and steer',
+    description: 'show what the running postern and its plugins do',
+    asks: true,
+  },
+  top: {
+    group: 'Look and steer',
+    description: 'show what each plugin uses, each second: q ends it',
+    asks: true,
+  },
+  connections: {
+    group: 'Look and steer',
+    description: 'show the open connections, and the bytes of each so far',
+    asks: true,
+  },
+  denials: {
+    group: 'Look and steer',
+    description: 'show what was refused most often, and the rules that would allow it',
+    asks: true,
+  },
+  logs: { group: 'Look and steer', description: 'show the last lines that plugins wrote', asks: true },
+  asks: {
+    group: 'Look and steer',
+    description: 'show the destinations that wait for an answer (unknown: ask)',
+    asks: true,
+  },
+  approve: {
+    group: 'Look and steer',
+    description: 'permit a destination that waits for an answer',
+    asks: true,
+  },
+  deny: { group: 'Look and steer', description: 'refuse a destination that waits for an answer', asks: true },
+  reload: {
+    group: 'Look and steer',
+    description: 'read the configuration again, and put it in force',
+    asks: true,
+  },
+  start: {
+    group: 'Look and steer',
+    description: 'start a plugin that was stopped or has ended',
+    asks: true,
+  },
+  stop: { group: 'Look and steer', description: 'stop a plugin until it is started again', asks: true },
+  restart: { group: 'Look and steer', description: 'stop a plugin and start it at once', asks: true },
+} as const;
+
+export type CommandName = keyof typeof TABLE;
+type NameOf<Part> = {
+  [Name in CommandName]: (typeof TABLE)[Name] extends Part ? Name : never;
+}[CommandName];
+/** The commands that ask a running supervisor. */
+export type AskingName = NameOf<{ readonly asks: true }>;
+
+export const COMMANDS: Readonly<Record<CommandName, CommandRow>> = TABLE;
+export const COMMAND_NAMES: readonly CommandName[] = Object.keys(TABLE) as CommandName[];
+
+/** The row of what stands on the command line; undefined: there is no such command. */
+export function commandRow(word: string): CommandRow | undefined {
+  return COMMAND_NAMES.includes(word as CommandName) ? COMMANDS[word as CommandName] : undefined;
+}
