@@ -24,13 +24,13 @@ import { INIT_WORDS, LAUNCH_SOCKET_FD } from './spec.js';
 /** A shell that waits for its own child reaps every orphan too. */
 const REAP = 'while :; do sleep 2147483647; done';
 
-// It leaves the supervisor's process group: a signal to that group from inside would reach the supervisor.
-leadSession();
 // protects: G11 launch: init gives that protection up
 leaveMemoryProtection();
 say(INIT_WORDS.hello);
 // The supervisor answers when it is this process's parent.
 waitFor(INIT_WORDS.adopted);
+// Not earlier: by its session the supervisor has known this process.
+leadSession();
 // protects: G11 init: it ends with the supervisor
 dieWithParent(constants.signals.SIGKILL);
 // If the supervisor died before that call, it cannot answer: the end of the socket ends this process.

@@ -2,7 +2,7 @@
 // before the program.
 
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { LIMIT_FORMS, type Limits } from '../../shared/config/limit-forms.js';
 import { PosternError } from '../../shared/errors.js';
 import { parseAddress } from '../../shared/policy/address.js';
@@ -10,6 +10,7 @@ import { SANDBOX_ADDRESSES } from '../../shared/sandbox-addresses.js';
 import { boundDatagramSocket, listeningSocket } from '../../shared/sys/datagram.js';
 import { duplicate, duplicateOnto, keepAcrossExec, setCloseOnExecFrom } from '../../shared/sys/fcntl.js';
 import { succeed } from '../../shared/sys/libc.js';
+import { readSealedFile } from '../../shared/sys/memory-file.js';
 import { type Message, receiveMessage, sendMessage } from '../../shared/sys/message.js';
 import { addLoopbackAddresses, bringLoopbackUp } from '../../shared/sys/network-interface.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -39,7 +40,10 @@ export function receiveSpec(socket: number): ReceivedSpec {
   const header = JSON.parse(new TextDecoder().decode(payload)) as SpecHeader;
   const [file, ...others] = descriptors;
   if (file === undefined) throw new PosternError('spec', 'The launch spec arrived without its file');
-  const spec = JSON.parse(readFileSync(file.number, 'utf8')) as LaunchSpec;
+  const bytes = readSealedFile(file.number);
+  if (bytes === undefined)
+    throw new PosternError('spec', 'The launch spec arrived in a file that is not sealed against changes');
+  const spec = JSON.parse(new TextDecoder().decode(bytes)) as LaunchSpec;
   file.close();
   return { spec, passed: others.slice(0, header.passed), trees: others.slice(header.passed) };
 }

@@ -13,7 +13,10 @@ const F_GETFL = 3;
 const F_SETFL = 4;
 const F_SETPIPE_SZ = 1031;
 const F_ADD_SEALS = 1033;
-const [F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW] = [1, 2, 4] as const;
+const F_GET_SEALS = 1034;
+const [F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE] = [1, 2, 4, 8] as const;
+const SIZE_SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW;
+const ALL_SEALS = SIZE_SEALS | F_SEAL_WRITE;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
@@ -79,7 +82,19 @@ export function setPipeSize(fd: number, bytes: number): number {
 
 /** Keeps a file of memory at its size for good, memfd_create(2). Nobody adds a further seal, such as one against writing. */
 export function sealSize(fd: number): void {
-  succeed(fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW), 'fcntl F_ADD_SEALS');
+  succeed(fcntl(fd, F_ADD_SEALS, SIZE_SEALS), 'fcntl F_ADD_SEALS');
+}
+
+/** Keeps a file of memory as it is for good, size and bytes. Nobody can write into it, by whatever descriptor. */
+export function sealBytes(fd: number): void {
+  succeed(fcntl(fd, F_ADD_SEALS, ALL_SEALS), 'fcntl F_ADD_SEALS');
+}
+
+/** Whether a file has been sealed by {@link sealBytes}. */
+export function hasSealedBytes(fd: number): boolean {
+  // A file that knows no seals is minus EINVAL, which has some of these bits.
+  const seals = fcntl(fd, F_GET_SEALS, 0);
+  return seals >= 0 && (seals & ALL_SEALS) === ALL_SEALS;
 }
 
 /** Reads once into `buffer`. @returns bytes read, 0 at the end, or minus errno (EAGAIN if there is nothing) */

@@ -1,8 +1,8 @@
-// memfd_create(2), ftruncate(2) and mmap(2): memory that outlives a process, since another one has its descriptor. Runs in supervisor, broker
-// and launcher.
-import { ftruncateSync } from 'node:fs';
+// memfd_create(2), ftruncate(2) and mmap(2): memory that outlives a process, since another one has its descriptor, and bytes that nobody can
+// change on their way to another process. Runs in supervisor, broker and launcher.
+import { fstatSync, ftruncateSync, readSync, writeSync } from 'node:fs';
 import koffi from 'koffi';
-import { sealSize } from './fcntl.js';
+import { hasSealedBytes, sealBytes, sealSize } from './fcntl.js';
 import { bind, SystemError, succeed } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 
@@ -24,11 +24,38 @@ const munmapCall = bind('int munmap(void *address, size_t length)');
  * @param bytes its size
  */
 export function createMemoryFile(name: string, bytes: number): OwnedFd {
-  const file = new OwnedFd(succeed(memfdCreate(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), 'memfd_create'));
+  const file = makeFile(name);
   ftruncateSync(file.number, bytes);
   // protects: G16 a broker changes the size of no memory that the next one gets
   sealSize(file.number);
   return file;
+}
+
+function makeFile(name: string): OwnedFd {
+  return new OwnedFd(succeed(memfdCreate(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), 'memfd_create'));
+}
+
+/** A file without a name that holds these bytes for good, close-on-exec: no process that gets a descriptor of it can change them. */
+export function createSealedFile(name: string, bytes: Uint8Array): OwnedFd {
+  const file = makeFile(name);
+  for (let at = 0; at < bytes.length; ) at += writeSync(file.number, bytes, at, bytes.length - at, at);
+  // protects: G16 launch: a broker changes no spec on its way
+  sealBytes(file.number);
+  return file;
+}
+
+/**
+ * The bytes of a file that {@link createSealedFile} has made. They are read by their place: all descriptors of the file share its position, and a
+ * stranger may have moved it.
+ *
+ * @returns undefined for a file that somebody could still change
+ */
+export function readSealedFile(fd: number): Uint8Array | undefined {
+  // protects: G16 launch: a spec that somebody could still change is not taken
+  if (!hasSealedBytes(fd)) return undefined;
+  const bytes = new Uint8Array(fstatSync(fd).size);
+  for (let at = 0; at < bytes.length; ) at += readSync(fd, bytes, at, bytes.length - at, at);
+  return bytes;
 }
 
 /** The shared memory of a file, until it is closed. */

@@ -21,6 +21,7 @@ const LAST_SIGNAL = 64;
 const exitCall = bind('void _exit(int status)');
 const gettidCall = bind('int gettid()');
 const setsidCall = bind('int setsid()');
+const getsidCall = bind('int getsid(int pid)');
 const setpgidCall = bind('int setpgid(int pid, int group)');
 const getpgrpCall = bind('int getpgrp()');
 const tcgetpgrpCall = bind('int tcgetpgrp(int fd)');
@@ -58,6 +59,11 @@ export function threadId(): number {
 /** Gives this process a new session, with a new process group and without a controlling terminal, setsid(2). */
 export function leadSession(): void {
   succeed(setsidCall(), 'setsid');
+}
+
+/** The session of a process, getsid(2). A process has that of its parent, unless it leads its own. @returns its id, or minus ESRCH */
+export function sessionOf(pid: number): number {
+  return getsidCall(pid);
 }
 
 /** Gives this process a process group of its own in the same session, setpgid(2). */

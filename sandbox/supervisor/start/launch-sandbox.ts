@@ -1,10 +1,10 @@
 // Launches a sandbox, step by step, within a deadline, and says why where a step fails. Runs in the supervisor.
 
-import { writeFileSync, writeSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { BoundedMap } from '../../../shared/bounded-map.js';
 import { PosternError } from '../../../shared/errors.js';
 import { LAUNCH_TIMEOUT_MS } from '../../../shared/limits.js';
-import { createMemoryFile } from '../../../shared/sys/memory-file.js';
+import { createSealedFile } from '../../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { openPidfd } from '../../../shared/sys/pidfd.js';
 import type { TerminalPair } from '../../../shared/sys/terminal.js';
@@ -76,16 +76,19 @@ interface LaunchedSandbox {
  */
 export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSandbox> {
   const deadline = launchDeadline();
-  const { ended, words, launcherInbox, initInbox } = spawnNamespaces(request.ranged, request.spec.listeners);
+  const { ended, words, session, launcherInbox, initInbox } = spawnNamespaces(
+    request.ranged,
+    request.spec.listeners,
+  );
   let launcher: OwnedFd | undefined;
   let init: OwnedFd | undefined;
   let notify: OwnedFd | undefined;
   try {
     const [filter, ofInit] = [filterOf(request.choice), filterOfInit()];
     await deadline.race(ended);
-    const initPid = await deadline.race(hello(initInbox));
+    const initPid = await deadline.race(hello(initInbox, session));
     init = openPidfd(initPid);
-    const pid = await deadline.race(hello(launcherInbox));
+    const pid = await deadline.race(hello(launcherInbox, session));
     launcher = openPidfd(pid);
     request.cgroup?.add(initPid);
     mapIds(pid, request);
@@ -138,11 +141,10 @@ function launchDeadline(): Deadline {
 }
 
 /** @returns the sender's pid on the host */
-async function hello(inbox: LaunchInbox): Promise<number> {
-  const { payload, credentials } = await inbox.next();
-  if (payload.length === 0 || credentials === undefined)
-    throw launchFailed('namespaces', 'A process of the sandbox ended');
-  return credentials.pid;
+async function hello(inbox: LaunchInbox, session: number): Promise<number> {
+  const pid = await inbox.hello(session);
+  if (pid === undefined) throw launchFailed('namespaces', 'A process of the sandbox ended');
+  return pid;
 }
 
 /** As a user only the user's own id can be mapped, user_namespaces(7); as root the sandbox's range. */
@@ -182,10 +184,8 @@ async function settleInit(
 }
 
 function sendSpec(inbox: LaunchInbox, spec: LaunchSpec, { passed, trees }: LaunchRequest): void {
-  const json = Buffer.from(JSON.stringify(spec));
-  using file = createMemoryFile('spec', json.length);
-  // With a position, which leaves that of the file at its start: the launcher reads from there.
-  for (let at = 0; at < json.length; ) at += writeSync(file.number, json, at, json.length - at, at);
+  // A broker whose uid owns the sandbox's user namespace can take the launcher's end of the socket (pidfd_getfd(2)), and with it what is sent there.
+  using file = createSealedFile('spec', Buffer.from(JSON.stringify(spec)));
   const header: SpecHeader = { passed: passed.length };
   const descriptors = [file, ...passed, ...trees].map((descriptor) => descriptor.number);
   if (!inbox.send(JSON.stringify(header), descriptors))

@@ -5,8 +5,9 @@ import { openSync } from 'node:fs';
 import { nodeFlags } from '../../../shared/node-flags.js';
 import { type Message, receiveMessage, sendMessage } from '../../../shared/sys/message.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { sessionOf } from '../../../shared/sys/process-control.js';
 import { withMostProcesses } from '../../../shared/sys/rlimit.js';
-import { isShutForReading, packetSocketPair, receiveCredentials } from '../../../shared/sys/socket.js';
+import { packetSocketPair, receiveCredentials } from '../../../shared/sys/socket.js';
 import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
 import { SYSTEM_PATH } from '../../host/find-program.js';
 import { namespacesFailure } from '../../host/namespaces-failure.js';
@@ -26,6 +27,8 @@ interface NamespacesScript {
   readonly ended: Promise<void>;
   /** What the script, init and launcher have written on stderr. */
   readonly words: () => string;
+  /** The session of the script. No other process than script, init and launcher is in it, until they have said hello. */
+  readonly session: number;
   readonly launcherInbox: LaunchInbox;
   readonly initInbox: LaunchInbox;
 }
@@ -45,12 +48,13 @@ export function spawnNamespaces(ranged: RangedIds | undefined, listeners: number
     inboxes.push(initInbox);
     held.push(initTheirs);
     const script = spawnUnshare(ranged, listeners, launcherTheirs, initTheirs);
+    const session = script.pid === undefined ? -1 : sessionOf(script.pid);
     let said = '';
     script.stderr?.setEncoding('utf8').on('data', (text: string) => {
       if (said.length < 4096) said += text;
     });
     const words = (): string => said;
-    return { ended: endOf(script, words), words, launcherInbox, initInbox };
+    return { ended: endOf(script, words), words, session, launcherInbox, initInbox };
   } catch (error) {
     for (const inbox of inboxes) inbox.close();
     throw error;
@@ -148,17 +152,35 @@ function namespacesArguments(code: OwnCode): readonly string[] {
 }
 
 // The supervisor's end of a socket to the launcher or to init. It returns their messages one at a time.
+//
+// Others can send there too. The uid of a broker owns the sandbox's user namespace, so a broker that was taken over can duplicate the other end
+// (pidfd_getfd(2)), and pass it on to a plugin. The kernel says who has sent a message, and what others say is dropped. With the other end one can
+// also receive what the supervisor sends there, and shut the socket down. Then the start fails, at the latest when its time has passed.
 
 export class LaunchInbox {
   readonly #socket: OwnedFd;
   readonly #watch: Watch;
   #waiting: ((message: Message) => void) | undefined;
+  #session = -1;
+  #sender: number | undefined;
 
   /** Takes ownership of the socket. Each message has its sender's host pid. */
   constructor(socket: OwnedFd) {
     receiveCredentials(socket.number);
     this.#socket = socket;
     this.#watch = new Watch(socket.number, () => this.#take());
+  }
+
+  /**
+   * Waits for the first message of a process of that session. From then on that process alone is heard.
+   *
+   * @returns its pid on the host; undefined if the other side has ended
+   */
+  async hello(session: number): Promise<number | undefined> {
+    this.#session = session;
+    const { descriptors } = await this.next();
+    for (const descriptor of descriptors) descriptor.close();
+    return this.#sender;
   }
 
   /** The next message. Its descriptors belong to the caller. An empty payload means that the other side has ended. */
@@ -182,16 +204,29 @@ export class LaunchInbox {
     return sendMessage(this.#socket.number, bytes, descriptors, true) >= 0;
   }
 
-  /** Whether the other side has closed its end. Messages may still be unread. */
-  get isLeft(): boolean {
-    return isShutForReading(this.#socket.number);
-  }
-
   #take(): void {
     const message = receiveMessage(this.#socket.number);
     if (typeof message === 'number') return;
+    if (!this.#isHeard(message)) {
+      for (const descriptor of message.descriptors) descriptor.close();
+      return;
+    }
     this.#watch.want(0);
     this.#waiting?.(message);
+  }
+
+  /** The end of the socket has no sender. An empty message has one, and is none that launcher or init would send. */
+  #isHeard({ payload, credentials }: Message): boolean {
+    if (credentials === undefined) return payload.length === 0;
+    const { pid } = credentials;
+    if (
+      this.#sender === undefined &&
+      /* protects: G16 launch: nobody else says hello for a start => true */ sessionOf(pid) === this.#session
+    )
+      this.#sender = pid;
+    return (
+      /* protects: G16 launch: what others send to the supervisor is dropped => true */ pid === this.#sender
+    );
   }
 
   close(): void {

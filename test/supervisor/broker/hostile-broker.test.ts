@@ -1,7 +1,7 @@
 // What the supervisor answers to a broker that was taken over, and how much.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { ftruncateSync, writeSync } from 'node:fs';
+import { ftruncateSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ import {
 } from '../../../shared/limits.js';
 import { duplicate } from '../../../shared/sys/fcntl.js';
 import { bind } from '../../../shared/sys/libc.js';
-import { MappedMemory } from '../../../shared/sys/memory-file.js';
+import { createSealedFile, MappedMemory } from '../../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { makePipe } from '../../../shared/sys/pipe.js';
 import { NOTIFICATION_BYTES } from '../../../shared/sys/seccomp-notify.js';
@@ -99,6 +99,8 @@ test('a broker that leaves lines unread is ended, and not one that reads or gets
 const WORD = 8;
 const F_ADD_SEALS = 1033;
 const F_SEAL_FUTURE_WRITE = 16;
+const FALLOC_FL_KEEP_SIZE = 1;
+const FALLOC_FL_PUNCH_HOLE = 2;
 const fcntl = bind('int fcntl(int fd, int command, long argument)');
 const fallocate = bind('int fallocate(int fd, int mode, long offset, long length)');
 
@@ -148,4 +150,21 @@ test('a broker neither cuts nor grows the memory that it gets, and the next one 
     next.close();
     close();
   }
+});
+
+// proves: launch: a broker changes no spec on its way
+test('a broker that takes the file of a spec changes none of it', () => {
+  const text = '{"command":["/bin/true"]}';
+  using sent = createSealedFile('spec', Buffer.from(text));
+  using its = duplicate(sent.number);
+  assert.throws(() => writeSync(its.number, '{', 0), { code: 'EPERM' });
+  assert.throws(() => ftruncateSync(its.number, 1), { code: 'EPERM' });
+  assert.equal(
+    fallocate(its.number, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 1),
+    -constants.errno.EPERM,
+  );
+  assert.throws(() => new MappedMemory(its.number, text.length), { code: 'EPERM' });
+  // By its path it would be open for writing anew, also as another user.
+  assert.throws(() => writeFileSync(`/proc/self/fd/${its.number}`, '{', { flag: 'r+' }), { code: 'EPERM' });
+  assert.equal(readFileSync(sent.number, 'utf8'), text);
 });

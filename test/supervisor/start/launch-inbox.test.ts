@@ -1,0 +1,68 @@
+// A broker that was taken over has duplicated the other end of a launch socket, and says hello, or speaks for the launcher.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { test } from 'node:test';
+import { LaunchInbox } from '../../../sandbox/supervisor/start/spawn-namespaces.js';
+import { sendMessage } from '../../../shared/sys/message.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { sessionOf } from '../../../shared/sys/process-control.js';
+import { packetSocketPair } from '../../../shared/sys/socket.js';
+
+/** Sends each word with a descriptor. */
+const STRANGER = `
+import array, socket, sys
+end = socket.socket(fileno=3)
+for word in sys.argv[1:]:
+    end.sendmsg([word.encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0]))])
+`;
+
+/** By a process of another session. */
+async function strangerSays(end: OwnedFd, ...words: readonly string[]): Promise<void> {
+  const stranger = spawn('python3', ['-c', STRANGER, ...words], {
+    detached: true,
+    stdio: ['ignore', 'ignore', 'inherit', end.number],
+  });
+  assert.deepEqual(await once(stranger, 'exit'), [0, null]);
+}
+
+const say = (end: OwnedFd, word: string): void => assert.ok(sendMessage(end.number, Buffer.from(word)) > 0);
+const openNow = (): number => readdirSync('/proc/self/fd').length;
+
+// proves: launch: nobody else says hello for a start
+test('the hello of a process of another session is no hello, and its descriptors are closed', async () => {
+  const [ours, theirs] = packetSocketPair();
+  using _theirs = theirs;
+  const inbox = new LaunchInbox(ours);
+  await strangerSays(theirs, 'hello', '');
+  say(theirs, 'hello');
+  const before = openNow();
+  assert.equal(await inbox.hello(sessionOf(process.pid)), process.pid);
+  assert.equal(openNow(), before);
+  inbox.close();
+});
+
+// proves: launch: what others send to the supervisor is dropped
+test('after the hello, the supervisor hears its sender alone, and the end of the socket', async () => {
+  const [ours, theirs] = packetSocketPair();
+  const inbox = new LaunchInbox(ours);
+  say(theirs, 'hello');
+  assert.equal(await inbox.hello(sessionOf(process.pid)), process.pid);
+  await strangerSays(theirs, 'exec', '', 'exec');
+  say(theirs, 'tied');
+  const before = openNow();
+  assert.equal(await inbox.word(), 'tied');
+  assert.equal(openNow(), before);
+  theirs.close();
+  assert.equal((await inbox.next()).payload.length, 0);
+  inbox.close();
+});
+
+test('a launcher that ends without a hello has none', async () => {
+  const [ours, theirs] = packetSocketPair();
+  const inbox = new LaunchInbox(ours);
+  theirs.close();
+  assert.equal(await inbox.hello(sessionOf(process.pid)), undefined);
+  inbox.close();
+});
