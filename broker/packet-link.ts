@@ -95,19 +95,24 @@ function channelEnds({ type, answers }: ChannelPacket, descriptors: readonly Own
   return { request, reply, pluginRequest, pluginReply };
 }
 
-function trapEnds({ type, notify: notifies }: TrapPacket, descriptors: readonly OwnedFd[]): TrapEnds {
-  const [listener, calls, dnsDatagrams, dnsListener, unixDiag, root, notify] = descriptors;
-  const count = notifies ? 7 : 6;
+function trapEnds(
+  { type, otherIds, notify: notifies }: TrapPacket,
+  descriptors: readonly OwnedFd[],
+): TrapEnds {
+  const [listener, calls, dnsDatagrams, dnsListener, root, ...more] = descriptors;
+  const unixDiag = otherIds ? undefined : more.shift();
+  const notify = notifies ? more.shift() : undefined;
   if (
     listener === undefined ||
     calls === undefined ||
     dnsDatagrams === undefined ||
     dnsListener === undefined ||
-    unixDiag === undefined ||
     root === undefined ||
-    descriptors.length !== count
+    otherIds !== (unixDiag === undefined) ||
+    notifies !== (notify !== undefined) ||
+    more.length > 0
   )
-    throw miscounted(type, descriptors, count);
+    throw miscounted(type, descriptors, 5 + (otherIds ? 0 : 1) + (notifies ? 1 : 0));
   return { listener, calls, dnsDatagrams, dnsListener, unixDiag, root, notify };
 }
 

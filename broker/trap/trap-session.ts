@@ -49,8 +49,8 @@ export interface TrapEnds {
   readonly calls: OwnedFd;
   readonly dnsDatagrams: OwnedFd;
   readonly dnsListener: OwnedFd;
-  /** Asks about AF_UNIX sockets of the sandbox. */
-  readonly unixDiag: OwnedFd;
+  /** Asks about AF_UNIX sockets of the sandbox; undefined: the supervisor connects them. */
+  readonly unixDiag: OwnedFd | undefined;
   /** The sandbox's root folder. */
   readonly root: OwnedFd;
   /** What the sandbox gets for an AF_UNIX datagram socket; undefined: it gets none. */
@@ -69,8 +69,6 @@ interface TrapSetup {
   readonly landlockDeniesTcp: boolean;
   /** st_dev of each file system of the sandbox's own, as decimal text. */
   readonly scratch: readonly string[];
-  /** The plugin has other ids than the broker. */
-  readonly otherIds: boolean;
   /** Missing: yes. */
   readonly servesDns?: boolean;
   /** Another broker has served this trap: the calls that it left are answered first. */
@@ -131,16 +129,17 @@ export class TrapSession {
       carryOver: new CarryOver(ends.dnsListener, resumed),
       resets: new Resets(services, plugin, processes),
       lastHolder: LAST_HOLDER,
-      connectUnix: setup.otherIds
-        ? this.#supervised.connect
-        : connectsHere(
-            {
-              root: ends.root.number,
-              listeners: new SandboxListeners(ends.unixDiag.number, setup.scratch.map(BigInt)),
-            },
-            plugin.stall,
-            services.slowLane,
-          ),
+      connectUnix:
+        ends.unixDiag === undefined
+          ? this.#supervised.connect
+          : connectsHere(
+              {
+                root: ends.root.number,
+                listeners: new SandboxListeners(ends.unixDiag.number, setup.scratch.map(BigInt)),
+              },
+              plugin.stall,
+              services.slowLane,
+            ),
       setFolderMode: this.#supervised.setFolderMode,
       answerCaller: this.#supervised.answerCaller,
       landlockDeniesTcp,
@@ -178,7 +177,7 @@ export class TrapSession {
     this.#ends.listener.close();
     this.#ends.dnsDatagrams.close();
     this.#ends.dnsListener.close();
-    this.#ends.unixDiag.close();
+    this.#ends.unixDiag?.close();
     this.#ends.root.close();
     this.#ends.notify?.close();
     this.#calls.close();

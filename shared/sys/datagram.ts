@@ -17,6 +17,7 @@ import {
   MSG_NOSIGNAL,
   MSG_PEEK,
   MSG_TRUNC,
+  recvfrom,
   SOCK_CLOEXEC,
   SOCK_DGRAM,
   SOCK_STREAM,
@@ -25,9 +26,6 @@ import {
 } from './socket.js';
 
 const accept4 = bind('int accept4(int fd, void *address, void *length, int flags)');
-const recvfrom = bind(
-  'long recvfrom(int fd, void *buffer, size_t length, int flags, void *address, void *addressLength)',
-);
 
 // SAFETY: lent to one call at a time, on the main thread. decodeSockaddr copies the address.
 const addressBytes = new Uint8Array(SOCKADDR_BYTES);

@@ -1,13 +1,20 @@
-// netlink(7) sockets and the header of their messages. Runs in the broker; the supervisor asks whether the kernel has sock_diag(7).
+// netlink(7) sockets and the header of their messages. Runs in the broker, in the launcher, and in a thread of the supervisor.
+//
+// Another process may send to the port of such a socket, if it has CAP_NET_ADMIN in the user namespace that owns the network. A broker has it in a
+// sandbox's, because its uid owns that namespace. A false answer would make the supervisor connect a plugin to a socket of the host. So the socket
+// is connected to the kernel, which then refuses what others send, and each message must have the kernel as its sender.
 import { endianness } from 'node:os';
 import { LAYOUT } from './layout.js';
 import { bind, type NativeCall, succeed } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
-import { AF_NETLINK, bindTo, MSG_DONTWAIT, SOCK_CLOEXEC, socket } from './socket.js';
+import { AF_NETLINK, bindTo, connect, MSG_DONTWAIT, recvfrom, SOCK_CLOEXEC, socket } from './socket.js';
 
 const SOCK_RAW = 3;
 const little = endianness() === 'LE';
 const SOCKADDR_NL = LAYOUT['struct sockaddr_nl'];
+/** Its port is 0, and no other socket can have that. */
+const KERNEL = new Uint8Array(SOCKADDR_NL.size);
+new DataView(KERNEL.buffer).setUint16(0, AF_NETLINK, little);
 
 /** sock_diag(7) */
 export const NETLINK_SOCK_DIAG = 4;
@@ -19,10 +26,9 @@ export const NLM_F_DUMP = 0x300;
 export const NETLINK_HEADER: (typeof LAYOUT)['struct nlmsghdr'] = LAYOUT['struct nlmsghdr'];
 
 const send: NativeCall = bind('long send(int fd, const void *data, size_t length, int flags)');
-const recv: NativeCall = bind('long recv(int fd, void *data, size_t length, int flags)');
 
 /**
- * A socket of a netlink protocol. It is bound, since the kernel sends no group's messages to a socket without a port.
+ * A socket of a netlink protocol, which talks with the kernel alone. It is bound, since the kernel sends no group's messages to a socket without a port.
  *
  * @param name of the protocol, for errors
  * @param groups whose messages it receives, as bits
@@ -36,10 +42,15 @@ export function openNetlink(protocol: number, name: string, groups = 0): OwnedFd
   const fields = new DataView(address.buffer);
   fields.setUint16(0, AF_NETLINK, little);
   fields.setUint32(SOCKADDR_NL.nl_groups, groups, little);
-  const result = bindTo(opened.number, address);
-  if (result < 0) opened.close();
-  succeed(result, `bind ${name}`);
-  return opened;
+  try {
+    succeed(bindTo(opened.number, address), `bind ${name}`);
+    // protects: G14 netlink: the kernel refuses what others send
+    succeed(connect(opened.number, KERNEL, KERNEL.length), `connect ${name}`);
+    return opened;
+  } catch (error) {
+    opened.close();
+    throw error;
+  }
 }
 
 /** Writes the header of a message that fills `message`. @param number returns in the answers */
@@ -67,7 +78,23 @@ export function sendNetlink(fd: number, bytes: Uint8Array, length: number = byte
   return send(fd, bytes, length, 0);
 }
 
-/** Receives one packet. Never waits. @returns its bytes, or minus errno: EAGAIN, ENOBUFS if the kernel dropped some */
+/** SAFETY: lent to one call at a time, on one thread. */
+const sender = new Uint8Array(SOCKADDR_NL.size);
+const senderView = new DataView(sender.buffer);
+const senderLength = new Uint8Array(4);
+
+/** Receives one packet of the kernel, and drops others. Never waits. @returns its bytes, or minus errno: EAGAIN, ENOBUFS if the kernel dropped some */
 export function receiveNetlink(fd: number, into: Uint8Array): number {
-  return recv(fd, into, into.length, MSG_DONTWAIT);
+  for (;;) {
+    new DataView(senderLength.buffer).setUint32(0, sender.length, little);
+    const bytes = recvfrom(fd, into, into.length, MSG_DONTWAIT, sender, senderLength);
+    if (
+      bytes < 0 ||
+      /* protects: G14 netlink: a message counts only if the kernel has sent it (with: netlink: the kernel refuses what others send) => true */ senderView.getUint32(
+        SOCKADDR_NL.nl_pid,
+        little,
+      ) === 0
+    )
+      return bytes;
+  }
 }

@@ -3,7 +3,7 @@
 
 import { constants, endianness } from 'node:os';
 import { LAYOUT } from './layout.js';
-import { bind, succeed } from './libc.js';
+import { succeed } from './libc.js';
 import { AF_INET } from './sockaddr.js';
 import {
   connect,
@@ -16,6 +16,7 @@ import {
   MSG_NOSIGNAL,
   readIntOption,
   readOption,
+  recvfrom,
   SO_COOKIE,
   SO_DOMAIN,
   SO_NETNS_COOKIE,
@@ -231,10 +232,6 @@ export function paceSending(fd: number, bytesPerSecond: number): number {
 
 /** More entries stay for the next call. */
 const MOST_TAKEN = 64;
-
-const recvfrom = bind(
-  'long recvfrom(int fd, void *buffer, size_t length, int flags, void *address, void *addressLength)',
-);
 
 /** Takes entries out, and reads none of them. Never waits. @param fd an AF_INET or AF_INET6 socket: others ignore the flag, and return data */
 export function emptyErrorQueue(fd: number): void {

@@ -272,6 +272,10 @@ const getsockopt: NativeCall = bind('int getsockopt(int fd, int level, int name,
 const setsockopt: NativeCall = bind(
   'int setsockopt(int fd, int level, int name, const void *value, uint length)',
 );
+/** recvfrom(2) */
+export const recvfrom: NativeCall = bind(
+  'long recvfrom(int fd, void *buffer, size_t length, int flags, void *address, void *addressLength)',
+);
 /** sendto(2) */
 export const sendto: NativeCall = bind(
   'long sendto(int fd, const void *data, size_t length, int flags, const void *address, uint addressLength)',

@@ -182,8 +182,8 @@ function question(id: number, number: number | undefined, cookie: bigint): Uint8
 
 /** Reads an answer, from `from` to `to`. @returns undefined for a socket that does not listen */
 function readListening(from: number, to: number): Listening | undefined {
-  if (from + REPLY.size > to || view.getUint8(from + REPLY.udiag_state) !== TCP_STATE.LISTEN)
-    return undefined;
+  if (from + REPLY.size > to || view.getUint8(from) !== AF_UNIX) return undefined;
+  if (view.getUint8(from + REPLY.udiag_state) !== TCP_STATE.LISTEN) return undefined;
   const number = view.getUint32(from + REPLY.udiag_ino, little);
   const cookie = view.getBigUint64(from + REPLY.udiag_cookie, little);
   return { number, cookie, file: readFile(from + REPLY.size, to) };

@@ -49,7 +49,6 @@ const session = new TrapSession({
   number: 1,
   landlockDeniesTcp: true,
   scratch: [],
-  otherIds: false,
   resumed: false,
   given: [],
   ends: {

@@ -243,7 +243,7 @@ export interface TrapFacts {
 
 export interface KeptTrap extends TrapFacts {
   readonly session: number;
-  /** Listener, calls in flight, DNS datagrams, DNS listener, AF_UNIX questions, root folder, and the notify socket if there is one. */
+  /** Those that a broker gets: listener, calls in flight, DNS datagrams, DNS listener, root folder, AF_UNIX questions, notify socket. It gets the last two if it needs them. */
   readonly descriptors: readonly OwnedFd[];
   readonly unixDiag: OwnedFd;
   readonly root: OwnedFd;
@@ -268,7 +268,13 @@ export class TrapKeeper {
     const session = this.#next;
     this.#next += 1;
     const notify = facts.notify === undefined ? [] : [facts.notify];
-    const descriptors = [listener, calls, dnsDatagrams, dnsListener, unixDiag, root, ...notify];
+    // Who shares this socket can take the answers to another one's questions. The supervisor itself asks where the plugin has other ids.
+    const questions =
+      /* protects: G16 unix orders: no broker has the socket by which the supervisor asks => [unixDiag] */ facts.pluginId ===
+      undefined
+        ? [unixDiag]
+        : [];
+    const descriptors = [listener, calls, dnsDatagrams, dnsListener, root, ...questions, ...notify];
     const kept = { ...facts, session, descriptors, unixDiag, root };
     this.#kept.set(session, kept);
     return kept;

@@ -152,6 +152,26 @@ test('a broker neither cuts nor grows the memory that it gets, and the next one 
   }
 });
 
+// proves: unix orders: no broker has the socket by which the supervisor asks
+test('where the supervisor connects AF_UNIX sockets, the broker does not get its socket for questions', () => {
+  for (const pluginId of [undefined, 65_534]) {
+    const traps = new TrapKeeper();
+    const ends = [0, 1, 2, 3, 4].map(() => makePipe().read);
+    const facts = { plugin: 'web', landlockDeniesTcp: false, scratch: [], kill: () => {} };
+    const { session, descriptors, unixDiag } = traps.keep(ends, {
+      ...facts,
+      pluginId,
+      pidNamespace: undefined,
+    });
+    assert.equal(descriptors.includes(unixDiag), pluginId === undefined);
+    for (const descriptor of traps.drop(session)) descriptor.close();
+    assert.equal(
+      [...ends, ...descriptors].some(({ open }) => open),
+      false,
+    );
+  }
+});
+
 // proves: launch: a broker changes no spec on its way
 test('a broker that takes the file of a spec changes none of it', () => {
   const text = '{"command":["/bin/true"]}';
