@@ -1,6 +1,7 @@
 // What a process does to itself: its privileges, parent, program, name, and what its threads are called and use.
 
 import { readFileSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { LAYOUT } from './layout.js';
 import { bind, prctl, succeed } from './libc.js';
 import { SYS, syscallLongs } from './syscall.js';
@@ -220,4 +221,14 @@ function take(id: number): void {
 
 function setEffective(call: number, name: string, id: number): void {
   succeed(syscallLongs(call, UNCHANGED, id, UNCHANGED, 0, 0), name, String(id));
+}
+
+// getpriority(2), asked for whom a user's processes are.
+
+const PRIO_USER = 2;
+
+/** Whether any process of this pid namespace has that real user id. */
+export function hasProcesses(uid: number): boolean {
+  // Not libc's function: its -1 is also a priority.
+  return syscallLongs(SYS.getpriority, PRIO_USER, uid, 0, 0, 0) !== -constants.errno.ESRCH;
 }

@@ -20,6 +20,7 @@ export const SYS: Readonly<Record<SyscallName, number>> = {
   setresuid: process.arch === 'arm64' ? 147 : 117,
   setresgid: process.arch === 'arm64' ? 149 : 119,
   pivot_root: process.arch === 'arm64' ? 41 : 155,
+  getpriority: process.arch === 'arm64' ? 141 : 140,
   kcmp: process.arch === 'arm64' ? 272 : 312,
   seccomp: process.arch === 'arm64' ? 277 : 317,
 };
@@ -38,6 +39,7 @@ type SyscallName =
   | 'setresuid'
   | 'setresgid'
   | 'pivot_root'
+  | 'getpriority'
   | 'kcmp'
   | 'seccomp';
 

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { claimIdRange } from '../../sandbox/host/id-range.js';
 import { postern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
 import { asUser, users } from '../harness/users.js';
@@ -26,6 +27,23 @@ for (const user of users.filter((one) => one === 'root')) {
     for (const { child } of running) child.stdin?.end('\n');
     await Promise.all(running.map(({ result }) => result));
     assert.equal(new Set(bases).size, running.length, bases.join());
+  });
+
+  // proves: ids: a range that a process still has an id of is not taken
+  test('a range is not free while a process with its first id lives, as a broker that outlived its supervisor', async () => {
+    const { base, release } = claimIdRange();
+    const broker = spawn('sleep', ['60'], { uid: base, gid: base });
+    const gone = once(broker, 'exit');
+    try {
+      await once(broker, 'spawn');
+      release();
+      const next = claimIdRange();
+      next.release();
+      assert.notEqual(next.base, base);
+    } finally {
+      broker.kill();
+      await gone;
+    }
   });
 
   test('a user who holds every abstract name does not keep a supervisor from its ids', async () => {
