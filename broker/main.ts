@@ -117,11 +117,14 @@ function confine({ becomeIds, supervisorMounts }: Line<'start'>): void {
     takeIds(becomeIds);
   }
   setNoNewPrivileges();
-  enterCage();
-  // A change of ids clears this setting, prctl(2) PR_SET_PDEATHSIG, so it comes last. A parent that is gone by now sends no signal.
+  // A core file would be a file of the host with what an attacker put into the memory, core(5).
+  // protects: G16 broker: it leaves no core file
+  setLimit(RLIMIT.CORE, 0n, 0n);
+  // A change of ids clears this setting, prctl(2) PR_SET_PDEATHSIG, and the cage keeps it. A parent that is gone by now sends no signal.
   // protects: G11 broker: it ends with the supervisor
   dieWithParent(constants.signals.SIGKILL);
   if (process.ppid !== parent) throw new PosternError('broker_parent', 'The supervisor has ended');
+  enterCage();
 }
 
 /** A socket that connects, or that waits to be received, is a descriptor of the broker. @returns the limit */

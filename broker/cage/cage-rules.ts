@@ -1,16 +1,28 @@
 // The broker's cage as data: the system calls that an attacker would need next, were the broker taken over. Pure.
 import type { Filter, FilterRule } from '../../shared/sys/filter.js';
+import { NETLINK_ROUTE, NETLINK_SOCK_DIAG } from '../../shared/sys/netlink.js';
 import { INTERFACE_READS } from '../../shared/sys/network-interface.js';
 import { NOTIFY_REQUESTS } from '../../shared/sys/seccomp-notify.js';
-import { AF_UNIX } from '../../shared/sys/sockaddr.js';
-import { SIOCOUTQ, SOCK_CLOEXEC, SOCK_SEQPACKET } from '../../shared/sys/socket.js';
+import { AF_INET, AF_INET6, AF_UNIX } from '../../shared/sys/sockaddr.js';
+import {
+  AF_NETLINK,
+  SIOCOUTQ,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_RAW,
+  SOCK_SEQPACKET,
+  SOCK_STREAM,
+  SOCK_TYPE_MASK,
+} from '../../shared/sys/socket.js';
 import { NO_RINGS } from './holds-ring.js';
 
 const O_WRONLY = 0o1;
 const O_RDWR = 0o2;
 const O_CREAT = 0o100;
 const O_TRUNC = 0o1000;
+const O_ASYNC = 0o20000;
 const CLONE_THREAD = 0x10000;
+const F_SETFL = 4;
 const F_SETLK = 6;
 const F_SETLKW = 7;
 const F_SETOWN = 8;
@@ -27,20 +39,21 @@ const FIONBIO = 0x5421;
  * A path of up to 26 bytes can be padded to one of these, so this bounds socket files and does not prevent them.
  */
 const BOUND_LENGTHS: readonly number[] = [2, 12, 16, 24, 28];
-/** sizeof(struct sockaddr_storage): the kernel takes no more. */
-const MOST_LENGTH = 128;
-const OTHER_LENGTHS = Array.from({ length: MOST_LENGTH + 1 }, (_, length) => length).filter(
-  (length) => !BOUND_LENGTHS.includes(length),
-);
-/** AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK, address_families(7). */
-const FAMILIES: readonly number[] = [1, 2, 10, 16];
+/** Family, type and protocol of the sockets that the broker makes, address_families(7). */
+const SOCKETS: readonly (readonly [number, number, number])[] = [
+  [AF_UNIX, SOCK_STREAM, 0],
+  [AF_UNIX, SOCK_SEQPACKET, 0],
+  ...[AF_INET, AF_INET6].flatMap((family) => [
+    [family, SOCK_STREAM, 0] as const,
+    [family, SOCK_DGRAM, 0] as const,
+  ]),
+  [AF_NETLINK, SOCK_RAW, NETLINK_ROUTE],
+  [AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG],
+];
 /** The one type of the pairs that the broker makes. */
 const PACKET_PAIR = SOCK_SEQPACKET | SOCK_CLOEXEC;
-/** Past the kernel's AF_MAX of today, with room for new families. */
-const FAMILIES_END = 64;
-const OTHER_FAMILIES = Array.from({ length: FAMILIES_END }, (_, family) => family).filter(
-  (family) => !FAMILIES.includes(family),
-);
+/** PR_SET_NAME and PR_SET_VMA, prctl(2): libuv names threads, V8 names memory. */
+const NAMINGS: readonly number[] = [15, 0x53564d41];
 
 const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 
@@ -92,13 +105,14 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
         action: 'EPERM',
       },
       // bind(2) to a path makes a file, unix(7). Short paths remain.
-      ...OTHER_LENGTHS.map(
+      ...BOUND_LENGTHS.map(
         (length): FilterRule => ({
           calls: ['bind'],
-          action: 'EPERM',
-          when: [{ index: 2, mask: 0xffffffff, equals: length }],
+          action: 'allow',
+          when: [{ index: 2, equals: length }],
         }),
       ),
+      { calls: ['bind'], action: 'EPERM' },
     ],
   },
   // protects: G16 (row of cage)
@@ -121,18 +135,27 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
       // By F_SETOWN and F_SETSIG, fcntl(2), the kernel sends any signal to any process of the same user.
       // protects: G16 cage: it has the kernel send no signal for it
       ...refusedWith('fcntl', [F_SETOWN, F_SETSIG, F_SETOWN_EX]),
+      // On a terminal the kernel makes its foreground process group the owner, and sends SIGIO at the next key: most programs end by it.
+      // protects: G16 cage: no terminal sends a signal for it
+      {
+        calls: ['fcntl'],
+        action: 'EPERM',
+        when: [
+          { index: 1, equals: F_SETFL },
+          { index: 2, mask: O_ASYNC, equals: O_ASYNC },
+        ],
+      },
       { calls: ['tgkill'], action: 'EPERM', when: [{ index: 0, not: true, equals: pid }] },
-      { calls: ['prlimit64'], action: 'EPERM', when: [{ index: 0, not: true, equals: 0 }] },
     ],
   },
   // protects: G16 (row of cage)
   {
-    why: "the user's programs wait for no lock of the broker, and share no memory and no queue with it",
+    why: "the user's programs wait for no lock and no disk of the broker, and share no memory and no queue with it",
     rules: [
       ...refusedWith('fcntl', [F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW, F_SETLEASE, F_SETDELEG]),
       {
         calls: words(`
-          flock shmget shmat shmctl semget semop semtimedop semctl msgget msgsnd msgrcv msgctl
+          sync syncfs flock shmget shmat shmctl semget semop semtimedop semctl msgget msgsnd msgrcv msgctl
           mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr`),
         action: 'EPERM',
       },
@@ -160,25 +183,41 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
       { calls: ['socketpair'], action: 'EPERM', when: [{ index: 0, not: true, equals: AF_UNIX }] },
       // protects: G16 cage: it makes no pair of sockets but of packets
       { calls: ['socketpair'], action: 'EPERM', when: [{ index: 1, not: true, equals: PACKET_PAIR }] },
-      ...OTHER_FAMILIES.map(
-        (family): FilterRule => ({
+      ...SOCKETS.map(
+        ([family, type, protocol]): FilterRule => ({
           calls: ['socket'],
-          action: 'EPERM',
-          when: [{ index: 0, equals: family }],
+          action: 'allow',
+          when: [
+            { index: 0, equals: family },
+            { index: 1, mask: SOCK_TYPE_MASK, equals: type },
+            { index: 2, equals: protocol },
+          ],
         }),
       ),
+      { calls: ['socket'], action: 'EPERM' },
     ],
   },
   // protects: G16 (row of cage)
   {
-    why: 'the namespaces, ids and filters of the broker stay as they are',
+    why: "the namespaces, ids, filters and limits of the broker stay as they are, and so does its end with the supervisor's",
     rules: [
       {
         calls: words(`
           unshare setns setuid setgid setreuid setregid setresuid setresgid setgroups setfsuid setfsgid capset
-          personality sethostname setdomainname`),
+          personality sethostname setdomainname seccomp setrlimit`),
         action: 'EPERM',
       },
+      { calls: ['prlimit64'], action: 'EPERM', when: [{ index: 2, not: true, equals: 0 }] },
+      // Others make a core file of its memory possible (PR_SET_DUMPABLE), or let it outlive the supervisor (PR_SET_PDEATHSIG).
+      ...NAMINGS.map(
+        (option): FilterRule => ({
+          calls: ['prctl'],
+          action: 'allow',
+          when: [{ index: 0, equals: option }],
+        }),
+      ),
+      // protects: G16 cage: its memory stays out of files, and it ends with its supervisor
+      { calls: ['prctl'], action: 'EPERM' },
     ],
   },
   // protects: G16 (row of cage)
@@ -190,7 +229,7 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
         calls: words(`
           bpf perf_event_open userfaultfd add_key request_key keyctl init_module delete_module finit_module
           kexec_load kexec_file_load reboot ioperm iopl syslog fanotify_init clock_settime settimeofday adjtimex
-          clock_adjtime modify_ldt vhangup lookup_dcookie memfd_secret splice tee vmsplice sendfile`),
+          clock_adjtime modify_ldt vhangup lookup_dcookie memfd_secret io_setup splice tee vmsplice sendfile`),
         action: 'EPERM',
       },
     ],

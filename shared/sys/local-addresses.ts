@@ -4,6 +4,7 @@ import { LAYOUT } from './layout.js';
 import { errnoName, SystemError, succeed } from './libc.js';
 import {
   NETLINK_HEADER,
+  NETLINK_ROUTE,
   NLM_F_DUMP,
   NLM_F_REQUEST,
   NLMSG_DONE,
@@ -18,7 +19,6 @@ import type { OwnedFd } from './owned-fd.js';
 import { AF_INET, AF_INET6 } from './sockaddr.js';
 import { SOL_NETLINK, setOption } from './socket.js';
 
-const NETLINK_ROUTE = 0;
 const NETLINK_GET_STRICT_CHK = 12;
 /** RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE */
 const CHANGE_GROUPS = 0x10 | 0x40 | 0x100 | 0x400;

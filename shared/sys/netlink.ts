@@ -7,15 +7,25 @@ import { endianness } from 'node:os';
 import { LAYOUT } from './layout.js';
 import { bind, type NativeCall, succeed } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
-import { AF_NETLINK, bindTo, connect, MSG_DONTWAIT, recvfrom, SOCK_CLOEXEC, socket } from './socket.js';
+import {
+  AF_NETLINK,
+  bindTo,
+  connect,
+  MSG_DONTWAIT,
+  recvfrom,
+  SOCK_CLOEXEC,
+  SOCK_RAW,
+  socket,
+} from './socket.js';
 
-const SOCK_RAW = 3;
 const little = endianness() === 'LE';
 const SOCKADDR_NL = LAYOUT['struct sockaddr_nl'];
 /** Its port is 0, and no other socket can have that. */
 const KERNEL = new Uint8Array(SOCKADDR_NL.size);
 new DataView(KERNEL.buffer).setUint16(0, AF_NETLINK, little);
 
+/** rtnetlink(7) */
+export const NETLINK_ROUTE = 0;
 /** sock_diag(7) */
 export const NETLINK_SOCK_DIAG = 4;
 export const SOCK_DIAG_BY_FAMILY = 20;

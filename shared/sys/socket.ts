@@ -229,6 +229,7 @@ export const AF_NETLINK = 16;
 
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
+export const SOCK_RAW = 3;
 export const SOCK_SEQPACKET = 5;
 /** socket(2)'s type without SOCK_NONBLOCK and SOCK_CLOEXEC. */
 export const SOCK_TYPE_MASK = 0xf;

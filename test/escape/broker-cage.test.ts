@@ -51,6 +51,7 @@ async function visit(
       broker.lines.filter(({ type }) => type === 'failed'),
       [],
     );
+    assert.match(readFileSync(`/proc/${broker.pid}/limits`, 'latin1'), /^Max core file size +0 +0 /m);
     const mounts = becomeIds === undefined ? '' : readFileSync(`/proc/${broker.pid}/mountinfo`, 'utf8');
     // The broker still serves.
     await broker.plugin('p', { allow: [`127.0.0.1:${server.port}`] });
@@ -105,18 +106,25 @@ const REFUSED = {
   signal_parent_by_handle: 'EPERM',
   signal_parent_by_descriptor: 'EPERM',
   choose_that_signal: 'EPERM',
+  signal_by_terminal: 'EPERM',
+  outlive_parent: 'EPERM',
+  leave_a_core_file: 'EPERM',
+  set_a_limit: 'EPERM',
   renice_parent: 'EPERM',
   pin_parent: 'EPERM',
   lock_a_file: 'EPERM',
+  wait_for_disks: 'EPERM',
   share_memory: 'EPERM',
   take_a_semaphore: 'EPERM',
   take_a_queue: 'EPERM',
   take_a_named_queue: 'EPERM',
   another_family: 'EPERM',
+  another_protocol: 'EPERM',
   another_pair: 'EPERM',
   signal_parent_thread: 'EPERM',
   trace_parent: 'EPERM',
   ask_personality: 'EPERM',
+  asynchronous_io: 'EPERM',
   kernel_surface: 'EPERM',
 };
 
@@ -124,14 +132,17 @@ const REFUSED = {
 // proves: cage: the broker opens no file for writing
 // proves: cage: the broker changes no file system
 // proves: cage: the broker reads the memory of plugins, but changes none, and controls no other process
-// proves: cage: the user's programs wait for no lock of the broker, and share no memory and no queue with it
+// proves: cage: the user's programs wait for no lock and no disk of the broker, and share no memory and no queue with it
 // proves: cage: requests of ioctl(2) that it does not need change the modes of terminals, the attributes of files, and who gets a signal
 // proves: cage: the broker makes sockets of connections, and those that ask the kernel about them
-// proves: cage: the namespaces, ids and filters of the broker stay as they are
+// proves: cage: the namespaces, ids, filters and limits of the broker stay as they are, and so does its end with the supervisor's
 // proves: cage: attackers have often taken over kernels through these calls
 // proves: cage: it makes no pair of sockets but of packets
 // proves: cage: it sends no signal by a handle of a process
 // proves: cage: it has the kernel send no signal for it
+// proves: cage: no terminal sends a signal for it
+// proves: cage: its memory stays out of files, and it ends with its supervisor
+// proves: broker: it leaves no core file
 test('hostile code inside a broker starts nothing, writes nothing and steers nobody', async () => {
   const reports = await visit(undefined);
   const { read_parent_memory: _read, become_root: _root, ...after } = reports.get('after') ?? {};
@@ -150,17 +161,24 @@ test('hostile code inside a broker starts nothing, writes nothing and steers nob
     'signal_parent_by_handle',
     'signal_parent_by_descriptor',
     'choose_that_signal',
+    'signal_by_terminal',
+    'outlive_parent',
+    'leave_a_core_file',
+    'set_a_limit',
     'lock_a_file',
+    'wait_for_disks',
     'share_memory',
     'take_a_semaphore',
     'take_a_queue',
     'take_a_named_queue',
     'another_family',
+    'another_protocol',
     'another_pair',
     'change_attributes',
     'set_modes_of_a_terminal',
     'set_size_of_a_terminal',
     'set_line_discipline',
+    'asynchronous_io',
   ])
     assert.equal(before[name], 'ok', `${name} is refused without a cage too`);
 });

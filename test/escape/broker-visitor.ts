@@ -17,14 +17,15 @@ import {
 import { getPriority } from 'node:os';
 import { isMainThread, Worker } from 'node:worker_threads';
 import { tryLock } from '../../shared/sys/fcntl.js';
-import { bind, errnoName, succeed } from '../../shared/sys/libc.js';
+import { bind, errnoName, prctl, succeed } from '../../shared/sys/libc.js';
 import { mountNew } from '../../shared/sys/mount.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { openPidfd, signalPidfd } from '../../shared/sys/pidfd.js';
 import { makePipe } from '../../shared/sys/pipe.js';
 import { becomeUser } from '../../shared/sys/process-control.js';
+import { getLimit, RLIMIT, setLimit } from '../../shared/sys/rlimit.js';
 import { AF_UNIX, encodeSocketPath } from '../../shared/sys/sockaddr.js';
-import { bindTo, socket, streamSocketPair } from '../../shared/sys/socket.js';
+import { AF_NETLINK, bindTo, SOCK_RAW, socket, streamSocketPair } from '../../shared/sys/socket.js';
 import { setTerminalModes, setWindowSize, terminalModes, windowSize } from '../../shared/sys/terminal.js';
 
 const CLONE_NEWUTS = 0x04000000;
@@ -33,7 +34,15 @@ const PTRACE_DETACH = 17;
 const F_SETOWN = 8;
 const PRIO_PROCESS = 0;
 const F_SETSIG = 10;
+const F_GETFL = 3;
+const F_SETFL = 4;
+const O_ASYNC = 0o20000;
+const PR_SET_PDEATHSIG = 1;
+const PR_SET_DUMPABLE = 4;
 const AF_VSOCK = 40;
+const NETLINK_KOBJECT_UEVENT = 15;
+const IO_SETUP = process.arch === 'arm64' ? 0 : 206;
+const IO_DESTROY = IO_SETUP + 1;
 const FS_IOC_GETFLAGS = 0x80086601;
 const FS_IOC_SETFLAGS = 0x40086602;
 const TIOCSETD = 0x5423;
@@ -56,6 +65,9 @@ const msgget = bind('int msgget(int key, int flags)');
 const msgctl = bind('int msgctl(int id, int command, void *buffer)');
 const mqOpen = bind('int mq_open(const char *name, int flags, uint mode, void *attributes)');
 const mqUnlink = bind('int mq_unlink(const char *name)');
+const syncfs = bind('int syncfs(int fd)');
+const ioSetup = bind('long syscall(long number, long events, void *context)');
+const ioDestroy = bind('long syscall(long number, ulong context)');
 const ioctl = bind('int ioctl(int fd, ulong request, void *value)');
 const personality = bind('int personality(ulong persona)');
 const adjtimex = bind('int adjtimex(void *buffer)');
@@ -113,11 +125,27 @@ const attempts: Readonly<Record<string, () => void>> = {
     using pipe = makePipe().read;
     succeeded(fcntl(pipe.number, F_SETSIG, 9));
   },
+  signal_by_terminal: () => {
+    const flags = fcntl(terminal, F_GETFL, 0);
+    succeeded(fcntl(terminal, F_SETFL, flags | O_ASYNC));
+    fcntl(terminal, F_SETFL, flags);
+  },
+  outlive_parent: () => succeeded(prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0)),
+  leave_a_core_file: () => succeeded(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)),
+  set_a_limit: () => {
+    const { soft, hard } = getLimit(RLIMIT.CORE);
+    setLimit(RLIMIT.CORE, soft, hard);
+  },
   renice_parent: () => succeeded(setpriority(PRIO_PROCESS, process.ppid, getPriority(process.ppid))),
   pin_parent: () => succeeded(setaffinity(process.ppid, 8, new Uint8Array(8).fill(255))),
   lock_a_file: () => {
     using file = new OwnedFd(openSync(`${folder}/there`, 'r'));
     tryLock(file.number);
+  },
+  // A file system without a disk: the test is for the call.
+  wait_for_disks: () => {
+    using file = new OwnedFd(openSync('/proc', 'r'));
+    succeeded(syncfs(file.number));
   },
   share_memory: () => succeeded(shmget(0, 4096, 0o1600)),
   take_a_semaphore: () => void semctl(succeed(semget(0, 1, 0o600), 'semget'), 0, 0, 0),
@@ -132,6 +160,7 @@ const attempts: Readonly<Record<string, () => void>> = {
     for (const end of streamSocketPair()) end.close();
   },
   another_family: () => closeSync(succeed(socket(AF_VSOCK, 1, 0), 'socket')),
+  another_protocol: () => closeSync(succeed(socket(AF_NETLINK, SOCK_RAW, NETLINK_KOBJECT_UEVENT), 'socket')),
   signal_parent_thread: () => succeeded(tgkill(process.ppid, process.ppid, 0)),
   trace_parent: () => {
     succeeded(ptrace(PTRACE_SEIZE, process.ppid, null, null));
@@ -152,6 +181,11 @@ const attempts: Readonly<Record<string, () => void>> = {
     succeeded(bindTo(unbound.number, encodeSocketPath(`${folder}/socket-${Math.random()}`)));
   },
   ask_personality: () => succeeded(personality(0xffffffff)),
+  asynchronous_io: () => {
+    const context = new BigUint64Array(1);
+    succeeded(ioSetup(IO_SETUP, 1, new Uint8Array(context.buffer)));
+    ioDestroy(IO_DESTROY, context[0] ?? 0n);
+  },
   kernel_surface: () => succeeded(adjtimex(timex)),
   // Not by Node's own function, which refuses by itself in some Nodes.
   become_root: () => becomeUser(0),
