@@ -1,7 +1,7 @@
 // Adds an allow rule to the text of postern.yaml. Comments and order stay. What anchors and merge keys share is not changed: the rule would hold for
 // plugins that nobody approved it for. Pure.
 import type { Document, YAMLSeq } from 'yaml';
-import { yaml } from './yaml-source.js';
+import { parseYaml, yaml } from './yaml-source.js';
 
 /** The new text, or why there is none. */
 export type AddedRule =
@@ -10,9 +10,9 @@ export type AddedRule =
 
 /** @param rule one that can be read; if the plugin has it already, the text stays */
 export function addRule(text: string, plugin: string, rule: string): AddedRule {
-  const { isMap, isScalar, parseDocument } = yaml();
-  const document = parseDocument(text, { uniqueKeys: true, logLevel: 'error' });
-  if (document.errors.length > 0) return refuse('the file is no valid YAML now');
+  const { isMap, isScalar } = yaml();
+  const document = parseYaml(text);
+  if (document === undefined || document.errors.length > 0) return refuse('the file is no valid YAML now');
   const refused = (problem: string): AddedRule => sharing(document, plugin) ?? refuse(problem);
   if (!isMap(document.getIn(['plugins', plugin], true)))
     return refused(`the file has no plugin ${plugin} of its own`);

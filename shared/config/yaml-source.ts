@@ -1,13 +1,15 @@
-// A YAML text: its values, and the line and column of each, for messages. Aliases are bounded.
+// A YAML text: its values, and the line and column of each, for messages. Depth and aliases are bounded.
 
 import { createRequire } from 'node:module';
-import type { Document, YAMLError } from 'yaml';
+import type { Document, DocumentOptions, ParseOptions, SchemaOptions, YAMLError } from 'yaml';
 import { bundlePath } from '../own-files.js';
 import { ConfigError, type ConfigProblem } from './config-problem.js';
 import type * as YamlLibrary from './yaml-library.js';
 
 // YAML text with the places of its values. Explains every syntax error to the author. Trusts the author, not the form.
 
+/** Lists and maps within each other, as the parser counts them. A configuration has ten. */
+const MAX_LEVELS = 100;
 /** Aliases may expand to this many nodes. More is an error. */
 const MAX_ALIASES = 10_000;
 /** One mistake can cause many errors in a parser that goes on. */
@@ -29,22 +31,14 @@ export class YamlSource {
   constructor(path: string, text: string) {
     this.#path = path;
     this.#places = new TextPlaces(text);
-    try {
-      this.#document = yaml().parseDocument(text, {
-        uniqueKeys: true,
-        // Otherwise !!binary and the like make values that a configuration cannot have.
-        resolveKnownTags: false,
-        logLevel: 'error',
-      });
-    } catch (cause) {
-      // The parser is recursive.
-      if (cause instanceof RangeError)
-        throw new ConfigError([{ file: path, key: '', message: 'is nested too deeply' }]);
-      throw cause;
-    }
-    const { errors, warnings } = this.#document;
-    if (errors.some(({ message }) => message.includes('call stack')))
-      throw new ConfigError([{ file: path, key: '', message: 'is nested too deeply' }]);
+    // Otherwise !!binary and the like make values that a configuration cannot have.
+    const document = parseYaml(text, { resolveKnownTags: false });
+    if (document === undefined)
+      throw new ConfigError([
+        { file: path, key: '', message: `is nested too deeply: more than ${MAX_LEVELS} lists and maps` },
+      ]);
+    this.#document = document;
+    const { errors, warnings } = document;
     const syntax = [...errors, ...warnings].slice(0, MAX_SYNTAX_ERRORS);
     const problems = [
       ...syntax.map((error) => this.#at(error.pos[0], '', ...describeSyntax(error, text))),
@@ -188,6 +182,37 @@ export class YamlSource {
     }
     return 0;
   }
+}
+
+/**
+ * Parses the text as parseDocument() of the library does, but of bounded depth. The composer calls itself for each level. Where little stack is left, V8
+ * may end the process instead of throwing: so it does if it has to compile a regular expression.
+ *
+ * @returns undefined if the text is nested too deeply
+ */
+export function parseYaml(
+  text: string,
+  options: ParseOptions & DocumentOptions & SchemaOptions = {},
+): Document.Parsed | undefined {
+  const { Composer, Lexer, Parser, YAMLParseError } = yaml();
+  const parser = new Parser();
+  let isTooDeep = false;
+  function* tokens(): ReturnType<typeof parser.next> {
+    for (const word of new Lexer().lex(text)) {
+      yield* parser.next(word);
+      isTooDeep = parser.stack.length > MAX_LEVELS;
+      if (isTooDeep) return;
+    }
+    yield* parser.end();
+  }
+  const composer = new Composer({ uniqueKeys: true, logLevel: 'error', ...options });
+  const [document, second] = composer.compose(tokens(), true, text.length);
+  if (isTooDeep) return undefined;
+  if (second !== undefined) {
+    const [start, end] = second.range;
+    document?.errors.push(new YAMLParseError([start, end], 'MULTIPLE_DOCS', 'several documents'));
+  }
+  return document;
 }
 
 /** `plugins.web.allow[0]` */

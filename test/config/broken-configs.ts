@@ -695,7 +695,12 @@ export const brokenConfigs: readonly BrokenConfig[] = [
   {
     name: 'nested without end',
     text: `plugins: ${'['.repeat(20_000)}`,
-    messages: ['postern.yaml: is nested too deeply'],
+    messages: ['postern.yaml: is nested too deeply: more than 100 lists and maps'],
+  },
+  {
+    name: 'nested without end by hyphens',
+    text: '- '.repeat(2_000_000),
+    messages: ['postern.yaml: is nested too deeply: more than 100 lists and maps'],
   },
   {
     name: 'a key and a folder that would act on a terminal',
