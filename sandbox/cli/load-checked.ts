@@ -21,7 +21,7 @@ import {
 /** The code, the configuration, the audit file and the hook. */
 export function ownFilesIn(config: Config): OwnFiles {
   const { audit, files, control, hook } = config;
-  return ownFilesOf(pluginsOf(config), {
+  return ownFilesOf({
     audit,
     ownFiles: files,
     control: control === 'off' ? undefined : control,

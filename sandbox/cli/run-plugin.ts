@@ -10,7 +10,7 @@ import { OperatedSupervisor } from '../operate/operated-supervisor.js';
 import type { ControlView, OperatorControl } from '../operate/operator-control.js';
 import type { Asks } from '../supervisor/ask/asks.js';
 import { hostFiles } from '../supervisor/files/host-files.js';
-import { missingConfigs } from '../supervisor/files/later-configs.js';
+import { laterConfigs } from '../supervisor/files/later-configs.js';
 import type { PluginEnd, Sandbox } from '../supervisor/start/sandbox.js';
 import { inheritStreams } from '../supervisor/start/standard-streams.js';
 import { OwnTerminal } from '../supervisor/terminal/own-terminal.js';
@@ -40,7 +40,7 @@ export async function runPlugin(
   control?: OperatorControl,
 ): Promise<number> {
   const unseen: Unseen[] = [];
-  const missing = missingConfigs([config], hostFiles);
+  const uncovered = laterConfigs([config], hostFiles).filter((path) => hostFiles.kind(path) !== 'file');
   const streams = inheritStreams();
   const { terminal } = streams;
   // At a terminal that the plugin uses too, events go the way of postern's words, which keep their lines whole.
@@ -85,7 +85,7 @@ export async function runPlugin(
     await terminal?.end();
     for (const failure of failures) say(failure);
     for (const one of unseen) say(unseenLine(one, showWithOptions));
-    for (const path of missing) if (hostFiles.kind(path) !== 'absent') say(madeConfig(path));
+    for (const path of uncovered) if (hostFiles.kind(path) !== 'absent') say(madeConfig(path));
     return statusOf(end) || (failures.length > 0 ? 125 : 0);
   } finally {
     await terminal?.end();
@@ -118,7 +118,7 @@ function showWithOptions(paths: readonly string[]): string {
 }
 
 function madeConfig(path: string): string {
-  return `a program that was not trusted made "${printable(path)}", which "postern up" obeys in that folder: read the file, or remove it`;
+  return `a program that was not trusted may have made "${printable(path)}", which "postern up" obeys in that folder: read the file, or remove it`;
 }
 
 function statusOf(end: PluginEnd): number {

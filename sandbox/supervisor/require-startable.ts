@@ -30,7 +30,7 @@ export function requireStartable(
   const privileges = ownPrivileges();
   for (const plugin of plugins) requireRules(plugin);
   requireCounting(plugins);
-  const own = ownFilesOf(plugins, options);
+  const own = ownFilesOf(options);
   const [problem] = [
     ...startProblems(plugins, own),
     // protects: G14 a plugin that leaves replaces no socket of those that stay

@@ -8,7 +8,7 @@ import { PosternError } from '../../shared/errors.js';
 import { controlPlaces } from '../host/control-folder.js';
 import { type OwnFiles, ownProgramFiles } from '../host/own-files.js';
 import { hostFiles } from './files/host-files.js';
-import { laterConfigProblems, laterConfigs } from './files/later-configs.js';
+import { laterConfigs } from './files/later-configs.js';
 import { apartProblems, ownFileProblems, problemOf, type StartProblem } from './files/path-problems.js';
 import { outermost, writtenFolders } from './files/plugin-links.js';
 import { refusedPaths } from './files/require-paths.js';
@@ -28,30 +28,18 @@ const ANY_IDS = { uid: 1000, gid: 1000 };
 /** What of a supervisor's options names its own files. */
 export type OwnOptions = Pick<SupervisorOptions, 'audit' | 'ownFiles' | 'control' | 'askHook'>;
 
-export function ownFilesOf(
-  plugins: readonly PluginConfig[],
-  { audit, ownFiles = [], control, askHook }: OwnOptions,
-): OwnFiles {
+export function ownFilesOf({ audit, ownFiles = [], control, askHook }: OwnOptions): OwnFiles {
   const program = ownProgramFiles();
   const hook =
     /* protects: G20 ask: no plugin writes what the hook is and loads => { files: [], folders: [] } */ hookPlaces(
       askHook,
     );
   const log = audit === undefined || audit === 'stderr' || audit === 'stdout' ? [] : [audit];
-  const later = laterConfigs(plugins, ownFiles, hostFiles);
   const places = controlPlaces(control);
   return {
-    read: ownFiles,
     hook: hook.folders,
     folders: program.folders ?? [],
-    files: [
-      ...program.files,
-      ...hook.files,
-      ...ownFiles,
-      /* protects: G14 the configuration of a later start is read-only within writable folders (as root) */ ...later,
-      ...log,
-      ...places.files,
-    ],
+    files: [...program.files, ...hook.files, ...ownFiles, ...log, ...places.files],
     searched: [...program.searched, ...places.searched],
     sockets: places.files,
   };
@@ -65,6 +53,7 @@ export function startHostOf(plugins: readonly PluginConfig[], own: OwnFiles): St
     written: outermost(writtenFolders(homed, hostFiles)),
     ownFiles: own.files,
     ownFolders: own.folders ?? [],
+    laterConfigs: laterConfigs(plugins, hostFiles),
     secrets: [...new Set(secrets)],
     ownSockets: own.sockets ?? [],
   };
@@ -103,7 +92,6 @@ export function startProblems(plugins: readonly PluginConfig[], own: OwnFiles): 
     ...viaProblems(plugins),
     ...seenCredentials(plugins, host),
     ...apartProblems(homed, own, startedFiles),
-    ...laterConfigProblems(homed, own.read ?? [], hostFiles),
   ];
 }
 

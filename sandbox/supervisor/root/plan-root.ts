@@ -60,7 +60,8 @@ export function planRoot(request: RootRequest, host: HostFiles): RootPlan {
   const etc = etcEntries(request, host);
   const home = homeEntries(request);
   const beneath = [...etc, ...home].flatMap(treeOf);
-  const { layers, hiddenBy } = arrangeLayers(wishesOf(request, cwdVisible, host), beneath, host);
+  const wishes = wishesOf(request, cwdVisible, host);
+  const { layers, hiddenBy } = arrangeLayers(wishes, protectedFiles(request, host), beneath, host);
   const isHidden = (path: string): boolean => hiddenBy(host.real(path) ?? path) !== undefined;
   const isDirectory = (path: string): boolean => host.kind(path) === 'directory';
   const writable = layers.filter(({ kind }) => kind === 'writable');
@@ -139,8 +140,6 @@ function wishesOf(request: RootRequest, cwdVisible: boolean, host: HostFiles): r
     ),
     ...asked('visible'),
     ...asked('writable'),
-    // protects: G14 postern's own files are read-only within writable folders (as root)
-    ...protectedFiles(request, host),
     ...asked('hidden'),
     ...withheld(
       /* protects: G14 home: it shows to its own plugin alone */ request.otherHomes ?? [],
@@ -151,16 +150,13 @@ function wishesOf(request: RootRequest, cwdVisible: boolean, host: HostFiles): r
   ];
 }
 
-/** Only what lies within a writable folder: elsewhere the plugin does not write, and sees no more for it. */
-function protectedFiles({ ownFiles = [], writable }: RootRequest, host: HostFiles): Wish[] {
-  const folders = writable.map((path) => host.real(path) ?? path);
+function protectedFiles({ ownFiles = [] }: RootRequest, host: HostFiles): Wish[] {
   return ownFiles
     .flatMap((path) => host.real(path) ?? [])
     .flatMap((path) => [
       path,
       /* protects: G14 postern's own files are read-only below a bind mount too */ ...host.aliases(path),
     ])
-    .filter((path) => folders.some((folder) => path !== folder && isWithin(path, folder)))
     .map((path) => ({ path, because: "postern's own file", kind: 'visible', asked: true }));
 }
 
@@ -215,13 +211,30 @@ interface Layers {
   readonly hiddenBy: HiddenBy;
 }
 
-/** @param beneath the entries below the layers: the layers hide parts of them too */
+/**
+ * @param protections only take writing away: where a path does not show, or shows read-only, they change nothing
+ * @param beneath the entries below the layers: the layers hide parts of them too
+ */
 function arrangeLayers(
   wishes: readonly Wish[],
+  protections: readonly Wish[],
   beneath: readonly { readonly path: string; readonly source: string }[],
   host: HostFiles,
 ): Layers {
-  const resolved = wishes.flatMap((wish) => resolveWish(wish, host));
+  const named = wishes.flatMap((wish) => resolveWish(wish, host));
+  const resolved = [
+    ...named,
+    // protects: G14 postern's own files are read-only within writable folders (as root)
+    ...protections
+      .flatMap((wish) => resolveWish(wish, host))
+      .filter(
+        ({ real }) =>
+          /* protects: G14 a file of postern's own shows nothing that is hidden => true */ innermost(
+            real,
+            named,
+          )?.kind === 'writable',
+      ),
+  ];
   const governs = (real: string): Resolved | undefined => innermost(real, resolved);
   const shown = place(
     resolved.filter(({ kind, real }) => kind !== 'hidden' && governs(real)?.kind !== 'hidden'),

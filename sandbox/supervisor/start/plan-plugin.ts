@@ -22,6 +22,8 @@ export interface StartHost {
   readonly ownFiles: readonly string[];
   /** Folders in which they lie beside others, likewise. */
   readonly ownFolders: readonly string[];
+  /** Where a later `up` would find its configuration, and a plugin may write: of {@link laterConfigs}. */
+  readonly laterConfigs: readonly string[];
   /** Files with credentials for proxies: no plugin sees one. */
   readonly secrets: readonly string[];
   /** Those of the own files that the plugin does not see either: control sockets and their folder. */
@@ -39,7 +41,7 @@ export interface StartHost {
 export function planPlugin(
   config: PluginConfig,
   ids: { readonly uid: number; readonly gid: number },
-  { keptHomes, written, ownFiles, ownFolders, secrets, ownSockets }: StartHost,
+  { keptHomes, written, ownFiles, ownFolders, laterConfigs, secrets, ownSockets }: StartHost,
 ): { readonly plan: RootPlan; readonly find: () => readonly Unseen[] } {
   const [program = ''] = config.command;
   requirePaths(config, written);
@@ -68,7 +70,11 @@ export function planPlugin(
       written: writtenPaths,
       hidden,
       home,
-      ownFiles: [...ownFiles, ...ownFolders],
+      ownFiles: [
+        ...ownFiles,
+        ...ownFolders,
+        /* protects: G14 the configuration of a later start is read-only within writable folders (as root) */ ...laterConfigs,
+      ],
       ownSockets,
       otherHomes: keptHomes.filter((one) => one !== home),
       sizes: config.limits,
