@@ -192,7 +192,7 @@ export function listenerProblems(
 // Finds rules for UNIX sockets whose paths lead through a folder that a plugin may write, where it could put another socket or a link to one. And
 // rules for a control socket: a plugin that reaches it commands postern. Pure.
 
-type PluginSockets = Pick<PluginConfig, 'name' | 'allow' | 'writable' | 'hidden' | 'home'>;
+type PluginSockets = Pick<PluginConfig, 'name' | 'allow' | 'writable' | 'home'>;
 
 /** @param own control sockets and folders of such @returns at most one problem for each rule */
 export function socketProblems(
@@ -201,9 +201,7 @@ export function socketProblems(
   host: HostFiles,
 ): readonly PathProblem[] {
   const real = (path: string): string => host.real(path) ?? path;
-  const written = plugins.flatMap((plugin) =>
-    writtenFolders([plugin], host).map((one) => ({ ...one, hidden: plugin.hidden.map(real) })),
-  );
+  const written = writtenFolders(plugins, host);
   let found: readonly string[] | undefined;
   // Most plugins have no rule for a socket, and each question about aliases reads the mounts.
   const control = (): readonly string[] => {
@@ -214,7 +212,6 @@ export function socketProblems(
     allow.flatMap((rule): readonly PathProblem[] => {
       const target = parseRule(rule, 'allow')?.target;
       if (target?.kind !== 'socket') return [];
-      const end = placesPassed(target.path, host).at(-1) ?? '/';
       const places = allPlaces(target.path, host);
       // protects: G21 control: no rule leads to the control socket
       if (places.some((place) => control().some((one) => isWithin(place, one))))
@@ -226,22 +223,12 @@ export function socketProblems(
             fix: 'leave the rule out',
           },
         ];
-      const through = written.find(({ real: folder, hidden }) => {
-        const inside = places.filter((place) => isWithin(place, folder));
-        // Below a hidden path the plugin writes nothing, except in a writable one there, and the folders above it are pinned.
-        const masked = hidden.some(
-          (one) =>
-            isWithin(end, one) &&
-            /* protects: G14 a socket in a writable folder within a hidden one counts as the plugin's */ isWithin(
-              one,
-              folder,
-            ),
-        );
-        return masked
-          ? inside.some((place) => host.kind(place) === 'link')
-          : /* protects: G14 a rule for a socket that a plugin could replace is refused (as root) => false */ inside.length >
-              0;
-      });
+      // Whether the plugin sees the socket says nothing: what hides it goes with a file or folder that the host makes anew.
+      const through = written.find(({ real: folder }) =>
+        /* protects: G14 a rule for a socket that a plugin could replace is refused (as root) => false */ places.some(
+          (place) => isWithin(place, folder),
+        ),
+      );
       if (through === undefined) return [];
       const who = through.writer === name ? 'the plugin' : `the plugin "${through.writer}"`;
       return [
@@ -249,7 +236,7 @@ export function socketProblems(
           plugin: name,
           key: ['allow'],
           message: `the rule "${rule}" leads through "${through.path}", which ${who} may write: it could put another socket there`,
-          fix: 'keep the socket in a folder that no plugin writes, or hide its folder',
+          fix: 'move the socket out of what the plugin writes',
         },
       ];
     }),

@@ -47,18 +47,8 @@ test('a rule for a socket that a plugin could replace is a problem, for whicheve
   assert.deepEqual(told({ allow: [rule] }, { name: 'b', home: '/srv' }), because('/srv', 'the plugin "b"'));
 });
 
-test('a link counts where it lies, and a hidden folder cannot be written', () => {
+test('a link counts where it lies, and so does a hidden folder', () => {
   const writable = ['/srv/out'];
   assert.equal(told({ allow: ['unix:/srv/out/link/x.sock'], writable }).length, 1);
-  assert.equal(told({ allow: ['unix:/srv/out/link/x.sock'], writable, hidden: ['/run'] }).length, 1);
-  assert.equal(told({ allow: ['unix:/srv/out/db/x.sock'], writable, hidden: ['/srv/out/db'] }).length, 0);
-  assert.equal(told({ allow: ['unix:/srv/out/db/x.sock'], writable, hidden: ['/srv/out/other'] }).length, 1);
-});
-
-// proves: a socket in a writable folder within a hidden one counts as the plugin's
-test('a writable folder within a hidden one can be written', () => {
-  const allow = ['unix:/srv/out/db/open/x.sock'];
-  const hidden = ['/srv/out/db'];
-  assert.equal(told({ allow, writable: ['/srv/out', '/srv/out/db/open'], hidden }).length, 1);
-  assert.equal(told({ allow, writable: ['/srv/out'], hidden }).length, 0);
+  assert.equal(told({ allow: ['unix:/srv/out/db/x.sock'], writable, hidden: ['/srv/out/db'] }).length, 1);
 });
