@@ -18,7 +18,7 @@ import { prefixOf, steps } from './root/command-paths.js';
 import type { PlannedPlugin } from './root/shared-trees.js';
 import { startedFiles } from './root/started-files.js';
 import { planPlugin, type StartHost } from './start/plan-plugin.js';
-import { refuseOwnPipes, refuseWritable } from './start/refuse-start.js';
+import { refuseMovableMounts, refuseOwnPipes, refuseWritable } from './start/refuse-start.js';
 import type { SupervisorOptions } from './supervisor-options.js';
 import { viaProblems } from './via/via-problems.js';
 
@@ -129,6 +129,7 @@ export async function pluginProblems(
   try {
     const { plan } = planPlugin(config, ANY_IDS, host);
     refuseOwnPipes(plan.entries, host.ownFiles, note);
+    refuseMovableMounts(plan.entries, host.written);
     await refuseWritable(config, plan.entries, host.ownFiles, note);
   } catch (error) {
     note(error);

@@ -71,18 +71,65 @@ for (const user of users) {
     skip: process.geteuid?.() === 0 ? false : 'needs root, to mount',
   }, async () => {
     const folder = readableFolder();
-    mkdirSync(join(folder, 'root/proc'), { recursive: true });
-    for (const option of ['--visible', '--writable']) {
-      const { stdout, stderr } = await postern(
-        ['run', option, join(folder, 'root'), '--', 'sh', '-c', `ls ${folder}/root/proc; echo done`],
-        {
-          as: user,
-          inside: [...MOUNTED_TWICE, `mount -t proc proc ${folder}/root/proc && exec "$@"`, 'sh'],
-        },
-      );
-      assert.equal(stdout, 'done\n');
-      assert.match(stderr, /root\/proc" is hidden: it is a proc file system of the host/);
-    }
+    const root = join(folder, 'root');
+    for (const name of ['proc', 'kept/proc']) mkdirSync(join(root, name), { recursive: true });
+    // One lies within another, and one in a hidden folder: there is nothing left to cover.
+    const mounted = `mount -t proc proc ${root}/proc && mount -t mqueue mqueue ${root}/proc/sys && mount -t proc proc ${root}/kept/proc && exec "$@"`;
+    const { stdout, stderr } = await postern(
+      [
+        ...['run', '--visible', root, '--hidden', join(root, 'kept'), '--'],
+        ...['sh', '-c', `ls ${root}/proc ${root}/kept; echo done`],
+      ],
+      { as: user, inside: [...MOUNTED_TWICE, mounted, 'sh'] },
+    );
+    assert.equal(stdout, `${root}/kept:\n\n${root}/proc:\ndone\n`, stderr);
+    assert.match(stderr, /root\/proc" is hidden: it is a proc file system of the host/);
+  });
+
+  // proves: a name that is not UTF-8 leaves no file system of the kernel uncovered
+  test(`a proc of the host at a path that is not UTF-8 refuses the start (${user})`, {
+    skip: process.geteuid?.() === 0 ? false : 'needs root, to mount',
+  }, async () => {
+    const folder = readableFolder();
+    const mounted = `name=$(printf 'c\\377'); mkdir -p ${folder}/$name/proc && mount -t proc proc ${folder}/$name/proc && exec "$@"`;
+    const { status, stdout, stderr } = await postern(
+      ['run', '--visible', folder, '--', 'sh', '-c', `ls ${folder}/*/proc; echo done`],
+      { as: user, inside: [...MOUNTED_TWICE, mounted, 'sh'] },
+    );
+    assert.deepEqual([status, stdout], [125, ''], stderr);
+    assert.match(stderr, /Cannot hide the proc file system of the host at ".*": its path is not UTF-8/);
+  });
+
+  // proves: a file system of the kernel in what a plugin may write is refused
+  test(`a proc of the host in a folder that a plugin may write refuses each start that shows it (${user})`, {
+    skip: process.geteuid?.() === 0 ? false : 'needs root, to mount',
+  }, async () => {
+    const folder = readableFolder();
+    const root = join(folder, 'root');
+    for (const name of ['root/own/proc', 'root/part', 'other'])
+      mkdirSync(join(folder, name), { recursive: true });
+    const mounted = [...MOUNTED_TWICE, `mount -t proc proc ${root}/own/proc && exec "$@"`, 'sh'];
+    const inside = { as: user, inside: mounted };
+    const program = ['--', 'sh', '-c', `ls ${root}/own/proc; echo done`];
+    const { status, stdout, stderr } = await postern(['run', '--writable', root, ...program], inside);
+    assert.deepEqual([status, stdout], [125, ''], stderr);
+    assert.match(
+      stderr,
+      /A proc file system of the host is mounted at ".*\/own\/proc" in ".*\/root", which the plugin ".*" may write/,
+    );
+    const file = join(folder, 'postern.yaml');
+    const plugin = (name: string, files: string): string =>
+      `  ${name}: {command: [ls], cwd: ${folder}/other, filesystem: {${files}}}\n`;
+    writeFileSync(
+      file,
+      `plugins:\n${plugin('writes', `writable: [${root}]`)}${plugin('sees', `visible: [${root}]`)}${plugin('apart', `visible: [${folder}/other]`)}`,
+    );
+    const checked = await postern(['check', file], inside);
+    assert.deepEqual(
+      [...checked.stdout.matchAll(/plugins\.(\w+)\b.*mounted at/g)].map(([, name]) => name),
+      ['writes', 'sees'],
+      checked.stdout,
+    );
   });
 }
 

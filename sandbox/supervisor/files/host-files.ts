@@ -47,7 +47,7 @@ export const hostFiles: HostFiles = {
     const stats = statsOf(path);
     return stats === undefined ? undefined : `${stats.uid}:${stats.gid}`;
   },
-  aliases: (path) => mountAliases(path, readFileSync('/proc/self/mountinfo', 'utf8')),
+  aliases: (path) => mountAliases(path, readMounts()),
 };
 
 /** Undefined also where a part of the way is no folder, or may not be entered. */
@@ -74,6 +74,11 @@ export function moved(path: string, from: string, to: string): string {
 
 // Finds the other paths of a file whose file system is mounted more than once: a file that is hidden at one path must be hidden
 // at all of them. So must a file of a file system that is mounted below it. A pure function of the text of /proc/self/mountinfo, proc(5).
+
+/** The mounts of this process. Bytes that are no UTF-8 become U+FFFD. */
+export function readMounts(): string {
+  return readFileSync('/proc/self/mountinfo', 'utf8');
+}
 
 interface Mount {
   readonly device: string;
@@ -151,6 +156,7 @@ function plain(text: string): string {
 const KERNEL_TYPES = [
   ...['proc', 'sysfs', 'cgroup', 'cgroup2', 'debugfs', 'tracefs', 'securityfs', 'bpf'],
   ...['configfs', 'efivarfs', 'pstore', 'selinuxfs', 'smackfs', 'binfmt_misc', 'mqueue', 'fusectl', 'nsfs'],
+  ...['nfsd', 'rpc_pipefs', 'resctrl', 'hugetlbfs'],
 ];
 
 /** A user may name a folder in one of these, such as /sys/devices/system/cpu, and no other may be shown. */
@@ -187,10 +193,7 @@ export function kernelMountOf(path: string, mountinfo: string): Mount | undefine
 // Finds the type of the file system that holds a path, as proc_pid_mountinfo(5) names it.
 
 /** @param path without a link in it @returns as in `ext4`; `unknown` where no mount is found */
-export function fileSystemOf(
-  path: string,
-  mountinfo: string = readFileSync('/proc/self/mountinfo', 'utf8'),
-): string {
+export function fileSystemOf(path: string, mountinfo: string = readMounts()): string {
   return mountOf(path, parseMounts(mountinfo))?.type ?? 'unknown';
 }
 

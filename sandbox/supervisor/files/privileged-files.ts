@@ -1,11 +1,11 @@
 // Refuses to make files writable that carry a privilege, or that are postern's own by another name. Runs in the supervisor.
 
-import { type BigIntStats, lstatSync, readFileSync, type Stats } from 'node:fs';
+import { type BigIntStats, lstatSync, type Stats } from 'node:fs';
 import { PosternError } from '../../../shared/errors.js';
 import { WALK_WAITING_FOLDERS, WALKED_ENTRIES } from '../../../shared/limits.js';
 import { printable } from '../../../shared/printable.js';
 import { hasFileCapabilities } from '../../../shared/sys/open-folder.js';
-import { type HostFiles, isWithin, kernelMounts } from './host-files.js';
+import { type HostFiles, isWithin } from './host-files.js';
 import { entryPath, readFolder, type TooMany, walkFolder } from './walk-folder.js';
 
 // Refuses a writable folder that holds a set-uid or set-gid program, or one with file capabilities. A plugin that may write it, by its
@@ -42,18 +42,13 @@ export async function refusePrivilegedFiles(
   };
   const top = Buffer.from(path);
   if (statsOf(top)?.isDirectory() !== true) return look(top);
-  // They are covered, see start/plugin-trees.ts.
-  const covered = new Set(
-    kernelMounts(readFileSync('/proc/self/mountinfo', 'utf8')).map(({ point }) => point),
-  );
   const tooMany = await walkFolder(path, {
     mostEntries,
     // It may have become a link since its name was read.
-    enters: (folder) =>
-      (folder.equals(top) || !covered.has(folder.toString())) && statsOf(folder)?.isDirectory() === true,
+    enters: (folder) => statsOf(folder)?.isDirectory() === true,
     // Links and sockets have no privilege. A pipe may be postern's own.
     look: (entry, file) => {
-      if ((entry.isFile() || entry.isFIFO()) && !covered.has(file.toString())) look(file);
+      if (entry.isFile() || entry.isFIFO()) look(file);
     },
     onUnread: (folder, code) => {
       // The plugin cannot read a folder either that this process cannot read, unless it may change the mode.

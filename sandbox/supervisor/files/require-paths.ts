@@ -1,8 +1,7 @@
 // Checks the paths that a plugin's configuration names, before anything is started.
-import { readFileSync } from 'node:fs';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { type ErrorFields, PosternError } from '../../../shared/errors.js';
-import { type HostFiles, hostFiles, kernelMountAt, kernelMountOf } from './host-files.js';
+import { type HostFiles, hostFiles, kernelMountAt, kernelMountOf, readMounts } from './host-files.js';
 import { pluginLink, type Written, withoutPluginLinks } from './plugin-links.js';
 
 type Shown = 'visible' | 'writable';
@@ -32,7 +31,7 @@ export function refusedPaths(
     plugin: name,
     written,
     host: withoutPluginLinks(hostFiles, written),
-    mountinfo: readFileSync('/proc/self/mountinfo', 'utf8'),
+    mountinfo: readMounts(),
   };
   return [
     ...visible.flatMap((path) => refusedShown('visible', path, look) ?? []),

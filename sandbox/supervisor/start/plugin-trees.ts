@@ -102,11 +102,13 @@ async function maskPipes(
 
 // Covers file systems of the kernel that the host has mounted at or below a shown path, such as the /proc of a chroot: they tell about the
 // host, and change its settings and processes. A path that the user named is refused before (require-paths.ts), so only a working directory
-// or the prefix of a program can be one itself.
+// or the prefix of a program can be one itself. A mask goes to a path, so no plugin may rename what lies there: refuse-start.ts refuses such a place.
+// A mask without its path fails the start.
 
 /**
  * @param mountinfo the text of /proc/self/mountinfo
  * @param onNotice takes one line for each mount that is covered
+ * @throws PosternError `not_allowed`
  */
 export function maskKernelMounts(
   entries: readonly RootEntry[],
@@ -120,15 +122,31 @@ export function maskKernelMounts(
     // protects: G17 a working directory in a file system of the kernel is covered (as root)
     if (own !== undefined) {
       onNotice(`"${printable(entry.source)}" is hidden: it is a ${own.type} file system of the host`);
-      return [{ kind: 'mask', path: entry.path, directory: entry.directory, ifThere: true }];
+      return [{ kind: 'mask', path: entry.path, directory: entry.directory }];
     }
     const below = points.filter(({ point }) => point !== entry.source && isWithin(point, entry.source));
-    return [...new Map(below.map((mount) => [mount.point, mount])).values()].map(({ point, type }) => {
-      onNotice(`"${printable(point)}" is hidden: it is a ${type} file system of the host`);
+    const masks = new Map<string, RootEntry>();
+    for (const { point, type } of below) {
       const path = moved(point, entry.source, entry.path);
-      return { kind: 'mask', path, directory: hostFiles.kind(point) === 'directory', ifThere: true };
-    });
+      // Another entry or mask lies on top.
+      const isCovered =
+        entries.findLast((one) => isWithin(path, one.path)) !== entry ||
+        below.some((other) => other.point !== point && isWithin(point, other.point));
+      if (isCovered || masks.has(path)) continue;
+      // protects: G17 a name that is not UTF-8 leaves no file system of the kernel uncovered (as root)
+      requireText(point, type);
+      onNotice(`"${printable(point)}" is hidden: it is a ${type} file system of the host`);
+      masks.set(path, { kind: 'mask', path, directory: hostFiles.kind(point) === 'directory' });
+    }
+    return [...masks.values()];
   });
+}
+
+/** What is read as text has U+FFFD in place of other bytes. */
+function requireText(point: string, type: string): void {
+  if (!point.includes('\uFFFD')) return;
+  const message = `Cannot hide the ${type} file system of the host at "${printable(point)}": its path is not UTF-8`;
+  throw new PosternError('not_allowed', message, { fix: 'unmount it, or rename what holds it' });
 }
 
 /** The uid and gid of a plugin inside its sandbox, where root starts postern. */

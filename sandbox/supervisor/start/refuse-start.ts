@@ -5,7 +5,8 @@ import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import { printable } from '../../../shared/printable.js';
 import type { RootEntry } from '../../launch/spec.js';
-import { hostFiles } from '../files/host-files.js';
+import { hostFiles, isWithin, kernelMounts, mountAliases, readMounts } from '../files/host-files.js';
+import type { Written } from '../files/plugin-links.js';
 import { OwnLinks, refusePrivilegedFiles } from '../files/privileged-files.js';
 import { shows } from '../root/shown-paths.js';
 
@@ -36,6 +37,41 @@ export function refuseOwnPipes(
         `The plugin would see "${printable(path)}", a pipe of postern's own: it could read it empty`,
         { fix: 'put the pipe into a folder that the plugin does not see' },
       ),
+    );
+  }
+}
+
+// Refuses a plugin that would see a file system of the kernel where a plugin could move it: what covers it goes to its path. A plugin that runs could
+// rename the folder above during another one's start, and each plugin before its own. Runs in the supervisor; `check` asks it too.
+
+/**
+ * @param entries the plan of the plugin's root
+ * @param written what any plugin may write
+ * @throws PosternError `not_allowed`
+ */
+export function refuseMovableMounts(entries: readonly RootEntry[], written: readonly Written[]): void {
+  const mountinfo = readMounts();
+  const mounts = kernelMounts(mountinfo);
+  for (const { writer, path, real } of written) {
+    const places = [real, ...mountAliases(real, mountinfo)];
+    const found = mounts.find(({ point }) => places.some((place) => isWithin(point, place)));
+    if (
+      /* protects: G17 a file system of the kernel in what a plugin may write is refused (as root) => true */ found ===
+      undefined
+    )
+      continue;
+    // What lies in a part of the folder now may lie in another one when the mounts are copied.
+    const isShown = entries.some(
+      (entry) =>
+        entry.kind === 'bind' &&
+        places.some((place) => isWithin(entry.source, place) || isWithin(place, entry.source)),
+    );
+    if (!isShown) continue;
+    const point = printable(found.point);
+    throw new PosternError(
+      'not_allowed',
+      `A ${found.type} file system of the host is mounted at "${point}" in "${printable(path)}", which the plugin "${writer}" may write: it could move it to where nothing hides it`,
+      { fix: 'unmount it, or write a folder that does not hold it' },
     );
   }
 }

@@ -1,6 +1,6 @@
 // Turns a plugin's configuration into a running sandbox: plans its root, opens its channel and launches it.
 
-import { fchownSync, fstatSync, readFileSync, readlinkSync } from 'node:fs';
+import { fchownSync, fstatSync, readlinkSync } from 'node:fs';
 import type { Limits } from '../../../shared/config/limit-forms.js';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import type { PosternError } from '../../../shared/errors.js';
@@ -21,7 +21,7 @@ import {
 } from '../../launch/spec.js';
 import type { BrokerProcess } from '../broker/broker-process.js';
 import type { SandboxCgroup } from '../cgroup/sandbox-cgroup.js';
-import { hostFiles, isWithin } from '../files/host-files.js';
+import { hostFiles, isWithin, readMounts } from '../files/host-files.js';
 import { readyHome } from '../home/kept-home.js';
 import type { Listener } from '../listeners/listener.js';
 import { shows } from '../root/shown-paths.js';
@@ -32,7 +32,7 @@ import { NoticeInbox } from './notice-inbox.js';
 import { planPlugin, type StartHost } from './plan-plugin.js';
 import { outsideEnvironment, pluginEnvironment } from './plugin-environment.js';
 import { INNER_ID, maskKernelMounts, pluginTrees } from './plugin-trees.js';
-import { refuseOwnPipes, refuseWritable } from './refuse-start.js';
+import { refuseMovableMounts, refuseOwnPipes, refuseWritable } from './refuse-start.js';
 import type { Sandbox } from './sandbox.js';
 import type { StandardStreams } from './standard-streams.js';
 
@@ -83,6 +83,7 @@ async function prepareAndLaunch(
   if (config.home !== undefined) readyHome(config.home);
   const { plan, find } = planPlugin(config, ids, host);
   refuseOwnPipes(plan.entries, host.ownFiles, raise);
+  refuseMovableMounts(plan.entries, host.written);
   await refuseWritable(config, plan.entries, host.ownFiles, raise);
   const range = host.privileges === 'user' ? undefined : claimIdRange();
   let notices: Notices | undefined;
@@ -101,10 +102,7 @@ async function prepareAndLaunch(
     const spec: PlannedSpec = {
       ...(range === undefined ? {} : { becomeIds: ids }),
       hostname: config.name,
-      root: [
-        ...entries,
-        ...maskKernelMounts(plan.entries, readFileSync('/proc/self/mountinfo', 'utf8'), host.onNotice),
-      ],
+      root: [...entries, ...maskKernelMounts(plan.entries, readMounts(), host.onNotice)],
       writableDirectories: plan.writableDirectories,
       writableFiles: plan.writableFiles,
       terminal: terminalSpec(streams.terminal),
