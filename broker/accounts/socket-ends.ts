@@ -36,11 +36,12 @@ export class SocketEnds {
   }
 
   /**
-   * Takes reports from now on. It begins with those that have waited since a former broker, and then finds what ended without a report.
+   * Takes reports from now on, and then finds what ended without a report.
    *
-   * @param reports see openEndedSockets(), owned from here on
+   * @param reports see openEndedSockets(), owned from here on. A second one replaces the first, of which all is taken before
    */
   begin(reports: OwnedFd): void {
+    this.takeLast();
     this.#watch?.close();
     this.#reports?.close();
     this.#reports = reports;

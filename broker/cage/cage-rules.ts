@@ -2,6 +2,7 @@
 import type { Filter, FilterRule } from '../../shared/sys/filter.js';
 import { NETLINK_ROUTE, NETLINK_SOCK_DIAG } from '../../shared/sys/netlink.js';
 import { INTERFACE_READS } from '../../shared/sys/network-interface.js';
+import { SOCKET_OPTIONS } from '../../shared/sys/option-table.js';
 import { NOTIFY_REQUESTS } from '../../shared/sys/seccomp-notify.js';
 import { AF_INET, AF_INET6, AF_UNIX } from '../../shared/sys/sockaddr.js';
 import {
@@ -54,6 +55,8 @@ const SOCKETS: readonly (readonly [number, number, number])[] = [
 const PACKET_PAIR = SOCK_SEQPACKET | SOCK_CLOEXEC;
 /** PR_SET_NAME and PR_SET_VMA, prctl(2): libuv names threads, V8 names memory. */
 const NAMINGS: readonly number[] = [15, 0x53564d41];
+/** Each makes the kernel run a program for a socket, or keeps it there. Sockets that the next broker gets would stay deaf. */
+const SOCKET_FILTERS = SOCKET_OPTIONS.filter(({ name }) => /^SO_(?:ATTACH|LOCK)_/.test(name));
 
 const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 
@@ -225,6 +228,17 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
     why: 'attackers have often taken over kernels through these calls',
     rules: [
       ...NO_RINGS.rules,
+      // protects: G16 cage: it attaches no filter to a socket
+      ...SOCKET_FILTERS.map(
+        ({ level, number }): FilterRule => ({
+          calls: ['setsockopt'],
+          action: 'EPERM',
+          when: [
+            { index: 1, equals: level },
+            { index: 2, equals: number },
+          ],
+        }),
+      ),
       {
         calls: words(`
           bpf perf_event_open userfaultfd add_key request_key keyctl init_module delete_module finit_module

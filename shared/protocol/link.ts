@@ -294,7 +294,10 @@ export interface ConnectionsPacket {
   readonly plugin: string;
 }
 
-/** A packet from supervisor to broker with a socket that receives the kernel's reports of ended sockets. It comes after the connections. */
+/**
+ * A packet from supervisor to broker with a socket that receives the kernel's reports of ended sockets. It comes after the connections. The socket of the
+ * former broker comes first, with what that did not take.
+ */
 export interface EndsPacket {
   readonly type: 'ends';
 }

@@ -126,6 +126,7 @@ const REFUSED = {
   ask_personality: 'EPERM',
   asynchronous_io: 'EPERM',
   kernel_surface: 'EPERM',
+  attach_a_filter: 'EPERM',
 };
 
 // proves: cage: the broker starts no program and no process, only threads
@@ -143,6 +144,7 @@ const REFUSED = {
 // proves: cage: no terminal sends a signal for it
 // proves: cage: its memory stays out of files, and it ends with its supervisor
 // proves: broker: it leaves no core file
+// proves: cage: it attaches no filter to a socket
 test('hostile code inside a broker starts nothing, writes nothing and steers nobody', async () => {
   const reports = await visit(undefined);
   const { read_parent_memory: _read, become_root: _root, ...after } = reports.get('after') ?? {};
@@ -174,6 +176,7 @@ test('hostile code inside a broker starts nothing, writes nothing and steers nob
     'another_family',
     'another_protocol',
     'another_pair',
+    'attach_a_filter',
     'change_attributes',
     'set_modes_of_a_terminal',
     'set_size_of_a_terminal',

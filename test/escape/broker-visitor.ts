@@ -25,7 +25,15 @@ import { makePipe } from '../../shared/sys/pipe.js';
 import { becomeUser } from '../../shared/sys/process-control.js';
 import { getLimit, RLIMIT, setLimit } from '../../shared/sys/rlimit.js';
 import { AF_UNIX, encodeSocketPath } from '../../shared/sys/sockaddr.js';
-import { AF_NETLINK, bindTo, SOCK_RAW, socket, streamSocketPair } from '../../shared/sys/socket.js';
+import {
+  AF_NETLINK,
+  bindTo,
+  SOCK_RAW,
+  SOL_SOCKET,
+  socket,
+  streamSocketPair,
+  writeOption,
+} from '../../shared/sys/socket.js';
 import { setTerminalModes, setWindowSize, terminalModes, windowSize } from '../../shared/sys/terminal.js';
 
 const CLONE_NEWUTS = 0x04000000;
@@ -43,6 +51,7 @@ const AF_VSOCK = 40;
 const NETLINK_KOBJECT_UEVENT = 15;
 const IO_SETUP = process.arch === 'arm64' ? 0 : 206;
 const IO_DESTROY = IO_SETUP + 1;
+const SO_LOCK_FILTER = 44;
 const FS_IOC_GETFLAGS = 0x80086601;
 const FS_IOC_SETFLAGS = 0x40086602;
 const TIOCSETD = 0x5423;
@@ -187,6 +196,10 @@ const attempts: Readonly<Record<string, () => void>> = {
     ioDestroy(IO_DESTROY, context[0] ?? 0n);
   },
   kernel_surface: () => succeeded(adjtimex(timex)),
+  attach_a_filter: () => {
+    using filtered = new OwnedFd(succeed(socket(AF_UNIX, 1, 0), 'socket'));
+    succeeded(writeOption(filtered.number, SOL_SOCKET, SO_LOCK_FILTER, new Uint8Array(4)));
+  },
   // Not by Node's own function, which refuses by itself in some Nodes.
   become_root: () => becomeUser(0),
 };

@@ -94,9 +94,9 @@ export class BrokerPackets {
     this.#send(packet, [memory]);
   }
 
-  /** @param reports of ended sockets */
-  ends(reports: OwnedFd): void {
-    this.#send({ type: 'ends' }, [reports]);
+  /** @param reports of ended sockets @param handOver closed as soon as the broker has them */
+  ends(reports: OwnedFd, handOver = false): void {
+    this.#send({ type: 'ends' }, [reports], handOver ? [reports] : []);
   }
 
   /** @param memory of the plugins' marks */

@@ -52,9 +52,11 @@ export class KeptForBrokers {
     this.#link = link;
     const { packets } = link;
     for (const kept of this.#connections.all()) packets.connections(kept);
-    if (this.#connections.reports?.open === true)
-      // protects: G22 accounts: reports of ends wait for the next broker => void import("../../../shared/sys/ended-sockets.js").then((sys) => packets.ends(sys.openEndedSockets()));
-      packets.ends(this.#connections.reports);
+    const renewed = this.#connections.renewReports();
+    if (renewed?.former !== undefined)
+      // protects: G22 accounts: reports of ends wait for the next broker
+      packets.ends(renewed.former, true);
+    if (renewed !== undefined) packets.ends(renewed.reports);
     this.#channels.restart();
     for (const kept of this.#channels.all()) {
       const answered = left?.has(kept.session) === false;

@@ -158,7 +158,8 @@ export class ChannelKeeper {
 }
 
 // Keeps the memory in which the broker notes the open connections of each plugin, and the kernel's reports of ended ones, so that the next broker
-// goes on with both. Runs in the supervisor, which reads neither.
+// goes on with both. Runs in the supervisor, which reads neither. A broker that was taken over can make its socket of reports deaf for good, by a
+// filter or by bind(2). So the next one takes what has come there, and then has its own.
 
 export interface KeptConnections {
   readonly packet: ConnectionsPacket;
@@ -168,11 +169,11 @@ export interface KeptConnections {
 export class ConnectionsKeeper {
   readonly #kept = new Map<string, KeptConnections>();
   /** The kernel's reports. Undefined if it makes none. */
-  readonly reports: OwnedFd | undefined = openReports();
+  #reports: OwnedFd | undefined = openReports();
 
   /** @returns what a running broker needs to know; undefined if it knows it, or if nothing is kept */
   keep(plugin: string): KeptConnections | undefined {
-    if (this.reports === undefined || this.#kept.has(plugin)) return undefined;
+    if (this.#reports === undefined || this.#kept.has(plugin)) return undefined;
     const memory = createMemoryFile('postern-connections', CONNECTIONS_MEMORY_BYTES);
     const kept: KeptConnections = { packet: { type: 'connections', plugin }, memory };
     this.#kept.set(plugin, kept);
@@ -183,6 +184,18 @@ export class ConnectionsKeeper {
     return [...this.#kept.values()];
   }
 
+  /** For a new broker. @returns its own socket of reports, and the former one with what nobody has taken, owned by the caller */
+  renewReports(): { readonly reports: OwnedFd; readonly former?: OwnedFd } | undefined {
+    const former = this.#reports;
+    if (former?.open !== true) return undefined;
+    const reports =
+      /* protects: G22 accounts: a broker cannot make its successor deaf => undefined */ openReports();
+    // No descriptor is left.
+    if (reports === undefined) return { reports: former };
+    this.#reports = reports;
+    return { reports, former };
+  }
+
   drop(plugin: string): void {
     this.#kept.get(plugin)?.memory.close();
     this.#kept.delete(plugin);
@@ -190,7 +203,7 @@ export class ConnectionsKeeper {
 
   close(): void {
     for (const plugin of [...this.#kept.keys()]) this.drop(plugin);
-    this.reports?.close();
+    this.#reports?.close();
   }
 }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { ftruncateSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
-import { createConnection, createServer, type Socket } from 'node:net';
+import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -27,6 +27,10 @@ import { createSealedFile, MappedMemory } from '../../../shared/sys/memory-file.
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { makePipe } from '../../../shared/sys/pipe.js';
 import { NOTIFICATION_BYTES } from '../../../shared/sys/seccomp-notify.js';
+import { SOL_NETLINK, setOption } from '../../../shared/sys/socket.js';
+import { takeEndedSockets } from '../../../shared/sys/socket-diag.js';
+import { socketCookie } from '../../../shared/sys/socket-state.js';
+import { until } from '../../harness/until.js';
 import { readableFolder } from '../../harness/users.js';
 
 function opened(keeper: ChannelKeeper, plugin: string): number {
@@ -187,4 +191,44 @@ test('a broker that takes the file of a spec changes none of it', () => {
   // By its path it would be open for writing anew, also as another user.
   assert.throws(() => writeFileSync(`/proc/self/fd/${its.number}`, '{', { flag: 'r+' }), { code: 'EPERM' });
   assert.equal(readFileSync(sent.number, 'utf8'), text);
+});
+
+const NETLINK_DROP_MEMBERSHIP = 2;
+
+/** Makes a TCP connection and ends it. @returns the cookie of its socket here */
+async function endedConnection(): Promise<bigint> {
+  const server = createServer((peer) => peer.on('error', () => peer.destroy())).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const socket = createConnection((server.address() as AddressInfo).port, '127.0.0.1');
+  await once(socket, 'connect');
+  const { fd } = (socket as unknown as { readonly _handle: { readonly fd: number } })._handle;
+  const cookie = socketCookie(fd);
+  socket.resetAndDestroy();
+  server.close();
+  await once(server, 'close');
+  return cookie;
+}
+
+// proves: accounts: a broker cannot make its successor deaf
+test('a broker that makes its reports of ended sockets deaf takes none from the next broker', async () => {
+  const keeper = new ConnectionsKeeper();
+  const first = keeper.renewReports();
+  assert.ok(first?.former !== undefined);
+  first.former.close();
+  using its = duplicate(first.reports.number);
+  for (const group of [1, 3]) setOption(its.number, SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, group);
+  const next = keeper.renewReports();
+  assert.ok(next !== undefined);
+  const cookie = await endedConnection();
+  await until(() => {
+    let seen = false;
+    while (
+      takeEndedSockets(next.reports.number, (ended) => {
+        seen ||= ended === cookie;
+      }) !== 'none'
+    );
+    return seen || undefined;
+  });
+  next.former?.close();
+  keeper.close();
 });
