@@ -21,8 +21,8 @@ export interface Claim {
    * @param description noted with it, since the connection may end before it is accounted for, and the broker too
    */
   hold(socket: OwnedFd, own: Endpoint, peer: Endpoint, description: ConnectionDescription): void;
-  /** The plugin has the connection, and it is accounted for. @param connected what its event says */
-  settle(connected: boolean): void;
+  /** The plugin has the connection, and it is accounted for. @param mayBeConnected what its event says */
+  settle(mayBeConnected: boolean): void;
   /** Gives the place back if no connection holds it. */
   release(): void;
   /** The plugin did not get the connection: gives the place back in any case. */

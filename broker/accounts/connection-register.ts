@@ -116,10 +116,10 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     this.#events.held();
   }
 
-  settle(slot: ConnectionSlot, cookie: bigint, connected: boolean): void {
+  settle(slot: ConnectionSlot, cookie: bigint, mayBeConnected: boolean): void {
     if (this.#find(cookie) !== slot) return;
     slot.isUnderWay = false;
-    slot.connected = connected;
+    slot.mayBeConnected = mayBeConnected;
   }
 
   /** The plugin did not get it. */
@@ -247,10 +247,10 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     if (slot === undefined) return;
     const durationMs = Math.max(0, monotonicMs() - slot.since);
     const description = readDescription(slot);
-    // The kernel counts for a connection that its program reset (SO_LINGER) as for one that no peer has answered.
+    // A program has reset it (SO_LINGER). What is known to have failed had no peer.
     const isForgotten =
-      /* protects: G22 accounts: a connection that the kernel has forgotten has its event => false */ account?.established ===
-        false && slot.connected;
+      /* protects: G22 accounts: a connection that the kernel has forgotten has its event => false */ account?.isForgotten ===
+        true && slot.mayBeConnected;
     const known = isForgotten ? undefined : account;
     // Without an answer of the peer there was no connection.
     const isOwed = known?.established !== false;
@@ -299,7 +299,7 @@ interface PlaceOwner {
     peer: Endpoint,
     description: ConnectionDescription,
   ): void;
-  settle(slot: ConnectionSlot, cookie: bigint, connected: boolean): void;
+  settle(slot: ConnectionSlot, cookie: bigint, mayBeConnected: boolean): void;
   /** @param cookie 0: no connection holds it */
   discard(slot: ConnectionSlot, cookie: bigint): void;
 }
@@ -324,8 +324,8 @@ class Place implements Claim {
     this.#cookie = this.#slot.cookie;
   }
 
-  settle(connected: boolean): void {
-    if (this.#cookie !== 0n) this.#register.settle(this.#slot, this.#cookie, connected);
+  settle(mayBeConnected: boolean): void {
+    if (this.#cookie !== 0n) this.#register.settle(this.#slot, this.#cookie, mayBeConnected);
   }
 
   release(): void {

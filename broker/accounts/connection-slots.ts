@@ -10,7 +10,7 @@ const SLOTS_AT_A_TIME = 64;
 const BLOCK_BYTES = SLOTS_AT_A_TIME * CONNECTION_SLOT_BYTES;
 /**
  * Of a slot: the id of the socket, when the plugin got it, the bytes when it was last looked at, the length of the
- * description, whether its event says that it was connected, and the description.
+ * description, whether its event leaves open that it was connected, and the description.
  */
 const SINCE = SOCKET_ID_BYTES;
 const SENT = SINCE + 8;
@@ -68,12 +68,12 @@ export class ConnectionSlot {
     this.#view.setFloat64(RECEIVED, receivedBytes, true);
   }
 
-  /** Whether its event says that it was connected. */
-  get connected(): boolean {
+  /** Whether its event says that it was connected, or may still be. */
+  get mayBeConnected(): boolean {
     return this.#view.getUint8(CONNECTED) === 1;
   }
 
-  set connected(value: boolean) {
+  set mayBeConnected(value: boolean) {
     this.#view.setUint8(CONNECTED, value ? 1 : 0);
   }
 

@@ -28,6 +28,8 @@ export interface Ending {
   readonly isOwed?: boolean;
   /** The plugin has the connection, in this place. Missing if it has none, or if it is not noted. */
   readonly place?: Claim | undefined;
+  /** See {@link unwatched}. */
+  readonly isUnwatched?: boolean;
   /** What the outcome does not say, as a sentence for the operator: why a socket of the host was not connected, or what the proxy did. */
   readonly problem?: string | undefined;
 }
@@ -60,7 +62,11 @@ export function describeConnection(
 
 /** The plugin has a socket that still connects. The broker looks no further, and the connection may be made later. */
 export function unwatched(ending: Ending): Ending {
-  return { ...ending, problem: 'The program has the socket, and it may still be connected' };
+  return {
+    ...ending,
+    isUnwatched: true,
+    problem: 'The program has the socket, and it may still be connected',
+  };
 }
 
 /**
@@ -101,7 +107,11 @@ function accountNow({ services, plugin, judgement, ending, origin, at }: Account
     if (connectMs !== null) services.metrics.observe('connectDuration', { outcome }, connectMs / 1000);
   }
   const event = describe(services, plugin, judgement, origin, ending);
-  ending?.place?.settle(ending.outcome === 'connected');
+  ending?.place?.settle(
+    ending.outcome === 'connected' ||
+      /* protects: G22 accounts: a connection that nobody watched has its event => false */ ending.isUnwatched ===
+        true,
+  );
   // Its rules have changed since this was decided.
   if (ending?.place !== undefined && judgement.policy !== plugin.policy) plugin.revokeConnections();
   services.audit.decision(event, ending?.isOwed === true, at);

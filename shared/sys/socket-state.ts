@@ -139,6 +139,8 @@ const lingerBytes = new Uint8Array(new Int32Array([TIME_WAIT_S + FIN_WAIT_S]).bu
 export interface TcpAccount {
   /** Whether the peer has ever answered. */
   readonly established: boolean;
+  /** The kernel has dissolved the connection and set its counts to 0, even that of its first segment. */
+  readonly isForgotten: boolean;
   /** Payload that the peer's kernel has acknowledged. */
   readonly sentBytes: number;
   /** Payload that this host's kernel has sent, acknowledged or not, without repetitions. */
@@ -191,6 +193,7 @@ export function readTcpAccount(bytes: Uint8Array, state: number): TcpAccount | u
   const peerEnded = state === TCP_STATE.CLOSE ? ended : PEER_HAS_ENDED.includes(state);
   return {
     established: acked > 0,
+    isForgotten: view.getUint32(INFO.tcpi_segs_out, little) === 0,
     sentBytes: Math.max(0, Math.min(acked - 1, sent)),
     leftBytes: Math.max(0, sent),
     receivedBytes: Math.max(0, received - (peerEnded ? 1 : 0)),

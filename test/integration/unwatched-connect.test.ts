@@ -37,6 +37,10 @@ except OSError as error:
 one.setblocking(False)
 select.select([], [one], [])
 one.send(b"sent later")
+sys.stdin.readline()
+one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+one.close()
+sys.stdin.readline()
 `;
 
 /** More connects at once than the broker watches. */
@@ -76,6 +80,7 @@ test('an audit line of a connect that the broker does not watch says that it may
 });
 
 // proves: the audit log denies no connection that an interrupted connect leaves under way
+// proves: accounts: a connection that nobody watched has its event
 for (const user of anyUser)
   test(`an audit line says that the program has a socket that may still be connected (${user})`, async (t) => {
     const { server, lines, port } = await startFullServer(t);
@@ -92,17 +97,21 @@ for (const user of anyUser)
         IMPATIENT,
         port,
       ],
-      { as: user },
+      { as: user, keepInput: true },
     );
     let said = '';
     child.stderr?.on('data', (text: Buffer) => {
       said += text.toString();
     });
     const line = await until(() => /^\{.*"outcome":"canceled".*\}$/m.exec(said)?.[0], 20_000);
-    const { message } = JSON.parse(line) as { message?: string };
+    const { message, decision_id } = JSON.parse(line) as { message?: string; decision_id: string };
     assert.equal(message, 'The program has the socket, and it may still be connected');
     server.stdin.write('go\n');
     assert.equal((await lines.next()).value, 'sent later', 'the judge outside');
+    child.stdin?.write('reset\n');
+    const closed = await until(() => /^\{.*"event":"closed".*\}$/m.exec(said)?.[0], 20_000);
+    assert.equal((JSON.parse(closed) as { decision_id: string }).decision_id, decision_id);
+    child.stdin?.end('end\n');
     const { status, stdout } = await result;
     assert.deepEqual([status, stdout], [0, 'EINPROGRESS\n']);
   });

@@ -102,7 +102,15 @@ function limited(limit: number): {
   const connections = new ConnectionRegister(memory, ends, events(ended));
   connections.bound(limit);
   const carry = (sentBytes: number, receivedBytes: number): void => {
-    account = { established: true, sentBytes, leftBytes: sentBytes, receivedBytes, rttMs: 1, retransmits: 0 };
+    account = {
+      established: true,
+      isForgotten: false,
+      sentBytes,
+      leftBytes: sentBytes,
+      receivedBytes,
+      rttMs: 1,
+      retransmits: 0,
+    };
   };
   return { connections, gone, asked: () => asked, ended, carry };
 }
@@ -256,7 +264,7 @@ test('what was seen of a connection stays in the sum, whatever the kernel says o
   connections.count([dissolved]);
   assert.deepEqual(connections.total(), { sentBytes: 1_000, receivedBytes: 100 });
   const nothing = {
-    ...{ established: false, sentBytes: 0, leftBytes: 0 },
+    ...{ established: false, isForgotten: true, sentBytes: 0, leftBytes: 0 },
     ...{ receivedBytes: 0, rttMs: 0, retransmits: 0 },
   };
   connections.socketEnded(dissolved, nothing);
@@ -345,6 +353,7 @@ test('the next broker finds the connections in the memory, with what describes t
   assert.equal(next.open, 199);
   const account = {
     established: true,
+    isForgotten: false,
     sentBytes: 1,
     leftBytes: 1,
     receivedBytes: 2,

@@ -15,7 +15,15 @@ import { until } from '../../harness/until.js';
 
 type Part = BrokerLine & { readonly type: 'connections' };
 const peer = { bytes: new Uint8Array([192, 0, 2, 1]), port: 443 };
-const account = { established: true, sentBytes: 5, leftBytes: 5, receivedBytes: 7, rttMs: 1, retransmits: 0 };
+const account = {
+  established: true,
+  isForgotten: false,
+  sentBytes: 5,
+  leftBytes: 5,
+  receivedBytes: 7,
+  rttMs: 1,
+  retransmits: 0,
+};
 const HELD: SocketLook = { kind: 'there', inode: 1, uid: 0, queuedBytes: 0, account };
 
 /** Lists the connections of plugins with so many of them. */

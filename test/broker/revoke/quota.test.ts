@@ -36,7 +36,7 @@ test('the broker looks as soon as the rest could be used up, within bounds, and 
 });
 
 const account: TcpAccount = {
-  ...{ established: true, sentBytes: 100, leftBytes: 150, receivedBytes: 7 },
+  ...{ established: true, isForgotten: false, sentBytes: 100, leftBytes: 150, receivedBytes: 7 },
   ...{ rttMs: 1, retransmits: 0 },
 };
 
