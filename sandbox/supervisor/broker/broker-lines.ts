@@ -25,10 +25,26 @@ import {
   type ExplainedWay,
   type Explanation,
   type GivenName,
-  type GivenNamesLine,
   type SupervisorLine,
 } from '../../../shared/protocol/link.js';
 import type { OpenConnection, PluginUsage } from '../../../shared/protocol/open-connections.js';
+import {
+  count,
+  cutText,
+  type Fields,
+  fields,
+  list,
+  NONE,
+  number,
+  orMissing,
+  orNull,
+  parsed,
+  refined,
+  type Shape,
+  text,
+  word,
+  yesOrNo,
+} from '../../../shared/protocol/shape.js';
 import { ADDRESS_CLASSES, DECISIONS, REASONS, WAYS_OUT } from '../../../shared/reasons.js';
 import { duplicate } from '../../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
@@ -147,266 +163,133 @@ export function brokerFailed(why: string, fix?: string, errno?: string): Postern
   return new PosternError('broker_failed', `The broker does not run: ${why}`, { fix, fields: { errno } });
 }
 
-// Parses a line of the broker into an owned value. Runs in the supervisor, which a broker that was taken over must not bring
-// down: a line of unknown form is dropped.
+// The lines that a broker may send, each with its shape. A broker that was taken over must not bring this process down: a line of another form is
+// dropped.
 
-/** Characters of a version. */
+type LineType = BrokerLine['type'];
+type Line<T extends LineType> = Extract<BrokerLine, { readonly type: T }>;
+
+/** Characters of a version, of a host, and of the name of a program. */
 const MOST_VERSION = 64;
-
-type Fields = Readonly<Record<string, unknown>>;
-
-/** @returns undefined for a line that no broker of postern writes */
-export function readBrokerLine(text: string): BrokerLine | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isFields(value) ? readLine(value) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function readLine(line: Fields): BrokerLine | undefined {
-  const { type, plugin, id, session, text, last, problems, policyHash, explanation, unanswered } = line;
-  switch (type) {
-    case 'ready':
-      return readReady(line);
-    case 'failed':
-      return readFailed(line);
-    case 'retired':
-      return isNumbers(unanswered) ? { type, unanswered } : undefined;
-    case 'given_names':
-      return readGivenNames(line);
-    case 'plugin_ready':
-      // protects: G13 a broker's line that is of no known form is none => return true ? { type, plugin, policyHash } : undefined;
-      return typeof plugin === 'string' && typeof policyHash === 'string'
-        ? { type, plugin, policyHash }
-        : undefined;
-    case 'plugin_refused':
-      return typeof plugin === 'string' && isTexts(problems) ? { type, plugin, problems } : undefined;
-    case 'audit':
-      return readAudit(line);
-    case 'metrics':
-      return typeof id === 'number' && typeof text === 'string' && typeof last === 'boolean'
-        ? { type, id, text, last }
-        : undefined;
-    case 'connections':
-      return readConnectionsLine(line);
-    case 'usage':
-      return readUsageLine(line);
-    case 'pong':
-      return typeof id === 'number' ? { type, id } : undefined;
-    case 'explained':
-      return typeof id === 'number' && isExplanation(explanation) ? { type, id, explanation } : undefined;
-    case 'session_ended':
-    case 'trap_ended':
-      return typeof session === 'number' ? { type, session } : undefined;
-    case 'channel_wanted':
-      return typeof plugin === 'string' && typeof session === 'number' && typeof id === 'number'
-        ? { type, plugin, session, id }
-        : undefined;
-    default:
-      return readAskLine(line);
-  }
-}
-
-function readReady({ link, version }: Fields): BrokerLine | undefined {
-  if (typeof link !== 'number' || typeof version !== 'string') return undefined;
-  return { type: 'ready', link, version: version.slice(0, MOST_VERSION) };
-}
-
-function readFailed({ message, fix }: Fields): BrokerLine | undefined {
-  if (typeof message !== 'string') return undefined;
-  return { type: 'failed', message, fix: typeof fix === 'string' ? fix : undefined };
-}
-
-function readAudit({ line }: Fields): BrokerLine | undefined {
-  const event = readAuditEvent(line);
-  return event === undefined ? undefined : { type: 'audit', line: event };
-}
-
-function isExplanation(value: unknown): value is Explanation {
-  if (!isFields(value)) return false;
-  const { decision, reason, rule, host, port, message, suggestion, addresses, way } = value;
-  return (
-    isOneOf(DECISIONS, decision) &&
-    isOneOf(REASONS, reason) &&
-    typeof host === 'string' &&
-    typeof port === 'number' &&
-    typeof message === 'string' &&
-    isTextOrNull(rule) &&
-    isTextOrNull(suggestion) &&
-    Array.isArray(addresses) &&
-    addresses.every(isExplainedAddress) &&
-    (way === null || isExplainedWay(way))
-  );
-}
-
-function isExplainedWay(value: unknown): value is ExplainedWay {
-  return isFields(value) && [value['via'], value['tunnel'], value['rule']].every(isTextOrNull);
-}
-
-function isExplainedAddress(value: unknown): value is ExplainedAddress {
-  if (!isFields(value)) return false;
-  const { address, class: kind, fate, rule } = value;
-  const known =
-    isOneOf(ADDRESS_CLASSES, kind) && (fate === 'dialed' || fate === 'inside' || isOneOf(REASONS, fate));
-  return known && typeof address === 'string' && isTextOrNull(rule);
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isTexts(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((text) => typeof text === 'string');
-}
-
-function isNumbers(value: unknown): value is readonly number[] {
-  return Array.isArray(value) && value.every((one) => typeof one === 'number');
-}
-
-function isTextOrNull(value: unknown): boolean {
-  return value === null || typeof value === 'string';
-}
-
-function isOneOf(words: readonly string[], value: unknown): boolean {
-  return words.some((word) => word === value);
-}
-
-// Parses a line of the broker about a question of a plugin. Runs in the supervisor, which does not trust the broker.
-
-/** Characters of a host, and of the name of a program. */
 const MOST_HOST = 256;
 const MOST_PROGRAM = 64;
-
-/** @returns undefined for any other line */
-function readAskLine(line: Readonly<Record<string, unknown>>): BrokerLine | undefined {
-  const { type, plugin, id, host, port, address, door, pid, program } = line;
-  if (typeof plugin !== 'string' || typeof id !== 'number') return undefined;
-  if (type === 'ask_ended') return { type, plugin, id };
-  const known = ASK_DOORS.find((one) => one === door);
-  if (type !== 'asked' || known === undefined || typeof port !== 'number') return undefined;
-  if (typeof host !== 'string' || host.length > MOST_HOST) return undefined;
-  if ((pid !== null && typeof pid !== 'number') || (program !== null && typeof program !== 'string'))
-    return undefined;
-  if (address !== null && typeof address !== 'string') return undefined;
-  return {
-    type,
-    plugin,
-    id,
-    host,
-    port,
-    address,
-    door: known,
-    pid,
-    program: program?.slice(0, MOST_PROGRAM) ?? null,
-  };
-}
-
-// Parses a line of the broker with open connections. Runs in the supervisor, which does not trust the broker: each text and number is bounded, and
-// so is the number of connections in a line.
-
 const MOST_PORT = 65_535;
 
+const kept = text(KEPT_TEXT);
+
+const connection = fields<OpenConnection>({
+  decision_id: orNull(kept),
+  plugin: kept,
+  pid: orNull(count()),
+  program: orNull(kept),
+  host: orNull(kept),
+  port: orNull(count(MOST_PORT)),
+  dialed: kept,
+  rule: orNull(kept),
+  door: orNull(word(WAYS_OUT)),
+  age_ms: count(),
+  sent_bytes: orNull(count()),
+  received_bytes: orNull(count()),
+});
+
+const usage = fields<PluginUsage>({
+  plugin: kept,
+  connections: count(),
+  connects: count(),
+  denials: count(),
+  sent_bytes: count(),
+  received_bytes: count(),
+  waiting: count(),
+});
+
+const explanation = fields<Explanation>({
+  decision: word(DECISIONS),
+  reason: word(REASONS),
+  rule: orNull(text()),
+  host: text(),
+  port: number,
+  message: text(),
+  suggestion: orNull(text()),
+  addresses: list(
+    fields<ExplainedAddress>({
+      address: text(),
+      class: word(ADDRESS_CLASSES),
+      fate: word(['dialed', 'inside', ...REASONS] as const),
+      rule: orNull(text()),
+    }),
+  ),
+  way: orNull(fields<ExplainedWay>({ via: orNull(text()), tunnel: orNull(text()), rule: orNull(text()) })),
+});
+
+/** A grant of a retiring broker's DNS stays fresh for as long as any grant may. It allows nothing by itself. */
+const givenName: Shape<GivenName> = refined(
+  fields<GivenName>({ address: text(), name: text(), freshMs: orNull(number) }),
+  ({ address, name, freshMs }) => {
+    if (parseAddress(address)?.text !== address || parseName(name) !== name) return NONE;
+    if (freshMs === null) return { address, name, freshMs };
+    if (!(freshMs >= 0)) return NONE;
+    return {
+      address,
+      name,
+      freshMs: /* protects: G13 a retiring broker makes no grant that lasts => freshMs */ Math.min(
+        freshMs,
+        MIN_GRANT_MS,
+      ),
+    };
+  },
+);
+/** Of too many names the first count, and one of another form does not. */
+const givenNames: Shape<readonly GivenName[]> = (value) =>
+  Array.isArray(value)
+    ? value.slice(0, GIVEN_NAMES_A_LINE).flatMap((one) => {
+        const name = givenName(one);
+        return name === NONE ? [] : [name];
+      })
+    : NONE;
+
+const LINES: { readonly [T in LineType]: Fields<Omit<Line<T>, 'type'>> } = {
+  ready: { link: number, version: cutText(MOST_VERSION) },
+  failed: { message: text(), fix: orMissing(text()) },
+  retired: { unanswered: list(number) },
+  given_names: { session: number, names: givenNames },
+  plugin_ready: { plugin: text(), policyHash: text() },
+  plugin_refused: { plugin: text(), problems: list(text()) },
+  audit: { line: (value) => readAuditEvent(value) ?? NONE },
+  metrics: { id: number, text: text(), last: yesOrNo },
+  connections: { id: number, connections: list(connection, LISTED_AT_ONCE), more: count(), last: yesOrNo },
+  usage: { id: number, plugins: list(usage, USAGE_AT_ONCE), last: yesOrNo },
+  pong: { id: number },
+  explained: { id: number, explanation },
+  session_ended: { session: number },
+  trap_ended: { session: number },
+  channel_wanted: { plugin: text(), session: number, id: number },
+  asked: {
+    plugin: text(),
+    id: number,
+    host: text(MOST_HOST),
+    port: number,
+    address: orNull(text()),
+    door: word(ASK_DOORS),
+    pid: orNull(number),
+    program: orNull(cutText(MOST_PROGRAM)),
+  },
+  ask_ended: { plugin: text(), id: number },
+};
+
+const lineType = fields<{ readonly type: LineType }>({ type: word(Object.keys(LINES) as LineType[]) });
+
+const anyLine: Shape<BrokerLine> = (value) => {
+  const line = lineType(value);
+  if (line === NONE) return NONE;
+  const { type } = line;
+  // protects: G13 a broker's line that is of no known form is none => const read = value;
+  const read = fields<object>(LINES[type] as Fields<object>)(value);
+  // The table has the shape of each type. The compiler cannot follow that through a type that it does not know.
+  return read === NONE ? NONE : ({ type, ...read } as BrokerLine);
+};
+
 /** @returns undefined for a line that no broker of postern writes */
-function readConnectionsLine(line: Readonly<Record<string, unknown>>): BrokerLine | undefined {
-  const { id, connections, more, last } = line;
-  if (typeof id !== 'number' || !isCount(more) || typeof last !== 'boolean') return undefined;
-  if (!Array.isArray(connections) || connections.length > LISTED_AT_ONCE) return undefined;
-  const read = connections.flatMap((one) => readConnection(one) ?? []);
-  if (read.length < connections.length) return undefined;
-  return { type: 'connections', id, connections: read, more, last };
-}
-
-function readConnection(value: unknown): OpenConnection | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const fields = value as Readonly<Record<string, unknown>>;
-  const { decision_id, plugin, pid, program, host, port, dialed, rule, age_ms } = fields;
-  const { sent_bytes, received_bytes } = fields;
-  const door = fields['door'] === null ? null : WAYS_OUT.find((word) => word === fields['door']);
-  if (!isText(plugin) || !isText(dialed) || !isCount(age_ms) || door === undefined) return undefined;
-  if (
-    !isStringOrNull(decision_id) ||
-    !isStringOrNull(program) ||
-    !isStringOrNull(host) ||
-    !isStringOrNull(rule)
-  )
-    return undefined;
-  if (!isCountOrNull(pid) || !isCountOrNull(sent_bytes) || !isCountOrNull(received_bytes)) return undefined;
-  if (!isCountOrNull(port) || (port !== null && port > MOST_PORT)) return undefined;
-  return {
-    ...{ decision_id, plugin, pid, program, host, port, dialed, rule, door, age_ms },
-    ...{ sent_bytes, received_bytes },
-  };
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value.length <= KEPT_TEXT;
-}
-
-function isStringOrNull(value: unknown): value is string | null {
-  return value === null || isText(value);
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
-}
-
-function isCountOrNull(value: unknown): value is number | null {
-  return value === null || isCount(value);
-}
-
-// Parses a line of a retiring broker with names that its DNS gave a sandbox. Runs in the supervisor, which does not trust the broker: a grant
-// stays fresh for as long as any grant may. It allows nothing by itself.
-
-/** @returns undefined for any other line */
-export function readGivenNames(line: Readonly<Record<string, unknown>>): GivenNamesLine | undefined {
-  const { type, session, names } = line;
-  if (type !== 'given_names' || typeof session !== 'number' || !Array.isArray(names)) return undefined;
-  return { type, session, names: names.slice(0, GIVEN_NAMES_A_LINE).flatMap((one) => readName(one) ?? []) };
-}
-
-function readName(value: unknown): GivenName | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { address, name, freshMs } = value as Readonly<Record<string, unknown>>;
-  if (typeof address !== 'string' || parseAddress(address)?.text !== address) return undefined;
-  if (typeof name !== 'string' || parseName(name) !== name) return undefined;
-  if (freshMs === null) return { address, name, freshMs };
-  if (typeof freshMs !== 'number' || !(freshMs >= 0)) return undefined;
-  return {
-    address,
-    name,
-    freshMs: /* protects: G13 a retiring broker makes no grant that lasts => freshMs */ Math.min(
-      freshMs,
-      MIN_GRANT_MS,
-    ),
-  };
-}
-
-// Parses a line of the broker with what plugins use. Runs in the supervisor, which does not trust the broker: each number is checked, and so is how
-// many plugins a line has.
-
-const COUNTS = ['connections', 'connects', 'denials', 'sent_bytes', 'received_bytes', 'waiting'] as const;
-
-/** @returns undefined for a line that no broker of postern writes */
-function readUsageLine(line: Readonly<Record<string, unknown>>): BrokerLine | undefined {
-  const { id, plugins, last } = line;
-  if (typeof id !== 'number' || typeof last !== 'boolean') return undefined;
-  if (!Array.isArray(plugins) || plugins.length > USAGE_AT_ONCE) return undefined;
-  const read = plugins.flatMap((one) => readUsage(one) ?? []);
-  return read.length < plugins.length ? undefined : { type: 'usage', id, plugins: read, last };
-}
-
-function readUsage(value: unknown): PluginUsage | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const fields = value as Readonly<Record<string, unknown>>;
-  const { plugin } = fields;
-  if (typeof plugin !== 'string' || plugin.length > KEPT_TEXT) return undefined;
-  const counts: Partial<Record<(typeof COUNTS)[number], number>> = {};
-  for (const name of COUNTS) {
-    const count = fields[name];
-    if (typeof count !== 'number' || !Number.isSafeInteger(count) || count < 0) return undefined;
-    counts[name] = count;
-  }
-  return { plugin, ...(counts as Required<typeof counts>) };
+export function readBrokerLine(json: string): BrokerLine | undefined {
+  const line = parsed(json, anyLine);
+  return line === NONE ? undefined : line;
 }

@@ -234,7 +234,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
    * @throws PosternError `broker_failed`, `launch_failed`
    */
   #begin(): Promise<BrokerRun> {
-    return BrokerRun.begin(this.#options, (packets) => this.#kept.receiveAsks(packets), {
+    return BrokerRun.begin(this.#options, (packets) => this.#kept.receiveOrders(packets), {
       spawned: (pid) => void this.#pids.set(pid, true),
       audit: (event) => this.emit('audit', event),
       line: (line) => {

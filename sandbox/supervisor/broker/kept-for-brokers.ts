@@ -17,7 +17,7 @@ import {
   type TrapFacts,
   TrapKeeper,
 } from './kept.js';
-import { type AnswerAsk, type MarkAsk, type ModeAsk, receiveUnixAsks, type UnixAsk } from './orders.js';
+import { type AnswerOrder, type MarkOrder, type ModeOrder, receiveOrders, type UnixOrder } from './orders.js';
 
 /** The ways to a running broker. */
 interface Link {
@@ -131,19 +131,19 @@ export class KeptForBrokers {
   }
 
   /** Receives the broker's orders for calls of plugins. @returns what ends that */
-  receiveAsks(packets: OwnedFd): () => void {
-    return receiveUnixAsks(packets, {
+  receiveOrders(packets: OwnedFd): () => void {
+    return receiveOrders(packets, {
       isFull: () => this.#unixConnects.isFull,
-      ask: (ask, socket) => this.#connectUnix(ask, socket),
-      mark: (ask, socket) => this.#markSocket(ask, socket),
-      setMode: (ask) => this.#setMode(ask),
-      answer: (ask) => this.#answerCaller(ask),
+      connect: (order, socket) => this.#connectUnix(order, socket),
+      mark: (order, socket) => this.#markSocket(order, socket),
+      setMode: (order) => this.#setMode(order),
+      answer: (order) => this.#answerCaller(order),
       discard: (descriptors) => this.#unixConnects.discard(descriptors),
     });
   }
 
   /** The broker names the trap. It gains nothing by another one's: the socket must be that sandbox's. */
-  #connectUnix({ session, id, target }: UnixAsk, socket: OwnedFd | undefined): void {
+  #connectUnix({ session, id, target }: UnixOrder, socket: OwnedFd | undefined): void {
     const answer = this.#answerTo(session, id);
     if (socket === undefined) {
       answer(-constants.errno.EAGAIN);
@@ -159,7 +159,7 @@ export class KeptForBrokers {
   }
 
   /** The broker names the plugin. It gains nothing by another one: it makes the connections of all of them. */
-  #markSocket({ plugin, id, mark }: MarkAsk, socket: OwnedFd | undefined): void {
+  #markSocket({ plugin, id, mark }: MarkOrder, socket: OwnedFd | undefined): void {
     const lines = this.#link?.lines;
     const answer = (result: number): void => lines?.send({ type: 'socket_marked', plugin, id, result });
     if (socket === undefined) answer(-constants.errno.EAGAIN);
@@ -174,14 +174,14 @@ export class KeptForBrokers {
   }
 
   /** The broker names the trap. It gains nothing by another one's: the folder is that sandbox's, and its plugin could do the same. */
-  #setMode({ session, id, change }: ModeAsk): void {
+  #setMode({ session, id, change }: ModeOrder): void {
     const trap = this.#traps.get(session);
     if (trap === undefined) return;
     this.#lanes.setMode(trap, change, this.#answerTo(session, id));
   }
 
   /** The broker names the caller, too. It gains nothing by another one: the kernel must confirm that it waits for an answer. */
-  #answerCaller({ session, id, tid, bytes }: AnswerAsk): void {
+  #answerCaller({ session, id, tid, bytes }: AnswerOrder): void {
     const trap = this.#traps.get(session);
     if (trap === undefined) return;
     const answer = { tid, pidNamespace: trap.pidNamespace, bytes };

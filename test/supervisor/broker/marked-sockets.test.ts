@@ -42,7 +42,7 @@ test('a socket gets a mark of the rules; with another mark, without a plugin or 
   const [ours, theirs] = packetSocketPair();
   using broker = ours;
   using supervisor = theirs;
-  const stop = kept.receiveAsks(supervisor);
+  const stop = kept.receiveOrders(supervisor);
   using one = socket();
   using other = socket();
   const send = (packet: unknown, sockets: readonly OwnedFd[]): void => {
