@@ -1,12 +1,13 @@
 // The configuration names a path below a folder that a plugin writes. The plugin puts a link to the host's files there: before a restart, in its
 // last moment, or while another plugin starts. The judge is a folder of the host: no start may show it, and nothing may be written there.
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { anyUser } from '../harness/asked.js';
 import { ownFolder } from '../harness/own-folder.js';
-import { startPostern } from '../harness/postern.js';
+import { postern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
 import { chownTo, type User, users } from '../harness/users.js';
 
@@ -250,4 +251,45 @@ for (const as of users)
     await scene.until(/a: .*starts again/, 12);
     writeFileSync(join(scene.data, 'done'), '');
     await scene.judge();
+  });
+
+// proves: a program in a folder that a plugin may write shows no prefix
+for (const as of users)
+  test(`a plugin does not show the folder above its own "bin" by a program that it puts there (${as})`, async () => {
+    const top = ownFolder(as);
+    for (const name of ['data', 'data/bin']) {
+      mkdirSync(join(top, name));
+      chownTo(as, join(top, name));
+    }
+    writeFileSync(join(top, 'data/secret'), 'SECRET\n', { mode: 0o600 });
+    chownTo(as, join(top, 'data/secret'));
+    const bin = join(top, 'data/bin');
+    const look = `cp /bin/sh ${bin}/sh 2>/dev/null; echo "$0"; ls ${top}/data; cat ${top}/data/secret`;
+    const options = ['--cwd', '/usr', '--writable', bin, '--env', `PATH=${bin}:/usr/bin:/bin`];
+    const run = () => postern(['run', ...options, '--', 'sh', '-c', look], { as });
+    assert.equal((await run()).stdout, 'sh\nbin\n');
+    assert.equal(existsSync(join(bin, 'sh')), true);
+    const { stdout, stderr } = await run();
+    assert.equal(stdout, 'sh\nbin\n', stderr);
+  });
+
+for (const as of anyUser)
+  test(`a virtual environment in a writable folder goes on working (${as})`, async () => {
+    const top = ownFolder(as);
+    execFileSync('/usr/bin/python3', ['-m', 'venv', '--without-pip', join(top, 'venv')]);
+    execFileSync('chown', ['-hR', '--reference', top, join(top, 'venv')]);
+    const script = 'import sys; print(sys.prefix)';
+    const words = [
+      'run',
+      '--writable',
+      '.',
+      '--env',
+      `PATH=${top}/venv/bin:/usr/bin`,
+      '--',
+      'python',
+      '-c',
+      script,
+    ];
+    const { stdout, stderr } = await postern(words, { as, cwd: top });
+    assert.equal(stdout, `${top}/venv\n`, stderr);
   });

@@ -1,9 +1,9 @@
 // Lists the paths of the host that a command shows by itself: the prefix of its program, or the program alone, for each link on
-// the way to it. Pure.
+// the way to it. A program that a plugin may have put where it is shows no prefix: the plugin could choose what lies around it. Pure.
 
 import { basename, dirname, resolve } from 'node:path';
 import { type HostFiles, isWithin } from '../files/host-files.js';
-import { allPlaces } from '../files/places-passed.js';
+import { allPlaces, leadsThrough } from '../files/places-passed.js';
 import { SCRATCH } from './system-files.js';
 
 interface Command {
@@ -85,7 +85,14 @@ function stepsAndPrefixes(
   if (program === undefined) return [];
   return stepsBeforePlugins(program, written, host).map((path) => ({
     path,
-    prefix: prefixOf(path, homes, host),
+    prefix:
+      /* protects: G14 a program in a folder that a plugin may write shows no prefix => false */ leadsThrough(
+        path,
+        written,
+        host,
+      )
+        ? path
+        : prefixOf(path, homes, host),
   }));
 }
 
