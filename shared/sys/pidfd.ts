@@ -6,10 +6,12 @@ import { OwnedFd } from './owned-fd.js';
 import { SYS, syscallFdStruct, syscallLongs } from './syscall.js';
 
 const P_PID = 1;
+const P_PGID = 2;
 const P_PIDFD = 3;
 const WNOHANG = 1;
 const WSTOPPED = 2;
 const WEXITED = 4;
+const WNOWAIT = 0x1000000;
 const CLD_EXITED = 1;
 const CLD_STOPPED = 5;
 const SIGINFO = LAYOUT.siginfo_t;
@@ -50,6 +52,15 @@ export function signalPidfd(pidfd: number, signal: number): number {
 /** Waits until a child of this process has ended, and reaps it, waitid(2). Returns at once for what is no child of it. */
 export function awaitEnd(pid: number): void {
   while (waitid(P_PID, pid, null, WEXITED) === -constants.errno.EINTR);
+}
+
+/** Kills a process group, and reaps one of those of its processes that are children of this one. @returns whether there was a child in it */
+export function endGroup(group: number): boolean {
+  // A child that is not reaped keeps the number from every other group.
+  if (waitid(P_PGID, group, null, WEXITED | WNOHANG | WNOWAIT) === -constants.errno.ECHILD) return false;
+  process.kill(-group, 'SIGKILL');
+  waitid(P_PGID, group, null, WEXITED | WNOHANG);
+  return true;
 }
 
 /** How a child changed: ended by exit(status), ended by a signal, or stopped by one. */

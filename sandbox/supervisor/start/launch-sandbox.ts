@@ -76,10 +76,8 @@ interface LaunchedSandbox {
  */
 export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSandbox> {
   const deadline = launchDeadline();
-  const { ended, words, session, launcherInbox, initInbox } = spawnNamespaces(
-    request.ranged,
-    request.spec.listeners,
-  );
+  const script = spawnNamespaces(request.ranged, request.spec.listeners);
+  const { ended, words, session, launcherInbox, initInbox } = script;
   let launcher: OwnedFd | undefined;
   let init: OwnedFd | undefined;
   let notify: OwnedFd | undefined;
@@ -103,7 +101,7 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
     return { sandbox, trap, notify, ...(master && slave && { terminal: { master, slave } }) };
   } catch (error) {
     notify?.close();
-    await endSandbox(launcher, init);
+    await Promise.all([endSandbox(launcher, init), script.end()]);
     throw shortStart(words(), error) ?? error;
   } finally {
     deadline.cancel();

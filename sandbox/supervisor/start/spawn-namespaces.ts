@@ -2,9 +2,11 @@
 
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { nodeFlags } from '../../../shared/node-flags.js';
 import { type Message, receiveMessage, sendMessage } from '../../../shared/sys/message.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { endGroup } from '../../../shared/sys/pidfd.js';
 import { sessionOf } from '../../../shared/sys/process-control.js';
 import { withMostProcesses } from '../../../shared/sys/rlimit.js';
 import { packetSocketPair, receiveCredentials } from '../../../shared/sys/socket.js';
@@ -31,7 +33,15 @@ interface NamespacesScript {
   readonly session: number;
   readonly launcherInbox: LaunchInbox;
   readonly initInbox: LaunchInbox;
+  /**
+   * The start has failed: ends the script, and those of init and launcher that have not said hello. Init's pid namespace, and so init, ends only
+   * once this process has reaped the launcher, pid_namespaces(7).
+   */
+  readonly end: () => Promise<void>;
 }
+
+/** Between two looks for children that have been killed. */
+const REAP_PAUSE_MS = 20;
 
 /**
  * @param ranged undefined for a user
@@ -54,7 +64,15 @@ export function spawnNamespaces(ranged: RangedIds | undefined, listeners: number
       if (said.length < 4096) said += text;
     });
     const words = (): string => said;
-    return { ended: endOf(script, words), words, session, launcherInbox, initInbox };
+    const ended = endOf(script, words);
+    // protects: G8 launch: a start that fails leaves no process behind, and waits for none => const end = async (): Promise<void> => {};
+    const end = async (): Promise<void> => {
+      script.kill('SIGKILL');
+      // Node waits for the script itself.
+      await ended.catch(() => {});
+      while (script.pid !== undefined && endGroup(script.pid)) await delay(REAP_PAUSE_MS);
+    };
+    return { ended, words, session, launcherInbox, initInbox, end };
   } catch (error) {
     for (const inbox of inboxes) inbox.close();
     throw error;

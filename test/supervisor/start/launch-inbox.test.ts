@@ -4,11 +4,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
-import { LaunchInbox } from '../../../sandbox/supervisor/start/spawn-namespaces.js';
+import { LaunchInbox, spawnNamespaces } from '../../../sandbox/supervisor/start/spawn-namespaces.js';
 import { sendMessage } from '../../../shared/sys/message.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { sessionOf } from '../../../shared/sys/process-control.js';
+import { becomeSubreaper, sessionOf } from '../../../shared/sys/process-control.js';
 import { packetSocketPair } from '../../../shared/sys/socket.js';
+import { childrenOf } from '../../harness/processes.js';
 
 /** Sends each word with a descriptor. */
 const STRANGER = `
@@ -65,4 +66,20 @@ test('a launcher that ends without a hello has none', async () => {
   theirs.close();
   assert.equal(await inbox.hello(sessionOf(process.pid)), undefined);
   inbox.close();
+});
+
+// proves: launch: a start that fails leaves no process behind, and waits for none
+test('a start that ends after the hello of init leaves no process, though the launcher has said nothing', async () => {
+  becomeSubreaper();
+  const before = childrenOf(process.pid);
+  const script = spawnNamespaces(undefined, 0);
+  await script.ended;
+  const init = await script.initInbox.hello(script.session);
+  assert.ok(init !== undefined);
+  assert.equal(childrenOf(process.pid).length, before.length + 2, 'init and launcher');
+  await script.end();
+  const after = childrenOf(process.pid);
+  script.initInbox.close();
+  script.launcherInbox.close();
+  assert.deepEqual(after, before);
 });
