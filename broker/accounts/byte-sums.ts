@@ -45,8 +45,8 @@ export class ByteSums {
 
   /** A connection has ended: its bytes stay. @param account missing: it counts as it was seen last */
   end({ seen }: ConnectionSlot, account: TcpAccount | undefined): void {
-    const { leftBytes = 0, receivedBytes = 0 } = account ?? {};
-    const carried = most(seen, { sentBytes: leftBytes, receivedBytes });
+    const { writtenBytes = 0, receivedBytes = 0 } = account ?? {};
+    const carried = most(seen, { sentBytes: writtenBytes, receivedBytes });
     this.#ended[0] = (this.#ended[0] ?? 0) + carried.sentBytes;
     this.#ended[1] = (this.#ended[1] ?? 0) + carried.receivedBytes;
   }

@@ -118,8 +118,6 @@ export type SocketLook =
       /** Of the file by which processes hold it. 0: no process does. The kernel may still deliver its last bytes. */
       readonly inode: number;
       readonly uid: number;
-      /** Bytes that the program has written and the peer has not acknowledged. A SYN and a FIN count as one byte each. */
-      readonly queuedBytes: number;
       /** If it was asked for. */
       readonly account: TcpAccount | undefined;
     }
@@ -195,7 +193,6 @@ function readLook(bytes: number): SocketLook {
       kind: 'there',
       inode: receivedView.getUint32(HEADER.size + UNIX_REPLY.udiag_ino, little),
       uid: 0,
-      queuedBytes: 0,
       account: undefined,
     };
   if (isError || received[HEADER.size + REPLY.idiag_timer] === TIMER_TIME_WAIT) return GONE;
@@ -203,7 +200,6 @@ function readLook(bytes: number): SocketLook {
     kind: 'there',
     inode: receivedView.getUint32(HEADER.size + REPLY.idiag_inode, little),
     uid: receivedView.getUint32(HEADER.size + REPLY.idiag_uid, little),
-    queuedBytes: receivedView.getUint32(HEADER.size + REPLY.idiag_wqueue, little),
     account: readInfo(received.subarray(0, bytes), received[HEADER.size + REPLY.idiag_state] ?? 0),
   };
 }

@@ -45,6 +45,7 @@ export const TCP_STATE = {
   ESTABLISHED: 1,
   SYN_SENT: 2,
   SYN_RECV: 3,
+  FIN_WAIT1: 4,
   CLOSE: 7,
   CLOSE_WAIT: 8,
   LAST_ACK: 9,
@@ -143,8 +144,11 @@ export interface TcpAccount {
   readonly isForgotten: boolean;
   /** Payload that the peer's kernel has acknowledged. */
   readonly sentBytes: number;
-  /** Payload that this host's kernel has sent, acknowledged or not, without repetitions. */
-  readonly leftBytes: number;
+  /**
+   * Payload that the program has written, without repetitions: sent and acknowledged, sent alone, or queued. What a connection that is over had
+   * queued is not in it.
+   */
+  readonly writtenBytes: number;
   /** Payload that this host's kernel has received, whether the program has read it or not. */
   readonly receivedBytes: number;
   /** The smoothed round-trip time in milliseconds. */
@@ -153,6 +157,8 @@ export interface TcpAccount {
   readonly retransmits: number;
 }
 
+/** States in which this side has sent its FIN, or has it in the queue. */
+const HAS_ENDED: readonly number[] = [TCP_STATE.FIN_WAIT1, TCP_STATE.LAST_ACK, TCP_STATE.CLOSING];
 /** States of an open socket in which the peer has sent its FIN. */
 const PEER_HAS_ENDED: readonly number[] = [TCP_STATE.CLOSE_WAIT, TCP_STATE.LAST_ACK, TCP_STATE.CLOSING];
 
@@ -187,6 +193,11 @@ export function readTcpAccount(bytes: Uint8Array, state: number): TcpAccount | u
   const acked = long(INFO.tcpi_bytes_acked);
   const sent = long(INFO.tcpi_bytes_sent) - long(INFO.tcpi_bytes_retrans);
   const received = long(INFO.tcpi_bytes_received);
+  // The FIN comes last, so it is there if anything is. Of a dissolved connection the number says nothing.
+  const queued =
+    state === TCP_STATE.CLOSE
+      ? 0
+      : view.getUint32(INFO.tcpi_notsent_bytes, little) - (HAS_ENDED.includes(state) ? 1 : 0);
   const sinceAck = view.getUint32(INFO.tcpi_last_ack_recv, little);
   // Our own FIN was acknowledged: the kernel kept the socket until the peer's came, or gave up.
   const ended = acked - 1 > sent && !(sinceAck >= GIVEN_UP_MS.from && sinceAck <= GIVEN_UP_MS.to);
@@ -195,7 +206,9 @@ export function readTcpAccount(bytes: Uint8Array, state: number): TcpAccount | u
     established: acked > 0,
     isForgotten: view.getUint32(INFO.tcpi_segs_out, little) === 0,
     sentBytes: Math.max(0, Math.min(acked - 1, sent)),
-    leftBytes: Math.max(0, sent),
+    writtenBytes:
+      Math.max(0, /* protects: G22 quota: bytes that no peer acknowledges count => acked - 1 */ sent) +
+      /* protects: G22 quota: what a socket has still to send counts => 0 */ Math.max(0, queued),
     receivedBytes: Math.max(0, received - (peerEnded ? 1 : 0)),
     rttMs: view.getUint32(INFO.tcpi_rtt, little) / 1_000,
     retransmits: view.getUint32(INFO.tcpi_total_retrans, little),

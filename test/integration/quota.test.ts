@@ -129,6 +129,29 @@ sys.stdin.readline()`;
     assert.equal(scene.received(), MIB);
   });
 
+  // proves: quota: what a socket has still to send counts
+  test(`what waits in open sockets counts, since a program can close them all at once (${user})`, async (t) => {
+    const program = `
+held = [dial() for _ in range(4)]
+for s in held:
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
+    s.setblocking(False)
+    try:
+        while True: s.send(b"x" * 65_536)
+    except OSError: pass
+while dial() != "EDQUOT":
+    time.sleep(0.1)
+for s in held: s.close()
+say("refused")
+sys.stdin.readline()`;
+    const scene = await startScene(t, user, ['sent_mib=1'], program, (socket) => socket.pause());
+    await until(() => scene.said().includes('refused') || undefined, 30_000);
+    await until(
+      () => scene.events().filter(({ ended_by }) => ended_by === 'quota').length === 4 || undefined,
+    );
+    assert.ok(scene.received() < MIB, `${scene.received()} bytes`);
+  });
+
   // proves: quota: the sums outlive the broker
   test(`the sum goes on when the broker dies, with connections that have ended and those that are open (${user})`, async (t) => {
     const program = `${SEND}

@@ -67,7 +67,7 @@ function dropped(socket: number): number {
   return Number(line?.[1]);
 }
 
-const HELD = { kind: 'there', inode: 1, uid: 0, queuedBytes: 0, account: undefined } as const;
+const HELD = { kind: 'there', inode: 1, uid: 0, account: undefined } as const;
 
 function events(ended: EndedConnection[] = []): ConnectionEvents {
   return { held: () => {}, owe: () => {}, ended: (one) => void ended.push(one) };
@@ -106,7 +106,7 @@ function limited(limit: number): {
       established: true,
       isForgotten: false,
       sentBytes,
-      leftBytes: sentBytes,
+      writtenBytes: sentBytes,
       receivedBytes,
       rttMs: 1,
       retransmits: 0,
@@ -264,12 +264,12 @@ test('what was seen of a connection stays in the sum, whatever the kernel says o
   connections.count([dissolved]);
   assert.deepEqual(connections.total(), { sentBytes: 1_000, receivedBytes: 100 });
   const nothing = {
-    ...{ established: false, isForgotten: true, sentBytes: 0, leftBytes: 0 },
+    ...{ established: false, isForgotten: true, sentBytes: 0, writtenBytes: 0 },
     ...{ receivedBytes: 0, rttMs: 0, retransmits: 0 },
   };
   connections.socketEnded(dissolved, nothing);
   connections.socketEnded(lost, undefined);
-  connections.socketEnded(lost, { ...nothing, established: true, leftBytes: 7 });
+  connections.socketEnded(lost, { ...nothing, established: true, writtenBytes: 7 });
   assert.deepEqual(connections.total(), { sentBytes: 1_000, receivedBytes: 100 });
   assert.equal(ended.length, 1, 'no event says that the first one was connected');
   for (const { socket } of made) socket.close();
@@ -355,7 +355,7 @@ test('the next broker finds the connections in the memory, with what describes t
     established: true,
     isForgotten: false,
     sentBytes: 1,
-    leftBytes: 1,
+    writtenBytes: 1,
     receivedBytes: 2,
     rttMs: 3,
     retransmits: 4,

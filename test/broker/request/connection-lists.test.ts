@@ -19,12 +19,12 @@ const account = {
   established: true,
   isForgotten: false,
   sentBytes: 5,
-  leftBytes: 5,
+  writtenBytes: 5,
   receivedBytes: 7,
   rttMs: 1,
   retransmits: 0,
 };
-const HELD: SocketLook = { kind: 'there', inode: 1, uid: 0, queuedBytes: 0, account };
+const HELD: SocketLook = { kind: 'there', inode: 1, uid: 0, account };
 
 /** Lists the connections of plugins with so many of them. */
 async function list(

@@ -10,8 +10,7 @@ const HIDDEN: NotedConnection = {
   peer: { bytes: new Uint8Array(4), port: 443 },
 };
 const REGISTER: OpenRegister = {
-  look: (connections) =>
-    connections.map(() => ({ kind: 'there', inode: 1, uid: 0, queuedBytes: 0, account: undefined })),
+  look: (connections) => connections.map(() => ({ kind: 'there', inode: 1, uid: 0, account: undefined })),
   ended: () => {},
 };
 
