@@ -8,6 +8,7 @@ import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import { type HostFiles, isWithin, moved } from '../files/host-files.js';
 import { allPlaces, leadsThrough } from '../files/places-passed.js';
+import type { Written } from '../files/plugin-links.js';
 import { steps } from '../root/command-paths.js';
 import type { RootPlan } from '../root/plan-root.js';
 import { PLUGIN_HOME, SCRATCH, SYSTEM } from '../root/system-files.js';
@@ -186,11 +187,12 @@ interface Started {
   readonly home: string | undefined;
   /** The kept homes of all plugins. */
   readonly keptHomes: readonly string[];
+  readonly written: readonly Written[];
 }
 
 /** @throws PosternError `bad_home` */
 export function requireHomeApart(plan: RootPlan, started: Started, host: HostFiles): void {
-  const { name, program, home, keptHomes } = started;
+  const { name, program, home, keptHomes, written } = started;
   for (const path of program === undefined ? [] : steps(program, host)) {
     const holding = keptHomes.find((one) => leadsThrough(path, [one], host));
     if (/* protects: G14 home: no program is taken from inside one => true */ holding === undefined) continue;
@@ -203,6 +205,18 @@ export function requireHomeApart(plan: RootPlan, started: Started, host: HostFil
     throw new PosternError('bad_home', message, { fix, fields: { key: 'command' } });
   }
   if (home === undefined) return;
+  const homes = [home, ...host.aliases(home)];
+  const former = written.find(
+    ({ isFormer, real }) => isFormer === true && homes.some((one) => one !== real && isWithin(one, real)),
+  );
+  // protects: G14 home: none lies in a folder that a plugin could write before a reload (as root)
+  if (former !== undefined) {
+    throw new PosternError(
+      'bad_home',
+      `Cannot keep a home in "${home}": it lies in "${former.path}", which the plugin "${former.writer}" could write before a reload: it could have put another folder there`,
+      { fix: 'name a folder outside, or look at it and start postern anew', fields: { key: 'home' } },
+    );
+  }
   const inside = plan.entries.find(({ path }) => path !== PLUGIN_HOME && isWithin(path, PLUGIN_HOME));
   // protects: G14 home: nothing of the host is attached within one
   if (inside !== undefined) {

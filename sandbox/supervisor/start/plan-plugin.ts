@@ -83,7 +83,7 @@ export function planPlugin(
     },
     files,
   );
-  requireHomeApart(plan, { name: program, program: found, home, keptHomes }, hostFiles);
+  requireHomeApart(plan, { name: program, program: found, home, keptHomes, written }, hostFiles);
   requireUnseen(plan, config.name, secrets, hostFiles);
   const command = { words: config.command, program: found, cwd, homes, written: writtenPaths };
   requireCommandFiles(plan, { ...command, path }, hostFiles);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { HostFiles } from '../../../sandbox/supervisor/files/host-files.js';
+import type { Written } from '../../../sandbox/supervisor/files/plugin-links.js';
 import { requireHomeApart } from '../../../sandbox/supervisor/home/home-problems.js';
 import { planRoot } from '../../../sandbox/supervisor/root/plan-root.js';
 import { PosternError } from '../../../shared/errors.js';
@@ -27,12 +28,13 @@ function refusal(
   program: string,
   home: string | undefined,
   visible: readonly string[] = [],
+  written: readonly Written[] = [],
 ): string | undefined {
   const sizes = { tmpMib: 1, homeMib: 1, shmMib: 1 };
   const paths = { homes: [], ownHomes: [], visible, writable: [], hidden: [] };
   const plan = planRoot({ program, cwd: '/', home, written: [], sizes, uid: 1, gid: 1, ...paths }, host);
   try {
-    requireHomeApart(plan, { name: 'tool', program, home, keptHomes: ['/srv/kept'] }, host);
+    requireHomeApart(plan, { name: 'tool', program, home, keptHomes: ['/srv/kept'], written }, host);
     return undefined;
   } catch (error) {
     assert.ok(error instanceof PosternError && error.code === 'bad_home');
@@ -62,4 +64,16 @@ test('requireHomeApart() refuses a path of the host that would be attached withi
     /^Cannot show "\/home\/plugin\/data": the plugin has its kept home at \/home\/plugin; /,
   );
   assert.match(refusal('/home/plugin/bin/tool', '/srv/kept') ?? '', /^Cannot show "\/home\/plugin\/bin/);
+});
+
+test('requireHomeApart() refuses a home within a folder that a plugin could write before a reload', () => {
+  const folder: Written = { writer: 'ada', path: '/srv/link', real: '/srv', isHome: false };
+  const at = (home: string, isFormer: boolean): string | undefined =>
+    refusal('/usr/bin/tool', home, [], [{ ...folder, isFormer }]);
+  assert.match(
+    at('/srv/other', true) ?? '',
+    /^Cannot keep a home in "\/srv\/other": it lies in "\/srv\/link", which the plugin "ada" could write before/,
+  );
+  assert.equal(at('/srv', true), undefined, 'nobody could put another folder in its place');
+  assert.equal(at('/srv/other', false), undefined);
 });
