@@ -25,7 +25,7 @@ export type RootEntry =
       readonly device?: boolean;
       /** As root: files of the owner of `source` show as the plugin's here, and the other way round. `needed`: the start fails without it. */
       readonly asOwner?: 'needed' | 'asked' | 'by itself';
-      /** The path of the entry whose folder's owner counts, where it is not this one's own. */
+      /** The folder of the host whose owner counts, where it is not this one's own. */
       readonly ownerOf?: string;
       /** The index into the spec's tree descriptors, where the supervisor (root) has copied the mount. */
       readonly tree?: number;

@@ -1,7 +1,7 @@
 // An audit log that is a named pipe: who reads the pipe takes what another reader should get. So no plugin sees it, under any name.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, linkSync, mkdirSync } from 'node:fs';
+import { chmodSync, linkSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { anyUser } from '../harness/asked.js';
@@ -35,15 +35,18 @@ for (const user of anyUser) {
   // proves: no plugin sees the pipe of the audit log
   test(`a plugin that would see the pipe of the audit log is not started (${user})`, async () => {
     for (const option of ['--cwd', '--visible', '--writable']) {
-      const { shown } = folders();
+      const { shown, elsewhere } = folders();
       const pipe = makePipe(join(shown, 'audit.pipe'));
+      symlinkSync(shown, join(elsewhere, 'link'));
       const rest = option === '--cwd' ? [] : ['--cwd', '/usr'];
-      const { status, stdout, stderr } = await run('--audit', pipe, option, shown, ...rest);
-      assert.deepEqual([status, stdout], [125, ''], `${option}: ${stderr}`);
-      assert.match(
-        stderr,
-        /^postern: .*audit\.pipe", a pipe of postern's own: it could read it empty; put the pipe/m,
-      );
+      for (const name of [shown, join(elsewhere, 'link')]) {
+        const { status, stdout, stderr } = await run('--audit', pipe, option, name, ...rest);
+        assert.deepEqual([status, stdout], [125, ''], `${option} ${name}: ${stderr}`);
+        assert.match(
+          stderr,
+          /^postern: .*audit\.pipe", a pipe of postern's own: it could read it empty; put the pipe/m,
+        );
+      }
     }
   });
 

@@ -96,25 +96,54 @@ for (const user of anyUser) {
 }
 
 for (const user of users) {
+  // proves: what is named within a writable folder lies at each name of the folder
+  test(`a plugin that writes its folder by a link changes nothing that is shown within it by another name (${user})`, async () => {
+    const folder = folders('data/shown/deep', 'data/more/deep');
+    const [link, way] = [join(folder, 'link'), join(folder, 'way')];
+    symlinkSync('data', link);
+    symlinkSync('data/more/deep', way);
+    writeFileSync(join(folder, 'data/shown/deep/file'), 'as it was\n');
+    chmodSync(join(folder, 'data/shown/deep/file'), 0o666);
+    const script = [
+      `echo x 2>/dev/null >${link}/shown/deep/file && echo wrote`,
+      ...['shown', 'shown/deep', 'more', 'more/deep'].map(
+        (name) => `mv ${link}/${name} ${link}/away 2>/dev/null && echo moved ${name}`,
+      ),
+      `echo x >${link}/made; cat ${folder}/data/shown/deep/file`,
+    ];
+    const { stdout, stderr } = await shell(
+      user,
+      ['--writable', link, '--visible', join(folder, 'data/shown/deep'), '--writable', way],
+      script.join('\n'),
+    );
+    assert.equal(stdout, 'as it was\n', stderr);
+    assert.ok(existsSync(join(folder, 'data/made')), 'the folder is its own');
+  });
+}
+
+for (const [user, name] of users.flatMap((one) => [[one, 'data'] as const, [one, 'link'] as const])) {
   // proves: postern's own files are read-only within writable folders
-  test(`a plugin changes no file of postern's within its own folder (${user})`, async () => {
+  test(`a plugin changes no file of postern's within its own folder, named as ${name} (${user})`, async () => {
     const folder = folders('data/conf');
+    symlinkSync('data', join(folder, 'link'));
+    const own = join(folder, name);
     const rules = join(folder, 'data/conf/rules.yaml');
     const audit = join(folder, 'data/conf/audit.log');
     writeFileSync(rules, 'allow: []\n', { mode: 0o666 });
     writeFileSync(audit, '');
     for (const file of [rules, audit]) chmodSync(file, 0o666);
     const script = [
-      `echo 'allow: ["@public:*"]' 2>/dev/null >${rules} && echo wrote rules`,
-      `rm -f ${rules} 2>/dev/null && echo removed rules`,
-      `mv ${folder}/data/conf ${folder}/data/away 2>/dev/null && echo moved conf`,
-      `ln -sf /etc/passwd ${audit} 2>/dev/null && echo replaced audit`,
-      `echo x 2>/dev/null >>${audit} && echo wrote audit`,
+      `cd ${own}`,
+      `echo 'allow: ["@public:*"]' 2>/dev/null >conf/rules.yaml && echo wrote rules`,
+      'rm -f conf/rules.yaml 2>/dev/null && echo removed rules',
+      'mv conf away 2>/dev/null && echo moved conf',
+      'ln -sf /etc/passwd conf/audit.log 2>/dev/null && echo replaced audit',
+      'echo x 2>/dev/null >>conf/audit.log && echo wrote audit',
       'echo tried',
     ].join('\n');
     const { stdout, stderr } = await shell(
       user,
-      ['--writable', join(folder, 'data'), '--rules', rules, '--audit', audit],
+      ['--writable', own, '--rules', rules, '--audit', audit],
       script,
     );
     assert.equal(stdout, 'tried\n', stderr);

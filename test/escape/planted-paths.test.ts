@@ -11,6 +11,8 @@ import { postern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
 import { chownTo, type User, users } from '../harness/users.js';
 
+const needsRoot = { skip: process.geteuid?.() !== 0 && 'needs root, to own files of others' };
+
 interface Scene {
   readonly top: string;
   /** A folder that a plugin may write, with `a/out/file` and a link `link` to the host's folder. */
@@ -183,6 +185,39 @@ for (const { what, as: asked, before, after, inside, refused } of changes)
       assert.doesNotMatch(scene.said(), /other: /);
       await scene.judge();
     });
+
+/** A plugin moves root's folder to a path of its own, which a reload names then. */
+const moves = (data: string): string =>
+  `cat ${data}/a/file ${data}/roots/file; mv ${data}/a ${data}/b; mv ${data}/roots ${data}/a && echo moved; sleep 1000`;
+const named: readonly (readonly [what: string, keys: (data: string) => object, said: RegExp])[] = [
+  ['a visible path', (data) => ({ filesystem: { visible: [`${data}/a`] } }), /a\/file: Permission denied/],
+  ['a working directory', (data) => ({ cwd: `${data}/a` }), /b: Cannot start .*EACCES/],
+  [
+    'a kept home',
+    (data) => ({ home: `${data}/a` }),
+    /plugins\.b\.home: Cannot keep a home in ".*\/data\/a": it lies in ".*\/data", which the plugin "a" could write before a reload/,
+  ],
+];
+
+// proves: what a plugin left in a folder that it could write before a reload is not followed
+// proves: home: none lies in a folder that a plugin could write before a reload
+for (const [what, keys, words] of named)
+  test(`as root, a plugin puts no file of another owner at ${what} of a reload`, needsRoot, async (t) => {
+    const other = { other: sh('echo began; sleep 1000') };
+    const scene = await start(t, 'root', (data) => {
+      mkdirSync(join(data, 'roots'), { mode: 0o700 });
+      writeFileSync(join(data, 'roots/file'), 'SECRET\n', { mode: 0o600 });
+      for (const name of ['', 'a']) chownTo('user', join(data, name));
+      return { plugins: { ...other, a: { ...sh(moves(data)), filesystem: { writable: [data] } } } };
+    });
+    await scene.until(/a \| moved/, 1);
+    const read = `cat ${scene.data}/a/file ~/file; echo x >~/made; echo read`;
+    scene.reload({ plugins: { ...other, b: { ...sh(read), ...keys(scene.data) } } });
+    await scene.until(/b \| read|plugins\.b|b: Cannot/, 1);
+    assert.match(scene.said(), words);
+    assert.deepEqual(readdirSync(join(scene.data, 'a')), ['file']);
+    await scene.judge();
+  });
 
 for (const as of users)
   test(`links above what plugins write, links to programs within it, and homes work at each start (${as})`, async (t) => {

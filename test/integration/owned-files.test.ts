@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -140,14 +141,17 @@ test(
       });
     const first = await run([], 'mv named away && mv others named && echo moved');
     assert.equal(first.stdout, 'moved\n', first.stderr);
-    for (const option of ['--visible', '--writable']) {
-      const { stdout, stderr } = await run(
-        [option, join(data, 'named')],
-        'cat away/file named/file; echo x >named/made',
-      );
-      assert.equal(stdout, `of ${OTHER}\n`);
-      assert.match(stderr, /named\/file: Permission denied/);
-    }
+    const link = join(readableFolder(), 'link');
+    symlinkSync(join(data, 'named'), link);
+    for (const option of ['--visible', '--writable', '--cwd'])
+      for (const named of [join(data, 'named'), link]) {
+        const { stdout, stderr } = await run(
+          [option, named],
+          `cat away/file ${named}/file; echo x >${named}/made`,
+        );
+        assert.equal(stdout, option === '--cwd' ? '' : `of ${OTHER}\n`, `${option} ${named}`);
+        assert.match(stderr, /\/file: Permission denied|EACCES: permission denied, chdir/);
+      }
     assert.deepEqual(readdirSync(join(data, 'named')), ['file']);
   },
 );

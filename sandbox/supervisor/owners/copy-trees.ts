@@ -1,9 +1,10 @@
 // As root the supervisor copies the host's mounts for the launcher, whose ids may not enter every folder above them. The copies of
 // the user's folders show as their owners see them.
 
-import { statSync } from 'node:fs';
+import { fstatSync, type Stats, statSync } from 'node:fs';
 import { printable } from '../../../shared/printable.js';
 import { copyTree } from '../../../shared/sys/mount.js';
+import { openFolder } from '../../../shared/sys/open-folder.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import type { RootEntry } from '../../launch/spec.js';
 import { mapOwners, type OwnedTree } from './map-owners.js';
@@ -34,17 +35,16 @@ export async function copyTrees(
 ): Promise<CopiedTrees> {
   const trees: OwnedFd[] = [];
   const owned: (OwnedTree & { readonly entry: Bind })[] = [];
-  const byPath = new Map<string, OwnedFd>();
   const copied = entries.map((entry): RootEntry => {
     if (entry.kind !== 'bind') return entry;
     const tree = copyTree(entry.source, entry.directory);
     trees.push(tree);
     held.push(tree);
-    byPath.set(entry.path, tree);
     const isExposed = exposed.includes(entry);
     if (entry.asOwner !== undefined || isExposed) {
-      const of = entry.ownerOf === undefined ? undefined : byPath.get(entry.ownerOf);
-      owned.push({ ...entry, entry, isExposed, tree, ownerTree: of ?? tree });
+      // Looked up before any is mapped: a mapped tree shows the plugin's ids.
+      const owner = entry.ownerOf === undefined ? fstatSync(tree.number) : statFolder(entry.ownerOf);
+      owned.push({ ...entry, entry, isExposed, tree, owner });
     }
     return { ...entry, tree: trees.length - 1 };
   });
@@ -54,6 +54,11 @@ export async function copyTrees(
     trees,
     unmapped: kept.filter(({ isExposed }) => isExposed).map(({ entry }) => entry),
   };
+}
+
+function statFolder(path: string): Stats {
+  using folder = openFolder(path);
+  return fstatSync(folder.number);
 }
 
 // The warnings where root may not map the ids of files, because it has no CAP_SYS_ADMIN, for example in a container. Looks at each path's mode.

@@ -22,8 +22,8 @@ const FOR_OTHERS = 0o005;
 /** A detached copy of a mount, and the path of the host that it shows. */
 export interface OwnedTree {
   readonly tree: OwnedFd;
-  /** Its owner counts: the tree itself, or the one that it is a part of. */
-  readonly ownerTree: OwnedFd;
+  /** The owner and the group of the folder whose owner counts: of the tree itself, or of the folder that it is a part of. */
+  readonly owner: { readonly uid: number; readonly gid: number };
   readonly source: string;
   readonly writable: boolean;
   /** `asked`: the user named it, so a notice comes even where others may read it. `needed`: a kept home, useless with other ids. */
@@ -55,10 +55,8 @@ export async function mapOwners<T extends OwnedTree>(
   const accounts = { passwd: readIfThere('/etc/passwd'), group: readIfThere('/etc/group') };
   const namespaces = new Map<string, OwnedFd>();
   try {
-    // Looked up before any is mapped: a mapped tree shows the plugin's ids, and others may be parts of it.
-    const owners = trees.map(({ ownerTree }) => fstatSync(ownerTree.number));
-    for (const [index, one] of trees.entries()) {
-      const { uid, gid: groupOfFolder } = owners[index] ?? fstatSync(one.ownerTree.number);
+    for (const one of trees) {
+      const { uid, gid: groupOfFolder } = one.owner;
       // Without a group of the owner, group ids stay as they are.
       const gid = groupOf(uid, groupOfFolder, accounts) ?? plugin;
       const owner = one.asOwner === undefined ? plugin : uid;

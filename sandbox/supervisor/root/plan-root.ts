@@ -60,8 +60,18 @@ export function planRoot(request: RootRequest, host: HostFiles): RootPlan {
   const etc = etcEntries(request, host);
   const home = homeEntries(request);
   const beneath = [...etc, ...home].flatMap(treeOf);
-  const wishes = wishesOf(request, cwdVisible, host);
-  const { layers, hiddenBy } = arrangeLayers(wishes, protectedFiles(request, host), beneath, host);
+  const { layers, hiddenBy } = arrangeLayers(
+    {
+      wishes: wishesOf(request, cwdVisible, host),
+      own: /* protects: G14 postern's own files are read-only within writable folders (as root) => [] */ ownPlaces(
+        request,
+        host,
+      ),
+      beneath,
+      written: request.written,
+    },
+    host,
+  );
   const isHidden = (path: string): boolean => hiddenBy(host.real(path) ?? path) !== undefined;
   const isDirectory = (path: string): boolean => host.kind(path) === 'directory';
   const writable = layers.filter(({ kind }) => kind === 'writable');
@@ -150,14 +160,13 @@ function wishesOf(request: RootRequest, cwdVisible: boolean, host: HostFiles): r
   ];
 }
 
-function protectedFiles({ ownFiles = [] }: RootRequest, host: HostFiles): Wish[] {
+function ownPlaces({ ownFiles = [] }: RootRequest, host: HostFiles): readonly string[] {
   return ownFiles
     .flatMap((path) => host.real(path) ?? [])
     .flatMap((path) => [
       path,
       /* protects: G14 postern's own files are read-only below a bind mount too */ ...host.aliases(path),
-    ])
-    .map((path) => ({ path, because: "postern's own file", kind: 'visible', asked: true }));
+    ]);
 }
 
 function homeEntries({ home }: RootRequest): RootEntry[] {
@@ -171,7 +180,8 @@ function treeOf(entry: RootEntry): { readonly path: string; readonly source: str
 }
 
 // Orders the shown and hidden paths in the plugin's root. Of nested paths the innermost wins. On one path hidden wins over writable,
-// and writable over visible. Pure.
+// and writable over visible. A folder may have several names in the root: those of the operator's links, and the path without links. So what is hidden or
+// protected is placed by its source: in every tree whose source holds it. Pure.
 
 /** A path of the host to show or hide. */
 interface Wish {
@@ -195,7 +205,7 @@ interface Layer {
   /** As root, the owner whose files the plugin sees as its own; undefined where the ids stay as they are. */
   readonly owner?: string | undefined;
   readonly asked: boolean;
-  /** The path of the layer whose owner counts, where it is not this one's own. */
+  /** The folder of the host whose owner counts, where it is not this one's own. */
   readonly ownerOf?: string;
 }
 
@@ -211,56 +221,46 @@ interface Layers {
   readonly hiddenBy: HiddenBy;
 }
 
-/**
- * @param protections only take writing away: where a path does not show, or shows read-only, they change nothing
- * @param beneath the entries below the layers: the layers hide parts of them too
- */
-function arrangeLayers(
-  wishes: readonly Wish[],
-  protections: readonly Wish[],
-  beneath: readonly { readonly path: string; readonly source: string }[],
-  host: HostFiles,
-): Layers {
-  const named = wishes.flatMap((wish) => resolveWish(wish, host));
-  const resolved = [
-    ...named,
-    // protects: G14 postern's own files are read-only within writable folders (as root)
-    ...protections
-      .flatMap((wish) => resolveWish(wish, host))
-      .filter(
-        ({ real }) =>
-          /* protects: G14 a file of postern's own shows nothing that is hidden => true */ innermost(
-            real,
-            named,
-          )?.kind === 'writable',
-      ),
-  ];
+/** What of the host lies at a path of the root. */
+type Placed = Pick<Layer, 'path' | 'source'>;
+
+interface Arranged {
+  readonly wishes: readonly Wish[];
+  /** postern's own files, by paths without links. */
+  readonly own: readonly string[];
+  /** The entries below the layers: the layers hide parts of them too. */
+  readonly beneath: readonly Placed[];
+  readonly written: readonly string[];
+}
+
+function arrangeLayers({ wishes, own, beneath, written }: Arranged, host: HostFiles): Layers {
+  const resolved = wishes.flatMap((wish) => resolveWish(wish, host));
   const governs = (real: string): Resolved | undefined => innermost(real, resolved);
-  const shown = place(
-    resolved.filter(({ kind, real }) => kind !== 'hidden' && governs(real)?.kind !== 'hidden'),
-    beneath,
-    host,
-  );
-  const trees = [...beneath.map((tree) => ({ ...tree, because: 'the system' })), ...shown];
-  const hidden = resolved
-    .filter(({ kind, real }) => kind === 'hidden' && governs(real)?.kind === 'hidden')
-    .flatMap(({ real, because, asked }) =>
-      trees
-        .filter(({ source }) => source !== real && isWithin(real, source))
-        .map(
-          ({ path, source }): Layer => ({
-            path: moved(real, source, path),
-            source: real,
-            because,
-            kind: 'hidden',
-            asked,
-          }),
-        ),
+  const isHidden = (real: string): boolean => governs(real)?.kind === 'hidden';
+  const shows = resolved.filter(({ kind, real }) => kind !== 'hidden' && !isHidden(real));
+  const shown = place(shows, beneath, host);
+  const writable = shown.filter(({ kind }) => kind === 'writable');
+  const guarded = own
+    .filter(
+      (real) =>
+        /* protects: G14 a file of postern's own shows nothing that is hidden => true */ !isHidden(real),
+    )
+    .map(ownWish);
+  const hides = resolved.filter(({ kind, real }) => kind === 'hidden' && isHidden(real));
+  const kept = withoutRepetitions([
+    ...shown,
+    // protects: G14 what is named within a writable folder lies at each name of the folder
+    ...inTrees(shows, writable, host),
+    ...inTrees(guarded, writable, host),
+    ...inTrees(hides, [...beneath, ...shown], host),
+  ]);
+  const layers =
+    /* protects: G14 folders above what is hidden within a writable one are pinned (as root) => kept */ pinned(
+      kept,
     );
   return {
-    // protects: G14 what lies in a writable folder shows as the folder's owner sees it => layers: pinned(withoutRepetitions([...shown, ...hidden]))
-    // protects: G14 folders above what is hidden within a writable one are pinned (as root) => layers: withoutRepetitions([...shown, ...hidden]).map(withOuterOwner)
-    layers: pinned(withoutRepetitions([...shown, ...hidden])).map(withOuterOwner),
+    // protects: G14 what lies in a writable folder shows as the folder's owner sees it => layers
+    layers: layers.map((layer) => withOuterOwner(layer, layers, written, host)),
     hiddenBy: (real) => {
       const governing = governs(real);
       return governing?.kind === 'hidden' ? governing.because : undefined;
@@ -275,6 +275,11 @@ function resolveWish(wish: Wish, host: HostFiles): Resolved[] {
   return [real, ...aliases].map((path) => ({ ...wish, real: path }));
 }
 
+/** It shows only where the plugin could write it. */
+function ownWish(path: string): Resolved {
+  return { path, real: path, because: "postern's own file", kind: 'visible', asked: true };
+}
+
 /** The wish that decides about a path: the innermost that the user named; without one, the innermost of the others. */
 function innermost(real: string, wishes: readonly Resolved[]): Resolved | undefined {
   const holding = wishes
@@ -287,15 +292,10 @@ function innermost(real: string, wishes: readonly Resolved[]): Resolved | undefi
  * A wish shows at the path that was named. Where a link on the way shows too, it shows at the target of the link. Nothing is ever
  * attached through a link, which would lead into the host's files.
  */
-function place(
-  shown: readonly Resolved[],
-  beneath: readonly { readonly path: string; readonly source: string }[],
-  host: HostFiles,
-): Layer[] {
+function place(shown: readonly Resolved[], beneath: readonly Placed[], host: HostFiles): Layer[] {
   const placed: Layer[] = [];
   for (const wish of [...shown].sort((a, b) => a.path.length - b.path.length)) {
-    const holds = ({ path }: { readonly path: string }): boolean =>
-      path !== wish.path && isWithin(wish.path, path);
+    const holds = ({ path }: Placed): boolean => path !== wish.path && isWithin(wish.path, path);
     const outer = placed.findLast(holds) ?? beneath.findLast(holds);
     const viaLink = SYSTEM.some((path) => isWithin(wish.path, path) && host.kind(path) === 'link');
     let path = wish.path;
@@ -303,22 +303,43 @@ function place(
     else if (outer !== undefined) {
       path = isWithin(wish.real, outer.source) ? moved(wish.real, outer.source, outer.path) : wish.real;
     }
-    const { real: source, because, kind, asked } = wish;
-    const owner = wish.asOwner === true ? host.owner(source) : undefined;
-    placed.push({ path, source, because, kind, owner, asked });
+    placed.push(layerOf(wish, path, host));
   }
   return placed;
 }
 
+/** Each wish at its place in every tree whose source holds it. */
+function inTrees(wishes: readonly Resolved[], trees: readonly Placed[], host: HostFiles): Layer[] {
+  return wishes.flatMap((wish) =>
+    trees
+      .filter(({ source }) => source !== wish.real && isWithin(wish.real, source))
+      .map(({ path, source }) => layerOf(wish, moved(wish.real, source, path), host)),
+  );
+}
+
+function layerOf({ real, because, kind, asked, asOwner }: Resolved, path: string, host: HostFiles): Layer {
+  const owner = asOwner === true ? host.owner(real) : undefined;
+  return { path, source: real, because, kind, owner, asked };
+}
+
 /**
- * What lies within a writable layer shows as that layer's owner sees it. The plugin could have put another owner's file at a named path, and it must
- * not read more of postern's own files because they are protected.
+ * What lies within a folder that a plugin may write, or could write before, shows as that folder's owner sees it, wherever it shows. The plugin could have
+ * put another owner's file at a named path, and it must not read more of postern's own files because they are protected.
  */
-function withOuterOwner(layer: Layer, _: number, layers: readonly Layer[]): Layer {
-  const outer = layers.find(
+function withOuterOwner(
+  layer: Layer,
+  layers: readonly Layer[],
+  written: readonly string[],
+  host: HostFiles,
+): Layer {
+  const isPart = layers.some(
     ({ kind, path }) => kind === 'writable' && path !== layer.path && isWithin(layer.path, path),
   );
-  return outer?.owner === undefined ? layer : { ...layer, owner: outer.owner, ownerOf: outer.path };
+  if (layer.owner === undefined && !isPart) return layer;
+  const [folder] = written
+    .filter((one) => one !== layer.source && isWithin(layer.source, one))
+    .sort((a, b) => a.length - b.length);
+  return folder === undefined ? layer : { ...layer, owner: host.owner(folder), ownerOf: folder };
 }
 
 /**
@@ -351,8 +372,7 @@ function foldersBetween(outer: string, inner: string): string[] {
 function withoutRepetitions(layers: readonly Layer[]): Layer[] {
   const kept: Layer[] = [];
   const sorted = [...layers].sort((a, b) => a.path.length - b.path.length || RANK[a.kind] - RANK[b.kind]);
-  for (const layer of sorted) {
-    if (kept.at(-1)?.path === layer.path) kept.pop();
+  for (const layer of new Map(sorted.map((one) => [one.path, one])).values()) {
     const outer = kept.findLast(({ path }) => isWithin(layer.path, path));
     const isWhole = layer.owner === undefined || layer.owner === outer?.owner;
     const isPinned =

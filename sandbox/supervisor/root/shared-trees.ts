@@ -79,9 +79,10 @@ interface Written {
 
 /** Without devices, and without the entries that only hold a tree together. */
 function treesOf({ entries, named }: PlannedPlugin): readonly ShownTree[] {
-  const binds = entries.filter(
-    (entry): entry is Tree => entry.kind === 'bind' && entry.device !== true && entry.ownerOf === undefined,
-  );
+  const all = entries.filter((entry): entry is Tree => entry.kind === 'bind' && entry.device !== true);
+  const isPart = ({ source }: Tree): boolean =>
+    all.some((one) => one.writable && one.source !== source && isWithin(source, one.source));
+  const binds = all.filter((tree) => !isPart(tree));
   const ofNames = [...new Set(named)].flatMap((source): ShownTree[] => {
     const holder = binds.findLast((bind) => isWithin(source, bind.source));
     if (holder === undefined) return [];

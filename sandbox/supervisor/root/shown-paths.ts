@@ -10,6 +10,20 @@ export function shows(entries: readonly RootEntry[], path: string): boolean {
   return last?.kind === 'bind' && last.path !== PLUGIN_HOME;
 }
 
+/**
+ * Whether a file of the host shows at any path.
+ *
+ * @param real without links
+ */
+export function showsFile(entries: readonly RootEntry[], real: string): boolean {
+  return entries.some((entry) => {
+    if (entry.kind !== 'bind' || !isWithin(real, entry.source)) return false;
+    const path = moved(real, entry.source, entry.path);
+    const last = entries.findLast((one) => isWithin(path, one.path));
+    return last?.kind === 'bind' && moved(path, last.path, last.source) === real;
+  });
+}
+
 /** @returns true where a program finds something at this path of the host, following links */
 export function finds(entries: readonly RootEntry[], path: string, host: HostFiles): boolean {
   const last = entries.findLast((entry) => isWithin(path, entry.path));

@@ -8,7 +8,7 @@ import type { RootEntry } from '../../launch/spec.js';
 import { hostFiles, isWithin, kernelMounts, mountAliases, readMounts } from '../files/host-files.js';
 import type { Written } from '../files/plugin-links.js';
 import { OwnLinks, refusePrivilegedFiles } from '../files/privileged-files.js';
-import { shows } from '../root/shown-paths.js';
+import { showsFile } from '../root/shown-paths.js';
 
 // Refuses a plugin that would see a named pipe of postern's own, such as a pipe for the audit log. Shown read-only, a pipe can still be read, and
 // what the plugin reads there nobody else gets. Runs in the supervisor; `check` asks it too.
@@ -30,7 +30,7 @@ export function refuseOwnPipes(
       !isPipe(real)
     )
       continue;
-    if (![real, ...hostFiles.aliases(real)].some((one) => shows(entries, one))) continue;
+    if (![real, ...hostFiles.aliases(real)].some((one) => showsFile(entries, one))) continue;
     refuse(
       new PosternError(
         'path_not_apart',
@@ -94,22 +94,21 @@ export async function refuseWritable(
   refuse: (error: PosternError) => void,
 ): Promise<void> {
   const ownLinks = new OwnLinks(ownFiles, hostFiles);
-  for (const entry of entries) {
-    if (
-      entry.kind !== 'bind' ||
-      entry.asOwner === undefined ||
-      !entry.writable ||
-      entry.ownerOf !== undefined
-    )
-      continue;
-    // A home that the start has yet to make.
-    if (hostFiles.kind(entry.source) === 'absent') continue;
+  const sources = new Set(
+    entries.flatMap((entry) =>
+      entry.kind === 'bind' && entry.writable && entry.asOwner !== undefined ? entry.source : [],
+    ),
+  );
+  for (const source of sources) {
+    // A part of another one, or a home that the start has yet to make.
+    if ([...sources].some((one) => one !== source && isWithin(source, one))) continue;
+    if (hostFiles.kind(source) === 'absent') continue;
     try {
-      await refusePrivilegedFiles(entry.source, ownLinks);
+      await refusePrivilegedFiles(source, ownLinks);
     } catch (error) {
       if (!(error instanceof PosternError)) throw error;
       const { code, message, fix } = error;
-      const path = writable.find((one) => hostFiles.real(one) === entry.source);
+      const path = writable.find((one) => hostFiles.real(one) === source);
       const fields = path === undefined ? { key: 'home' } : { key: 'filesystem.writable', path };
       refuse(new PosternError(code, message, { fix, fields, cause: error }));
     }

@@ -66,13 +66,13 @@ function plan(change: Partial<Parameters<typeof planRoot>[0]>): RootPlan {
     ownHomes: ['/home/me'],
     visible: [],
     writable: [],
-    written: [],
     hidden: [],
     sizes: { tmpMib: 1, homeMib: 2, shmMib: 3 },
     uid: 7,
     gid: 8,
   };
-  return planRoot({ ...request, ...change }, host);
+  const written = (change.writable ?? []).map((path) => host.real(path) ?? path);
+  return planRoot({ ...request, written, ...change }, host);
 }
 const bound = ({ entries }: RootPlan): string[] =>
   entries.flatMap((entry) =>
@@ -216,6 +216,48 @@ test("planRoot() shows postern's own files under the folder's owner", () => {
   const key = entries.find(({ path }) => path === '/srv/data/inner/key');
   assert.ok(key?.kind === 'bind');
   assert.deepEqual([key.ownerOf, key.asOwner], ['/srv/data', 'asked']);
+});
+
+// proves: what is named within a writable folder lies at each name of the folder
+// proves: postern's own files are read-only within writable folders
+test('planRoot() protects what lies in a writable folder at each name of the folder', () => {
+  const byLink = plan({
+    writable: ['/home/me/link'],
+    visible: ['/home/me/project'],
+    hidden: ['/home/me/.node/bin/node'],
+    ownFiles: ['/home/me/bin/tool'],
+  });
+  assert.deepEqual(laid(byLink, '/home/me'), [
+    '/home/me/link writable',
+    '/home/me/project visible',
+    '/home/me/link/bin writable',
+    '/home/me/link/.node writable',
+    '/home/me/link/project visible',
+    '/home/me/link/bin/tool visible',
+    '/home/me/link/.node/bin writable',
+    '/home/me/link/.node/bin/node hidden file',
+  ]);
+});
+
+// proves: what lies in a writable folder shows as the folder's owner sees it
+test("planRoot() shows what lies in a folder that a plugin may write as the folder's owner sees it, at each name", () => {
+  const ownersOf = (change: Partial<Parameters<typeof planRoot>[0]>): unknown[] =>
+    plan({ cwd: '/', ...change }).entries.flatMap((entry) =>
+      entry.kind === 'bind' && entry.asOwner !== undefined ? [`${entry.path} of ${entry.ownerOf}`] : [],
+    );
+  const written = ['/home', '/home/me'];
+  assert.deepEqual(ownersOf({ visible: ['/home/me/link'], written }), ['/home/me/link of /home']);
+  assert.deepEqual(ownersOf({ visible: ['/home'], written }), ['/home of undefined']);
+  assert.deepEqual(ownersOf({ visible: ['/srv'], written }), ['/srv of undefined']);
+});
+
+test("planRoot() shows none of postern's own files in a hidden folder", () => {
+  const ownFiles = ['/srv/data/inner/key'];
+  assert.deepEqual(laid(plan({ writable: ['/srv'], hidden: ['/srv/data/inner'], ownFiles }), '/srv'), [
+    '/srv writable',
+    '/srv/data writable',
+    '/srv/data/inner hidden folder',
+  ]);
 });
 
 test('planRoot() lets the innermost of nested visible, writable and hidden paths win', () => {
