@@ -65,11 +65,11 @@ export class ConfigInForce {
     }
   }
 
-  /** Reloads whenever a file of the configuration changes, if it says so. */
-  watch(): void {
+  /** Reloads whenever a file of the configuration changes, if it says so. @param known how the files looked when they were read */
+  watch(known: string = looksOf(this.#config.files)): void {
     this.#unwatch();
     if (this.#closed || !this.#config.watch) return;
-    this.#unwatch = watchFiles(this.#config.files, () => void this.tryReload());
+    this.#unwatch = watchFiles(this.#config.files, known, () => void this.tryReload());
   }
 
   close(): void {
@@ -82,6 +82,8 @@ export class ConfigInForce {
     const former = this.#config;
     try {
       const next = loadChecked(configFile(named));
+      // One may change while former runs end.
+      const looks = looksOf(next.files);
       const plan = await reload({
         supervisor,
         fleet,
@@ -93,7 +95,7 @@ export class ConfigInForce {
       supervisor.rulesLoaded(true);
       for (const line of needsNewStart(former, next)) say(line);
       this.warn();
-      this.watch();
+      this.watch(looks);
       return plan;
     } catch (error) {
       supervisor.rulesLoaded(false);
@@ -110,11 +112,12 @@ export function fleetPlugins({ plugins }: Config): readonly FleetPlugin[] {
 // replaced, and the swapped links of a ConfigMap, on every file system.
 
 /**
+ * @param before how they looked then
  * @param onChange called once the files have stayed the same for one look: an editor may write in several steps
  * @returns what ends it
  */
-function watchFiles(paths: readonly string[], onChange: () => void): () => void {
-  let known = looksOf(paths);
+function watchFiles(paths: readonly string[], before: string, onChange: () => void): () => void {
+  let known = before;
   let seen = known;
   const timer = setInterval(() => {
     const now = looksOf(paths);

@@ -21,6 +21,8 @@ export interface OwnFiles {
   readonly hook?: readonly string[];
   /** Control sockets and the folder of this user's: no plugin sees or reaches one. */
   readonly sockets?: readonly string[];
+  /** Those of `files` that postern has read: the configuration and its presets. */
+  readonly read?: readonly string[];
 }
 
 const MODULES = `${sep}node_modules`;

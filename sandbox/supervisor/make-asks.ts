@@ -9,7 +9,7 @@ import { hostFiles, isWithin } from './files/host-files.js';
 import { requireHookApart } from './start-problems.js';
 import type { SupervisorOptions } from './supervisor-options.js';
 
-/** @param broker the one that runs @param plugins those that it serves */
+/** @param broker the one that runs @param plugins those that may write something now */
 export function makeAsks(
   broker: () => BrokerProcess | undefined,
   plugins: () => readonly PluginConfig[],

@@ -2,32 +2,52 @@
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import type { BrokerProcess } from './broker/broker-process.js';
+import type { PluginLine } from './broker/configure-plugin.js';
 import type { Cgroups } from './cgroup/cgroups.js';
 import { hostFiles } from './files/host-files.js';
+import { refusal } from './files/path-problems.js';
 import type { Written } from './files/plugin-links.js';
+import type { PluginChange } from './fleet/reload.js';
 import type { Listeners } from './listeners/listeners.js';
 import type { Records } from './record/records.js';
 import { requireStartable, type Startable } from './require-startable.js';
 import { lineOf } from './start-broker.js';
-import type { OwnOptions } from './start-problems.js';
+import { type OwnOptions, seenHomes } from './start-problems.js';
 import type { SupervisorOptions } from './supervisor-options.js';
 
 export class PluginList {
   readonly parked: ParkedPlugins = new ParkedPlugins();
   readonly #options: OwnOptions;
+  #ownFiles: readonly string[];
   readonly #cgroups: Pick<Cgroups, 'claim'>;
+  readonly #live: () => readonly PluginConfig[];
   #all: readonly PluginConfig[];
   #startable: Startable | undefined;
   #written: readonly Written[] = [];
 
-  constructor(options: SupervisorOptions, cgroups: Pick<Cgroups, 'claim'>) {
+  /** @param live what the runs were started with that have not ended */
+  constructor(
+    options: SupervisorOptions,
+    cgroups: Pick<Cgroups, 'claim'>,
+    live: () => readonly PluginConfig[],
+  ) {
     this.#options = options;
+    this.#ownFiles = options.ownFiles ?? [];
     this.#cgroups = cgroups;
+    this.#live = live;
     this.#all = options.plugins;
   }
 
   get all(): readonly PluginConfig[] {
     return this.#all;
+  }
+
+  /** All that write something now: a run that is about to end writes as it was started. */
+  get writers(): readonly PluginConfig[] {
+    return [
+      ...this.#all,
+      /* protects: G20 ask: a run that is about to end still counts as a writer */ ...this.#live(),
+    ];
   }
 
   /** What they may write, and what plugins could write before a change. */
@@ -49,32 +69,49 @@ export class PluginList {
   /**
    * Puts other plugins in their place.
    *
-   * @param endOthers ends those that are left out. They count until it resolves
    * @throws PosternError as {@link check} and {@link changePlugins} do, with the former plugins in force
    */
   async change(
     parts: PluginParts,
     plugins: readonly PluginConfig[],
-    ownFiles: readonly string[] | undefined,
-    endOthers: () => Promise<void>,
+    { ownFiles = this.#ownFiles, restarted = [], endOthers = async () => {} }: PluginChange,
   ): Promise<void> {
     const leaving = this.#all.filter(({ name }) => !plugins.some((plugin) => plugin.name === name));
-    const startable = this.#require(plugins, ownFiles, leaving);
-    await changePlugins(parts, this.#all, plugins, async () => {
-      this.#all = [...plugins, ...leaving];
-      this.#startable = startable;
-      await endOthers();
-    });
+    const ending = [...leaving, ...this.#all.filter(({ name }) => restarted.includes(name))];
+    const former = this.#startable;
+    // A plugin that starts from here on finds in its sandbox what is new.
+    this.#startable = this.#require(plugins, ownFiles, ending);
+    try {
+      await changePlugins(parts, this.#all, plugins, restarted, endOthers);
+    } catch (error) {
+      this.#startable = former;
+      throw error;
+    }
     for (const { name } of leaving) this.parked.forget(name);
     this.#all = plugins;
+    this.#ownFiles = ownFiles;
+  }
+
+  /**
+   * Looks at the home of a plugin that starts: where it is gone, the start makes it anew.
+   *
+   * @throws PosternError `path_not_apart` if another plugin runs that would see the new one
+   */
+  requireHome({ name, home }: PluginConfig): void {
+    if (this.#startable === undefined) return;
+    const [problem] = seenHomes([{ name, home }], this.#live(), this.#startable.keptHomes, this.#startable);
+    // protects: G14 home: one that is made anew shows in no sandbox that runs
+    if (problem !== undefined) throw refusal(problem);
   }
 
   #require(
     plugins: readonly PluginConfig[],
-    ownFiles: readonly string[] | undefined = this.#options.ownFiles,
-    leaving: readonly PluginConfig[] = [],
+    ownFiles: readonly string[] = this.#ownFiles,
+    ending: readonly PluginConfig[] = [],
   ): Startable {
-    const startable = requireStartable(plugins, { ...this.#options, ownFiles }, leaving);
+    const [files, homes] = [this.#ownFiles, this.#startable?.keptHomes ?? []];
+    const runs = { live: this.#live(), ending, files, homes };
+    const startable = requireStartable(plugins, { ...this.#options, ownFiles }, runs);
     this.#cgroups.claim(plugins);
     this.#written = [
       ...startable.written,
@@ -105,15 +142,19 @@ export interface PluginParts {
 
 /**
  * What can fail for the host's reasons comes first: credentials are read, and new listeners bound. Then come the rules, and only then the plugins
- * that are left out. After a failure the parts are as before.
+ * end that are left out or restarted. After a failure the parts are as before.
  *
- * @param endOthers ends the plugins that are left out. Nothing fails from there on
+ * A run that ends gets nothing new: its sandbox was made for the former rules. What is withdrawn, it loses at once.
+ *
+ * @param restarted names of those that stay, and are started anew afterwards
+ * @param endOthers ends these, and those that are left out. From there on only the end of the supervisor makes anything fail
  * @throws PosternError `bad_via`, `listen_address`, `bad_rules`, `broker_failed`
  */
 export async function changePlugins(
   parts: PluginParts,
   before: readonly PluginConfig[],
   after: readonly PluginConfig[],
+  restarted: readonly string[],
   endOthers: () => Promise<void>,
 ): Promise<void> {
   const former = new Map(before.map((plugin) => [plugin.name, plugin]));
@@ -129,7 +170,12 @@ export async function changePlugins(
   const listeners = parts.listeners.prepare(changed(listenersOf), leaving);
   for (const { name } of added) parts.records.addPlugin(name);
   try {
-    for (const plugin of ruled) await parts.broker.setRules(lineOf(plugin));
+    for (const plugin of ruled) {
+      const line = lineOf(plugin);
+      const old = restarted.includes(plugin.name) ? former.get(plugin.name) : undefined;
+      // protects: G7 a run that ends for a reload gets no new rule => await parts.broker.setRules(line);
+      await parts.broker.setRules(old === undefined ? line : narrowed(lineOf(old), line));
+    }
   } catch (error) {
     listeners.close();
     for (const { name } of added) forget(parts, name);
@@ -141,8 +187,20 @@ export async function changePlugins(
     throw error;
   }
   await endOthers();
+  for (const plugin of ruled)
+    if (restarted.includes(plugin.name)) await parts.broker.setRules(lineOf(plugin));
   for (const name of leaving) forget(parts, name);
   listeners.putInForce();
+}
+
+/** The former rules, without what the new ones withdraw. */
+function narrowed(former: PluginLine, next: PluginLine): PluginLine {
+  return {
+    ...former,
+    allow: former.allow.filter((rule) => next.allow.includes(rule)),
+    deny: [...new Set([...former.deny, ...next.deny])],
+    mode: next.mode === 'enforce' ? next.mode : former.mode,
+  };
 }
 
 function listenersOf({ listen }: PluginConfig): string {

@@ -21,6 +21,7 @@ export class PluginRuns {
   readonly #context: RunContext;
   readonly #running = new Map<string, Sandbox>();
   readonly #launching = new Set<Promise<Sandbox>>();
+  readonly #live = new Map<string, PluginConfig>();
   readonly #stopped = new Set<string>();
   #closed = false;
 
@@ -33,6 +34,11 @@ export class PluginRuns {
     return this.#stopped.has(plugin);
   }
 
+  /** What each run was started with that begins or goes on: only its end takes from it what it sees and writes. */
+  get live(): readonly PluginConfig[] {
+    return [...this.#live.values()];
+  }
+
   /** The first processes of each plugin that runs, see {@link Sandbox.pids}. */
   *pids(): Iterable<readonly [plugin: string, pids: readonly number[]]> {
     for (const [plugin, sandbox] of this.#running) yield [plugin, sandbox.pids];
@@ -42,15 +48,20 @@ export class PluginRuns {
   async start(config: PluginConfig, cause: StartCause, launch: () => Promise<Sandbox>): Promise<Sandbox> {
     const { records, cgroups } = this.#context;
     this.#stopped.delete(config.name);
+    this.#live.set(config.name, config);
     const launching = launch();
     this.#launching.add(launching);
-    launching.catch(() => cgroups.end(config.name));
+    launching.catch(() => {
+      this.#live.delete(config.name);
+      cgroups.end(config.name);
+    });
     const sandbox = await launching.finally(() => this.#launching.delete(launching));
     if (this.#closed) sandbox.kill();
     this.#running.set(config.name, sandbox);
     records.pluginStarted(config.name, cause);
     sandbox.ended.then((end) => {
       this.#running.delete(config.name);
+      this.#live.delete(config.name);
       const outOfMemory = cgroups.end(config.name);
       const stopped = this.#stopped.has(config.name);
       const cause = exitCause(end, config.limits, { stopped, outOfMemory });

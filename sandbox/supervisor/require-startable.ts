@@ -5,10 +5,17 @@ import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import { ownPrivileges, type Privileges } from '../host/privileges.js';
 import { requireLinux } from '../host/require-linux.js';
 import { requireCounting } from './broker/kept.js';
-import { leavingProblems, refusal } from './files/path-problems.js';
+import { refusal } from './files/path-problems.js';
 import { readyHomes } from './home/kept-home.js';
 import type { StartHost } from './start/plan-plugin.js';
-import { type OwnOptions, ownFilesOf, startHostOf, startProblems } from './start-problems.js';
+import {
+  type LiveRuns,
+  liveProblems,
+  type OwnOptions,
+  ownFilesOf,
+  startHostOf,
+  startProblems,
+} from './start-problems.js';
 
 /** What every start of a plugin needs to know. */
 export interface Startable extends StartHost {
@@ -18,24 +25,20 @@ export interface Startable extends StartHost {
 /**
  * Makes the kept homes that are not there yet.
  *
- * @param leaving plugins that still run when the others' rules and listeners come into force
+ * @param runs those that have not ended
  * @throws PosternError `bad_rules`, `old_kernel`, `missing_capabilities`, `bad_home`, `path_not_apart`, `not_allowed`, `not_found`, `no_sock_diag`
  */
 export function requireStartable(
   plugins: readonly PluginConfig[],
   options: OwnOptions,
-  leaving: readonly PluginConfig[] = [],
+  runs: LiveRuns,
 ): Startable {
   requireLinux();
   const privileges = ownPrivileges();
   for (const plugin of plugins) requireRules(plugin);
   requireCounting(plugins);
   const own = ownFilesOf(options);
-  const [problem] = [
-    ...startProblems(plugins, own),
-    // protects: G14 a plugin that leaves replaces no socket of those that stay
-    ...leavingProblems(plugins, leaving, own),
-  ];
+  const [problem] = [...startProblems(plugins, own), ...liveProblems(plugins, own, runs)];
   if (problem !== undefined) throw refusal(problem);
   readyHomes(plugins);
   return { privileges, ...startHostOf(plugins, own) };

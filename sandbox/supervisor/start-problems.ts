@@ -7,9 +7,16 @@ import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { controlPlaces } from '../host/control-folder.js';
 import { type OwnFiles, ownProgramFiles } from '../host/own-files.js';
-import { hostFiles } from './files/host-files.js';
+import { hostFiles, isWithin } from './files/host-files.js';
 import { laterConfigs } from './files/later-configs.js';
-import { apartProblems, ownFileProblems, problemOf, type StartProblem } from './files/path-problems.js';
+import {
+  apartProblems,
+  endingProblems,
+  newFileProblems,
+  ownFileProblems,
+  problemOf,
+  type StartProblem,
+} from './files/path-problems.js';
 import { outermost, writtenFolders } from './files/plugin-links.js';
 import { refusedPaths } from './files/require-paths.js';
 import { allHomes, homeProblems, withoutTopLink } from './home/home-problems.js';
@@ -17,6 +24,7 @@ import { examineHome } from './home/kept-home.js';
 import { prefixOf, steps } from './root/command-paths.js';
 import type { PlannedPlugin } from './root/shared-trees.js';
 import { startedFiles } from './root/started-files.js';
+import { PLUGIN_HOME } from './root/system-files.js';
 import { planPlugin, type StartHost } from './start/plan-plugin.js';
 import { refuseMovableMounts, refuseOwnPipes, refuseWritable } from './start/refuse-start.js';
 import type { SupervisorOptions } from './supervisor-options.js';
@@ -37,6 +45,7 @@ export function ownFilesOf({ audit, ownFiles = [], control, askHook }: OwnOption
   const log = audit === undefined || audit === 'stderr' || audit === 'stdout' ? [] : [audit];
   const places = controlPlaces(control);
   return {
+    read: ownFiles,
     hook: hook.folders,
     folders: program.folders ?? [],
     files: [...program.files, ...hook.files, ...ownFiles, ...log, ...places.files],
@@ -93,6 +102,84 @@ export function startProblems(plugins: readonly PluginConfig[], own: OwnFiles): 
     ...seenCredentials(plugins, host),
     ...apartProblems(homed, own, startedFiles),
   ];
+}
+
+/** While a list of plugins takes the place of another, runs go on that were started with the former one. */
+export interface LiveRuns {
+  /** What they were started with. */
+  readonly live: readonly PluginConfig[];
+  /** Former plugins that end before any other starts. */
+  readonly ending: readonly PluginConfig[];
+  /** What their sandboxes cover, where they would write or see it: files that postern had read, and the kept homes. */
+  readonly files: readonly string[];
+  readonly homes: readonly string[];
+}
+
+/** What is refused since runs write or see more than the new list says. All else is used by a start, after the end of those that end. */
+export function liveProblems(
+  plugins: readonly PluginConfig[],
+  own: OwnFiles,
+  { live, ending, files, homes }: LiveRuns,
+): readonly StartProblem[] {
+  const added = (own.read ?? []).filter((file) => !files.includes(file));
+  const others = live.filter(({ name }) => !ending.some((one) => one.name === name));
+  return [
+    // protects: G14 a run that ends for a reload replaces no socket of those that stay
+    ...endingProblems(plugins, ending, own),
+    // protects: G14 a file that a reload reads lies where no run may write it
+    ...newFileProblems(added, live, hostFiles),
+    // protects: G14 home: one that a reload adds shows in no sandbox that runs
+    ...seenHomes(plugins, others, homes, startHostOf(plugins, own)),
+  ];
+}
+
+/**
+ * Finds homes that are new, or gone and made anew, where another plugin runs that would see them: a mount covers what was there at its start.
+ *
+ * @param covered the homes that its sandbox covers, if they are still there
+ */
+export function seenHomes(
+  plugins: readonly Pick<PluginConfig, 'name' | 'home'>[],
+  live: readonly PluginConfig[],
+  covered: readonly string[],
+  host: StartHost,
+): readonly StartProblem[] {
+  return plugins.flatMap(({ name, home }): readonly StartProblem[] => {
+    if (home === undefined) return [];
+    const place = withoutTopLink(home, hostFiles);
+    if (covered.includes(place) && hostFiles.kind(place) !== 'absent') return [];
+    const viewer = live.find((one) => one.name !== name && showsPlace(one, place, host))?.name;
+    if (viewer === undefined) return [];
+    return [
+      {
+        code: 'path_not_apart',
+        plugin: name,
+        key: ['home'],
+        intro: `Cannot keep a home for "${name}"`,
+        message: `"${place}" is made now, and the plugin "${viewer}", which runs, would see it`,
+        fix: `stop "${viewer}" first, and start it afterwards; or keep the home in a folder that no other plugin sees`,
+      },
+    ];
+  });
+}
+
+/** Whether a plugin sees a place that nothing covers. What it sees cannot be told where a start of it would fail. */
+function showsPlace(plugin: PluginConfig, place: string, host: StartHost): boolean {
+  const keptHomes = host.keptHomes.filter((one) => one !== place);
+  const places = [place, ...hostFiles.aliases(place)];
+  try {
+    const { plan } = planPlugin(plugin, ANY_IDS, { ...host, keptHomes });
+    return places.some(
+      (path) =>
+        plan.hiddenBy(path) === undefined &&
+        plan.entries.some(
+          (entry) => entry.kind === 'bind' && entry.path !== PLUGIN_HOME && isWithin(path, entry.source),
+        ),
+    );
+  } catch (error) {
+    if (error instanceof PosternError) return true;
+    throw error;
+  }
 }
 
 /**

@@ -14,6 +14,7 @@ import type { Asks } from './ask/asks.js';
 import type { Replaced } from './broker/broker-events.js';
 import type { BrokerProcess } from './broker/broker-process.js';
 import { Cgroups } from './cgroup/cgroups.js';
+import type { PluginChange } from './fleet/reload.js';
 import { prepareOwnProcess } from './fork-early.js';
 import { Listeners } from './listeners/listeners.js';
 import { makeAsks, takeQuestions } from './make-asks.js';
@@ -63,11 +64,11 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#plugins = new PluginList(options, this.#cgroups);
+    this.#plugins = new PluginList(options, this.#cgroups, () => this.#runs.live);
     this.#unseen = new UnseenReports(options.onUnseen);
     this.asks = makeAsks(
       () => this.#broker,
-      () => this.#plugins.all,
+      () => this.#plugins.writers,
       options,
     );
   }
@@ -159,6 +160,7 @@ export class Supervisor {
     }
     this.#plugins.parked.refuse(config.name);
     const sandbox = await this.#runs.start(config, cause, async () => {
+      this.#plugins.requireHome(config);
       const host: PluginHost = {
         ...startable,
         broker,
@@ -181,19 +183,13 @@ export class Supervisor {
    * Keeps these plugins from now on. Their rules are in force, and their listeners bound, when this resolves. It starts and restarts none.
    *
    * @param plugins all of them. Those that are left out are forgotten
-   * @param ownFiles files that postern has read, as its configuration
-   * @param endOthers ends those that are left out, once nothing can fail any more. Missing: they have ended
    * @throws PosternError as {@link start} does, with the former plugins, rules and listeners in force
    */
-  async setPlugins(
-    plugins: readonly PluginConfig[],
-    ownFiles?: readonly string[],
-    endOthers: () => Promise<void> = async () => {},
-  ): Promise<void> {
+  async setPlugins(plugins: readonly PluginConfig[], change: PluginChange = {}): Promise<void> {
     const broker = this.#requireBroker();
     await this.#serving;
     const parts = { broker, listeners: this.#listeners, records: this.#records };
-    await this.#plugins.change(parts, plugins, ownFiles, endOthers);
+    await this.#plugins.change(parts, plugins, change);
   }
 
   /** Counts an attempt to load the rules. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { changePlugins, type PluginParts } from '../../sandbox/supervisor/plugin-list.js';
+import { changePlugins, PluginList, type PluginParts } from '../../sandbox/supervisor/plugin-list.js';
 import { type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';
 
 const plugin = (name: string, allow: readonly string[] = [], port?: number): PluginConfig => ({
@@ -20,7 +20,10 @@ function parts(fails = ''): { readonly log: string[]; readonly parts: PluginPart
     log,
     parts: {
       broker: {
-        setRules: async ({ plugin: name, allow }) => note(`rules ${name} [${allow}]`),
+        setRules: async ({ plugin: name, allow, deny, mode }) =>
+          note(
+            `rules ${name} [${allow}]${deny.length > 0 || mode === 'audit' ? ` not [${deny}] ${mode}` : ''}`,
+          ),
         removePlugin: (name) => note(`forget ${name}`),
       },
       listeners: {
@@ -49,7 +52,7 @@ test('only what changed is told, and others end once nothing can fail any more',
     plugin('rules', ['b.example.com']),
     plugin('new', [], 2),
   ];
-  await changePlugins(all, before, after, async () => void log.push('end others'));
+  await changePlugins(all, before, after, [], async () => void log.push('end others'));
   assert.deepEqual(log, [
     'bind new 2',
     'series new',
@@ -63,7 +66,25 @@ test('only what changed is told, and others end once nothing can fail any more',
   ]);
 });
 
-for (const fails of ['bind two 4', 'rules two [b.example.com]']) {
+// proves: a run that ends for a reload gets no new rule
+test('a run that is about to end loses what is withdrawn, and only the next one gets what is new', async () => {
+  const { log, parts: all } = parts();
+  const old = { ...plugin('a', ['a.example.com', 'b.example.com']), deny: ['c.example.com'] };
+  const next: PluginConfig = { ...plugin('a', ['b.example.com', 'd.example.com']), deny: ['e.example.com'] };
+  await changePlugins(all, [old], [next], ['a'], async () => void log.push('end others'));
+  await changePlugins(all, [next], [{ ...next, mode: 'audit' }], ['a'], async () => {});
+  assert.deepEqual(log, [
+    'rules a [b.example.com] not [c.example.com,e.example.com] enforce',
+    'end others',
+    'rules a [b.example.com,d.example.com] not [e.example.com] enforce',
+    'listen ',
+    'rules a [b.example.com,d.example.com] not [e.example.com] enforce',
+    'rules a [b.example.com,d.example.com] not [e.example.com] audit',
+    'listen ',
+  ]);
+});
+
+for (const fails of ['bind two 4', 'rules two []']) {
   test(`after a failure (${fails}) everything is as before, and no plugin was ended`, async () => {
     const { log, parts: all } = parts(fails);
     const before = [plugin('one', [], 1), plugin('two', [], 2), plugin('same', [], 5), plugin('gone')];
@@ -73,7 +94,7 @@ for (const fails of ['bind two 4', 'rules two [b.example.com]']) {
       plugin('same', [], 5),
       plugin('new'),
     ];
-    const change = changePlugins(all, before, after, async () => void log.push('end others'));
+    const change = changePlugins(all, before, after, ['two'], async () => void log.push('end others'));
     await assert.rejects(change, new RegExp(fails.replace(/[[\]]/g, '.')));
     const undone = log.slice(log.indexOf(fails) + 1);
     assert.deepEqual(
@@ -88,3 +109,11 @@ for (const fails of ['bind two 4', 'rules two [b.example.com]']) {
     );
   });
 }
+
+// proves: ask: a run that is about to end still counts as a writer
+test('a run that has not ended writes as it was started', () => {
+  const next = plugin('a');
+  const old: PluginConfig = { ...next, writable: ['/srv'] };
+  const list = new PluginList({ plugins: [next] }, { claim: () => {} }, () => [old]);
+  assert.deepEqual(list.writers, [next, old]);
+});

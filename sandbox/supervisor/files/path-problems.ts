@@ -243,6 +243,33 @@ export function socketProblems(
   );
 }
 
+// Finds files that become postern's own while plugins run that may write them: a sandbox protects those that its start knew. Pure.
+
+/** @param files paths of the new ones @returns at most one problem for each, with the code `path_not_apart` */
+export function newFileProblems(
+  files: readonly string[],
+  live: readonly Pick<PluginConfig, 'name' | 'writable' | 'hidden' | 'home'>[],
+  host: HostFiles,
+): readonly StartProblem[] {
+  const written = writtenFolders(live, host);
+  return files.flatMap((file): readonly StartProblem[] => {
+    const places = allPlaces(file, host);
+    const through = written.find(({ real }) => places.some((place) => isWithin(place, real)));
+    if (through === undefined) return [];
+    const { writer, path, isHome } = through;
+    return [
+      {
+        code: 'path_not_apart',
+        plugin: writer,
+        key: isHome ? ['home'] : ['filesystem', 'writable'],
+        path: isHome ? undefined : path,
+        message: `"${file}" would be postern's own, but leads through "${path}", which the plugin "${writer}" may write as long as it runs: only its next start protects the file`,
+        fix: `stop "${writer}", read the file, reload, and start "${writer}" again; or keep the file elsewhere`,
+      },
+    ];
+  });
+}
+
 // Finds what a plugin may write, where it could change what the next start of postern runs or reads. An own file is every place on the way
 // to it: the plugin could replace a link, or put a file where postern looks first. plan-root.ts covers the files themselves, except what the program of
 // `ask.hook` loads. Pure.
@@ -434,30 +461,34 @@ export function apartProblems(
 }
 
 /**
- * Rules and listeners come into force while plugins that leave still run. All else is used by a start, when they are gone.
+ * Rules and listeners of others come into force while runs that are to end still write.
  *
+ * @param ending the former plugins of these runs
  * @returns as {@link apartProblems} does, of the plugins that stay or come
  */
-export function leavingProblems(
+export function endingProblems(
   plugins: readonly PluginConfig[],
-  leaving: readonly PluginConfig[],
+  ending: readonly PluginConfig[],
   own: OwnFiles,
 ): readonly StartProblem[] {
-  if (leaving.length === 0) return [];
+  if (ending.length === 0) return [];
+  const leaving = ending.filter(({ name }) => !plugins.some((plugin) => plugin.name === name));
   const left = leaving.flatMap(({ listen }) => listen.map(({ address }) => address));
   // Such an address is bound when they are gone.
   const bound = plugins.map((plugin) => ({
     ...plugin,
     listen: plugin.listen.filter(({ address }) => !left.includes(address)),
   }));
+  const writers = ending.map((plugin) => ({ ...plugin, allow: [], listen: [] }));
   return [
-    ...socketProblems([...plugins, ...leaving], own.sockets ?? [], hostFiles),
-    ...listenerProblems([...bound, ...leaving], hostFiles),
-  ]
-    .filter(({ plugin }) => plugins.some(({ name }) => name === plugin))
-    .map((problem) =>
-      refused({ ...problem, fix: 'take out the plugin that writes there, and reload, before you add this' }),
-    );
+    ...socketProblems([...plugins, ...writers], own.sockets ?? [], hostFiles),
+    ...listenerProblems([...bound, ...writers], hostFiles),
+  ].map((problem) =>
+    refused({
+      ...problem,
+      fix: 'its run has to end first: take out the plugin or its folder, and reload, before you add this',
+    }),
+  );
 }
 
 function refused(problem: PathProblem): StartProblem {

@@ -109,16 +109,31 @@ export class Fleet {
     });
   }
 
-  /** Starts plugins with their new configuration. One that the operator has stopped stays so. @throws PosternError `unknown_plugin` */
-  reload(names: readonly string[]): Promise<void> {
-    return this.#inOrder(names, (name, later) =>
-      this.#startInTurn(name, async (member) => {
-        if (member.keeper.state.state === 'stopped') return;
-        await later;
-        await member.keeper.stop();
-        this.#startAnew(member, 'reload');
-      }),
+  /**
+   * Ends plugins that get another configuration. Orders that come meanwhile wait, and so do plugins that come after them.
+   *
+   * @returns when their runs have ended: what starts them again. One that the operator has stopped stays so
+   */
+  async suspend(names: readonly string[]): Promise<() => void> {
+    let start = (): void => {};
+    const started = new Promise<void>((resolve) => {
+      start = resolve;
+    });
+    await this.#inOrder(
+      names,
+      (name, later) =>
+        new Promise((ended, failed) => {
+          this.#startInTurn(name, async (member) => {
+            const isStopped = member.keeper.state.state === 'stopped';
+            await later;
+            if (!isStopped) await member.keeper.stop();
+            ended();
+            await started;
+            if (!isStopped) this.#startAnew(member, 'reload');
+          }).catch(failed);
+        }),
     );
+    return start;
   }
 
   /** Stops all plugins, in the reverse order of their starts. */

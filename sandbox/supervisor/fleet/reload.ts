@@ -1,15 +1,22 @@
 // Puts another list of plugins in place of the one that runs. Plugins whose rules changed go on; those whose program, root or limits changed
-// are restarted, and only those. All that can fail comes before any plugin is touched, so a reload that fails has nothing to restore here.
+// are restarted, and only those. All that can fail comes before any plugin is touched, so a reload that fails has nothing to restore here. Runs that
+// are to end keep what they see and write until then. So what is new for their plugins comes into force afterwards, and nothing starts before.
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import type { Fleet, FleetPlugin } from './fleet.js';
 
+/** How other plugins take the place of those that run. */
+export interface PluginChange {
+  /** Files that postern has read, as its configuration. Missing: they are the same. */
+  readonly ownFiles?: readonly string[] | undefined;
+  /** Names of those that stay, whose runs end before their next start. */
+  readonly restarted?: readonly string[];
+  /** Ends the runs of these and of those that are left out. Missing: they have ended. */
+  readonly endOthers?: () => Promise<void>;
+}
+
 /** Keeps rules and listeners of plugins; see Supervisor. */
 export interface PluginKeeping {
-  readonly setPlugins: (
-    plugins: readonly PluginConfig[],
-    ownFiles: readonly string[] | undefined,
-    endOthers: () => Promise<void>,
-  ) => Promise<void>;
+  readonly setPlugins: (plugins: readonly PluginConfig[], change: PluginChange) => Promise<void>;
 }
 
 interface Reload {
@@ -22,7 +29,7 @@ interface Reload {
 }
 
 /**
- * @returns what changed. Restarted plugins may still stop and start then
+ * @returns what changed, when the former runs have ended. New and restarted plugins may still start then
  * @throws PosternError as Supervisor.setPlugins does. Then each former plugin is as it was, with its former rules
  */
 export async function reload({ supervisor, fleet, before, after, ownFiles }: Reload): Promise<ReloadPlan> {
@@ -31,12 +38,19 @@ export async function reload({ supervisor, fleet, before, after, ownFiles }: Rel
     before.map(({ config }) => config),
     next,
   );
-  await supervisor.setPlugins(next, ownFiles, () => fleet.remove(plan.removed));
   const isAdded = ({ config }: FleetPlugin): boolean => plan.added.includes(config.name);
-  for (const plugin of after) if (!isAdded(plugin)) fleet.reconfigure(plugin);
-  // Ordered before the others start: one that comes after a restarted plugin waits for its new run. A plugin that is gone by then needs no restart.
-  fleet.reload(plan.restarted).catch(() => {});
-  fleet.add(after.filter(isAdded), 'reload');
+  let start = (): void => {};
+  const endOthers = async (): Promise<void> => {
+    // protects: G14 nothing of a reload starts before the runs have ended that it ends => void fleet.remove(plan.removed); start = (): void => void fleet.suspend(plan.restarted).then((go) => go());
+    [start] = await Promise.all([fleet.suspend(plan.restarted), fleet.remove(plan.removed)]);
+  };
+  try {
+    await supervisor.setPlugins(next, { ownFiles, restarted: plan.restarted, endOthers });
+    for (const plugin of after) if (!isAdded(plugin)) fleet.reconfigure(plugin);
+    fleet.add(after.filter(isAdded), 'reload');
+  } finally {
+    start();
+  }
   return plan;
 }
 

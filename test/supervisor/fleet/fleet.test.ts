@@ -203,9 +203,11 @@ test('a fleet does not end while plugins take the place of its last ones', async
   starter.end('job', { kind: 'exited', status: 0 });
   await turn();
   await fleet.remove(['goes']);
-  const again = fleet.reload(['job']);
+  const start = await fleet.suspend(['job']);
   fleet.add([], 'reload');
-  await again;
+  await turn();
+  assert.equal(ended, undefined, 'one that has ended is about to start again');
+  start();
   await turn();
   assert.equal(ended, undefined, 'one that has ended starts again');
   starter.end('job', { kind: 'exited', status: 0 });
@@ -240,7 +242,7 @@ for (const [how, order, cause] of [
     (fleet) => Promise.all([fleet.restart('database'), fleet.restart('web')]),
     'operator',
   ],
-  ['restarted by a reload', (fleet) => fleet.reload(['web', 'database']), 'reload'],
+  ['restarted by a reload', async (fleet) => (await fleet.suspend(['web', 'database']))(), 'reload'],
 ] as readonly (readonly [string, (fleet: Fleet) => Promise<unknown>, string])[]) {
   test(`plugins that are ${how}: each starts once the new run of those that it names is ready`, async () => {
     const { starter, fleet, becomeReady } = await twoThatRun();
@@ -254,6 +256,22 @@ for (const [how, order, cause] of [
     assert.deepEqual(starter.log.slice(3), [`start web ${cause}`]);
   });
 }
+
+test('nothing starts a plugin while a reload keeps it ended, and then it starts with its new configuration', async () => {
+  const { starter, fleet } = await twoThatRun();
+  const start = await fleet.suspend(['web', 'database']);
+  const order = fleet.start('database');
+  fleet.add([plugin('new', ['database'])], 'reload');
+  await turn();
+  assert.deepEqual(starter.log, ['stop web', 'stop database']);
+  const config = { ...configOf('database'), env: { A: 'b' } };
+  fleet.reconfigure({ config, after: [] });
+  start();
+  await order;
+  await turn();
+  assert.deepEqual(starter.log.slice(2), ['start database reload']);
+  assert.equal(fleet.configOf('database'), config);
+});
 
 test('a plugin that is restarted waits for one that its restart policy starts again', async () => {
   const policy: RestartConfig = { policy: 'always', delayMs: 10, maxDelayMs: 10, resetAfterMs: 5000 };

@@ -35,7 +35,7 @@ async function scene(): Promise<{
   return { starter, fleet, shown };
 }
 
-const supervisor: PluginKeeping = { setPlugins: async (_plugins, _ownFiles, endOthers) => endOthers() };
+const supervisor: PluginKeeping = { setPlugins: async (_plugins, { endOthers }) => endOthers?.() };
 
 test('a reload that fails has touched no plugin', async () => {
   const { starter, fleet, shown } = await scene();
@@ -50,6 +50,40 @@ test('a reload that fails has touched no plugin', async () => {
   await turn();
   assert.deepEqual(starter.log, []);
   assert.deepEqual(shown(), { runs: 'running', stopped: 'stopped', job: 'ended', goes: 'running' });
+  assert.equal(fleet.configOf('runs'), BEFORE[0]?.config);
+});
+
+// proves: nothing of a reload starts before the runs have ended that it ends
+test('all that a reload ends has ended before anything starts, and before what is new comes into force', async () => {
+  const { starter, fleet } = await scene();
+  const log: string[] = [];
+  const keeping: PluginKeeping = {
+    setPlugins: async (_plugins, { restarted, endOthers }) => {
+      log.push(`restarts ${restarted}`);
+      await endOthers?.();
+      await turn();
+      log.push(...starter.log, 'in force');
+    },
+  };
+  const after = [plugin('runs', other), ...BEFORE.slice(1, 3), plugin('comes')];
+  await reload({ supervisor: keeping, fleet, before: BEFORE, after });
+  await turn();
+  assert.deepEqual(log, ['restarts runs', 'stop runs', 'stop goes', 'in force']);
+  assert.deepEqual(starter.log.slice(2).sort(), ['start comes reload', 'start runs reload']);
+});
+
+test('if what is new cannot come into force, a plugin that was ended runs on as before', async () => {
+  const { starter, fleet } = await scene();
+  const keeping: PluginKeeping = {
+    setPlugins: async (_plugins, { endOthers }) => {
+      await endOthers?.();
+      throw new Error('no broker');
+    },
+  };
+  const after = [plugin('runs', other), ...BEFORE.slice(1)];
+  await assert.rejects(reload({ supervisor: keeping, fleet, before: BEFORE, after }), /no broker/);
+  await turn();
+  assert.deepEqual(starter.log, ['stop runs', 'start runs reload']);
   assert.equal(fleet.configOf('runs'), BEFORE[0]?.config);
 });
 
