@@ -1,4 +1,5 @@
 // pidfd_open(2), pidfd_send_signal(2) and waitid(2) on a pidfd, without the race of reused pids. Runs in supervisor and broker.
+import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { LAYOUT } from './layout.js';
 import { bind, succeed } from './libc.js';
@@ -20,7 +21,21 @@ const waitid = bind('int waitid(int type, int id, void *info, int options)');
 
 /** A handle of a process, close-on-exec. It becomes readable when the process has ended. */
 export function openPidfd(pid: number): OwnedFd {
-  return new OwnedFd(succeed(syscallLongs(SYS.pidfd_open, pid, 0, 0, 0, 0), 'pidfd_open', String(pid)));
+  return new OwnedFd(succeed(findProcess(pid), 'pidfd_open', String(pid)));
+}
+
+/** As {@link openPidfd}. @returns the handle, owned by the caller, or minus errno: ESRCH, EINVAL for a pid that is none */
+export function findProcess(pid: number): number {
+  return syscallLongs(SYS.pidfd_open, pid, 0, 0, 0, 0);
+}
+
+/**
+ * Whether a process runs in the very pid namespace of this process, and in none below it, proc(5): the kernel lists its pid in each of them. It needs
+ * no right to look into the process.
+ */
+export function isInPidNamespace(pidfd: number): boolean {
+  // Of a process that has ended it is -1, and of one that this namespace does not have 0.
+  return /^NSpid:\t[1-9]\d*$/m.test(readFileSync(`/proc/self/fdinfo/${pidfd}`, 'latin1'));
 }
 
 const PIDFD_THREAD = 0o200;

@@ -4,6 +4,8 @@
 import { constants, endianness } from 'node:os';
 import { LAYOUT } from './layout.js';
 import { succeed } from './libc.js';
+import { OwnedFd } from './owned-fd.js';
+import { findProcess, isInPidNamespace } from './pidfd.js';
 import { AF_INET } from './sockaddr.js';
 import {
   connect,
@@ -29,7 +31,7 @@ import {
 
 // The state of sockets that a plugin made, and connects on them that never wait: socket(7), tcp(7), ip(7).
 
-const { EINVAL, EISCONN } = constants.errno;
+const { EINVAL, EISCONN, ENOPROTOOPT } = constants.errno;
 
 const SO_SNDTIMEO_NEW = 67;
 /** The longest time that a timer of Node takes. */
@@ -256,10 +258,11 @@ export function emptyErrorQueue(fd: number): void {
   }
 }
 
-// SO_PEERCRED, unix(7): which process made the other end of a connected AF_UNIX socket. The kernel noted it at connect(2), or at listen(2) of a
-// server.
+// SO_PEERCRED and SO_PEERPIDFD, unix(7): which process made the other end of a connected AF_UNIX socket. The kernel noted it at connect(2), or at
+// listen(2) of a server.
 
 const SO_PEERCRED = 17;
+const SO_PEERPIDFD = 77;
 const UCRED = LAYOUT['struct ucred'];
 
 export interface PeerCredentials {
@@ -273,4 +276,16 @@ export function peerCredentials(fd: number): PeerCredentials {
   const view = new DataView(new ArrayBuffer(UCRED.size));
   succeed(readOption(fd, SOL_SOCKET, SO_PEERCRED, new Uint8Array(view.buffer)), 'getsockopt SO_PEERCRED');
   return { pid: view.getInt32(0, true), uid: view.getUint32(UCRED.uid, true) };
+}
+
+/**
+ * Whether the process that made the other end still runs, in the very pid namespace of this process. Before Linux 6.5 the kernel gives no handle of it,
+ * so its pid is taken: another process may have it by now, if the peer has ended.
+ */
+export function isPeerInPidNamespace(fd: number): boolean {
+  const given = readIntOption(fd, SOL_SOCKET, SO_PEERPIDFD);
+  const found = given === -ENOPROTOOPT ? findProcess(peerCredentials(fd).pid) : given;
+  if (found < 0) return false;
+  using peer = new OwnedFd(found);
+  return isInPidNamespace(peer.number);
 }

@@ -5,7 +5,11 @@ import { constants } from 'node:os';
 import { CONTROL_CLIENTS, OUTPUT_TIMEOUT_MS } from '../../../shared/limits.js';
 import { acceptConnection } from '../../../shared/sys/datagram.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { type PeerCredentials, peerCredentials } from '../../../shared/sys/socket-state.js';
+import {
+  isPeerInPidNamespace,
+  type PeerCredentials,
+  peerCredentials,
+} from '../../../shared/sys/socket-state.js';
 import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
 import { CONTROL_TIMES, ControlSession, type ControlTimes } from './control-session.js';
 import type { ControlSocket } from './control-socket.js';
@@ -62,10 +66,11 @@ export class ControlServer {
   }
 
   #admit(connection: OwnedFd): void {
-    const why = refusePeer(peerCredentials(connection.number), {
-      uid: process.geteuid?.() ?? 0,
-      isOwn: this.#target.isOwn,
-    });
+    const peer = {
+      ...peerCredentials(connection.number),
+      isNear: isPeerInPidNamespace(connection.number),
+    };
+    const why = refusePeer(peer, { uid: process.geteuid?.() ?? 0, isOwn: this.#target.isOwn });
     if (why !== undefined || !this.#makeRoom()) {
       this.#turnAway(connection, why ?? `There are ${CONTROL_CLIENTS} clients already, and none is idle`);
       return;
@@ -108,18 +113,22 @@ export class ControlServer {
 const ROOT = 0;
 
 /**
- * @param peer as SO_PEERCRED says
+ * @param peer as the kernel says. `isNear`: it runs in the supervisor's own pid namespace. A plugin never does. It may have the uid of a user who starts
+ *   postern, and a broker that was taken over can let it connect
  * @param own the uid of the supervisor, and whether a process is postern's own: the broker has the uid of a user who starts postern, and a plugin that took it
  *   over must not command the supervisor. A connect for a plugin comes from the broker, or as root from the supervisor itself
  * @returns why it may not ask; undefined if it may
  */
 export function refusePeer(
-  { pid, uid }: PeerCredentials,
+  { pid, uid, isNear }: PeerCredentials & { readonly isNear: boolean },
   own: { readonly uid: number; readonly isOwn: (pid: number) => boolean },
 ): string | undefined {
   // protects: G21 control: another user commands nothing
   if (uid !== own.uid && uid !== ROOT)
     return `Only uid ${own.uid}, which started postern, and root may ask, and not uid ${uid}`;
+  // protects: G21 control: no process of another pid namespace commands anything
+  if (!isNear)
+    return "Only processes of the supervisor's own pid namespace may ask, and no plugin and no container: run the command where postern runs";
   return /* protects: G21 control: a broker commands nothing => false */ own.isOwn(pid)
     ? `No process of postern may ask, and pid ${pid} is one`
     : undefined;

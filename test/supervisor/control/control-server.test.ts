@@ -1,8 +1,10 @@
 // The control socket among hostile clients: whatever one does, the others are answered.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { promisify } from 'node:util';
 import { ControlServer } from '../../../sandbox/supervisor/control/control-server.js';
 import { CONTROL_TIMES, type ControlTimes } from '../../../sandbox/supervisor/control/control-session.js';
 import { ControlSocket } from '../../../sandbox/supervisor/control/control-socket.js';
@@ -11,7 +13,7 @@ import { Denials } from '../../../sandbox/supervisor/control/denials.js';
 import { PluginLogs } from '../../../sandbox/supervisor/control/plugin-logs.js';
 import { Learners } from '../../../sandbox/supervisor/learn/learner.js';
 import { CONTROL_CLIENTS, CONTROL_LINE_BYTES } from '../../../shared/limits.js';
-import { rawControl, request } from '../../harness/raw-control.js';
+import { type Answer, rawControl, request } from '../../harness/raw-control.js';
 import { until } from '../../harness/until.js';
 import { readableFolder } from '../../harness/users.js';
 
@@ -266,6 +268,31 @@ test('a peer that may not ask hears why, and its request does nothing', async (t
   assert.match((await client.answers(1))[0]?.error?.message ?? '', /No process of postern may ask/);
   await client.closed;
   assert.equal(asked, 0);
+});
+
+const ASKS = `
+import socket, sys
+client = socket.socket(socket.AF_UNIX)
+client.connect(sys.argv[1])
+client.sendall(b'{"jsonrpc":"2.0","id":1,"method":"status"}\\n')
+print(client.makefile().readline())
+`;
+
+/** A process that asks for the status. @param through a command that starts it @returns the answer */
+async function askedBy(through: readonly string[], path: string): Promise<Answer> {
+  const [command = '', ...words] = [...through, 'python3', '-c', ASKS, path];
+  const { stdout } = await promisify(execFile)(command, words);
+  return JSON.parse(stdout) as Answer;
+}
+
+// proves: control: no process of another pid namespace commands anything
+test('a process of the same user in a pid namespace below, as every plugin is, gets no answer', async (t) => {
+  const { path } = serve(t);
+  const near = await askedBy([], path);
+  assert.ok(near.result !== undefined, JSON.stringify(near));
+  const below = await askedBy(['unshare', '--user', '--pid', '--fork'], path);
+  assert.match(below.error?.message ?? '', /Only processes of the supervisor's own pid namespace may ask/);
+  assert.equal(below.result, undefined);
 });
 
 test('watch tells a state again and again, and events as they come, until unwatch', async (t) => {
