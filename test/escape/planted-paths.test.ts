@@ -248,46 +248,6 @@ for (const as of users)
     await scene.judge();
   });
 
-/** From its SIGTERM on. */
-const FLIP = `
-import ctypes, os, signal, sys
-signal.signal(signal.SIGTERM, lambda *_: None)
-os.chdir(sys.argv[1])
-libc = ctypes.CDLL(None)
-AT_FDCWD, RENAME_EXCHANGE = -100, 2
-flip = lambda: libc.renameat2(AT_FDCWD, b"a/out", AT_FDCWD, b"link", RENAME_EXCHANGE)
-assert flip() == 0 and flip() == 0
-print("began", flush=True)
-signal.pause()
-print("flips", flush=True)
-while not os.path.exists("done"):
-    for _ in range(999): flip()
-`;
-
-for (const as of users)
-  test(`a plugin that runs exchanges no path while another one starts again and again (${as})`, async (t) => {
-    const flip = { command: ['/usr/bin/python3', '-c', FLIP], cwd: '/usr', stop: { grace_ms: 600_000 } };
-    const scene = await start(t, as, (data) => ({
-      plugins: {
-        a: { ...sh('echo began; sleep 1000'), filesystem: { writable: [data] } },
-        b: { ...flip, command: [...flip.command, data], filesystem: { writable: [data] } },
-      },
-    }));
-    t.after(() => writeFileSync(join(scene.data, 'done'), ''));
-    await scene.until(/b \| began/, 1);
-    const path = `${scene.data}/a/out`;
-    scene.reload({
-      plugins: {
-        a: { ...sh(use(path)), filesystem: { writable: [scene.data], visible: [path] }, restart: quick },
-        b: sh('exec sleep 1000'),
-      },
-    });
-    await scene.until(/b \| flips/, 1);
-    await scene.until(/a: .*starts again/, 12);
-    writeFileSync(join(scene.data, 'done'), '');
-    await scene.judge();
-  });
-
 // proves: a program in a folder that a plugin may write shows no prefix
 for (const as of users)
   test(`a plugin does not show the folder above its own "bin" by a program that it puts there (${as})`, async () => {
