@@ -17,7 +17,8 @@ import type {
 } from '../shared/protocol/link.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import { Accounts } from './accounts/accounts.js';
-import { monotonicMs, NO_CONNECTIONS } from './accounts/connection-places.js';
+import { NO_CONNECTIONS } from './accounts/connection-places.js';
+import { monotonicMs } from './accounts/connection-slots.js';
 import type { Asked } from './ask/plugin-asks.js';
 import { ChannelSessions } from './channel/channel-sessions.js';
 import type { ChannelEnds } from './channel/session.js';

@@ -8,15 +8,14 @@ import { type Carried, type ConnectionSlot, type ConnectionSlots, carriedOf } fr
 type Acknowledged = Pick<TcpAccount, 'sentBytes' | 'receivedBytes'>;
 
 export class ByteSums {
-  /** Bytes sent and received. */
-  readonly #ended: Float64Array;
+  readonly #slots: Pick<ConnectionSlots, 'ended'>;
   readonly #seen = { sentBytes: 0, receivedBytes: 0 };
   readonly #open = { sentBytes: 0, receivedBytes: 0 };
 
   /** @param slots those that a former broker has filled are open, and count as it saw them last */
-  constructor({ ended, taken }: Pick<ConnectionSlots, 'ended' | 'taken'>) {
-    this.#ended = ended;
-    for (const { seen } of taken) add(this.#seen, seen, 1);
+  constructor(slots: Pick<ConnectionSlots, 'ended' | 'taken'>) {
+    this.#slots = slots;
+    for (const { seen } of slots.taken) add(this.#seen, seen, 1);
   }
 
   /** Of those that have not ended: what their peers have acknowledged, and what was received. */
@@ -26,8 +25,7 @@ export class ByteSums {
 
   /** Of all, with those that have ended. */
   get total(): Carried {
-    const [sentBytes = 0, receivedBytes = 0] = this.#ended;
-    const total = { sentBytes, receivedBytes };
+    const total = { ...this.#slots.ended };
     add(total, this.#seen, 1);
     return total;
   }
@@ -47,8 +45,9 @@ export class ByteSums {
   end({ seen }: ConnectionSlot, account: TcpAccount | undefined): void {
     const { writtenBytes = 0, receivedBytes = 0 } = account ?? {};
     const carried = most(seen, { sentBytes: writtenBytes, receivedBytes });
-    this.#ended[0] = (this.#ended[0] ?? 0) + carried.sentBytes;
-    this.#ended[1] = (this.#ended[1] ?? 0) + carried.receivedBytes;
+    const sum = { ...this.#slots.ended };
+    add(sum, carried, 1);
+    this.#slots.ended = sum;
   }
 
   /** A slot is freed. */

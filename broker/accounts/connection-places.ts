@@ -246,10 +246,3 @@ export function firstOf<V>(map: ReadonlyMap<bigint, V>, count: number): readonly
 export function isHeld(look: SocketLook): boolean {
   return look.kind === 'unknown' || (look.kind === 'there' && look.inode !== 0);
 }
-
-// The host's monotonic clock, clock_gettime(2) CLOCK_MONOTONIC: no setting of the time changes it, and each broker reads the same.
-
-/** In milliseconds. */
-export function monotonicMs(): number {
-  return Number(process.hrtime.bigint() / 1_000n) / 1_000;
-}

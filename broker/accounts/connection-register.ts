@@ -26,7 +26,6 @@ import {
   entryOf,
   firstOf,
   isHeld,
-  monotonicMs,
   NO_CONNECTIONS,
   type NotedConnection,
   notedOf,
@@ -35,7 +34,7 @@ import {
   readDescription,
   writeDescription,
 } from './connection-places.js';
-import { type Carried, type ConnectionSlot, ConnectionSlots } from './connection-slots.js';
+import { type Carried, type ConnectionSlot, ConnectionSlots, monotonicMs } from './connection-slots.js';
 import { HostSockets } from './host-sockets.js';
 import type { SocketEnds, SocketOwner } from './socket-ends.js';
 

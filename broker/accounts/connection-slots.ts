@@ -1,5 +1,8 @@
 // The memory in which a plugin's open connections are noted, one slot each. The supervisor keeps it, so the next broker finds them there.
 // Runs in the broker. The kernel gives pages only to the slots that were used.
+//
+// A former broker may have been taken over. It can have written anything, and have given the memory to a plugin, which still writes. So each number
+// is checked whenever it is read, and what could not be is 0. A slot that cannot be one is cleared at the start.
 import { CONNECTION_SLOT_BYTES, CONNECTION_SLOTS, CONNECTIONS_MEMORY_BYTES } from '../../shared/limits.js';
 import { MappedMemory } from '../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -48,7 +51,7 @@ export class ConnectionSlot {
 
   /** When the plugin got the connection, in milliseconds of the host's monotonic clock. */
   get since(): number {
-    return this.#view.getFloat64(SINCE, true);
+    return this.#numberAt(SINCE);
   }
 
   set since(milliseconds: number) {
@@ -58,14 +61,25 @@ export class ConnectionSlot {
   /** What counts of it for the limits of its plugin, as of the last look. The next broker goes by it. */
   get seen(): Carried {
     return {
-      sentBytes: this.#view.getFloat64(SENT, true),
-      receivedBytes: this.#view.getFloat64(RECEIVED, true),
+      sentBytes: this.#numberAt(SENT),
+      receivedBytes: this.#numberAt(RECEIVED),
     };
   }
 
   set seen({ sentBytes, receivedBytes }: Carried) {
     this.#view.setFloat64(SENT, sentBytes, true);
     this.#view.setFloat64(RECEIVED, receivedBytes, true);
+  }
+
+  /** @param now of the host's monotonic clock */
+  isSound(now: number): boolean {
+    return (
+      [SINCE, SENT, RECEIVED].every((at) => isSound(this.#view.getFloat64(at, true))) && this.since <= now
+    );
+  }
+
+  #numberAt(at: number): number {
+    return soundOr0(this.#view.getFloat64(at, true));
   }
 
   /** Whether its event says that it was connected, or may still be. */
@@ -100,14 +114,26 @@ export class ConnectionSlot {
   }
 }
 
+/** No count of bytes and no time of the host is longer. */
+function isSound(value: number): boolean {
+  return value >= 0 && value <= Number.MAX_SAFE_INTEGER;
+}
+
+function soundOr0(value: number | undefined = 0): number {
+  return /* protects: G8 accounts: a number that another process wrote is checked => value */ isSound(value)
+    ? value
+    : 0;
+}
+
 export class ConnectionSlots {
   readonly #memory: MappedMemory;
   /** The first number of the memory: how many blocks have been used. */
   readonly #head: Uint32Array;
-  /** Bytes that connections have sent and received that have ended. */
-  readonly ended: Float64Array;
+  readonly #ended: Float64Array;
   readonly #free: ConnectionSlot[] = [];
   readonly #taken: ConnectionSlot[] = [];
+  /** Of those that a former broker has filled. The kernel gives no cookie twice. */
+  readonly #cookies = new Set<bigint>();
   #blocks = 0;
 
   /** @param memory CONNECTIONS_MEMORY_BYTES, as a former broker left them; it need not stay open */
@@ -115,7 +141,7 @@ export class ConnectionSlots {
     this.#memory = new MappedMemory(memory.number, CONNECTIONS_MEMORY_BYTES);
     const head = this.#memory.part(0, CONNECTION_SLOT_BYTES);
     this.#head = new Uint32Array(head.buffer, head.byteOffset, 1);
-    this.ended =
+    this.#ended =
       /* protects: G22 quota: the sums outlive the broker => new Float64Array(2) */ new Float64Array(
         head.buffer,
         head.byteOffset + ENDED_BYTES,
@@ -126,7 +152,18 @@ export class ConnectionSlots {
       /* protects: G22 accounts: the next broker finds the connections of the one before => $& && false */ this
         .#blocks < used
     )
-      this.#addBlock();
+      this.#addBlock(true);
+  }
+
+  /** Bytes that connections have sent and received that have ended. */
+  get ended(): Carried {
+    const [sentBytes, receivedBytes] = this.#ended;
+    return { sentBytes: soundOr0(sentBytes), receivedBytes: soundOr0(receivedBytes) };
+  }
+
+  set ended({ sentBytes, receivedBytes }: Carried) {
+    this.#ended[0] = sentBytes;
+    this.#ended[1] = receivedBytes;
   }
 
   /** Those that a former broker has filled. */
@@ -137,7 +174,7 @@ export class ConnectionSlots {
   /** @returns undefined if all are taken */
   take(): ConnectionSlot | undefined {
     if (this.#free.length === 0 && this.#blocks < CONNECTION_SLOTS / SLOTS_AT_A_TIME) {
-      this.#addBlock();
+      this.#addBlock(false);
       this.#head[0] = this.#blocks;
     }
     return this.#free.pop();
@@ -153,13 +190,26 @@ export class ConnectionSlots {
     this.#memory.close();
   }
 
-  #addBlock(): void {
+  /** @param isUsed whether a former broker has used it */
+  #addBlock(isUsed: boolean): void {
     const block = this.#memory.part(CONNECTION_SLOT_BYTES + this.#blocks * BLOCK_BYTES, BLOCK_BYTES);
     this.#blocks += 1;
+    const now = monotonicMs();
     for (let at = BLOCK_BYTES - CONNECTION_SLOT_BYTES; at >= 0; at -= CONNECTION_SLOT_BYTES) {
       const slot = new ConnectionSlot(block.subarray(at, at + CONNECTION_SLOT_BYTES));
-      if (slot.cookie === 0n) this.#free.push(slot);
-      else this.#taken.push(slot);
+      const { cookie } = slot;
+      if (
+        isUsed &&
+        cookie !== 0n &&
+        /* protects: G8 accounts: a slot that cannot be a connection is cleared => true */ !this.#cookies.has(
+          cookie,
+        ) &&
+        slot.isSound(now)
+      ) {
+        this.#cookies.add(cookie);
+        this.#taken.push(slot);
+      } else if (cookie === 0n) this.#free.push(slot);
+      else this.free(slot);
     }
   }
 }
@@ -184,4 +234,11 @@ export function carriedOf(look: SocketLook): Carried | undefined {
   if (look.kind !== 'there' || look.account === undefined) return undefined;
   const { writtenBytes, receivedBytes } = look.account;
   return { sentBytes: writtenBytes, receivedBytes };
+}
+
+// The host's monotonic clock, clock_gettime(2) CLOCK_MONOTONIC: no setting of the time changes it, and each broker reads the same.
+
+/** In milliseconds. */
+export function monotonicMs(): number {
+  return Number(process.hrtime.bigint() / 1_000n) / 1_000;
 }

@@ -9,12 +9,11 @@ import {
   type ConnectionEvents,
   firstOf,
   type HostSocketPlaces,
-  monotonicMs,
   type NotedConnection,
   readDescription,
   writeDescription,
 } from './connection-places.js';
-import type { ConnectionSlot, ConnectionSlots } from './connection-slots.js';
+import { type ConnectionSlot, type ConnectionSlots, monotonicMs } from './connection-slots.js';
 import type { SocketEnds } from './socket-ends.js';
 
 const LOOKED_AT = 2;

@@ -1,13 +1,13 @@
 // proves: G8
 import assert from 'node:assert/strict';
 import { fstatSync, readFileSync } from 'node:fs';
-import { after, before, test } from 'node:test';
+import { after, before, type TestContext, test } from 'node:test';
 import type { ConnectionEvents, EndedConnection } from '../../../broker/accounts/connection-places.js';
 import { ConnectionRegister } from '../../../broker/accounts/connection-register.js';
 import { ConnectionSlots } from '../../../broker/accounts/connection-slots.js';
 import { SocketEnds } from '../../../broker/accounts/socket-ends.js';
-import { CONNECTIONS_MEMORY_BYTES, LOOKS_PER_SECOND } from '../../../shared/limits.js';
-import { createMemoryFile } from '../../../shared/sys/memory-file.js';
+import { CONNECTION_SLOT_BYTES, CONNECTIONS_MEMORY_BYTES, LOOKS_PER_SECOND } from '../../../shared/limits.js';
+import { createMemoryFile, MappedMemory } from '../../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import type { Endpoint } from '../../../shared/sys/sockaddr.js';
 import {
@@ -72,6 +72,17 @@ const HELD = { kind: 'there', inode: 1, uid: 0, account: undefined } as const;
 function events(ended: EndedConnection[] = []): ConnectionEvents {
   return { held: () => {}, owe: () => {}, ended: (one) => void ended.push(one) };
 }
+
+/** A kernel that says nothing. */
+const NO_ENDS = {
+  knowsUnix: true,
+  add: () => {},
+  remove: () => {},
+  own: () => {},
+  disown: () => {},
+  take: () => false,
+  look: (): readonly SocketLook[] => [],
+};
 
 /** A simulated kernel, and a register that asks it. */
 function limited(limit: number): {
@@ -369,6 +380,77 @@ test('the next broker finds the connections in the memory, with what describes t
   assert.ok(ended.every(({ durationMs }) => durationMs >= 0 && durationMs < 60_000));
   for (const { socket } of made) socket.close();
   next.close();
+});
+
+/** Where a slot has its numbers: when the plugin got the connection, and the bytes sent and received. */
+const NUMBERS = [SOCKET_ID_BYTES, SOCKET_ID_BYTES + 8, SOCKET_ID_BYTES + 16] as const;
+const [SINCE] = NUMBERS;
+const BAD = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -1, 1e300];
+
+/** A register with connections, and its memory as a hostile broker sees it. */
+function writtenOver(
+  t: TestContext,
+  count: number,
+): {
+  readonly memory: OwnedFd;
+  readonly first: ConnectionRegister;
+  readonly ended: EndedConnection[];
+  readonly slots: readonly DataView[];
+  /** The bytes of the connections that have ended. */
+  readonly sums: Float64Array;
+} {
+  const memory = createMemoryFile('test', CONNECTIONS_MEMORY_BYTES);
+  const ended: EndedConnection[] = [];
+  const first = new ConnectionRegister(memory, NO_ENDS, events(ended));
+  const made = Array.from({ length: count }, () => connection());
+  for (const { socket, own, peer } of made) first.claim().hold(socket, own, peer, DESCRIPTION);
+  const mapped = new MappedMemory(memory.number, CONNECTIONS_MEMORY_BYTES);
+  const slots = Array.from({ length: 64 }, (_, at) =>
+    mapped.part((at + 1) * CONNECTION_SLOT_BYTES, CONNECTION_SLOT_BYTES),
+  )
+    .filter((slot) => cookieOf(slot) !== 0n)
+    .map((slot) => new DataView(slot.buffer, slot.byteOffset, slot.length));
+  assert.equal(slots.length, count);
+  const head = mapped.part(8, 16);
+  t.after(() => {
+    for (const { socket } of made) socket.close();
+    memory.close();
+  });
+  return { memory, first, ended, slots, sums: new Float64Array(head.buffer, head.byteOffset, 2) };
+}
+
+// proves: accounts: a slot that cannot be a connection is cleared
+test('a slot whose numbers cannot be, or whose socket has another one, is cleared, and can be taken', (t) => {
+  const { memory, slots } = writtenOver(t, 3 * BAD.length + 3);
+  const later = slots[Symbol.iterator]();
+  const next = (): DataView => later.next().value ?? assert.fail('too few slots');
+  for (const at of NUMBERS) for (const bad of BAD) next().setFloat64(at, bad, true);
+  next().setFloat64(SINCE, Number(process.hrtime.bigint() / 1_000_000n) + 60_000, true);
+  const [one, other] = [next(), next()];
+  const id = new Uint8Array(one.buffer, one.byteOffset, SOCKET_ID_BYTES).slice();
+  new Uint8Array(other.buffer, other.byteOffset).set(id);
+  const found = new ConnectionSlots(memory);
+  assert.deepEqual(
+    found.taken.map(({ cookie }) => cookie),
+    [cookieOf(id)],
+  );
+  const cleared = Array.from({ length: slots.length - 1 }, () => found.take());
+  assert.ok(cleared.every((slot) => slot?.cookie === 0n && slot.since === 0));
+  found.close();
+});
+
+// proves: accounts: a number that another process wrote is checked
+test('a number that is written into the memory later cannot end the broker: events and sums stay numbers', (t) => {
+  for (const bad of BAD) {
+    const { first, ended, slots, sums } = writtenOver(t, 1);
+    for (const slot of slots) for (const at of NUMBERS) slot.setFloat64(at, bad, true);
+    sums.fill(bad);
+    assert.deepEqual([first.oldest(), first.total()], [0, { sentBytes: 0, receivedBytes: 0 }]);
+    const [cookie = 0n] = first.cookies;
+    first.socketEnded(cookie, undefined);
+    assert.ok(Number.isFinite(ended[0]?.durationMs), `${bad}`);
+    first.close();
+  }
 });
 
 test('an end is owed while the next broker would still find the connection, and reported when it would not', () => {

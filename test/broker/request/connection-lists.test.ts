@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import {
-  type ConnectionPlaces,
-  monotonicMs,
-  NO_CONNECTIONS,
-} from '../../../broker/accounts/connection-places.js';
+import { type ConnectionPlaces, NO_CONNECTIONS } from '../../../broker/accounts/connection-places.js';
+import { monotonicMs } from '../../../broker/accounts/connection-slots.js';
 import { ConnectionLists } from '../../../broker/request/connection-lists.js';
 import { StallBudget } from '../../../broker/stall/stall-budget.js';
 import { LISTED_AT_ONCE } from '../../../shared/limits.js';
