@@ -258,9 +258,20 @@ function arrangeLayers({ wishes, own, beneath, written }: Arranged, host: HostFi
     /* protects: G14 folders above what is hidden within a writable one are pinned (as root) => kept */ pinned(
       kept,
     );
+  const folders = [...written]
+    .sort((a, b) => a.length - b.length)
+    .map((path) => ({
+      path,
+      all: [
+        path,
+        /* protects: G14 what lies in a bind mount of a writable folder shows as the folder's owner sees it */ ...host.aliases(
+          path,
+        ),
+      ],
+    }));
   return {
     // protects: G14 what lies in a writable folder shows as the folder's owner sees it => layers
-    layers: layers.map((layer) => withOuterOwner(layer, layers, written, host)),
+    layers: layers.map((layer) => withOuterOwner(layer, layers, folders, host)),
     hiddenBy: (real) => {
       const governing = governs(real);
       return governing?.kind === 'hidden' ? governing.because : undefined;
@@ -329,17 +340,17 @@ function layerOf({ real, because, kind, asked, asOwner }: Resolved, path: string
 function withOuterOwner(
   layer: Layer,
   layers: readonly Layer[],
-  written: readonly string[],
+  folders: readonly { readonly path: string; readonly all: readonly string[] }[],
   host: HostFiles,
 ): Layer {
   const isPart = layers.some(
     ({ kind, path }) => kind === 'writable' && path !== layer.path && isWithin(layer.path, path),
   );
   if (layer.owner === undefined && !isPart) return layer;
-  const [folder] = written
-    .filter((one) => one !== layer.source && isWithin(layer.source, one))
-    .sort((a, b) => a.length - b.length);
-  return folder === undefined ? layer : { ...layer, owner: host.owner(folder), ownerOf: folder };
+  const folder = folders.find(({ all }) =>
+    all.some((one) => one !== layer.source && isWithin(layer.source, one)),
+  );
+  return folder === undefined ? layer : { ...layer, owner: host.owner(folder.path), ownerOf: folder.path };
 }
 
 /**

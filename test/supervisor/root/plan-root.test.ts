@@ -50,12 +50,16 @@ const LINKS: Record<string, string> = {
   '/etc/alternatives/java': '/usr/lib/jvm/bin/java',
   '/srv/tool': '/srv/tools/tool',
 };
+const ALIASES: Record<string, readonly string[]> = {
+  '/srv/data/inner/key': ['/mnt/again/key'],
+  '/srv/other': ['/mnt/again'],
+};
 const host: HostFiles = {
   kind: (path) => HOST[path] ?? 'absent',
   readLink: (path) => LINKS[path] ?? 'usr/bin',
   real: (path) => LINKS[path] ?? (path in HOST ? path : undefined),
   owner: (path) => (path.startsWith('/srv/data/inner') ? '1:1' : '0:0'),
-  aliases: (path) => (path === '/srv/data/inner/key' ? ['/mnt/again/key'] : []),
+  aliases: (path) => ALIASES[path] ?? [],
 };
 
 function plan(change: Partial<Parameters<typeof planRoot>[0]>): RootPlan {
@@ -240,6 +244,7 @@ test('planRoot() protects what lies in a writable folder at each name of the fol
 });
 
 // proves: what lies in a writable folder shows as the folder's owner sees it
+// proves: what lies in a bind mount of a writable folder shows as the folder's owner sees it
 test("planRoot() shows what lies in a folder that a plugin may write as the folder's owner sees it, at each name", () => {
   const ownersOf = (change: Partial<Parameters<typeof planRoot>[0]>): unknown[] =>
     plan({ cwd: '/', ...change }).entries.flatMap((entry) =>
@@ -249,8 +254,11 @@ test("planRoot() shows what lies in a folder that a plugin may write as the fold
   assert.deepEqual(ownersOf({ visible: ['/home/me/link'], written }), ['/home/me/link of /home']);
   assert.deepEqual(ownersOf({ visible: ['/home'], written }), ['/home of undefined']);
   assert.deepEqual(ownersOf({ visible: ['/srv'], written }), ['/srv of undefined']);
+  const mounted = { visible: ['/mnt/again/key'], written: ['/srv/other'] };
+  assert.deepEqual(ownersOf(mounted), ['/mnt/again/key of /srv/other']);
 });
 
+// proves: a file of postern's own shows nothing that is hidden
 test("planRoot() shows none of postern's own files in a hidden folder", () => {
   const ownFiles = ['/srv/data/inner/key'];
   assert.deepEqual(laid(plan({ writable: ['/srv'], hidden: ['/srv/data/inner'], ownFiles }), '/srv'), [
