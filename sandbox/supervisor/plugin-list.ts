@@ -82,7 +82,7 @@ export class PluginList {
     // A plugin that starts from here on finds in its sandbox what is new.
     this.#startable = this.#require(plugins, ownFiles, ending);
     try {
-      await changePlugins(parts, this.#all, plugins, restarted, endOthers);
+      await changePlugins({ ...parts, written: this.#written }, this.#all, plugins, restarted, endOthers);
     } catch (error) {
       this.#startable = former;
       throw error;
@@ -148,10 +148,10 @@ export interface PluginParts {
  *
  * @param restarted names of those that stay, and are started anew afterwards
  * @param endOthers ends these, and those that are left out. From there on only the end of the supervisor makes anything fail
- * @throws PosternError `bad_via`, `listen_address`, `bad_rules`, `broker_failed`
+ * @throws PosternError `bad_via`, `path_not_apart`, `listen_address`, `bad_rules`, `broker_failed`
  */
 export async function changePlugins(
-  parts: PluginParts,
+  parts: PluginParts & Pick<PluginList, 'written'>,
   before: readonly PluginConfig[],
   after: readonly PluginConfig[],
   restarted: readonly string[],
@@ -165,32 +165,51 @@ export async function changePlugins(
       const old = former.get(plugin.name);
       return old === undefined || textOf(old) !== textOf(plugin);
     });
-  const ruled = changed((plugin) => JSON.stringify(lineOf(plugin)));
+  const newLines = new Map(after.map((plugin) => [plugin.name, lineOf(plugin, parts.written)]));
+  const oldLines = new Map(before.map((plugin) => [plugin.name, formerLine(plugin, parts.written)]));
+  const ruled = after.filter(
+    ({ name }) => JSON.stringify(oldLines.get(name)) !== JSON.stringify(newLines.get(name)),
+  );
   // Those of a plugin that has ended are closed, and stay so.
   const listeners = parts.listeners.prepare(changed(listenersOf), leaving);
   for (const { name } of added) parts.records.addPlugin(name);
+  const setRules = async (
+    lines: ReadonlyMap<string, PluginLine | undefined>,
+    name: string,
+  ): Promise<void> => {
+    const line = lines.get(name);
+    if (line !== undefined) await parts.broker.setRules(line);
+  };
+  const narrowedLines = new Map(
+    [...newLines].map(([name, line]) => {
+      const old = restarted.includes(name) ? oldLines.get(name) : undefined;
+      // protects: G7 a run that ends for a reload gets no new rule => return [name, line];
+      return [name, old === undefined ? line : narrowed(old, line)];
+    }),
+  );
   try {
-    for (const plugin of ruled) {
-      const line = lineOf(plugin);
-      const old = restarted.includes(plugin.name) ? former.get(plugin.name) : undefined;
-      // protects: G7 a run that ends for a reload gets no new rule => await parts.broker.setRules(line);
-      await parts.broker.setRules(old === undefined ? line : narrowed(lineOf(old), line));
-    }
+    for (const { name } of ruled) await setRules(narrowedLines, name);
   } catch (error) {
     listeners.close();
     for (const { name } of added) forget(parts, name);
     // The broker may be why the change failed. Every further one gets the former rules, too.
-    for (const { name } of ruled) {
-      const old = former.get(name);
-      if (old !== undefined) await parts.broker.setRules(lineOf(old)).catch(() => {});
-    }
+    for (const { name } of ruled) await setRules(oldLines, name).catch(() => {});
     throw error;
   }
   await endOthers();
-  for (const plugin of ruled)
-    if (restarted.includes(plugin.name)) await parts.broker.setRules(lineOf(plugin));
+  for (const { name } of ruled) if (restarted.includes(name)) await setRules(newLines, name);
   for (const name of leaving) forget(parts, name);
   listeners.putInForce();
+}
+
+/** What the broker has of a plugin; undefined where that cannot be read again: a plugin may have put a link in the place of its credentials. */
+function formerLine(plugin: PluginConfig, written: readonly Written[]): PluginLine | undefined {
+  try {
+    return lineOf(plugin, written);
+  } catch (error) {
+    if (error instanceof PosternError) return undefined;
+    throw error;
+  }
 }
 
 /** The former rules, without what the new ones withdraw. */

@@ -5,6 +5,7 @@ import type { ListenerAddress } from '../../shared/protocol/link.js';
 import type { IdRange } from '../host/id-range.js';
 import { BrokerProcess } from './broker/broker-process.js';
 import type { PluginLine } from './broker/configure-plugin.js';
+import type { Written } from './files/plugin-links.js';
 import type { RecordSources, Records } from './record/records.js';
 import type { SupervisorOptions } from './supervisor-options.js';
 import { viaLine } from './via/via-line.js';
@@ -35,27 +36,27 @@ export function makeBroker(
 
 /**
  * @returns when the rules of every plugin are in force
- * @throws PosternError `broker_failed`, `bad_rules`, `bad_via`
+ * @throws PosternError `broker_failed`, `bad_rules`, `bad_via`, `path_not_apart`
  */
 export async function startBroker(
   broker: BrokerProcess,
-  plugins: readonly PluginConfig[],
+  { all, written }: { readonly all: readonly PluginConfig[]; readonly written: readonly Written[] },
   records: Records,
 ): Promise<void> {
-  for (const { name } of plugins) records.addPlugin(name);
-  await broker.start(plugins.map(lineOf));
+  for (const { name } of all) records.addPlugin(name);
+  await broker.start(all.map((plugin) => lineOf(plugin, written)));
   records.brokerIsUp(true);
   records.rulesLoaded(true);
 }
 
-/** By configuration: credentials are read once for each, and a pipe can be read only once. */
+/** By configuration: credentials are read once for each. */
 const lines = new WeakMap<PluginConfig, PluginLine>();
 
-/** What the broker has to know of a plugin. @throws PosternError `bad_via` */
-export function lineOf(plugin: PluginConfig): PluginLine {
+/** What the broker has to know of a plugin. @param written what any plugin may write @throws PosternError `bad_via`, `path_not_apart` */
+export function lineOf(plugin: PluginConfig, written: readonly Written[]): PluginLine {
   const known = lines.get(plugin);
   if (known !== undefined) return known;
-  const { name, allow, deny, mode, limits, unknown, via, revoke } = plugin;
+  const { name, allow, deny, mode, limits, unknown, revoke } = plugin;
   const line: PluginLine = {
     type: 'plugin',
     plugin: name,
@@ -64,7 +65,7 @@ export function lineOf(plugin: PluginConfig): PluginLine {
     mode,
     limits,
     unknown,
-    via: viaLine(via),
+    via: viaLine(plugin, written),
     revoke,
   };
   lines.set(plugin, line);

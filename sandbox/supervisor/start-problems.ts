@@ -98,7 +98,7 @@ export function startProblems(plugins: readonly PluginConfig[], own: OwnFiles): 
     ...places,
     ...homes,
     ...paths,
-    ...viaProblems(plugins),
+    ...viaProblems(plugins, host.written),
     ...seenCredentials(plugins, host),
     ...apartProblems(homed, own, startedFiles),
   ];

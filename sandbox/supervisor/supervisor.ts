@@ -119,7 +119,7 @@ export class Supervisor {
     this.#broker = broker;
     takeQuestions(broker, this.asks);
     broker.on('blamed', (plugin) => this.#park(plugin));
-    await startBroker(broker, this.#plugins.all, this.#records);
+    await startBroker(broker, this.#plugins, this.#records);
   }
 
   /**

@@ -1,11 +1,20 @@
 // The configuration names a path below a folder that a plugin writes. The plugin puts a link to the host's files there: before a restart, in its
 // last moment, or while another plugin starts. The judge is a folder of the host: no start may show it, and nothing may be written there.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { anyUser } from '../harness/asked.js';
+import { listen } from '../harness/listener.js';
 import { ownFolder } from '../harness/own-folder.js';
 import { postern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
@@ -246,6 +255,70 @@ for (const as of users)
     await scene.until(/a \| began/, 3);
     assert.match(scene.said(), /(?:a \| own\na \| kept\na \| began\n.*){2}/s);
     await scene.judge();
+  });
+
+const CONNECT = `
+import socket, time
+while True:
+    one = socket.socket()
+    try: one.connect(("203.0.113.7", 443))
+    except OSError: pass
+    one.close()
+    print("tried", flush=True)
+    time.sleep(0.1)
+`;
+
+// proves: credentials behind a link of a plugin are refused
+// proves: credentials are read from a regular file alone
+for (const as of users)
+  test(`a reload takes no credentials behind a link that a plugin could have made (${as})`, async (t) => {
+    const proxy = await listen((socket) => socket.end());
+    t.after(() => proxy.close());
+    const config = (filesystem: object, via?: object): object => ({
+      plugins: {
+        a: {
+          ...{ command: ['/usr/bin/python3', '-c', CONNECT], cwd: '/usr', allow: ['203.0.113.7:443'] },
+          ...{ filesystem, via: { proxy: `http://127.0.0.1:${proxy.port}`, ...via } },
+        },
+      },
+    });
+    const scene = await start(t, as, (data) => config({ writable: [data] }));
+    const host = join(scene.top, 'host');
+    const link = join(scene.data, 'credentials');
+    const plant = (name: string): void => {
+      rmSync(link, { force: true });
+      symlinkSync(join(host, name), link);
+    };
+    await scene.until(/a \| tried/, 1);
+    writeFileSync(join(host, 'file'), 'SECRET:word\n');
+    plant('file');
+    scene.reload(config({ writable: [scene.data] }, { credentials_file: link }));
+    await scene.until(/put in force/, 1);
+    assert.match(
+      scene.said(),
+      /credentials in ".*\/data\/credentials".* leads through the link ".*\/data\/credentials" in ".*\/data", which the plugin may write: .*; look at that link/,
+    );
+    // What it could write before the reload.
+    scene.reload(config({}, { credentials_file: link }));
+    await scene.until(/put in force/, 2);
+    assert.match(
+      scene.said(),
+      /leads through the link ".*\/data\/credentials" in ".*\/data", which the plugin could write before/,
+    );
+    execFileSync('mkfifo', [join(host, 'pipe')]);
+    chownTo(as, join(host, 'pipe'));
+    const writer = spawn('sh', ['-c', `echo user:word >${join(host, 'pipe')}`], { stdio: 'ignore' });
+    plant('pipe');
+    scene.reload(config({}, { credentials_file: link }));
+    await scene.until(/put in force/, 3);
+    assert.match(scene.said(), /credentials in ".*": it is not a regular file/);
+    await scene.until(/a \| tried/, scene.said().split(/a \| tried/).length);
+    assert.deepEqual([writer.exitCode, writer.signalCode], [null, null], 'nobody opened the pipe');
+    assert.equal(readFileSync(join(host, 'pipe'), 'utf8'), 'user:word\n');
+    rmSync(join(host, 'pipe'));
+    writeFileSync(join(host, 'file'), 'SECRET\n');
+    await scene.judge();
+    assert.doesNotMatch(proxy.heard(), /authorization/i);
   });
 
 // proves: a program in a folder that a plugin may write shows no prefix

@@ -52,7 +52,7 @@ test('only what changed is told, and others end once nothing can fail any more',
     plugin('rules', ['b.example.com']),
     plugin('new', [], 2),
   ];
-  await changePlugins(all, before, after, [], async () => void log.push('end others'));
+  await changePlugins({ ...all, written: [] }, before, after, [], async () => void log.push('end others'));
   assert.deepEqual(log, [
     'bind new 2',
     'series new',
@@ -71,8 +71,8 @@ test('a run that is about to end loses what is withdrawn, and only the next one 
   const { log, parts: all } = parts();
   const old = { ...plugin('a', ['a.example.com', 'b.example.com']), deny: ['c.example.com'] };
   const next: PluginConfig = { ...plugin('a', ['b.example.com', 'd.example.com']), deny: ['e.example.com'] };
-  await changePlugins(all, [old], [next], ['a'], async () => void log.push('end others'));
-  await changePlugins(all, [next], [{ ...next, mode: 'audit' }], ['a'], async () => {});
+  await changePlugins({ ...all, written: [] }, [old], [next], ['a'], async () => void log.push('end others'));
+  await changePlugins({ ...all, written: [] }, [next], [{ ...next, mode: 'audit' }], ['a'], async () => {});
   assert.deepEqual(log, [
     'rules a [b.example.com] not [c.example.com,e.example.com] enforce',
     'end others',
@@ -94,7 +94,13 @@ for (const fails of ['bind two 4', 'rules two []']) {
       plugin('same', [], 5),
       plugin('new'),
     ];
-    const change = changePlugins(all, before, after, ['two'], async () => void log.push('end others'));
+    const change = changePlugins(
+      { ...all, written: [] },
+      before,
+      after,
+      ['two'],
+      async () => void log.push('end others'),
+    );
     await assert.rejects(change, new RegExp(fails.replace(/[[\]]/g, '.')));
     const undone = log.slice(log.indexOf(fails) + 1);
     assert.deepEqual(

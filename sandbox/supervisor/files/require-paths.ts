@@ -76,11 +76,12 @@ function refusedHidden(path: string, look: Look): PosternError | undefined {
   );
 }
 
-function refusedLink(
+/** @returns undefined if the path leads through no link of a plugin @param look with the host's files without the links of plugins */
+export function refusedLink(
   what: string,
   path: string,
   fields: ErrorFields,
-  { plugin, written, host }: Look,
+  { plugin, written, host }: Pick<Look, 'plugin' | 'written' | 'host'>,
 ): PosternError | undefined {
   const found = host.real(path) === undefined ? pluginLink(path, written, hostFiles) : undefined;
   if (found === undefined) return undefined;

@@ -1,16 +1,26 @@
 // What the broker learns of a plugin's `via`. Runs in the supervisor, which alone reads the credentials.
 
-import { closeSync, openSync } from 'node:fs';
-import type { Credentials, ViaConfig, ViaLine } from '../../../shared/config/via-config.js';
+import { fstatSync } from 'node:fs';
+import type { PluginConfig } from '../../../shared/config/plugin-config.js';
+import type { Credentials, ViaLine } from '../../../shared/config/via-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import { MAX_CREDENTIALS_BYTES } from '../../../shared/limits.js';
-import { readAtMost } from '../../../shared/read-file.js';
+import { readTextFile } from '../../../shared/read-file.js';
+import { SystemError } from '../../../shared/sys/libc.js';
+import { openWithoutLinks } from '../../../shared/sys/open-folder.js';
+import { hostFiles } from '../files/host-files.js';
+import { type Written, withoutPluginLinks } from '../files/plugin-links.js';
+import { refusedLink } from '../files/require-paths.js';
 
-/** @throws PosternError `bad_via` */
-export function viaLine(via: ViaConfig | undefined): ViaLine | undefined {
+/** @param written what any plugin may write, or could write before @throws PosternError as {@link readCredentials} does */
+export function viaLine(
+  { name, via }: Pick<PluginConfig, 'name' | 'via'>,
+  written: readonly Written[],
+): ViaLine | undefined {
   if (via === undefined) return undefined;
   const { proxy, credentialsFile, resolve, direct, source, mark, resolvers } = via;
-  const credentials = credentialsFile === undefined ? undefined : readCredentials(credentialsFile);
+  const credentials =
+    credentialsFile === undefined ? undefined : readCredentials(name, credentialsFile, written);
   return {
     proxy: proxy && { ...proxy, resolve, credentials },
     direct: proxy === undefined || direct.length === 0 ? undefined : direct,
@@ -20,19 +30,28 @@ export function viaLine(via: ViaConfig | undefined): ViaLine | undefined {
   };
 }
 
-// Reads the credentials for a proxy. No message holds anything of the file.
+// Reads the credentials for a proxy. No message holds anything of the file. A plugin chooses no file: the proxy would get what is in it.
 
 /** RFC 1929: a length of one byte. */
 const MOST_BYTES = 255;
 const CONTROL = /\p{Cc}/u;
-const FIX = 'write USER:PASSWORD in one line';
+const FIX = 'write USER:PASSWORD in one line of a file';
+/** Nothing holds as much: see MAX_CREDENTIALS_BYTES. */
+const MOST_MIB = 1;
+const KEY = 'via.credentials_file';
 
-/**
- * @param path of a file, or of a pipe, which is read once
- * @throws PosternError `bad_via`
- */
-export function readCredentials(path: string): Credentials {
-  const text = readText(path);
+/** @throws PosternError `bad_via`, `path_not_apart` */
+export function readCredentials(plugin: string, path: string, written: readonly Written[]): Credentials {
+  const host = withoutPluginLinks(hostFiles, written);
+  const link = refusedLink(
+    `Cannot use the credentials in "${path}"`,
+    path,
+    { key: KEY },
+    { plugin, written, host },
+  );
+  // protects: G14 credentials behind a link of a plugin are refused
+  if (link !== undefined) throw link;
+  const text = readText(path, host.real(path) ?? path);
   const line = text.replace(/\r?\n$/, '');
   const colon = line.indexOf(':');
   if (colon < 1) throw refused(path, 'it has no USER:PASSWORD');
@@ -44,28 +63,27 @@ export function readCredentials(path: string): Credentials {
   return { user, password };
 }
 
-function readText(path: string): string {
-  let fd: number | undefined;
+/** @param real opened without following a link: a plugin could have put one there since */
+function readText(path: string, real: string): string {
   try {
-    fd = openSync(path, 'r');
-    const bytes = readAtMost(fd, MAX_CREDENTIALS_BYTES);
-    if (bytes === undefined) throw refused(path, `it has more than ${MAX_CREDENTIALS_BYTES} bytes`);
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    using place = openWithoutLinks(real);
+    // Opening a pipe or a device would act on it.
+    // protects: G14 credentials are read from a regular file alone
+    if (!fstatSync(place.number).isFile()) throw refused(path, 'it is not a regular file');
+    const read = readTextFile(`/proc/self/fd/${place.number}`, MOST_MIB);
+    if (!('text' in read)) throw refused(path, `it ${read.problem}`);
+    if (Buffer.byteLength(read.text) > MAX_CREDENTIALS_BYTES)
+      throw refused(path, `it has more than ${MAX_CREDENTIALS_BYTES} bytes`);
+    return read.text;
   } catch (error) {
-    if (error instanceof PosternError) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    throw refused(
-      path,
-      code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is no UTF-8' : (code ?? 'it cannot be read'),
-    );
-  } finally {
-    if (fd !== undefined) closeSync(fd);
+    if (error instanceof SystemError) throw refused(path, error.code);
+    throw error;
   }
 }
 
 function refused(path: string, why: string): PosternError {
   return new PosternError('bad_via', `Cannot use the credentials in "${path}": ${why}`, {
     fix: FIX,
-    fields: { key: 'via.credentials_file' },
+    fields: { key: KEY },
   });
 }

@@ -1,7 +1,6 @@
 // Finds what a start refuses of `via`: credentials that cannot be used, a source that is no address of this host, a mark without the capability for
 // it. Runs in the supervisor.
 
-import { statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
@@ -13,15 +12,19 @@ import { bindTo, tcpSocket } from '../../../shared/sys/socket.js';
 import { setSocketMark } from '../../../shared/sys/socket-state.js';
 import { type HostFiles, isWithin } from '../files/host-files.js';
 import { problemOf, type StartProblem } from '../files/path-problems.js';
+import type { Written } from '../files/plugin-links.js';
 import type { RootPlan } from '../root/plan-root.js';
 import { readCredentials } from './via-line.js';
 
 const { EADDRNOTAVAIL } = constants.errno;
 
-/** @returns every problem of every plugin, with the code `bad_via` */
-export function viaProblems(plugins: readonly PluginConfig[]): readonly StartProblem[] {
+/** @returns every problem of every plugin, with the code `bad_via` or `path_not_apart` */
+export function viaProblems(
+  plugins: readonly PluginConfig[],
+  written: readonly Written[],
+): readonly StartProblem[] {
   return plugins.flatMap(({ name, via }) => [
-    ...(via?.credentialsFile === undefined ? [] : credentialsProblem(name, via.credentialsFile)),
+    ...(via?.credentialsFile === undefined ? [] : credentialsProblem(name, via.credentialsFile, written)),
     ...(via?.source ?? []).flatMap((text) => sourceProblem(name, text)),
     ...(via?.mark === undefined
       ? []
@@ -32,10 +35,13 @@ export function viaProblems(plugins: readonly PluginConfig[]): readonly StartPro
   ]);
 }
 
-/** A pipe can be read once, and the start itself does that. */
-function credentialsProblem(plugin: string, path: string): readonly StartProblem[] {
+function credentialsProblem(
+  plugin: string,
+  path: string,
+  written: readonly Written[],
+): readonly StartProblem[] {
   try {
-    if (statSync(path, { throwIfNoEntry: false })?.isFile() !== false) readCredentials(path);
+    readCredentials(plugin, path, written);
     return [];
   } catch (error) {
     if (!(error instanceof PosternError)) throw error;
