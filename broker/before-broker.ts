@@ -5,7 +5,7 @@ import '../shared/refuse-debugger.js';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { bundlePath } from '../shared/own-files.js';
-import { BROKER_DESCRIPTOR_FD, KEEPS_CAPABILITIES } from '../shared/protocol/link.js';
+import { BROKER_LINES_OUT_FD, KEEPS_CAPABILITIES } from '../shared/protocol/link.js';
 import { dropOwnCapabilities, hasCapabilities } from '../shared/sys/capabilities.js';
 import { compileFilters } from '../shared/sys/compile-filters.js';
 import { keepAcrossExec } from '../shared/sys/fcntl.js';
@@ -35,7 +35,7 @@ function startAgain(): never {
     // protects: G16 broker: capabilities that it does not need are given up
     dropOwnCapabilities();
   // Node has marked these close-on-exec.
-  for (let fd = 0; fd <= BROKER_DESCRIPTOR_FD; fd += 1) keepAcrossExec(fd);
+  for (let fd = 0; fd <= BROKER_LINES_OUT_FD; fd += 1) keepAcrossExec(fd);
   // execve(2) resets a handled signal to its default action, which would end the process until Node blocks the signal.
   ignoreSignal(constants.signals.SIGUSR1);
   const environment = Object.entries(process.env).map(([key, value]) => `${key}=${value}`);

@@ -7,36 +7,37 @@ import type { BrokerLine, SupervisorLine } from '../shared/protocol/link.js';
 
 /** Lines sent in one turn of the event loop leave as one write. */
 export class LineLink {
-  readonly #socket: Socket;
+  readonly #outgoing: Socket;
   #pending = '';
   #gathering: NodeJS.Timeout | undefined;
   /** Called when the supervisor has read what waited. */
   onDrain: () => void = () => {};
 
   /**
-   * @param socket half-open: lines can still be written after the supervisor has ended its side
+   * @param outgoing lines can still be written after the supervisor has ended its side
    * @param onEnd called once the supervisor is gone
    * @param onLastWords called when the supervisor ends its side; lines sent then, and in the next turn of the event loop, still leave
    */
   constructor(
-    socket: Socket,
+    incoming: Socket,
+    outgoing: Socket,
     onLine: (line: SupervisorLine) => void,
     onEnd: () => void,
     onLastWords: () => void = () => {},
   ) {
-    this.#socket = socket;
+    this.#outgoing = outgoing;
     const reader = new LineReader((text) => onLine(JSON.parse(text) as SupervisorLine), MAX_LINK_LINE_BYTES);
-    socket.on('data', (chunk) => {
+    incoming.on('data', (chunk) => {
       if (!reader.push(chunk)) throw new RangeError('A line of the link is too long');
     });
-    socket.on('close', onEnd);
-    socket.on('end', () => {
+    outgoing.on('close', onEnd);
+    incoming.on('end', () => {
       setTimeout(onEnd, LAST_WORDS_MS);
       onLastWords();
       setImmediate(() => this.drain(onEnd));
     });
-    socket.on('error', onEnd);
-    socket.on('drain', () => this.onDrain());
+    for (const stream of [incoming, outgoing]) stream.on('error', onEnd);
+    outgoing.on('drain', () => this.onDrain());
   }
 
   send(line: BrokerLine): void {
@@ -58,12 +59,12 @@ export class LineLink {
   drain(done: () => void): void {
     const text = this.#pending;
     this.#pending = '';
-    this.#socket.write(text, () => done());
+    this.#outgoing.write(text, () => done());
   }
 
   /** About how many bytes wait for the supervisor to read. */
   get backlogBytes(): number {
-    return this.#pending.length + this.#socket.writableLength;
+    return this.#pending.length + this.#outgoing.writableLength;
   }
 
   #flush(): void {
@@ -71,6 +72,6 @@ export class LineLink {
     this.#gathering = undefined;
     const text = this.#pending;
     this.#pending = '';
-    if (text !== '') this.#socket.write(text);
+    if (text !== '') this.#outgoing.write(text);
   }
 }

@@ -1,11 +1,12 @@
 // The broker's process. It makes the connections that a policy allows, outside every sandbox. The supervisor starts it with a line stream
-// at BROKER_LINE_FD and a packet socket at BROKER_DESCRIPTOR_FD; it ends with either, and starts no process. It reads all of its code
+// at BROKER_LINE_FD, one for its own lines at BROKER_LINES_OUT_FD and a packet socket at BROKER_DESCRIPTOR_FD; it ends with either, and starts no process. It reads all of its code
 // before the ids change, since it may be unable to read the files afterwards.
 import { PosternError } from '../shared/errors.js';
 import { BROKER_DESCRIPTORS } from '../shared/limits.js';
 import {
   BROKER_DESCRIPTOR_FD,
   BROKER_LINE_FD,
+  BROKER_LINES_OUT_FD,
   LINK_VERSION,
   type SupervisorLine,
 } from '../shared/protocol/link.js';
@@ -50,8 +51,12 @@ process.on('SIGINT', () => {});
 const leave = /* protects: G11 broker: it ends with its supervisor's link => () => { } */ (): void =>
   exitAtOnce(0);
 let sessions: Sessions | undefined;
-const link = new LineLink(new Socket({ fd: BROKER_LINE_FD, allowHalfOpen: true }), take, leave, () =>
-  sessions?.end(),
+const link = new LineLink(
+  new Socket({ fd: BROKER_LINE_FD, writable: false }),
+  new Socket({ fd: BROKER_LINES_OUT_FD, readable: false }),
+  take,
+  leave,
+  () => sessions?.end(),
 );
 const metrics = new Metrics();
 const tally = new EventTally();

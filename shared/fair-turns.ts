@@ -13,15 +13,10 @@ export class FairTurns<Owner, Item> {
 
   /** Takes the next one out. */
   next(): Item | undefined {
-    if (
-      /* protects: G9 what belongs to no sandbox holds up no other order => [...this.#waiting.keys()][0] === undefined */ this
-        .#waiting.size === 0
-    )
-      return undefined;
     const [first, second] = this.#waiting.keys();
     // The owner of the last turn has the next one only if no other owner waits.
-    const isOver = this.#waiting.size > 1 && first === this.#last;
-    const owner = (isOver ? second : first) as Owner;
+    const owner = this.#waiting.size > 1 && first === this.#last ? second : first;
+    if (owner === undefined) return undefined;
     const [item, ...rest] = this.#waiting.get(owner) ?? [];
     this.#waiting.delete(owner);
     if (rest.length > 0) this.#waiting.set(owner, rest);

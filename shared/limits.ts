@@ -191,6 +191,8 @@ export const RETIRE_TIMEOUT_MS: number = 5_000;
 /** Names of one sandbox in one line. */
 export const GIVEN_NAMES_A_LINE: number = 500;
 export const LAST_WORDS_MS: number = 500;
+/** Of lines that a broker has written and the supervisor has not read. They outlive the broker. */
+export const LINE_PIPE_BYTES: number = 256 * 1024;
 /** Lines to the broker, without rules, that it has not read. Past it the supervisor kills the broker. */
 export const UNREAD_LINES_BYTES: number = 4 * 1024 * 1024;
 /** A broker that has lived this long did not die of its start, nor of what killed the one before. */

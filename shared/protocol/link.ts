@@ -13,6 +13,8 @@ import type { OpenConnection, PluginUsage } from './open-connections.js';
 /** Descriptor numbers that a broker finds at its start. */
 export const BROKER_LINE_FD = 3;
 export const BROKER_DESCRIPTOR_FD = 4;
+/** Its own lines. */
+export const BROKER_LINES_OUT_FD = 5;
 /** The argument of a broker that changes its ids. It needs the capabilities of root for that, and loses them by it. */
 export const KEEPS_CAPABILITIES = 'keeps-capabilities';
 

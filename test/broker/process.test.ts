@@ -131,10 +131,13 @@ test('a malformed line ends the broker with status 70 and one line on stderr', a
   const main = bundlePath('broker');
   const [ours, theirs] = packetSocketPair();
   const child = spawn(process.execPath, [main], {
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe', theirs.number],
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe', theirs.number, 'pipe'],
   });
   const streams: readonly unknown[] = child.stdio;
-  (streams[3] as NodeJS.WritableStream).write('{"type":"start","listeners":[]}\nnot JSON\n');
+  const lines = streams[3] as NodeJS.WritableStream;
+  // It leaves what follows unread.
+  lines.on('error', () => {});
+  lines.write('{"type":"start","listeners":[]}\nnot JSON\n');
   let errors = '';
   child.stderr?.on('data', (chunk: Buffer) => {
     errors += chunk;

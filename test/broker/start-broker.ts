@@ -28,7 +28,7 @@ type Rules = Partial<Omit<PluginLine, 'type' | 'limits'>> & { readonly limits?: 
 export class TestBroker {
   readonly lines: BrokerLine[] = [];
   readonly #child: ChildProcess;
-  readonly #stream: Socket;
+  readonly #lines: { readonly incoming: Socket; readonly outgoing: Socket };
   readonly #descriptors: OwnedFd;
   readonly #kept = new Map<number, readonly OwnedFd[]>();
   readonly #keeps = new Set<number>();
@@ -36,13 +36,17 @@ export class TestBroker {
   readonly #listeners = new Set<() => void>();
   #session = 0;
 
-  constructor(child: ChildProcess, stream: Socket, descriptors: OwnedFd) {
+  constructor(
+    child: ChildProcess,
+    lines: { readonly incoming: Socket; readonly outgoing: Socket },
+    descriptors: OwnedFd,
+  ) {
     this.#child = child;
-    this.#stream = stream;
+    this.#lines = lines;
     this.#descriptors = descriptors;
     const reader = new LineReader((text) => this.#take(text), MAX_LINK_LINE_BYTES);
-    stream.on('data', (chunk: Buffer) => reader.push(chunk));
-    stream.on('error', () => {});
+    lines.incoming.on('data', (chunk: Buffer) => reader.push(chunk));
+    for (const stream of Object.values(lines)) stream.on('error', () => {});
   }
 
   get pid(): number {
@@ -55,7 +59,7 @@ export class TestBroker {
   }
 
   send(line: SupervisorLine): void {
-    this.#stream.write(`${JSON.stringify(line)}\n`);
+    this.#lines.outgoing.write(`${JSON.stringify(line)}\n`);
   }
 
   /** The first line, past or to come, that `pick` accepts. */
@@ -221,10 +225,10 @@ export class TestBroker {
 
   async stop(): Promise<number | null> {
     const exit = this.#child.exitCode === null ? once(this.#child, 'close') : [this.#child.exitCode];
-    this.#stream.end();
+    this.#lines.outgoing.end();
     for (const channel of this.#channels) channel.close();
     const [status] = (await exit) as [number | null];
-    this.#stream.destroy();
+    for (const stream of Object.values(this.#lines)) stream.destroy();
     this.#descriptors.close();
     for (const session of this.#kept.keys()) this.#drop(session);
     return status;
@@ -273,11 +277,12 @@ export async function startBroker(
   const [program = '', ...args] = [...under, ...brokerCommand(start.becomeIds !== undefined, options)];
   const child = spawn(program, args, {
     env: BROKER_ENVIRONMENT,
-    stdio: ['ignore', 'ignore', stderr, 'pipe', theirs.number],
+    stdio: ['ignore', 'ignore', stderr, 'pipe', theirs.number, 'pipe'],
   });
   theirs.close();
-  const stream = (child.stdio as readonly unknown[])[3] as Socket;
-  const broker = new TestBroker(child, stream, ours);
+  const [, , , outgoing, , incoming] = child.stdio as readonly unknown[] as readonly Socket[];
+  if (outgoing === undefined || incoming === undefined) throw new Error('No streams');
+  const broker = new TestBroker(child, { incoming, outgoing }, ours);
   const supervisorMounts = readlinkSync('/proc/self/ns/mnt');
   broker.send({ type: 'start', listeners: [], supervisorMounts, ...start });
   await broker.until(() => broker.lines.some(({ type }) => type === 'ready' || type === 'failed'));

@@ -170,6 +170,7 @@ async function linkToSelf(): Promise<{ link: LineLink; lines: BrokerLine[]; clos
   return {
     link: new LineLink(
       near,
+      near,
       () => {},
       () => {},
     ),

@@ -15,12 +15,3 @@ test('FairTurns takes the owners by turns', () => {
   turns.add('c', 'cd');
   assert.deepEqual([turns.next(), turns.next(), turns.next()], ['cc', 'ad', 'cd']);
 });
-
-test('FairTurns gives what belongs to no owner its turn, too', () => {
-  const turns = new FairTurns<number | undefined, string>();
-  turns.add(undefined, 'of nobody');
-  turns.add(1, 'of one');
-  turns.add(undefined, 'of nobody again');
-  const taken = Array.from({ length: 4 }, () => turns.next());
-  assert.deepEqual(taken.sort(), ['of nobody', 'of nobody again', 'of one', undefined]);
-});

@@ -46,16 +46,14 @@ import {
   yesOrNo,
 } from '../../../shared/protocol/shape.js';
 import { ADDRESS_CLASSES, DECISIONS, REASONS, WAYS_OUT } from '../../../shared/reasons.js';
-import { duplicate } from '../../../shared/sys/fcntl.js';
-import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import type { LinePipes } from './fork-broker.js';
 
 // The supervisor's end of the line stream to the broker: one JSON object per line, in both directions.
 
-/** @param socket a stream socket to a broker, owned from here on */
-export function linesOver(socket: OwnedFd, onUnread: () => void): BrokerLines {
-  // Each way has a stream of its own: one that cannot write to a dead broker would not read either what that wrote last.
-  const outgoing = new Socket({ fd: duplicate(socket.number).release(), readable: false, writable: true });
-  const incoming = new Socket({ fd: socket.release(), readable: true, writable: false });
+/** @param from,to the ends of two pipes, owned from here on */
+export function linesOver({ from, to }: LinePipes, onUnread: () => void): BrokerLines {
+  const outgoing = new Socket({ fd: to, readable: false, writable: true });
+  const incoming = new Socket({ fd: from, readable: true, writable: false });
   return new BrokerLines(incoming, onUnread, outgoing);
 }
 

@@ -50,7 +50,7 @@ export class BrokerPackets {
   #closed = false;
 
   /**
-   * @param socket closed by its maker, after close()
+   * @param socket closed by its owner, after close()
    * @param onUnread ends a broker that receives nothing
    */
   constructor(socket: OwnedFd, onUnread: () => void = () => {}) {

@@ -78,7 +78,7 @@ export class BrokerRun {
   /**
    * Starts a broker, which serves no plugin yet.
    *
-   * @param watch receives what the broker sends on the packet socket, and returns what ends that
+   * @param watch see {@link spawnBroker}
    * @throws PosternError `broker_failed`, `launch_failed`
    */
   static async begin(
@@ -279,13 +279,12 @@ export class GivenNames {
 const BROKER_STOP_TIMEOUT_MS = 5_000;
 
 /** Resolves when it has ended and its last lines have been read. */
-export async function endBroker({ child, lines }: SpawnedBroker): Promise<void> {
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+export async function endBroker({ child, gone, lines }: SpawnedBroker): Promise<void> {
   // The end of the line stream tells the broker to end. Its last lines are still read.
   const { closed } = lines;
   lines.end();
   const timer = setTimeout(() => child.kill('SIGKILL'), BROKER_STOP_TIMEOUT_MS);
-  await ended;
+  await gone.catch(() => {});
   lines.closeSoon();
   await closed;
   clearTimeout(timer);

@@ -1,6 +1,5 @@
 // A broker that begins to load before the program that uses it: a start is quicker by what both take. There is one at most, for the first
 // start of a broker. Only what comes later tells it anything.
-import type { Socket } from 'node:net';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { awaitEnd } from '../../../shared/sys/pidfd.js';
 import { type ForkedBroker, forkBroker } from './fork-broker.js';
@@ -11,7 +10,7 @@ let early: ForkedBroker | undefined;
 export function keepEarly(broker: ForkedBroker | undefined): void {
   early = broker;
   if (broker === undefined) return;
-  refer(broker, false);
+  broker.child.unref();
   process.once('exit', endEarly);
 }
 
@@ -24,7 +23,7 @@ export function takeBroker(asRoot: boolean): ForkedBroker {
   const taken = early;
   early = undefined;
   process.off('exit', endEarly);
-  refer(taken, true);
+  taken.child.ref();
   return taken;
 }
 
@@ -36,18 +35,13 @@ function endEarly(): void {
 
 function abandonEarly(): void {
   if (early === undefined) return;
-  const { child, packets, lines } = early;
+  const { child, packets, lines, words } = early;
   // Of a child that could not be spawned, Node would kill the process 0, which is this process's whole group.
   if (isRunning(early)) child.kill('SIGKILL');
   early = undefined;
-  for (const descriptor of [packets, lines]) new OwnedFd(descriptor).close();
+  for (const descriptor of [packets, lines.from, lines.to, words]) new OwnedFd(descriptor).close();
 }
 
 function isRunning({ child }: ForkedBroker): boolean {
   return child.pid !== undefined && child.exitCode === null && child.signalCode === null;
-}
-
-/** @param on whether this process stays for its sake */
-function refer({ child }: ForkedBroker, on: boolean): void {
-  for (const part of [child, child.stderr as Socket | null]) part?.[on ? 'ref' : 'unref']();
 }

@@ -2,23 +2,35 @@
 // program of postern can hand them to another one in the same process (early-broker.ts).
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { LINE_PIPE_BYTES } from '../../../shared/limits.js';
 import { nodeFlags } from '../../../shared/node-flags.js';
 import { bundlePath } from '../../../shared/own-files.js';
 import { KEEPS_CAPABILITIES } from '../../../shared/protocol/link.js';
-import { setCloseOnExecFrom } from '../../../shared/sys/fcntl.js';
+import { setCloseOnExecFrom, setPipeSize } from '../../../shared/sys/fcntl.js';
+import { makePipe } from '../../../shared/sys/pipe.js';
 import { withMostProcesses } from '../../../shared/sys/rlimit.js';
-import { packetSocketPair, streamSocketPair } from '../../../shared/sys/socket.js';
+import { nameForGood, packetSocketPair } from '../../../shared/sys/socket.js';
 
-/** A broker's process, and this process's ends of the sockets to it. */
+/** This process's ends of the pipes for lines: two descriptors. */
+export interface LinePipes {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * A broker's process, and this process's ends of what leads to it. What the main thread reads is pipes. A broker that was taken over could send a
+ * descriptor through a socket, and whoever reads past it closes it. The close of a connection can wait for hours (SO_LINGER).
+ */
 export interface ForkedBroker {
   readonly child: ChildProcess;
   /** Resolves when the child runs, and never where it cannot be spawned. */
   readonly spawned: Promise<void>;
   readonly asRoot: boolean;
-  /** A descriptor, of which the caller becomes the owner. */
+  /** A descriptor, of which the caller becomes the owner, as of the others. */
   readonly packets: number;
-  /** Another one. */
-  readonly lines: number;
+  readonly lines: LinePipes;
+  /** What it writes on stderr. */
+  readonly words: number;
 }
 
 /** @param asRoot whether unshare(1) gives the broker its own mounts first @throws SystemError where there are no descriptors */
@@ -27,7 +39,12 @@ export function forkBroker(asRoot: boolean): ForkedBroker {
   // protects: G16 the broker gets no descriptor of postern's starter
   setCloseOnExecFrom(3);
   const [ours, theirs] = packetSocketPair();
-  const [ourLines, theirLines] = streamSocketPair();
+  // An empty packet is no end then, see lookAtMessage().
+  nameForGood(theirs.number);
+  const [toBroker, fromBroker] = [makePipe(), makePipe()];
+  setPipeSize(fromBroker.read.number, LINE_PIPE_BYTES);
+  const words =
+    /* protects: G13 the main thread reads no socket of a broker (fails closed) => ((ends) => ({ read: ends[0], write: ends[1] }))(packetSocketPair()) */ makePipe();
   const [program, ...args] = brokerCommand(asRoot);
   const start = (): ChildProcess =>
     spawn(program, args, {
@@ -36,18 +53,21 @@ export function forkBroker(asRoot: boolean): ForkedBroker {
       // A separate process group: the terminal's signals are not for the broker.
       detached: true,
       // stderr is a pipe: Node would make a shared stream non-blocking, for the plugin too.
-      stdio: ['ignore', 'ignore', 'pipe', theirLines.number, theirs.number],
+      stdio: [
+        ...(['ignore', 'ignore'] as const),
+        ...[words.write, toBroker.read, theirs, fromBroker.write].map(({ number }) => number),
+      ],
     });
   // As root it has the uid that the processes of all sandboxes count for. It must still start threads where they are many.
   const child = asRoot ? withMostProcesses(start) : start();
-  theirs.close();
-  theirLines.close();
+  for (const end of [words.write, toBroker.read, theirs, fromBroker.write]) end.close();
   // Without a listener the error would end this process. A user of the child sees it too: there is no pid.
   child.on('error', () => {});
   const spawned = new Promise<void>((resolve) => {
     child.once('spawn', resolve);
   });
-  return { child, spawned, asRoot, packets: ours.release(), lines: ourLines.release() };
+  const lines = { from: fromBroker.read.release(), to: toBroker.write.release() };
+  return { child, spawned, asRoot, packets: ours.release(), lines, words: words.read.release() };
 }
 
 // The command that starts a broker. As root the broker gets its own mount namespace from unshare(1), and makes it read-only before

@@ -5,6 +5,7 @@ import type { BrokerLine } from '../../../shared/protocol/link.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { ConnectsAsPlugin } from '../orders/connects-as-plugin.js';
 import { PluginLanes } from '../orders/plugin-lanes.js';
+import type { SentSocket } from '../orders/sent-descriptors.js';
 import type { BrokerLines } from './broker-lines.js';
 import type { BrokerPackets } from './broker-packets.js';
 import {
@@ -130,20 +131,18 @@ export class KeptForBrokers {
     else if (line.type === 'channel_wanted') this.#answerChannel(line.plugin, line.session, line.id);
   }
 
-  /** Receives the broker's orders for calls of plugins. @returns what ends that */
+  /** Receives the broker's orders for calls of plugins. @param packets owned from here on @returns what ends that, and closes the socket */
   receiveOrders(packets: OwnedFd): () => void {
     return receiveOrders(packets, {
-      isFull: () => this.#unixConnects.isFull,
       connect: (order, socket) => this.#connectUnix(order, socket),
       mark: (order, socket) => this.#markSocket(order, socket),
       setMode: (order) => this.#setMode(order),
       answer: (order) => this.#answerCaller(order),
-      discard: (descriptors) => this.#unixConnects.discard(descriptors),
     });
   }
 
   /** The broker names the trap. It gains nothing by another one's: the socket must be that sandbox's. */
-  #connectUnix({ session, id, target }: UnixOrder, socket: OwnedFd | undefined): void {
+  #connectUnix({ session, id, target }: UnixOrder, socket: SentSocket | undefined): void {
     const answer = this.#answerTo(session, id);
     if (socket === undefined) {
       answer(-constants.errno.EAGAIN);
@@ -152,23 +151,23 @@ export class KeptForBrokers {
     const trap = this.#traps.get(session);
     const pluginId = trap?.pluginId;
     if (trap === undefined || pluginId === undefined) {
-      this.#unixConnects.discard([socket]);
+      socket.close();
       return;
     }
     this.#unixConnects.connect({ ...trap, pluginId, kill: this.#killerOf(trap) }, socket, target, answer);
   }
 
   /** The broker names the plugin. It gains nothing by another one: it makes the connections of all of them. */
-  #markSocket({ plugin, id, mark }: MarkOrder, socket: OwnedFd | undefined): void {
+  #markSocket({ plugin, id, mark }: MarkOrder, socket: SentSocket | undefined): void {
     const lines = this.#link?.lines;
     const answer = (result: number): void => lines?.send({ type: 'socket_marked', plugin, id, result });
     if (socket === undefined) answer(-constants.errno.EAGAIN);
     else if (
       /* protects: G22 a broker gets no mark that is in no rules => true */ this.#mayMark(plugin, mark)
     ) {
-      if (!this.#lanes.mark(plugin, { socket, mark }, answer)) this.#unixConnects.discard([socket]);
+      this.#lanes.mark(plugin, { socket, mark }, answer);
     } else {
-      this.#unixConnects.discard([socket]);
+      socket.close();
       answer(-constants.errno.EPERM);
     }
   }

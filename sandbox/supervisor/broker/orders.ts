@@ -20,15 +20,10 @@ import {
   word,
 } from '../../../shared/protocol/shape.js';
 import type { UnixTarget } from '../../../shared/sys/connect-inside.js';
-import { type Message, receiveMessage } from '../../../shared/sys/message.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import type { FolderMode, Inode } from '../../../shared/sys/set-folder-mode.js';
 import { AF_UNIX } from '../../../shared/sys/sockaddr.js';
-import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
-
-/** Packets that are taken before other events get their turn. */
-const AT_A_TIME = 16;
-const PAUSE_MS = 20;
+import { SentDescriptors, type SentPacket, type SentSocket } from '../orders/sent-descriptors.js';
 
 /** An AF_UNIX socket is to be connected, or to listen. */
 export interface UnixOrder {
@@ -69,16 +64,12 @@ type OrderOf<T extends OrderType> = Extract<Order, { readonly type: T }>;
 
 /** What takes the packets. */
 interface OrderTakers {
-  /** Whether nothing may be received now: each packet would take further descriptors. */
-  readonly isFull: () => boolean;
   /** Takes over the socket; undefined: this process had no descriptor left for it. */
-  readonly connect: (order: UnixOrder, socket: OwnedFd | undefined) => void;
+  readonly connect: (order: UnixOrder, socket: SentSocket | undefined) => void;
   /** Takes over the socket; undefined as in `connect`. */
-  readonly mark: (order: MarkOrder, socket: OwnedFd | undefined) => void;
+  readonly mark: (order: MarkOrder, socket: SentSocket | undefined) => void;
   readonly setMode: (order: ModeOrder) => void;
   readonly answer: (order: AnswerOrder) => void;
-  /** Takes over descriptors of malformed packets. */
-  readonly discard: (descriptors: readonly OwnedFd[]) => void;
 }
 
 /** A path in base64, absolute and as C has it. */
@@ -142,7 +133,7 @@ interface Kind<T extends OrderType> {
   readonly shape: Shape<OrderOf<T>>;
   /** Whether a socket comes with it. */
   readonly hasSocket: boolean;
-  readonly take: (take: OrderTakers, order: OrderOf<T>, socket: OwnedFd | undefined) => void;
+  readonly take: (take: OrderTakers, order: OrderOf<T>, socket: SentSocket | undefined) => void;
 }
 
 const ofTrap = { session: number, id: number };
@@ -198,41 +189,17 @@ export function readOrder(payload: Uint8Array): Order | undefined {
   return order === NONE ? undefined : order;
 }
 
-/** @returns what ends the watch, before the socket is closed */
+/** @param packets owned from here on @returns what ends that, and closes the socket */
 export function receiveOrders(packets: OwnedFd, take: OrderTakers): () => void {
-  const watch = new Watch(packets.number, () => {
-    for (let left = AT_A_TIME; left > 0; left -= 1) {
-      if (take.isFull()) {
-        watch.want(0);
-        setTimeout(() => watch.want(READABLE), PAUSE_MS).unref();
-        return;
-      }
-      const message = receiveMessage(packets.number);
-      if (typeof message === 'number') return;
-      const { payload, descriptors, truncated } = message;
-      if (payload.length === 0 && descriptors.length === 0 && !truncated) {
-        // The broker has closed its end, or sends empty packets: nothing more is read.
-        watch.want(0);
-        return;
-      }
-      takeOrder(message, take);
-    }
-  });
-  watch.want(READABLE);
-  return () => watch.close();
+  const sent = new SentDescriptors(packets, (packet) => takeOrder(packet, take));
+  return () => sent.end();
 }
 
-function takeOrder({ payload, descriptors, truncated }: Message, take: OrderTakers): void {
+function takeOrder({ payload, socket, isCut }: SentPacket, take: OrderTakers): void {
   const order = readOrder(payload);
   // The entry belongs to this order's type. The compiler cannot follow that through the table.
   const kind = order && (ORDERS[order.type] as Kind<OrderType>);
-  const [socket, ...more] = descriptors;
-  if (kind?.hasSocket === false && descriptors.length === 0 && !truncated)
-    kind.take(take, order as never, undefined);
-  else if (kind?.hasSocket === true && socket !== undefined && more.length === 0 && !truncated)
-    kind.take(take, order as never, socket);
-  else {
-    take.discard(descriptors);
-    if (kind?.hasSocket === true && truncated) kind.take(take, order as never, undefined);
-  }
+  const hasSocket = socket !== undefined || isCut;
+  if (kind?.hasSocket === hasSocket) kind.take(take, order as never, socket);
+  else socket?.close();
 }

@@ -1,6 +1,8 @@
 // One broker process from its start to its end: its streams to the supervisor, and the reason of its end.
 
 import type { ChildProcess } from 'node:child_process';
+import { Socket } from 'node:net';
+import { LAST_WORDS_MS } from '../../../shared/limits.js';
 import { printable } from '../../../shared/printable.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { TokenBucket } from '../../../shared/token-bucket.js';
@@ -23,7 +25,7 @@ export interface SpawnedBroker {
 
 /**
  * @param asRoot whether unshare(1) gives the broker its own mounts first; its message explains a failure
- * @param watch receives what the broker sends on the packet socket, and returns what ends that
+ * @param watch owns the packet socket from here on, and receives what the broker sends there. It returns what ends that, and closes the socket
  * @param onWords takes what it writes on stderr
  * @throws PosternError `launch_failed` or `broker_failed` if the process does not start
  */
@@ -35,23 +37,23 @@ export async function spawnBroker(
   const broker = takeBroker(asRoot);
   const { child, spawned } = broker;
   const ours = new OwnedFd(broker.packets);
-  const unwatch = watch(ours);
+  const endWatch = watch(ours);
   const kill = (): void => void child.kill('SIGKILL');
   const packets = new BrokerPackets(ours, kill);
-  const lines = linesOver(new OwnedFd(broker.lines), kill);
+  const lines = linesOver(broker.lines, kill);
   let up = false;
   let unshared = '';
   const words = new BrokerWords(onWords);
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+  const stderr = new Socket({ fd: broker.words, writable: false });
+  stderr.setEncoding('utf8').on('data', (text: string) => {
     // err(3) writes its line in parts.
     if (!up && (unshared !== '' || text.startsWith('unshare: '))) unshared += text;
     else words.push(text);
   });
-  child.stderr?.once('end', () => words.end());
+  stderr.on('error', () => stderr.destroy()).once('close', () => words.end());
   const release = (): void => {
-    unwatch();
     packets.close();
-    ours.close();
+    endWatch();
   };
   const gone = new Promise<never>((_, reject) => {
     child.once('error', ({ message }) => {
@@ -67,8 +69,14 @@ export async function spawnBroker(
         unshared === ''
           ? brokerFailed(`it ended with ${signal ?? `status ${status}`}`)
           : namespacesFailure(unshared);
-      // Its last output may still be under way.
-      setImmediate(() => reject(failure()));
+      // Its last output may still be under way. Nothing else should hold the other end; if something does, it has little time.
+      const late = setTimeout(() => stderr.destroy(), LAST_WORDS_MS);
+      const tell = (): void => {
+        clearTimeout(late);
+        reject(failure());
+      };
+      if (stderr.closed) tell();
+      else stderr.once('close', tell);
     });
   });
   gone.catch(() => {});

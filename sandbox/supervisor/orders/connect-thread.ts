@@ -1,20 +1,24 @@
 // A thread of the supervisor that connects AF_UNIX sockets of plugins, and sets modes of their folders, with the plugins' ids. So the kernel
 // checks permissions, and tells a server the ids, as if the plugin had made the call. Only this thread takes the ids, credentials(7). It also
-// writes answers into the memory of callers, and marks sockets as the supervisor. Threads share the descriptor table.
+// writes answers into the memory of callers, marks sockets as the supervisor, and receives and closes what a broker sends. Threads share the
+// descriptor table.
 import { constants } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { tellLoaded } from '../../../shared/native-thread.js';
 import { dropOwnCapabilities } from '../../../shared/sys/capabilities.js';
 import { connectInside } from '../../../shared/sys/connect-inside.js';
+import { lookAtMessage, receiveMessage } from '../../../shared/sys/message.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { dropThreadGroups, setNoNewPrivileges, withThreadIds } from '../../../shared/sys/process-control.js';
 import { setFolderMode } from '../../../shared/sys/set-folder-mode.js';
 import { AF_UNIX } from '../../../shared/sys/sockaddr.js';
+import { SO_LINGER, SOL_SOCKET, writeOption } from '../../../shared/sys/socket.js';
 import { identifySocket, netnsCookie, setSocketMark } from '../../../shared/sys/socket-state.js';
 import { SandboxListeners } from '../../../shared/sys/unix-sockets.js';
 import { answerCaller } from './answer-caller.js';
 import type { ConnectOrder, ConnectReport } from './connects-as-plugin.js';
 import type { LaneOrder } from './plugin-lanes.js';
+import type { SentOrder, SentReport } from './sent-descriptors.js';
 
 const { EACCES } = constants.errno;
 
@@ -28,17 +32,62 @@ else dropOwnCapabilities();
 
 const sandboxes = new Map<number, SandboxListeners>();
 
-parentPort?.on('message', (order: ConnectOrder & LaneOrder) => {
+parentPort?.on('message', (order: ConnectOrder & LaneOrder & SentOrder) => {
   if (order.forget !== undefined) {
     sandboxes.delete(order.forget);
     return;
   }
-  const result = resultOf(order);
-  for (const descriptor of order.owned) new OwnedFd(descriptor).close();
-  const report: ConnectReport = { result };
+  const report: ConnectReport | SentReport = reportOf(order) ?? { result: resultOf(order) };
+  for (const descriptor of order.owned ?? []) new OwnedFd(descriptor).close();
   parentPort?.postMessage(report);
 });
 tellLoaded();
+
+/** Packets that are received for one order. */
+const AT_A_TIME = 16;
+const NO_LINGER = new Uint8Array(8);
+
+/** @returns undefined for an order about no descriptor of a broker */
+function reportOf({ receive, closeSent, endPackets }: SentOrder): SentReport | undefined {
+  if (receive !== undefined) return receivePackets(receive);
+  if (closeSent !== undefined) closeAtOnce(new OwnedFd(closeSent));
+  else if (endPackets !== undefined) closePackets(new OwnedFd(endPackets));
+  else return undefined;
+  return {};
+}
+
+function receivePackets(fd: number): SentReport {
+  const received: NonNullable<SentReport['received']>[number][] = [];
+  while (received.length < AT_A_TIME) {
+    const message = receiveMessage(fd);
+    if (typeof message === 'number') return { received };
+    const { payload, descriptors, truncated } = message;
+    const [socket, ...more] = descriptors;
+    // The broker has closed its end, or sends empty packets.
+    if (payload.length === 0 && socket === undefined && !truncated) return { received, isOver: true };
+    const isWhole = more.length === 0 && !truncated;
+    if (!isWhole) for (const descriptor of descriptors) closeAtOnce(descriptor);
+    // Several descriptors: no broker of postern sends such a packet.
+    if (isWhole || more.length === 0)
+      received.push({ payload, socket: isWhole ? socket?.release() : undefined, isCut: truncated });
+  }
+  return { received };
+}
+
+function closePackets(packets: OwnedFd): void {
+  while (['message', 'descriptors'].includes(lookAtMessage(packets.number))) {
+    const message = receiveMessage(packets.number);
+    if (typeof message !== 'number') for (const descriptor of message.descriptors) closeAtOnce(descriptor);
+  }
+  packets.close();
+}
+
+/** A broker that lives can set the option again in between. Then its own thread waits. */
+function closeAtOnce(descriptor: OwnedFd): void {
+  // protects: G13 no connection of a broker lingers when it is closed
+  writeOption(descriptor.number, SOL_SOCKET, SO_LINGER, NO_LINGER);
+  descriptor.close();
+}
 
 function resultOf({ connect, setMode, answer, mark }: ConnectOrder & LaneOrder): number | 'host' {
   if (connect !== undefined) return carryOut(connect);

@@ -7,15 +7,15 @@ import { FairTurns } from '../../../shared/fair-turns.js';
 import { STALL_LIMIT_MS, UNIX_ORDERS } from '../../../shared/limits.js';
 import { startNativeThread } from '../../../shared/native-thread.js';
 import type { UnixTarget } from '../../../shared/sys/connect-inside.js';
-import { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import type { SentSocket } from './sent-descriptors.js';
 
 const { EAGAIN } = constants.errno;
 /** Looks that make up the stall limit. */
 const STALL_LOOKS = 10;
 
-/** What the thread does. It closes the `owned` descriptors then. */
+/** What the thread does. */
 export interface ConnectOrder {
-  readonly owned: readonly number[];
   readonly connect?:
     | {
         /** The plugin's uid and gid. */
@@ -62,39 +62,33 @@ interface Pending {
 }
 
 export class ConnectsAsPlugin {
-  readonly #turns = new FairTurns<number | undefined, Ordered>();
+  readonly #turns = new FairTurns<number, Ordered>();
   readonly #pending = new Map<number, Pending>();
-  #discards = 0;
   #underWay: Ordered | undefined;
   #worker: Worker | undefined;
   #thread: number | undefined;
   #timer: NodeJS.Timeout | undefined;
-
-  /** Whether so many descriptors wait to be closed that no packet should be received now. */
-  get isFull(): boolean {
-    return this.#discards >= UNIX_ORDERS;
-  }
 
   /**
    * @param sandbox its descriptors stay open until {@link end}
    * @param socket of the plugin, owned from here on
    * @param done gets -EAGAIN at once if too many orders of the sandbox wait
    */
-  connect(sandbox: OwnIdsSandbox, socket: OwnedFd, target: UnixTarget, done: Ordered['done']): void {
+  connect(sandbox: OwnIdsSandbox, socket: SentSocket, target: UnixTarget, done: Ordered['done']): void {
     const { session, root, unixDiag, scratch, pluginId, kill } = sandbox;
     const pending = this.#pending.get(session) ?? { count: 0, last: [] };
     // protects: G9 unix orders: those of a sandbox are bounded (as root)
     if (pending.count >= UNIX_ORDERS) {
-      this.#discard(session, [socket], kill);
+      socket.close();
       done(-EAGAIN);
       return;
     }
     pending.count += 1;
     this.#pending.set(session, pending);
-    const taken = socket.release();
     const sandboxOf = { session, root: root.number, diag: unixDiag.number, scratch };
-    const order = { owned: [taken], connect: { ...sandboxOf, id: pluginId, socket: taken, target } };
+    const order = { connect: { ...sandboxOf, id: pluginId, socket: socket.number, target } };
     const finish = (result: number | 'host'): void => {
+      socket.close();
       pending.count -= 1;
       if (pending.count === 0) {
         this.#pending.delete(session);
@@ -103,11 +97,6 @@ export class ConnectsAsPlugin {
       done(result);
     };
     this.#add(session, { order, kill, done: finish });
-  }
-
-  /** Closes descriptors on the thread: a close can wait. */
-  discard(descriptors: readonly OwnedFd[]): void {
-    this.#discard(undefined, descriptors, () => {});
   }
 
   /** A sandbox has ended. @param descriptors closed once none of its orders uses them */
@@ -120,20 +109,11 @@ export class ConnectsAsPlugin {
 
   #forget(session: number, descriptors: readonly OwnedFd[]): void {
     for (const descriptor of descriptors) descriptor.close();
-    const order: ConnectOrder = { owned: [], forget: session };
+    const order: ConnectOrder = { forget: session };
     this.#worker?.postMessage(order);
   }
 
-  #discard(session: number | undefined, descriptors: readonly OwnedFd[], kill: () => void): void {
-    if (descriptors.length === 0) return;
-    this.#discards += 1;
-    const done = (): void => {
-      this.#discards -= 1;
-    };
-    this.#add(session, { order: { owned: descriptors.map((one) => one.release()) }, kill, done });
-  }
-
-  #add(session: number | undefined, ordered: Ordered): void {
+  #add(session: number, ordered: Ordered): void {
     // protects: G9 unix orders: sandboxes take turns (as root) => this.#turns.add(0, ordered);
     this.#turns.add(session, ordered);
     this.#next();
@@ -172,7 +152,6 @@ export class ConnectsAsPlugin {
 
   /** The thread did not start. The next order tries again, after other events. */
   #failed(): void {
-    for (const descriptor of this.#underWay?.order.owned ?? []) new OwnedFd(descriptor).close();
     setImmediate(() => this.#finish(-EAGAIN));
   }
 

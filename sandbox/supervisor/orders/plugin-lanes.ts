@@ -12,6 +12,7 @@ import { duplicate } from '../../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import type { FolderMode } from '../../../shared/sys/set-folder-mode.js';
 import type { CallerAnswer } from './answer-caller.js';
+import type { SentSocket } from './sent-descriptors.js';
 
 const { EAGAIN } = constants.errno;
 
@@ -48,9 +49,13 @@ export class PluginLanes {
     this.#add({ owner: session, work: answer, done });
   }
 
-  /** @param done as of {@link setMode} @returns false if too many orders of the plugin wait. Then the socket is the caller's */
-  mark(plugin: string, mark: SocketMark, done: (result: number) => void): boolean {
-    return this.#add({ owner: plugin, work: mark, done });
+  /** @param done as of {@link setMode} */
+  mark(plugin: string, mark: SocketMark, done: Ordered['done']): void {
+    const finish = (result: number): void => {
+      mark.socket.close();
+      done(result);
+    };
+    this.#add({ owner: plugin, work: mark, done: finish });
   }
 
   /** A sandbox has ended, or a plugin is gone. */
@@ -61,12 +66,12 @@ export class PluginLanes {
     this.#apart.delete(owner);
   }
 
-  #add({ owner, work, done }: Ordered): boolean {
+  #add({ owner, work, done }: Ordered): void {
     const pending = this.#pending.get(owner) ?? { count: 0, ended: false };
     // protects: G9 folder modes: the orders of a sandbox are bounded
     if (pending.count >= UNIX_ORDERS) {
       done(-EAGAIN);
-      return false;
+      return;
     }
     pending.count += 1;
     this.#pending.set(owner, pending);
@@ -76,7 +81,6 @@ export class PluginLanes {
       done(result);
     };
     (this.#apart.get(owner) ?? this.#common).add({ owner, work, done: finish });
-    return true;
   }
 
   #newLane(): OrderLane {
@@ -114,8 +118,8 @@ export interface LaneOrder {
 
 /** A socket, and the mark that it gets. */
 interface SocketMark {
-  /** The lane owns it from here on. */
-  readonly socket: OwnedFd;
+  /** Owned from here on. */
+  readonly socket: SentSocket;
   readonly mark: number;
 }
 
@@ -190,11 +194,7 @@ class OrderLane {
   }
 
   #orderOf(work: Work): LaneOrder {
-    if ('mark' in work) {
-      this.#owned = work.socket;
-      const socket = work.socket.number;
-      return { owned: [socket], mark: { socket, mark: work.mark } };
-    }
+    if ('mark' in work) return { owned: [], mark: { socket: work.socket.number, mark: work.mark } };
     if (!('change' in work)) return { owned: [], answer: work };
     this.#owned = duplicate(work.root.number);
     const root = this.#owned.number;

@@ -62,6 +62,7 @@ function collect(texts: readonly string[], port: number): Buffer {
   const socket = new CollectingSocket();
   const link = new LineLink(
     socket,
+    socket,
     () => {},
     () => {},
   );

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, fstatSync } from 'node:fs';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { ownPrivileges } from '../../../sandbox/host/privileges.js';
@@ -19,13 +19,29 @@ function forked(): ForkedBroker {
   return broker;
 }
 
-async function end({ child, packets, lines }: ForkedBroker): Promise<void> {
+const descriptorsOf = ({ packets, lines, words }: ForkedBroker): readonly number[] => [
+  packets,
+  lines.from,
+  lines.to,
+  words,
+];
+
+async function end(broker: ForkedBroker): Promise<void> {
+  const { child } = broker;
   if (child.exitCode === null && child.signalCode === null) {
     child.kill('SIGKILL');
     await once(child, 'exit');
   }
-  for (const fd of [packets, lines]) if (isOpen(fd)) new OwnedFd(fd).close();
+  for (const fd of descriptorsOf(broker)) if (isOpen(fd)) new OwnedFd(fd).close();
 }
+
+// proves: the main thread reads no socket of a broker
+test('a broker writes lines and words into pipes, which carry no descriptors', async () => {
+  const broker = forked();
+  const { lines, words } = broker;
+  for (const fd of [lines.from, lines.to, words]) assert.ok(fstatSync(fd).isFIFO());
+  await end(broker);
+});
 
 test('takeBroker() takes the broker that is kept, once, and forks another one afterwards', async () => {
   const early = forked();
@@ -45,7 +61,7 @@ test('takeBroker() forks another one where the kept one has ended', async () => 
   const taken = takeBroker(asRoot);
   assert.notEqual(taken.child.pid, early.child.pid);
   await end(taken);
-  assert.deepEqual([early.packets, early.lines].filter(isOpen), [], 'its descriptors are closed too');
+  assert.deepEqual(descriptorsOf(early).filter(isOpen), [], 'its descriptors are closed too');
 });
 
 test('takeBroker() ends the kept one if another kind is wanted', async () => {
@@ -67,7 +83,8 @@ test('a kept one that could not be spawned ends no other process', async () => {
     import { keepEarly, takeBroker } from ${module('broker/early-broker')};
     const child = spawn('/no/such/program');
     child.on('error', () => {});
-    keepEarly({ child, asRoot: ${asRoot}, packets: openSync('/dev/null'), lines: openSync('/dev/null') });
+    const open = () => openSync('/dev/null');
+    keepEarly({ child, asRoot: ${asRoot}, packets: open(), lines: { from: open(), to: open() }, words: open() });
     takeBroker(${asRoot}).child.kill('SIGKILL');
     console.log('still here');`;
   // A group of its own, which a mistake would kill.
