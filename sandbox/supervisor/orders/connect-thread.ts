@@ -84,8 +84,9 @@ function closePackets(packets: OwnedFd): void {
 
 /** A broker that lives can set the option again in between. Then its own thread waits. */
 function closeAtOnce(descriptor: OwnedFd): void {
-  // protects: G13 no connection of a broker lingers when it is closed
-  writeOption(descriptor.number, SOL_SOCKET, SO_LINGER, NO_LINGER);
+  const off =
+    /* protects: G13 no connection of a broker lingers when it is closed => new Uint8Array() */ NO_LINGER;
+  writeOption(descriptor.number, SOL_SOCKET, SO_LINGER, off);
   descriptor.close();
 }
 
