@@ -69,6 +69,7 @@ export class Sessions implements RetiringSessions {
   configure(line: SupervisorLine & { readonly type: 'plugin' }): void {
     const plugin = this.#plugin(line.plugin);
     plugin.turn.onTake = () => this.#marks.note(line.mark);
+    plugin.ending = (work) => this.#marks.ending(line.mark, work);
     this.#link.send(configurePlugin(plugin, line, this.#services, this.#resolvers));
   }
 
@@ -127,6 +128,8 @@ export class Sessions implements RetiringSessions {
     plugin.connections?.reportLast();
     plugin.metrics.remove();
     plugin.pidNamespace = undefined;
+    // Its mark may be another one's by now.
+    plugin.ending = (work) => work();
     void this.#endLeft(plugin).then(() => plugin.register(undefined));
   }
 

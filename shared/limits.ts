@@ -339,6 +339,13 @@ export const ENDS_PAUSE_MS: number = 20;
 export const REVOKE_LOOKS_MS: readonly number[] = [0, 20, 50, 100, 200, 300];
 export const END_AGAIN_MS: number = 500;
 /**
+ * Processor time in which the broker looks for the holders of connections that must end, and the files of proc(5) that it reads before it turns to other
+ * work. What does not end is looked for again after a pause of so many times as long.
+ */
+export const END_SEARCH_MS: number = 1_000;
+export const END_FILES_PER_TURN: number = 32;
+export const END_PAUSE_FACTOR: number = 10;
+/**
  * When the broker looks at the bytes of a plugin with sent_mib or received_mib: as soon as they could be used up at this rate (10 Gbit/s), but
  * within these bounds. With many connections it looks at so many in a millisecond.
  */

@@ -211,6 +211,9 @@ async function connectToSocket(
  * @returns whether the plugin has it
  */
 function handOver(requester: Requester, id: number, socket: OwnedFd): NowOrLater<boolean> {
+  const { kept } = requester.plugin;
+  const waiting = { socket, cancel: () => {} };
+  kept.add(waiting);
   return andFinally(
     () =>
       andThen(requester.answer({ id, ok: true }, socket), (left) => {
@@ -218,7 +221,10 @@ function handOver(requester: Requester, id: number, socket: OwnedFd): NowOrLater
         else if (requester.open) refuseDescriptor(requester, id);
         return left;
       }),
-    () => socket.close(),
+    () => {
+      kept.delete(waiting);
+      socket.close();
+    },
   );
 }
 

@@ -9,6 +9,7 @@ import type { Decision, Request, RequestVerdict } from '../../shared/policy/deci
 import type { HostContext } from '../../shared/policy/host-block.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type { SlowAction } from '../../shared/reasons.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { ConnectionPlaces } from '../accounts/connection-places.js';
 import { type AskEnds, PluginAsks } from '../ask/plugin-asks.js';
 import type { DescriptorPool, DescriptorShare } from '../limit/descriptor-shares.js';
@@ -52,12 +53,16 @@ export class Plugin {
   revoke: Revoke = 'drain';
   /** Of its last sandbox, the target of ns/pid. */
   pidNamespace: string | undefined;
-  /** When that began, by the host's monotonic clock. 0: it is the first one that this broker knows. Undefined: there was none. */
+  /** When that began, by the host's monotonic clock, or the first run whose connections it may have inherited. 0: that was before this broker. Undefined: there was none. */
   runsSince: number | undefined;
   /** Decides again on its open connections. Called for new rules, and for a connection that was decided by former rules and is open now. */
   revokeConnections: () => void = () => {};
   /** Keeps its open connections within limits of their age and bytes. Called when it gets one, and for new limits. */
   boundConnections: () => void = () => {};
+  /** Does work at the end of its connections. If the broker hangs meanwhile, the plugin is to blame. */
+  ending: <T>(work: () => T) => T = (work) => work();
+  /** Sockets of its connections that the broker itself still has. */
+  readonly kept: Set<KeptSocket> = new Set();
   /** The broker could not end its sandbox. */
   unguarded = false;
   /** Channels that are served, and those that the supervisor has still to make. */
@@ -130,6 +135,13 @@ export class Plugin {
     this.#connections = connections;
     connections?.bound(this.#limits.connections);
   }
+}
+
+/** A duplicate of a socket that a plugin has, or is still to get. */
+export interface KeptSocket {
+  readonly socket: OwnedFd;
+  /** Its connection must end, before the plugin has used it. */
+  cancel(): void;
 }
 
 // The services that every request needs, whichever plugin asks.

@@ -56,6 +56,7 @@ export class StallBudget implements Guarded {
   #suspectUntil = 0;
   #wasSlowBefore = false;
   #killed = false;
+  #ended = false;
   #budget: StallAccount;
   #allowance: StallAccount;
 
@@ -98,9 +99,15 @@ export class StallBudget implements Guarded {
     return Math.max(0, this.#allowance.leftMs);
   }
 
+  /** There is no sandbox, or its end was asked for. */
+  get hasEnded(): boolean {
+    return this.#ended || this.#alarm?.open !== true;
+  }
+
   /** Asks the supervisor for the end of the sandbox, also of a plugin that is alone. */
   end(): void {
     if (this.#alarm?.open === true) runOut(this.#alarm.number);
+    this.#ended = true;
   }
 
   /** The plugin has a new sandbox. @param alarm owned from here on */
@@ -113,6 +120,7 @@ export class StallBudget implements Guarded {
     this.#suspectUntil = 0;
     this.#wasSlowBefore = false;
     this.#killed = false;
+    this.#ended = false;
     this.#budget = this.#newBudget();
     this.#allowance = this.#newAllowance();
   }

@@ -30,6 +30,7 @@ import { describeConnection, type Ending, unwatched } from '../request/account.j
 import { endpointOf, outcomeOf } from '../request/connect.js';
 import { bindSource, markSocket, paceSocket } from '../request/connect-upstream.js';
 import type { Judgement } from '../request/judgement.js';
+import type { KeptSocket } from '../request/plugin.js';
 import type { TrapContext } from './trap-context.js';
 import { type Interruption, interruptedResult } from './waiting-calls.js';
 
@@ -250,9 +251,9 @@ function placeInterrupted(
 // A non-blocking connect whose socket was placed while it connected. The broker keeps a duplicate until it sees how the connect ends, for
 // the account alone.
 
-export class SettlingConnect {
+export class SettlingConnect implements KeptSocket {
   readonly #context: TrapContext;
-  readonly #socket: OwnedFd;
+  readonly socket: OwnedFd;
   readonly #endingOf: (outcome: Outcome) => Ending;
   /** Made before the plugin has the socket: a watch sets O_NONBLOCK, which is right for this socket anyway. */
   readonly #watch: Watch;
@@ -266,19 +267,20 @@ export class SettlingConnect {
    */
   constructor(context: TrapContext, socket: OwnedFd, endingOf: (outcome: Outcome) => Ending) {
     this.#context = context;
-    this.#socket = socket;
+    this.socket = socket;
     this.#endingOf = endingOf;
     this.#watch = new Watch(socket.number, () => this.#onReady());
     context.settling.add(this);
+    context.plugin.kept.add(this);
   }
 
   /** Waits for the end, CONNECT_TIMEOUT_MS at most, and closes the duplicate. */
   async end(): Promise<Ending> {
     const { services, plugin, settling } = this.#context;
-    if (!writableNow(this.#socket.number) && settling.size <= SETTLING_CONNECTS) await this.#ready();
+    if (!writableNow(this.socket.number) && settling.size <= SETTLING_CONNECTS) await this.#ready();
     // The plugin has the socket too by now, and can hold its lock.
     const outcome = services.guard.watch(plugin.stall, () => {
-      const found = outcomeNow(this.#socket, this.#canceled ? 'canceled' : 'timeout');
+      const found = outcomeNow(this.socket, this.#canceled ? 'canceled' : 'timeout');
       this.close();
       return found;
     });
@@ -289,7 +291,7 @@ export class SettlingConnect {
       : ending;
   }
 
-  /** Waits no longer: the sandbox has ended. */
+  /** Waits no longer: the sandbox has ended, or the connection must. */
   cancel(): void {
     this.#canceled = true;
     this.#onReady();
@@ -302,8 +304,9 @@ export class SettlingConnect {
 
   close(): void {
     this.#watch.close();
-    this.#socket.close();
+    this.socket.close();
     this.#context.settling.delete(this);
+    this.#context.plugin.kept.delete(this);
   }
 
   #ready(): Promise<void> {
@@ -321,7 +324,9 @@ export class SettlingConnect {
 /** A socket returns its error once, and the plugin must get it. Here only the state shows whether anything answered. */
 function outcomeNow(socket: OwnedFd, unsettled: 'canceled' | 'timeout'): Outcome {
   if (!writableNow(socket.number)) return unsettled;
-  return tcpState(socket.number) === TCP_STATE.CLOSE ? 'refused' : 'connected';
+  if (tcpState(socket.number) !== TCP_STATE.CLOSE) return 'connected';
+  // The broker itself may have ended it.
+  return unsettled === 'canceled' ? unsettled : 'refused';
 }
 
 // The progress of a dial for a trapped call: its peer, or why it failed.

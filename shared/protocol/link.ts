@@ -269,6 +269,9 @@ export interface ChannelPacket {
   readonly answers?: { readonly session: number; readonly id: number } | undefined;
 }
 
+/** The mark of a plugin while the broker works at the end of its connections: later than any time. */
+export const MARK_OF_END: bigint = 2n ** 64n - 1n;
+
 /** A packet from supervisor to broker with memory in which the broker notes when each plugin last asked for something. */
 export interface MarksPacket {
   readonly type: 'marks';

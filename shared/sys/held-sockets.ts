@@ -1,10 +1,10 @@
 // Finds sockets in the descriptor tables of other processes, proc(5) and pidfd_getfd(2), and ends their connections for every holder. Runs in
 // the broker, which may read fdinfo of its plugins, and may not list fd.
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { type Dir, opendirSync, readFileSync, readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { SystemError } from './libc.js';
 import type { OwnedFd } from './owned-fd.js';
-import { openPidfd, openThreadPidfd, takeDescriptor } from './pidfd.js';
+import { compareTables, openPidfd, openThreadPidfd, takeDescriptor } from './pidfd.js';
 import { connect, shutDown } from './socket.js';
 import { socketCookie } from './socket-state.js';
 
@@ -13,51 +13,53 @@ const { EINVAL } = constants.errno;
 const NO_PEER = new Uint8Array(16);
 
 /**
- * The processes in some pid namespaces.
+ * The processes in some pid namespaces. It yields after each file of proc(5): undefined for a process that is in none of them.
  *
  * @param owners by the targets of ns/pid, pid_namespaces(7)
- * @returns each with the owner of its namespace
  */
-export function processesIn<T>(
+export function* processesIn<T>(
   owners: ReadonlyMap<string, T>,
-): readonly { readonly pid: number; readonly owner: T }[] {
-  return readdirSync('/proc').flatMap((name) => {
-    const pid = Number(name);
-    const owner = pid > 0 ? owners.get(linkOf(`/proc/${pid}/ns/pid`) ?? '') : undefined;
-    // protects: G7 every process of the sandbox is looked at => return owner === undefined || !readFileSync('/proc/' + pid + '/status', 'latin1').includes('NSpid:\t' + pid + '\t2\n') ? [] : [{ pid, owner }];
-    return owner === undefined ? [] : [{ pid, owner }];
-  });
+): Generator<{ readonly pid: number; readonly owner: T } | undefined> {
+  for (const pid of numbersIn('/proc')) {
+    const owner = owners.get(linkOf(`/proc/${pid}/ns/pid`) ?? '');
+    // protects: G7 every process of the sandbox is looked at => yield owner === undefined || !readFileSync('/proc/' + pid + '/status', 'latin1').includes('NSpid:\t' + pid + '\t2\n') ? undefined : { pid, owner };
+    yield owner === undefined ? undefined : { pid, owner };
+  }
 }
 
-/** The threads of a process, the first one first: each may have a table of its own. */
-export function threadsOf(pid: number): readonly number[] {
-  try {
-    return readdirSync(`/proc/${pid}/task`).map(Number);
-  } catch {
-    return [];
-  }
+/** A descriptor in the table of a thread. */
+export interface HeldDescriptor {
+  readonly tid: number;
+  readonly descriptor: number;
 }
 
 /**
- * Duplicates of sockets that a thread holds.
+ * Where a process holds some sockets. It yields after each file of proc(5): undefined for anything else.
  *
  * @param inodes of the sockets
- * @returns with the cookie of each. The caller owns them
  */
-export function takeSockets(
-  tid: number,
-  inodes: ReadonlySet<number>,
-): readonly { readonly cookie: bigint; readonly socket: OwnedFd }[] {
-  const descriptors = descriptorsOf(tid, inodes);
-  if (descriptors.length === 0) return [];
-  using thread = openThread(tid);
-  if (thread === undefined) return [];
-  const taken: { readonly cookie: bigint; readonly socket: OwnedFd }[] = [];
-  for (const descriptor of descriptors) {
-    const socket = takeDescriptor(thread.number, descriptor);
-    if (typeof socket !== 'number') taken.push({ cookie: socketCookie(socket.number), socket });
+export function* holdersIn(pid: number, inodes: ReadonlySet<number>): Generator<HeldDescriptor | undefined> {
+  let [first, last]: readonly (number | undefined)[] = [];
+  for (const tid of numbersIn(`/proc/${pid}/task`)) {
+    yield undefined;
+    // protects: G8 a table that many threads share is searched once => void sharesTable;
+    if (sharesTable(first, tid) || sharesTable(last, tid)) continue;
+    first ??= tid;
+    last = tid;
+    for (const descriptor of numbersIn(`/proc/${tid}/fdinfo`))
+      yield inodes.has(inodeOf(`/proc/${tid}/fdinfo/${descriptor}`)) ? { tid, descriptor } : undefined;
   }
-  return taken;
+}
+
+/** A duplicate of a socket that a thread holds. @returns with its cookie. The caller owns it. Undefined: the thread has it no more */
+export function takeSocket({
+  tid,
+  descriptor,
+}: HeldDescriptor): { readonly cookie: bigint; readonly socket: OwnedFd } | undefined {
+  using thread = openThread(tid);
+  if (thread === undefined) return undefined;
+  const socket = takeDescriptor(thread.number, descriptor);
+  return typeof socket === 'number' ? undefined : { cookie: socketCookie(socket.number), socket };
 }
 
 /**
@@ -69,14 +71,23 @@ export function endConnection(fd: number): void {
   if (connect(fd, NO_PEER, NO_PEER.length) < 0) shutDown(fd);
 }
 
-function descriptorsOf(tid: number, inodes: ReadonlySet<number>): readonly number[] {
+/** The names in a folder of proc(5) that are numbers, read in parts: a plugin may have a million descriptors. */
+function* numbersIn(path: string): Generator<number> {
+  let folder: Dir | undefined;
   try {
-    return readdirSync(`/proc/${tid}/fdinfo`)
-      .filter((name) => inodes.has(inodeOf(`/proc/${tid}/fdinfo/${name}`)))
-      .map(Number);
+    folder = opendirSync(path);
+    for (let entry = folder.readSync(); entry !== null; entry = folder.readSync())
+      if (/^\d+$/.test(entry.name)) yield Number(entry.name);
   } catch {
-    return [];
+    // The process or the thread has ended.
+  } finally {
+    folder?.closeSync();
   }
+}
+
+/** kcmp(2). Where a filter refuses it, no: then each thread is searched. */
+function sharesTable(one: number | undefined, other: number): boolean {
+  return one !== undefined && compareTables(one, other) === 0;
 }
 
 /** From Linux 5.14 on. 0 if the descriptor is gone. */

@@ -58,6 +58,7 @@ while True:
 export const QUEUES = `
 ours, theirs = socket.socketpair()
 s = dial(lost)
+s.sendall(b"used")
 socket.send_fds(ours, [b"x"], [s.fileno()])
 s.close()
 print("queued", flush=True)`;

@@ -4,8 +4,10 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import { anyUser } from '../harness/asked.js';
+import { listen } from '../harness/listener.js';
 import { startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
+import { users } from '../harness/users.js';
 
 /** A server whose queue is full until it reads a line. Then it accepts everybody, and prints what it gets. */
 const FULL_SERVER = `
@@ -51,6 +53,22 @@ for one in ones:
     one.setblocking(False)
     one.connect_ex(("127.0.0.1", int(sys.argv[1])))
 sys.stdin.readline()
+`;
+
+/** Closes its socket while it connects. Then connections to a second place grow too old, one after the other. */
+const GIVES_UP = `
+import socket, sys, time
+one = socket.socket()
+one.setblocking(False)
+one.connect_ex(("127.0.0.1", int(sys.argv[1])))
+time.sleep(0.2)
+one.close()
+for _ in range(2):
+    with socket.create_connection(("127.0.0.1", int(sys.argv[2]))) as other:
+        try:
+            other.recv(1)
+        except OSError:
+            print("too old", flush=True)
 `;
 
 async function startFullServer(t: TestContext) {
@@ -114,4 +132,20 @@ for (const user of anyUser)
     child.stdin?.end('end\n');
     const { status, stdout } = await result;
     assert.deepEqual([status, stdout], [0, 'EINPROGRESS\n']);
+  });
+
+for (const user of users)
+  test(`a connect that only the broker still watches ends alone, and not with its plugin (${user})`, async (t) => {
+    const { port } = await startFullServer(t);
+    const host = await listen((socket) => socket.on('error', () => {}));
+    t.after(() => host.close());
+    const allow = [port, String(host.port)].flatMap((one) => ['--allow', `127.0.0.1:${one}`]);
+    const words = ['/usr/bin/python3', '-c', GIVES_UP, port, String(host.port)];
+    const { result } = startPostern(
+      ['run', ...allow, '--limit', 'connection_seconds=1', '--audit', '-', '--', ...words],
+      { as: user },
+    );
+    const { status, stdout, stderr } = await result;
+    assert.deepEqual([status, stdout], [0, 'too old\ntoo old\n'], stderr);
+    assert.match(stderr, new RegExp(`"port":${port}.*"outcome":"canceled"`));
   });

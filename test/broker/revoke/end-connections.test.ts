@@ -1,37 +1,240 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import type { NotedConnection, OpenRegister } from '../../../broker/accounts/connection-places.js';
-import type { Plugin, Services } from '../../../broker/request/plugin.js';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { after, type TestContext, test } from 'node:test';
+import type {
+  ConnectionDescription,
+  NotedConnection,
+  OpenRegister,
+} from '../../../broker/accounts/connection-places.js';
+import type { KeptSocket, Plugin, Services } from '../../../broker/request/plugin.js';
 import { endConnections } from '../../../broker/revoke/end-connections.js';
+import { duplicate } from '../../../shared/sys/fcntl.js';
+import type { SocketLook } from '../../../shared/sys/socket-diag.js';
+import { socketCookie, type TcpAccount } from '../../../shared/sys/socket-state.js';
+import { listen } from '../../harness/listener.js';
+import { until } from '../../harness/until.js';
+
+/** A broker is kept alive by what it serves. */
+const alive = setInterval(() => {}, 1_000);
+after(() => clearInterval(alive));
+
+const USED: TcpAccount = {
+  ...{ established: true, isForgotten: false, sentBytes: 1, writtenBytes: 1 },
+  ...{ receivedBytes: 0, rttMs: 0, retransmits: 0 },
+};
+const UNUSED: TcpAccount = { ...USED, sentBytes: 0, writtenBytes: 0 };
+/** Each has so many, in a table that its threads share. */
+const DESCRIPTORS = 900;
+const THREADS = 60;
+const DECOY = `
+import os, threading, time
+for _ in range(${DESCRIPTORS}): os.dup(0)
+for _ in range(${THREADS}): threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+print("ready", flush=True)
+time.sleep(1000)
+`;
+
+function noted(cookie: bigint, description?: ConnectionDescription): NotedConnection {
+  return {
+    cookie,
+    since: 1_000,
+    description,
+    isUnderWay: false,
+    peer: { bytes: new Uint8Array(4), port: 443 },
+  };
+}
 
 /** A connection that no process holds, and that is not closed. */
-const HIDDEN: NotedConnection = {
-  ...{ cookie: 1n, since: 1_000, description: undefined, isUnderWay: false },
-  peer: { bytes: new Uint8Array(4), port: 443 },
-};
-const REGISTER: OpenRegister = {
-  look: (connections) => connections.map(() => ({ kind: 'there', inode: 1, uid: 0, account: undefined })),
-  ended: () => {},
-};
+const HIDDEN = noted(1n);
 
-/** @returns whether the connection has ended, and how often the plugin was ended */
-async function end(runsSince: number | undefined): Promise<readonly [hasEnded: boolean, ends: number]> {
+interface Scene {
+  readonly plugin: Plugin;
+  readonly services: Services;
+  readonly register: OpenRegister;
+  readonly ended: readonly bigint[];
+  /** How often the plugin was ended. */
+  readonly ends: () => number;
+  /** Whose stalls the steps of the search would be. */
+  readonly charged: readonly unknown[];
+}
+
+interface Plan {
+  readonly runsSince?: number | undefined;
+  readonly account?: TcpAccount;
+  readonly pidNamespace?: string | undefined;
+  /** Another plugin's. */
+  readonly neighbour?: string;
+  readonly kept?: readonly KeptSocket[];
+  readonly onWork?: () => void;
+}
+
+function scene({ runsSince, account = USED, pidNamespace, neighbour, kept = [], onWork }: Plan): Scene {
   let ends = 0;
+  const ended: bigint[] = [];
+  const charged: unknown[] = [];
   const stall = {
     end: () => {
       ends += 1;
     },
+    hasEnded: false,
   };
-  const plugin = { name: 'maker', runsSince, stall } as unknown as Plugin;
-  const services = { plugins: new Map(), guard: { watch: () => {} } } as unknown as Services;
-  return [await endConnections(services, plugin, REGISTER, [HIDDEN], 'age'), ends];
+  const plugin = {
+    name: 'maker',
+    runsSince,
+    pidNamespace,
+    stall,
+    kept: new Set(kept),
+    ending: (work: () => unknown) => work(),
+  } as unknown as Plugin;
+  const other = { name: 'neighbour', pidNamespace: neighbour, stall: {} } as unknown as Plugin;
+  const watch = <T>(guarded: unknown, work: () => T): T => {
+    charged.push(guarded);
+    onWork?.();
+    return work();
+  };
+  const services = { plugins: new Map([['neighbour', other]]), guard: { watch } } as unknown as Services;
+  const look = { kind: 'there', inode: 1, uid: 0, account } as const;
+  const register: OpenRegister = {
+    look: (connections): SocketLook[] =>
+      connections.map(({ cookie }) => (ended.includes(cookie) ? { kind: 'gone' } : look)),
+    ended: ({ cookie }) => ended.push(cookie),
+  };
+  return { plugin, services, register, ended, ends: () => ends, charged };
+}
+
+function endHidden({ services, plugin, register }: Scene, clock: () => number = () => 0): Promise<boolean> {
+  return endConnections(services, plugin, register, [HIDDEN], 'age', clock);
+}
+
+/** @returns whether the connection has ended, and how often the plugin was ended */
+async function end(plan: Plan): Promise<readonly [hasEnded: boolean, ends: number]> {
+  const made = scene(plan);
+  return [await endHidden(made), made.ends()];
 }
 
 // proves: a run of a plugin is not ended for what a former one has given away
 test('what no process holds ends the run of its plugin that got it, and no later one', async () => {
-  assert.deepEqual(await Promise.all([end(0), end(500), end(2_000)]), [
-    [false, 1],
-    [false, 1],
-    [false, 0],
-  ]);
+  assert.deepEqual(
+    await Promise.all([end({ runsSince: 0 }), end({ runsSince: 500 }), end({ runsSince: 2_000 })]),
+    [
+      [false, 1],
+      [false, 1],
+      [false, 0],
+    ],
+  );
+});
+
+// proves: a plugin is not ended for a connection that it has not used
+test('a connection that has carried nothing may still wait for its program, which is not ended', async () => {
+  assert.deepEqual(await end({ account: UNUSED }), [false, 0]);
+  assert.deepEqual(await end({ account: { ...UNUSED, receivedBytes: 1 } }), [false, 1]);
+});
+
+/** A process in a pid namespace of its own. @returns that namespace */
+async function startDecoy(t: TestContext): Promise<string> {
+  const words = [
+    '--user',
+    '--map-root-user',
+    '--pid',
+    '--fork',
+    '--kill-child',
+    '/usr/bin/python3',
+    '-c',
+    DECOY,
+  ];
+  const child: ChildProcess = spawn('unshare', words, { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.after(() => child.kill('SIGKILL'));
+  let said = '';
+  child.stdout?.on('data', (text: Buffer) => {
+    said += text.toString();
+  });
+  await until(() => said.includes('ready') || undefined, 20_000);
+  const [pid] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'latin1').split(' ');
+  return readlinkSync(`/proc/${pid}/ns/pid`);
+}
+
+/** In how many parts a whole end searches for what nobody holds. */
+async function partsOf(plan: Plan): Promise<number> {
+  const made = scene(plan);
+  await endHidden(made);
+  return made.charged.length;
+}
+
+// proves: a table that many threads share is searched once
+// proves: an end pauses after some files, also within a process
+test('an end searches each table of descriptors once, and in short turns', async (t) => {
+  const pidNamespace = await startDecoy(t);
+  const parts = (await partsOf({ pidNamespace })) - (await partsOf({}));
+  // The other processes of the host come and go meanwhile.
+  assert.ok(parts > 6 * (DESCRIPTORS / 32) * 0.5 && parts < 6 * (DESCRIPTORS / 32) * 10, `${parts} parts`);
+});
+
+// proves: a sandbox that is searched does not answer for the time
+test('the plugin whose connection must end answers for the search of other sandboxes', async (t) => {
+  const made = scene({ neighbour: await startDecoy(t) });
+  await endHidden(made);
+  assert.deepEqual(new Set(made.charged), new Set([made.plugin.stall]));
+});
+
+// proves: one end works in each turn of the event loop
+test('however many ends there are, the event loop turns after each part', async () => {
+  let turn = 0;
+  const turns: number[] = [];
+  let timer = setImmediate(function count() {
+    turn += 1;
+    timer = setImmediate(count);
+  });
+  const made = Array.from({ length: 10 }, () => scene({ onWork: () => turns.push(turn) }));
+  await Promise.all(made.map((one) => endHidden(one)));
+  clearImmediate(timer);
+  const together = turns.filter((at, index) => at === turns[index - 1]).length;
+  assert.ok(together < turns.length / 4, `${together} of ${turns.length} parts in the turn of another one`);
+});
+
+// proves: an end has a time
+test('an end whose time is over ends the plugin, though not all was searched', async () => {
+  const made = scene({});
+  let now = 0;
+  void endHidden(made, () => {
+    now += 100;
+    return now;
+  });
+  await until(() => made.ends() > 0 || undefined);
+  assert.ok(made.charged.length < 25, `${made.charged.length} parts`);
+});
+
+// proves: an end that does not come about takes a part of the broker's time
+test('the longer an end has searched in vain, the later it searches again', async () => {
+  const made = scene({});
+  let now = 0;
+  const began = performance.now();
+  await endHidden(made, () => {
+    now += made.charged.length === 1 ? 150 : 0;
+    return now;
+  });
+  assert.ok(performance.now() - began > 670 + 1_400);
+});
+
+// proves: an end begins with what the broker itself still has
+test('what only the broker has ends at once, and not with its plugin', async (t) => {
+  const closed: Socket[] = [];
+  const host = await listen((socket) => socket.on('error', () => {}).on('close', () => closed.push(socket)));
+  t.after(() => host.close());
+  const program = connect(host.port, '127.0.0.1');
+  await until(() => host.connections() > 0 || undefined);
+  const { fd } = (program as unknown as { readonly _handle: { readonly fd: number } })._handle;
+  using socket = duplicate(fd);
+  program.destroy();
+  const cookie = socketCookie(socket.number);
+  let canceled = 0;
+  const cancel = (): void => {
+    canceled += 1;
+  };
+  const made = scene({ kept: [{ socket, cancel }] });
+  const { services, plugin, register } = made;
+  assert.equal(await endConnections(services, plugin, register, [noted(cookie)], 'quota', () => 0), true);
+  assert.deepEqual([made.ended, canceled, made.ends()], [[cookie], 1, 0]);
+  await until(() => closed.length === 1 || undefined);
 });

@@ -25,6 +25,24 @@ test('the supervisor finds the plugins whose requests a broker has noted since a
   keeper.close();
 });
 
+// proves: a broker that hangs in an end blames the plugin whose connections it is about
+test('a broker that dies at the end of connections blames their plugin, and not who asked last', () => {
+  const keeper = new MarkKeeper();
+  const marks = new RequestMarks();
+  const [web, mail] = [keeper.numberOf('web'), keeper.numberOf('mail')];
+  marks.attach(duplicate(keeper.memory.number));
+  marks.note(mail);
+  marks.ending(web, () => assert.deepEqual(keeper.askedSince(1n), new Set(['web'])));
+  assert.deepEqual(keeper.askedSince(1n), new Set(['mail']), 'an end is no request');
+  marks.ending(web, () => {
+    const next = new RequestMarks();
+    next.attach(duplicate(keeper.memory.number));
+    assert.deepEqual(keeper.askedSince(1n), new Set(['mail']), 'a further broker begins anew');
+    next.note(web);
+  });
+  keeper.close();
+});
+
 test('plugins past the number of marks have none', () => {
   const keeper = new MarkKeeper();
   for (let count = 0; count < REQUEST_MARKS; count += 1)
