@@ -25,6 +25,7 @@ import type { ChannelEnds } from './channel/session.js';
 import type { LineLink } from './line-link.js';
 import type { ResolverSets } from './names/name-cache.js';
 import type { PluginPacket } from './packet-link.js';
+import { Metrics } from './record/metrics.js';
 import { ConnectionLists } from './request/connection-lists.js';
 import { explainDecision } from './request/explain-decision.js';
 import { Plugin, type Services } from './request/plugin.js';
@@ -49,6 +50,8 @@ export class Sessions implements RetiringSessions {
   readonly #accounts: Accounts;
   readonly #lists: ConnectionLists;
   readonly #usage: UsageReports;
+  /** Plugins that were gone before this broker, by the numbers of their registers. */
+  readonly #left = new Map<number, Plugin>();
   #asks = 0;
   #retiring = false;
 
@@ -112,8 +115,8 @@ export class Sessions implements RetiringSessions {
     this.#plugin(plugin).metrics.count('limitRejections', { limit }, times);
   }
 
-  /** Ends a plugin's channels, its trap and its connections, and removes its metrics. */
-  forget(name: string): void {
+  /** Ends a plugin's channels, its trap and its connections, and removes its metrics. @param left see `forget` of the link */
+  forget(name: string, left: number | undefined): void {
     const plugin = this.#plugins.get(name);
     if (plugin === undefined) return;
     this.#plugins.delete(name);
@@ -125,23 +128,27 @@ export class Sessions implements RetiringSessions {
     this.#services.marker.forget(name);
     plugin.stall.begin(undefined);
     this.#services.audit.unlimit(name);
-    plugin.connections?.reportLast();
     plugin.metrics.remove();
     plugin.pidNamespace = undefined;
     // Its mark may be another one's by now.
     plugin.ending = (work) => work();
-    void this.#endLeft(plugin).then(() => plugin.register(undefined));
+    void this.#endLeft(plugin, left);
   }
 
   /** Its processes are gone. What another plugin holds of its connections ends too: nothing would bound it any more. */
-  async #endLeft(plugin: Plugin): Promise<void> {
+  async #endLeft(plugin: Plugin, left: number | undefined): Promise<void> {
+    const { connections } = plugin;
+    connections?.reportLast();
     // protects: G22 a connection does not outlive the plugin that got it => void [register, endConnections, END_AGAIN_MS, sleep];
-    for (const register of [plugin.connections, plugin.connections?.hostSockets])
+    for (const register of [connections, connections?.hostSockets])
       while (
         register !== undefined &&
         !(await endConnections(this.#services, plugin, register, register.noted(), 'revoked'))
       )
         await sleep(END_AGAIN_MS);
+    plugin.register(undefined);
+    // Without the register, which may still come, the broker does not know.
+    if (left !== undefined && connections !== undefined) this.#link.send({ type: 'left_ended', left });
   }
 
   /** Ends every session, so that connects under way are accounted for. */
@@ -202,7 +209,7 @@ export class Sessions implements RetiringSessions {
         this.traps.cutShort(packet);
         return;
       case 'connections':
-        plugin.register(NO_CONNECTIONS);
+        if (packet.left === undefined) plugin.register(NO_CONNECTIONS);
         return;
       case 'sandbox':
         // A plugin that the watchdog cannot end gets no way out.
@@ -212,12 +219,21 @@ export class Sessions implements RetiringSessions {
   }
 
   /** @param memory see {@link Accounts.note} */
-  noteConnections({ plugin }: ConnectionsPacket, memory: OwnedFd): void {
-    this.#accounts.note(this.#plugin(plugin), memory);
+  noteConnections({ plugin, left }: ConnectionsPacket, memory: OwnedFd): void {
+    if (left === undefined) {
+      this.#accounts.note(this.#plugin(plugin), memory);
+      return;
+    }
+    // It has no series, and another plugin may have its name.
+    const gone = makePlugin(plugin, { ...this.#services, metrics: new Metrics() }, () => true, NO_ASKS);
+    this.#accounts.note(gone, memory);
+    this.#left.set(left, gone);
   }
 
   attachEnds(reports: OwnedFd): void {
     this.#accounts.begin(reports);
+    for (const [left, plugin] of this.#left) void this.#endLeft(plugin, left);
+    this.#left.clear();
   }
 
   /** @param memory in which the supervisor looks after this broker's death, owned from here on */
@@ -226,14 +242,15 @@ export class Sessions implements RetiringSessions {
   }
 
   /** A plugin has a new sandbox, whose end the broker may ask for if it stalls on it. @param alarm what asks the supervisor for its end */
-  attachSandbox({ plugin, pidNamespace }: SandboxPacket, alarm: OwnedFd): void {
+  attachSandbox({ plugin, pidNamespace, inherits }: SandboxPacket, alarm: OwnedFd): void {
     const owner = this.#plugin(plugin);
     owner.unguarded = false;
     // The kernel gives the number of a namespace that has ended to another one.
     for (const other of this.#plugins.values())
       if (other.pidNamespace === pidNamespace) other.pidNamespace = undefined;
     owner.pidNamespace = pidNamespace;
-    owner.runsSince = owner.runsSince === undefined ? 0 : monotonicMs();
+    // protects: G22 a run that inherits the queue of a listener answers for the former one => owner.runsSince = (void inherits, owner.runsSince === undefined ? 0 : monotonicMs());
+    if (inherits !== true) owner.runsSince = owner.runsSince === undefined ? 0 : monotonicMs();
     owner.stall.begin(alarm);
   }
 
@@ -271,6 +288,8 @@ export class Sessions implements RetiringSessions {
 }
 
 // A plugin of the broker, with what ends its connections.
+
+const NO_ASKS = { nextId: () => 0, send: () => {} };
 
 /** @param hasNeighbours whether the broker serves other plugins @param link carries questions to the supervisor */
 function makePlugin(

@@ -23,7 +23,7 @@ type Entry<T extends LineType> =
 const LINES: { readonly [T in LineType]: Entry<T> } = {
   start: { when: 'first' },
   plugin: { when: 'serving', take: ({ sessions }, line) => sessions.configure(line) },
-  forget: { when: 'serving', take: ({ sessions }, { plugin }) => sessions.forget(plugin) },
+  forget: { when: 'serving', take: ({ sessions }, { plugin, left }) => sessions.forget(plugin, left) },
   ask_answered: { when: 'serving', take: ({ sessions }, line) => sessions.askAnswered(line) },
   session_dropped: {
     when: 'serving',

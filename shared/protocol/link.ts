@@ -70,7 +70,8 @@ export type SupervisorLine =
       readonly answer: AskEnd;
       readonly by: Answerer;
     }
-  | { readonly type: 'forget'; readonly plugin: string }
+  /** A plugin is gone. `left`: the number of its register. The broker answers `left_ended` once its connections have ended. */
+  | { readonly type: 'forget'; readonly plugin: string; readonly left?: number | undefined }
   /** The answer to `session_ended`: only the broker has the ends of the channel now. */
   | { readonly type: 'session_dropped'; readonly session: number }
   /** The answer to `channel_wanted` if the supervisor can make no channel. */
@@ -188,6 +189,8 @@ export type BrokerLine =
   | { readonly type: 'explained'; readonly id: number; readonly explanation: Explanation }
   /** A session has ended. The supervisor closes the ends that it keeps and answers; the broker closes its ends last. */
   | { readonly type: 'session_ended'; readonly session: number }
+  /** No connection is open of a plugin that is gone. The supervisor keeps its register no longer. */
+  | { readonly type: 'left_ended'; readonly left: number }
   /** The trap of a sandbox has ended with its sandbox. */
   | { readonly type: 'trap_ended'; readonly session: number }
   /** A plugin wants a destination that no rule allows. It waits until `ask_answered`. The supervisor makes the suggestion itself. */
@@ -288,6 +291,8 @@ export interface SandboxPacket {
   readonly plugin: string;
   /** The target of ns/pid of its processes, pid_namespaces(7). Missing if it has ended already. */
   readonly pidNamespace?: string | undefined;
+  /** A former run may have left it connections, in the queue of a listener. */
+  readonly inherits?: boolean | undefined;
 }
 
 /**
@@ -297,6 +302,8 @@ export interface SandboxPacket {
 export interface ConnectionsPacket {
   readonly type: 'connections';
   readonly plugin: string;
+  /** The plugin is gone, and so must be its connections. See `forget`. */
+  readonly left?: number | undefined;
 }
 
 /**

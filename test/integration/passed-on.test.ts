@@ -8,6 +8,7 @@ import { userInTurn } from '../harness/asked.js';
 import type { AuditLine } from '../harness/audit-line.js';
 import { type Listener, listen } from '../harness/listener.js';
 import { startPostern } from '../harness/postern.js';
+import { brokerOf } from '../harness/processes.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { until } from '../harness/until.js';
 import { chownTo, readableFolder, type User, users } from '../harness/users.js';
@@ -48,6 +49,18 @@ except OSError:
 time.sleep(100)
 `;
 
+/** Hides the connection in a message until there is a file. */
+const HIDES = `
+ours, theirs = socket.socketpair()
+s.sendall(b"x" * ${CHUNK})
+socket.send_fds(ours, [b"x"], [s.fileno()])
+s.close()
+print("hidden", flush=True)
+while not os.path.exists(sys.argv[1]):
+    time.sleep(0.05)
+s = socket.socket(fileno=socket.recv_fds(theirs, 1, 1)[1][0])
+`;
+
 interface Config {
   readonly allow?: readonly string[];
   readonly deny?: readonly string[];
@@ -65,6 +78,10 @@ interface Scene {
   /** Puts another maker in the file, or none. */
   readonly change: (maker: Config | undefined) => void;
   readonly rules: readonly string[];
+  /** The supervisor's pid. */
+  readonly pid: number;
+  /** Ends the wait of the holder for it: see {@link HIDES}. */
+  readonly flag: string;
 }
 
 /** @param prepares what the holder does with the connection `s` before it sends */
@@ -84,12 +101,14 @@ async function startScene(t: TestContext, user: User, maker: Config, prepares = 
   const folder = readableFolder();
   chownTo(user, folder);
   const place = join(folder, 'holder.sock');
+  const flag = join(folder, 'shown');
   const rules = [`127.0.0.1:${host.port}`, `unix:${place}`];
   const python = (...words: readonly string[]): readonly string[] => ['/usr/bin/python3', '-c', ...words];
   const write = (next: Config | undefined): void => {
     const holder = {
-      command: python(HOLDER.replace('%s', prepares)),
+      command: python(HOLDER.replace('%s', prepares), flag),
       cwd: '/',
+      filesystem: { visible: [folder] },
       listen: [{ name: 'holder', address: place }],
     };
     const command = python(MAKER, String(host.port), place);
@@ -117,7 +136,8 @@ async function startScene(t: TestContext, user: User, maker: Config, prepares = 
   const lines = (): readonly string[] =>
     said.split('\n').filter((line) => line.startsWith('{') && line.endsWith('}'));
   return {
-    ...{ host, open: () => open, received: () => received, said: () => said, change, rules },
+    ...{ host, open: () => open, received: () => received, said: () => said, change, rules, flag },
+    pid: child.pid ?? 0,
     events: () => lines().map((line) => JSON.parse(line) as AuditLine),
   };
 }
@@ -166,6 +186,23 @@ for (const user of userInTurn(0))
     await until(() => /maker: ended/.test(scene.said()) || undefined);
     await until(() => (scene.said().includes('held ended') && scene.open() === 0) || undefined);
     assert.equal((await closedLine(scene))['ended_by'], 'revoked');
+  });
+
+// proves: a further broker ends what a plugin that is gone has left
+for (const user of users)
+  test(`a further broker knows what a plugin has left that is gone, and ends it (${user})`, async (t) => {
+    const scene = await startScene(t, user, {}, HIDES);
+    await until(() => scene.said().includes('hidden') || undefined);
+    const before = await until(() => brokerOf(scene.pid));
+    scene.change(undefined);
+    await until(() => /was read again; ended: maker/.test(scene.said()) || undefined);
+    process.kill(before, 'SIGKILL');
+    await until(() => (brokerOf(scene.pid) ?? before) !== before || undefined, 30_000);
+    writeFileSync(scene.flag, '');
+    await until(() => (scene.said().includes('held ended') && scene.open() === 0) || undefined, 30_000);
+    const { plugin, ended_by } = await closedLine(scene);
+    assert.deepEqual([plugin, ended_by], ['maker', 'revoked']);
+    assert.doesNotMatch(scene.said(), /the plugin is ended/);
   });
 
 for (const user of userInTurn(1))

@@ -260,6 +260,7 @@ const LINES: { readonly [T in LineType]: Fields<Omit<Line<T>, 'type'>> } = {
   explained: { id: number, explanation },
   session_ended: { session: number },
   trap_ended: { session: number },
+  left_ended: { left: number },
   channel_wanted: { plugin: text(), session: number, id: number },
   asked: {
     plugin: text(),

@@ -109,8 +109,8 @@ export class BrokerPackets {
     this.#send({ type: 'tally' }, [memory]);
   }
 
-  sandbox(plugin: string, { alarm, pidNamespace }: KeptSandbox): void {
-    this.#send({ type: 'sandbox', plugin, pidNamespace }, [alarm.timer]);
+  sandbox(plugin: string, { alarm, facts }: KeptSandbox): void {
+    this.#send({ type: 'sandbox', plugin, ...facts }, [alarm.timer]);
   }
 
   /** Drops what waits. The broker has ended. */

@@ -22,7 +22,7 @@ import { type BrokerLines, brokerFailed } from './broker-lines.js';
 import { type BrokerOptions, BrokerRun, endBroker, type LastWill } from './broker-run.js';
 import { BrokerPlugins, type PluginLine } from './configure-plugin.js';
 import { Heartbeat } from './heartbeat.js';
-import type { Channel, TrapFacts } from './kept.js';
+import type { Channel, SandboxFacts, TrapFacts } from './kept.js';
 import { KeptForBrokers } from './kept-for-brokers.js';
 import type { SpawnedBroker } from './spawn-broker.js';
 
@@ -139,7 +139,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   removePlugin(plugin: string): void {
     this.#plugins.drop(plugin);
     this.#deaths.forget(plugin);
-    this.#link?.lines.send({ type: 'forget', plugin });
+    this.#link?.lines.send({ type: 'forget', plugin, left: this.#kept.leaveConnections(plugin) });
     this.#kept.drop(plugin);
   }
 
@@ -154,8 +154,8 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   }
 
   /** Gives this broker and its successors the current sandbox of a plugin. @param end called when the broker asks for its end */
-  openSandbox(plugin: string, end: (() => void) | undefined, pidNamespace?: string): void {
-    this.#kept.openSandbox(plugin, end, pidNamespace);
+  openSandbox(plugin: string, end: (() => void) | undefined, facts?: SandboxFacts): void {
+    this.#kept.openSandbox(plugin, end, facts);
   }
 
   /**

@@ -15,6 +15,7 @@ import {
   EndAlarm,
   type KeptSandbox,
   type KeptTrap,
+  type SandboxFacts,
   type TrapFacts,
   TrapKeeper,
 } from './kept.js';
@@ -93,11 +94,11 @@ export class KeptForBrokers {
   }
 
   /** @param end called when a broker asks for the end of the plugin's sandbox; undefined: there is no sandbox any more */
-  openSandbox(plugin: string, end: (() => void) | undefined, pidNamespace?: string): void {
+  openSandbox(plugin: string, end: (() => void) | undefined, facts: SandboxFacts = {}): void {
     this.#sandboxes.get(plugin)?.alarm.close();
     this.#sandboxes.delete(plugin);
     if (end === undefined) return;
-    const sandbox = { alarm: new EndAlarm(end), pidNamespace };
+    const sandbox = { alarm: new EndAlarm(end), facts };
     this.#sandboxes.set(plugin, sandbox);
     this.#link?.packets.sandbox(plugin, sandbox);
   }
@@ -108,9 +109,14 @@ export class KeptForBrokers {
     this.#link?.packets.trap(kept, false);
   }
 
+  /** A plugin is gone. @returns see ConnectionsKeeper.leave(). Undefined also if the broker has no register yet: it gets this one with the others */
+  leaveConnections(plugin: string): number | undefined {
+    const left = this.#connections.leave(plugin);
+    return this.#link && left;
+  }
+
   /** Ends a plugin's channels and traps. */
   drop(plugin: string): void {
-    this.#connections.drop(plugin);
     this.#lanes.end(plugin);
     for (const kept of this.#channels.all()) if (kept.plugin === plugin) this.#channels.drop(kept.session);
     for (const kept of this.#traps.all()) if (kept.plugin === plugin) this.#dropTrap(kept.session);
@@ -128,6 +134,7 @@ export class KeptForBrokers {
   take(line: BrokerLine): void {
     if (line.type === 'session_ended') this.#letGo(line.session);
     else if (line.type === 'trap_ended') this.#dropTrap(line.session);
+    else if (line.type === 'left_ended') this.#connections.drop(line.left);
     else if (line.type === 'channel_wanted') this.#answerChannel(line.plugin, line.session, line.id);
   }
 

@@ -13,7 +13,7 @@ import {
   REQUEST_MARKS,
   REQUEST_PIPE_BYTES,
 } from '../../../shared/limits.js';
-import { type ConnectionsPacket, MARK_OF_END } from '../../../shared/protocol/link.js';
+import { type ConnectionsPacket, MARK_OF_END, type SandboxPacket } from '../../../shared/protocol/link.js';
 import { setPipeSize } from '../../../shared/sys/fcntl.js';
 import { SystemError } from '../../../shared/sys/libc.js';
 import { createMemoryFile } from '../../../shared/sys/memory-file.js';
@@ -158,8 +158,9 @@ export class ChannelKeeper {
 }
 
 // Keeps the memory in which the broker notes the open connections of each plugin, and the kernel's reports of ended ones, so that the next broker
-// goes on with both. Runs in the supervisor, which reads neither. A broker that was taken over can make its socket of reports deaf for good, by a
-// filter or by bind(2). So the next one takes what has come there, and then has its own.
+// goes on with both. The memory of a plugin that is gone is kept until its last connection has ended. Runs in the supervisor, which reads neither. A
+// broker that was taken over can make its socket of reports deaf for good, by a filter or by bind(2). So the next one takes what has come there, and
+// then has its own.
 
 export interface KeptConnections {
   readonly packet: ConnectionsPacket;
@@ -168,6 +169,9 @@ export interface KeptConnections {
 
 export class ConnectionsKeeper {
   readonly #kept = new Map<string, KeptConnections>();
+  /** Of plugins that are gone, by number. */
+  readonly #left = new Map<number, KeptConnections>();
+  #next = 1;
   /** The kernel's reports. Undefined if it makes none. */
   #reports: OwnedFd | undefined = openReports();
 
@@ -181,7 +185,7 @@ export class ConnectionsKeeper {
   }
 
   all(): readonly KeptConnections[] {
-    return [...this.#kept.values()];
+    return [...this.#kept.values(), ...this.#left.values()];
   }
 
   /** For a new broker. @returns its own socket of reports, and the former one with what nobody has taken, owned by the caller */
@@ -196,13 +200,28 @@ export class ConnectionsKeeper {
     return { reports, former };
   }
 
-  drop(plugin: string): void {
-    this.#kept.get(plugin)?.memory.close();
+  /** The plugin is gone. @returns the number under which a broker says that its connections have ended; undefined if nothing is kept */
+  leave(plugin: string): number | undefined {
+    const kept = this.#kept.get(plugin);
+    if (kept === undefined) return undefined;
     this.#kept.delete(plugin);
+    const left = this.#next;
+    this.#next += 1;
+    // protects: G22 a further broker ends what a plugin that is gone has left => kept.memory.close(); return left;
+    this.#left.set(left, { ...kept, packet: { ...kept.packet, left } });
+    return left;
+  }
+
+  /** @param left as a broker says it */
+  drop(left: number): void {
+    this.#left.get(left)?.memory.close();
+    this.#left.delete(left);
   }
 
   close(): void {
-    for (const plugin of [...this.#kept.keys()]) this.drop(plugin);
+    for (const { memory } of this.all()) memory.close();
+    this.#kept.clear();
+    this.#left.clear();
     this.#reports?.close();
   }
 }
@@ -362,9 +381,11 @@ export class MarkKeeper {
 /** A sandbox that brokers may ask to end. */
 export interface KeptSandbox {
   readonly alarm: EndAlarm;
-  /** See SandboxPacket. */
-  readonly pidNamespace: string | undefined;
+  readonly facts: SandboxFacts;
 }
+
+/** See SandboxPacket. */
+export type SandboxFacts = Pick<SandboxPacket, 'pidNamespace' | 'inherits'>;
 
 export class EndAlarm {
   /** For the broker and its successors. A stray use of its number in the broker harms no other descriptor. */

@@ -55,6 +55,8 @@ export class Listener {
   name: string;
   readonly #place: SocketPlace | undefined;
   #bound: BoundListener;
+  #hadRun = false;
+  #isSuspect = false;
 
   /** @param host without the links that a plugin could have made @throws PosternError `listen_address` */
   constructor(name: string, address: ListenAddress, host: HostFiles) {
@@ -89,6 +91,8 @@ export class Listener {
     if (fault !== undefined) {
       this.#end();
       this.#bound = bindListener(this.name, this.#place ?? (this.#bound.address as TcpAddress));
+      this.#hadRun = false;
+      this.#isSuspect = false;
       return fault;
     }
     const fd = this.#bound.socket.number;
@@ -97,6 +101,16 @@ export class Listener {
     for (const [level, name, value] of options) setOption(fd, level, name, value);
     listenOn(fd, LISTEN_BACKLOG);
     return undefined;
+  }
+
+  /** Whether a run of the plugin may have left descriptors in its queue, in messages to the plugin's next run (SCM_RIGHTS). */
+  get mayHoldDescriptors(): boolean {
+    return this.#hadRun && this.path !== undefined;
+  }
+
+  /** Its plugin was ended, perhaps for a connection that hides in the queue. The next start drops what waits there. */
+  suspect(): void {
+    this.#isSuspect = this.path !== undefined;
   }
 
   /** Whether a client waits in its queue. */
@@ -115,6 +129,7 @@ export class Listener {
 
   /** A duplicate for the plugin that is about to start. It is blocking, as those of systemd. */
   pass(): OwnedFd {
+    this.#hadRun = true;
     const passed = duplicate(this.#bound.socket.number);
     setNonBlocking(passed.number, false);
     return passed;
@@ -143,6 +158,8 @@ export class Listener {
     // protects: G12 listener: one that has a filter is bound anew
     if (isFiltered(socket.number)) return 'had a packet filter';
     if (this.path !== undefined && !this.#isMade(fileAt(this.path))) return 'was no longer at its path';
+    // protects: G22 a listener whose plugin was ended is bound anew
+    if (this.#isSuspect) return 'may hold a connection that must end';
     return undefined;
   }
 

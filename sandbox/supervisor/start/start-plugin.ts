@@ -91,6 +91,7 @@ async function prepareAndLaunch(
     const { entries, trees } = await pluginTrees(host, config, plan, range, held);
     const channel = host.broker.openChannel(config.name);
     held.push(channel.request, channel.reply);
+    const inherits = host.listeners.some(({ mayHoldDescriptors }) => mayHoldDescriptors);
     const listeners = host.listeners.map((listener) => {
       const passed = listener.pass();
       held.push(passed);
@@ -160,7 +161,11 @@ async function prepareAndLaunch(
     if (terminal !== undefined) streams.terminal?.attach(terminal);
     try {
       const pidNamespace = pidNamespaceOf(sandbox.pid);
-      host.broker.openSandbox(config.name, () => sandbox.kill(), pidNamespace);
+      const end = (): void => {
+        for (const listener of host.listeners) listener.suspect();
+        sandbox.kill();
+      };
+      host.broker.openSandbox(config.name, end, { pidNamespace, inherits });
       if (hasTrap(spec)) {
         host.broker.openTrap(trap, {
           plugin: config.name,

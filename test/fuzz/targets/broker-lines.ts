@@ -120,6 +120,9 @@ function take(line: BrokerLine): string {
     case 'pong':
       assert.equal(typeof line.id, 'number');
       return line.type;
+    case 'left_ended':
+      assert.equal(typeof line.left, 'number');
+      return line.type;
     case 'session_ended':
     case 'trap_ended':
       assert.equal(typeof line.session, 'number');

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   existsSync,
   linkSync,
@@ -88,6 +89,33 @@ test('a socket file is removed from the folder where it was made, not from what 
   listener.close();
   assert.deepEqual(readdirSync(join(folder, 'target')), ['a.sock']);
   assert.deepEqual(readdirSync(join(folder, 'away')), []);
+});
+
+// proves: a listener whose plugin was ended is bound anew
+test('a UNIX listener whose plugin was ended is bound anew, and what waits in its queue is dropped', async () => {
+  const address = join(readableFolder(), 'a.sock');
+  const listener = new Listener('web', at(address), hostFiles);
+  assert.equal(listener.mayHoldDescriptors, false);
+  listener.pass().close();
+  assert.equal(listener.mayHoldDescriptors, true);
+  assert.equal(listener.renew(), undefined);
+  const client = connect(address).on('error', () => {});
+  await once(client, 'connect');
+  const cutOff = new Promise((resolve) => client.once('close', resolve));
+  listener.suspect();
+  assert.equal(listener.renew(), 'may hold a connection that must end');
+  await cutOff;
+  assert.equal(listener.mayHoldDescriptors, false);
+  assert.equal(listener.renew(), undefined);
+  listener.close();
+});
+
+test('a port of an ended plugin stays bound: no descriptor waits there', () => {
+  const listener = new Listener('web', at('127.0.0.1:0'), hostFiles);
+  listener.pass().close();
+  listener.suspect();
+  assert.deepEqual([listener.mayHoldDescriptors, listener.renew()], [false, undefined]);
+  listener.close();
 });
 
 test('a listener whose folder was made anew is bound there', async () => {
