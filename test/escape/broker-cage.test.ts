@@ -102,6 +102,8 @@ const REFUSED = {
   remove: 'EPERM',
   unshare: 'EPERM',
   mount: 'EPERM',
+  change_a_mount: 'EPERM',
+  attach_a_mount: 'EPERM',
   signal_parent: 'EPERM',
   signal_parent_by_handle: 'EPERM',
   signal_parent_by_descriptor: 'EPERM',

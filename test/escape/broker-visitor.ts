@@ -18,7 +18,8 @@ import { getPriority } from 'node:os';
 import { isMainThread, Worker } from 'node:worker_threads';
 import { tryLock } from '../../shared/sys/fcntl.js';
 import { bind, errnoName, prctl, succeed } from '../../shared/sys/libc.js';
-import { mountNew } from '../../shared/sys/mount.js';
+import { attachTree, copyTree, MOUNT_ATTR, mountNew, setTreeAttributes } from '../../shared/sys/mount.js';
+import { openFolder } from '../../shared/sys/open-folder.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { openPidfd, signalPidfd } from '../../shared/sys/pidfd.js';
 import { makePipe } from '../../shared/sys/pipe.js';
@@ -37,6 +38,7 @@ import {
 import { setTerminalModes, setWindowSize, terminalModes, windowSize } from '../../shared/sys/terminal.js';
 
 const CLONE_NEWUTS = 0x04000000;
+const MNT_DETACH = 2;
 const PTRACE_SEIZE = 0x4206;
 const PTRACE_DETACH = 17;
 const F_SETOWN = 8;
@@ -89,6 +91,18 @@ const size = windowSize(terminal) ?? new Uint8Array();
 const discipline = new Uint8Array(4);
 ioctl(terminal, TIOCGETD, discipline);
 
+/** A detached mount, as it is sent to a sandbox that starts. Without the privilege to make one, the folder itself. */
+const place = openFolder(folder);
+const tree = copyOfFolder();
+
+function copyOfFolder(): OwnedFd {
+  try {
+    return copyTree(folder, true);
+  } catch {
+    return place;
+  }
+}
+
 const succeeded = (result: number): void => {
   if (result < 0) throw Object.assign(new Error('refused'), { code: errnoName(-result) });
 };
@@ -119,6 +133,12 @@ const attempts: Readonly<Record<string, () => void>> = {
   mount: () => {
     mountNew('tmpfs', folder, 0, '');
     succeeded(umount2(folder, 0));
+  },
+  change_a_mount: () => setTreeAttributes(tree.number, MOUNT_ATTR.NOSUID, folder),
+  attach_a_mount: () => {
+    attachTree(tree.number, place.number, folder);
+    // Its handle keeps it busy.
+    succeeded(umount2(folder, MNT_DETACH));
   },
   signal_parent: () => process.kill(process.ppid, 0),
   signal_parent_by_handle: () => {
