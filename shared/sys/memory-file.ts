@@ -39,7 +39,7 @@ function makeFile(name: string): OwnedFd {
 export function createSealedFile(name: string, bytes: Uint8Array): OwnedFd {
   const file = makeFile(name);
   for (let at = 0; at < bytes.length; ) at += writeSync(file.number, bytes, at, bytes.length - at, at);
-  // protects: G16 launch: a broker changes no spec on its way
+  // protects: G16 launch: a broker changes no spec on its way (fails closed)
   sealBytes(file.number);
   return file;
 }

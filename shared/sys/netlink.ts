@@ -54,7 +54,7 @@ export function openNetlink(protocol: number, name: string, groups = 0): OwnedFd
   fields.setUint32(SOCKADDR_NL.nl_groups, groups, little);
   try {
     succeed(bindTo(opened.number, address), `bind ${name}`);
-    // protects: G14 netlink: the kernel refuses what others send
+    // protects: G14 netlink: the kernel refuses what others send (with: netlink: a message counts only if the kernel has sent it)
     succeed(connect(opened.number, KERNEL, KERNEL.length), `connect ${name}`);
     return opened;
   } catch (error) {
