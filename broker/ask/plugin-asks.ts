@@ -289,12 +289,14 @@ class Approvals {
     return kept !== undefined && kept.uses > 0 && kept.until > this.#now() ? kept.answered : undefined;
   }
 
-  /** A connection has begun. An approval for once counts it. */
-  spend(asked: Asked): void {
+  /** A connection begins. An approval for once counts it. @returns false if it has been used meanwhile: many may find one approval */
+  spend(asked: Asked): boolean {
+    const found = this.find(asked) !== undefined;
     const kept = this.#brief.get(keyOf(asked));
     if (kept !== undefined)
       // protects: G20 an approval for once is spent
       kept.uses -= 1;
+    return found;
   }
 
   /** The denial that still holds. */

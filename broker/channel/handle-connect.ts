@@ -113,7 +113,6 @@ function connectToAddress(
   life: RequestLife,
 ): NowOrLater<void> {
   const { judgement, claim } = admitConnection(requester.plugin, judged);
-  if (judgement.decision.reason === 'approved') requester.plugin.asks.approvals.spend(judgement.decision);
   if (judgement.decision.decision === 'deny') {
     account(services, requester.plugin, judgement);
     void requester.answer(refusalReply(request.id, judgement));

@@ -64,7 +64,7 @@ export function admitConnection(plugin: Plugin, judgement: Judgement): Admission
   const { connections, metrics, descriptors } = plugin;
   if (judgement.decision.decision === 'deny') return { judgement, claim: undefined };
   if (!descriptors.hasRoom(1)) return { judgement: refuseDescriptor(plugin, judgement), claim: undefined };
-  if (connections === undefined) return { judgement, claim: undefined };
+  if (connections === undefined) return spendApproval(plugin, { judgement, claim: undefined });
   const spent = spentOf(plugin);
   // protects: G22 quota: a plugin that has used it up gets no connection
   if (spent !== undefined) {
@@ -75,10 +75,27 @@ export function admitConnection(plugin: Plugin, judgement: Judgement): Admission
     };
   }
   const claim = connections.claim();
-  if (claim.granted) return { judgement, claim };
+  if (claim.granted) return spendApproval(plugin, { judgement, claim });
   metrics.count('limitRejections', { limit: 'connections' });
   const cause = `${connections.limit} connections are open, as many as limits.connections permits`;
   return { judgement: limited(judgement, cause), claim: undefined };
+}
+
+/** What was approved for once may have been used since this request found it. */
+function spendApproval({ asks }: Plugin, admission: Admission): Admission {
+  const { judgement, claim } = admission;
+  const { reason, host, port, dropped } = judgement.decision;
+  if (
+    reason !== 'approved' ||
+    /* protects: G20 an approval for once permits one connection, however many wait for it => asks.approvals.spend(judgement.decision) || true */ asks.approvals.spend(
+      judgement.decision,
+    )
+  )
+    return admission;
+  claim?.release();
+  const cause = 'it was approved for once, and another connection has used that';
+  const decision = makeDecision({ decision: 'deny', reason: 'no_rule', host, port, dropped, cause });
+  return { judgement: { ...judgement, decision, answered: undefined }, claim: undefined };
 }
 
 /** @returns undefined while the plugin may carry more */

@@ -135,7 +135,6 @@ function carryOut(connect: BrokeredConnect, { judgement, claim }: Admission): No
   const { context, call, origin } = connect;
   const { services, plugin } = context;
   const { decision, dial, reason } = judgement.decision;
-  if (reason === 'approved') plugin.asks.approvals.spend(judgement.decision);
   const [target] = dial;
   const byProxy = decision !== 'deny' && goesByProxy(services, plugin, judgement);
   if (decision === 'deny' || (target === undefined && !byProxy)) {
