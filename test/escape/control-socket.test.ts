@@ -162,3 +162,23 @@ test("a plugin that would make the default folder of control sockets is not star
   }
   assert.ok(!existsSync(join(runtime, 'postern/x')));
 });
+
+// proves: control: root asks the supervisor of a user only if it names the socket
+for (const user of users.filter((one) => one === 'root'))
+  test(`root asks no supervisor of a user's because of a file that may be a plugin's (${user})`, async (t) => {
+    const { folder, path } = place('user');
+    const scene = await start(t, { user: 'user', path, plugin: { command: ['sleep', '1000'] } });
+    await until(() => existsSync(path) || undefined);
+    await until(async () => (await scene.witness()) ?? undefined);
+    const file = join(folder, 'postern.yaml');
+    writeFileSync(file, `control: ${path}\nplugins: {}\n`);
+    const found = await postern(['stop', 'witness', '--config', file], { as: 'root' });
+    assert.equal(found.status, 1);
+    assert.match(
+      found.stderr,
+      /uid \d+ serves it, and not you; name the socket by --control if it is meant\n$/,
+    );
+    assert.notEqual(await scene.witness(), undefined);
+    const named = await postern(['status', '--control', path], { as: 'root' });
+    assert.equal(named.status, 0, named.stderr);
+  });

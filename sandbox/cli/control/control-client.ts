@@ -136,7 +136,7 @@ export class ControlClient {
 }
 
 /** @throws PosternError `control_unreachable` */
-export async function connectControl(path: string): Promise<ControlClient> {
+export async function connectControl({ path, isNamed }: FoundControl): Promise<ControlClient> {
   const socket = unixSocket('stream');
   if (typeof socket === 'number') throw unreachable(path, errnoName(-socket), undefined);
   let result = -EAGAIN;
@@ -153,9 +153,15 @@ export async function connectControl(path: string): Promise<ControlClient> {
   }
   const { uid } = peerCredentials(socket.number);
   const own = process.geteuid?.();
-  if (own !== 0 && uid !== own && uid !== 0) {
+  // protects: G21 control: root asks the supervisor of a user only if it names the socket => const rootMay = own === 0;
+  const rootMay = own === 0 && isNamed === true;
+  if (uid !== own && uid !== 0 && !rootMay) {
     socket.close();
-    throw unreachable(path, `uid ${uid} serves it, and not you`, 'name another socket by --control');
+    throw unreachable(
+      path,
+      `uid ${uid} serves it, and not you`,
+      own === 0 ? 'name the socket by --control if it is meant' : 'name another socket by --control',
+    );
   }
   return new ControlClient(path, socket);
 }
@@ -202,11 +208,13 @@ interface FoundControl {
   readonly path: string;
   /** The configuration that the supervisor must run, so that no command reaches that of another project. Undefined: any. */
   readonly config?: string | undefined;
+  /** Whether the user has named the path. A folder, or a file in it, may be a plugin's. */
+  readonly isNamed?: true;
 }
 
 /** @throws PosternError `control_unreachable`; ConfigError for a file that is no YAML */
 export async function findControl({ control, config }: ControlOptions): Promise<FoundControl> {
-  if (control !== undefined) return { path: resolve(control) };
+  if (control !== undefined) return { path: resolve(control), isNamed: true };
   const file = config ?? (existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : undefined);
   const meant = file === undefined ? undefined : realOf(file);
   const written = file === undefined ? undefined : await writtenControl(file);

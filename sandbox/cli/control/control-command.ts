@@ -53,8 +53,9 @@ export async function withControl(
 
 /** @throws PosternError `control_unreachable`; ConfigError */
 export async function openControl(options: ControlOptions): Promise<ControlClient> {
-  const { path, config } = await findControl(options);
-  const client = await connectControl(path);
+  const found = await findControl(options);
+  const { path, config } = found;
+  const client = await connectControl(found);
   if (config === undefined) return client;
   const facts = (await client.call('supervisor', {})) as { readonly config?: unknown };
   if (/* protects: G21 control: a command asks no other project => true */ facts.config === config)
