@@ -58,8 +58,11 @@ export class SentDescriptors {
     this.#take = take;
     const { number } = packets;
     this.#watch = new Watch(number, () => {
+      const waits = lookAtMessage(number);
+      if (waits === 'nothing') return;
       this.#watch.want(0);
-      this.#add({ receive: number });
+      // The end of a broker that has sent nothing needs no thread.
+      if (waits !== 'end') this.#add({ receive: number });
     });
     this.#watch.want(READABLE);
   }
