@@ -17,31 +17,49 @@ export function semanticsProgram(name: string): string {
   return compile(new URL(`semantics/${name}.c`, import.meta.url));
 }
 
+interface Held {
+  readonly port: number;
+  readonly filling: readonly number[];
+  readonly holder: ChildProcess;
+}
+
+/** Starts the holder of a listener with a full queue. Another test may take the port that was free: it tries the next one. */
+async function hold(): Promise<Held> {
+  const holder = spawn(semanticsProgram('hold'), [String(await freePort())], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const said = await new Promise<string | undefined>((resolve, reject) => {
+    holder.once('error', reject).once('close', () => resolve(undefined));
+    holder.stdout.once('data', (text) => resolve(String(text)));
+  });
+  if (said === undefined) return hold();
+  const [port = 0, ...filling] = said.trim().split(' ').map(Number);
+  return { port, filling, holder };
+}
+
 /** Three ports of the host that no listener inside uses: one answers (over IPv6 on another), one has no listener, one has a full queue. */
 export class Ports {
   readonly open: Listener;
   readonly open6: Listener;
   readonly closed: number;
   readonly full: number;
+  /** The ports of the connects that fill the queue. */
+  readonly filling: readonly number[];
   readonly #holder: ChildProcess;
 
-  private constructor(open: Listener, open6: Listener, closed: number, full: number, holder: ChildProcess) {
+  private constructor(open: Listener, open6: Listener, closed: number, held: Held) {
     this.open = open;
     this.open6 = open6;
     this.closed = closed;
-    this.full = full;
-    this.#holder = holder;
+    this.full = held.port;
+    this.filling = held.filling;
+    this.#holder = held.holder;
   }
 
   static async start(): Promise<Ports> {
-    const holder = spawn(semanticsProgram('hold'), [String(await freePort())], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    const full = await new Promise<number>((resolve, reject) => {
-      holder.once('error', reject);
-      holder.stdout.once('data', (text) => resolve(Number(text)));
-    });
-    return new Ports(await listenLow(), await listenLow('::1'), await freePort(), full, holder);
+    const open = await listenLow();
+    const open6 = await listenLow('::1');
+    return new Ports(open, open6, await freePort(), await hold());
   }
 
   /** As the programs take them. */

@@ -1,5 +1,5 @@
-// Holds a listener with a full queue at the port that is given: a client that connects gets no answer. Prints the port; ends with its
-// input.
+// Holds a listener with a full queue at the port that is given: a client that connects gets no answer. Prints the port, and those from
+// which it filled the queue; ends with its input.
 #include "prelude.h"
 
 int main(int argc, char **argv) {
@@ -7,7 +7,13 @@ int main(int argc, char **argv) {
   struct sockaddr_in a = at(port);
   if (bind(fd, (struct sockaddr *)&a, sizeof a) < 0 || listen(fd, 0) < 0) return 1;
   fill(port);
-  printf("%d\n", port);
+  printf("%d", port);
+  for (int at = fd + 1; at <= fd + 3; at += 1) {
+    socklen_t length = sizeof a;
+    if (getsockname(at, (struct sockaddr *)&a, &length) < 0) return 1;
+    printf(" %d", ntohs(a.sin_port));
+  }
+  printf("\n");
   fflush(stdout);
   getchar();
 }
