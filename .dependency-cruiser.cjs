@@ -3,9 +3,9 @@ const sources = '^(broker|sandbox|shared)/';
 // The rooms of each house, the lowest floor first. A file imports its own room and lower floors: no room of its own floor, none above,
 // and never the hall, which is the files beside the rooms.
 const FLOORS = {
-  broker: [['cage', 'names', 'record', 'limit'], ['accounts', 'caller', 'ask', 'upstream'], ['stall'], ['request'], ['dns', 'revoke'], ['channel', 'trap']],
+  broker: [['sandbox', 'names', 'record', 'limit'], ['ledger', 'caller', 'approval', 'upstream'], ['stall'], ['request'], ['dns', 'revoke'], ['channel', 'trap']],
   sandbox: [['host'], ['launch', 'plugin'], ['supervisor'], ['operate'], ['doctor', 'library'], ['cli']],
-  'sandbox/supervisor': [['orders', 'output', 'usage', 'learn'], ['files', 'record', 'broker', 'cgroup', 'ask', 'control'], ['root', 'owners'], ['home', 'unseen', 'listeners', 'terminal', 'via'], ['start'], ['fleet']],
+  'sandbox/supervisor': [['orders', 'output', 'usage', 'learn'], ['files', 'record', 'broker', 'cgroup', 'approval', 'control'], ['root', 'owners'], ['home', 'unseen', 'listeners', 'terminal', 'via'], ['start'], ['fleet']],
 };
 const floors = Object.entries(FLOORS).flatMap(([house, all]) =>
   all.flatMap((rooms, floor) =>

@@ -1,10 +1,10 @@
 // The broker's first program. It gives up what a process with threads cannot give up, and becomes Node again: an io_uring, and capabilities
-// if the broker takes on no other ids. Newer Nodes make a ring for each event loop, and a ring executes calls that the cage refuses.
+// if the broker takes on no other ids. Newer Nodes make a ring for each event loop, and a ring executes calls that its sandbox refuses.
 // Runs before the broker's code is loaded, and reads nothing from a plugin.
 import '../shared/refuse-debugger.js';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
-import { bundlePath } from '../shared/own-files.js';
+import { bundlePath } from '../shared/bundles.js';
 import { BROKER_LINES_OUT_FD, KEEPS_CAPABILITIES } from '../shared/protocol/link.js';
 import { dropOwnCapabilities, hasCapabilities } from '../shared/sys/capabilities.js';
 import { compileFilters } from '../shared/sys/compile-filters.js';
@@ -12,10 +12,10 @@ import { keepAcrossExec } from '../shared/sys/fcntl.js';
 import { loadProgram } from '../shared/sys/filter-program.js';
 import { errnoName } from '../shared/sys/libc.js';
 import { execve, ignoreSignal, setNoNewPrivileges } from '../shared/sys/process-control.js';
-import { holdsRing, NO_RINGS } from './cage/holds-ring.js';
+import { holdsRing, NO_RINGS } from './sandbox/holds-ring.js';
 
 const EXIT_FAILED = 70;
-/** The argument of the second start, when nothing should be left to give up. The cage checks that. */
+/** The argument of the second start, when nothing should be left to give up. Its sandbox checks that. */
 const AGAIN = 'again';
 const [, self = '', word] = process.argv;
 const mayGiveUp = word !== KEEPS_CAPABILITIES && hasCapabilities();

@@ -14,10 +14,9 @@ import '../shared/refuse-debugger.js';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
-import { VERSION } from '../shared/own-files.js';
+import { VERSION } from '../shared/bundles.js';
 import { dieWithParent, exitAtOnce, setNoNewPrivileges } from '../shared/sys/process-control.js';
 import { getLimit, RLIMIT, setLimit } from '../shared/sys/rlimit.js';
-import { enterCage, sealMounts, takeIds } from './cage/enter-cage.js';
 import { DescriptorPool } from './limit/descriptor-shares.js';
 import { LineLink } from './line-link.js';
 import { HostAddresses } from './names/host-addresses.js';
@@ -31,6 +30,7 @@ import { Audit, EventTally } from './record/audit.js';
 import { LogRoom } from './record/log-gate.js';
 import { Metrics, MetricsAnswers } from './record/metrics.js';
 import type { Services } from './request/plugin.js';
+import { enterSandbox, sealMounts, takeIds } from './sandbox/enter-sandbox.js';
 import { Sessions } from './sessions.js';
 import { startGuards } from './stall/start-guards.js';
 import { type Line, takeLine } from './take-line.js';
@@ -125,11 +125,11 @@ function confine({ becomeIds, supervisorMounts }: Line<'start'>): void {
   // A core file would be a file of the host with what an attacker put into the memory, core(5).
   // protects: G16 broker: it leaves no core file
   setLimit(RLIMIT.CORE, 0n, 0n);
-  // A change of ids clears this setting, prctl(2) PR_SET_PDEATHSIG, and the cage keeps it. A parent that is gone by now sends no signal.
+  // A change of ids clears this setting, prctl(2) PR_SET_PDEATHSIG, and its sandbox keeps it. A parent that is gone by now sends no signal.
   // protects: G11 broker: it ends with the supervisor
   dieWithParent(constants.signals.SIGKILL);
   if (process.ppid !== parent) throw new PosternError('broker_parent', 'The supervisor has ended');
-  enterCage();
+  enterSandbox();
 }
 
 /** A socket that connects, or that waits to be received, is a descriptor of the broker. @returns the limit */

@@ -16,12 +16,12 @@ import type {
   TrapPacket,
 } from '../shared/protocol/link.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
-import { Accounts } from './accounts/accounts.js';
-import { NO_CONNECTIONS } from './accounts/connection-places.js';
-import { monotonicMs } from './accounts/connection-slots.js';
-import type { Asked } from './ask/plugin-asks.js';
+import type { Asked } from './approval/plugin-approvals.js';
 import { ChannelSessions } from './channel/channel-sessions.js';
 import type { ChannelEnds } from './channel/session.js';
+import { NO_CONNECTIONS } from './ledger/connection-slots.js';
+import { Ledger } from './ledger/ledger.js';
+import { monotonicMs } from './ledger/slot-memory.js';
 import type { LineLink } from './line-link.js';
 import type { ResolverSets } from './names/name-cache.js';
 import type { PluginPacket } from './packet-link.js';
@@ -47,7 +47,7 @@ export class Sessions implements RetiringSessions {
   readonly channels: ChannelSessions;
   readonly traps: TrapSessions;
   readonly #marks = new RequestMarks();
-  readonly #accounts: Accounts;
+  readonly #accounts: Ledger;
   readonly #lists: ConnectionLists;
   readonly #usage: UsageReports;
   /** Plugins that were gone before this broker, by the numbers of their registers. */
@@ -62,7 +62,7 @@ export class Sessions implements RetiringSessions {
     this.#link = link;
     this.channels = new ChannelSessions(services, (line) => link.send(line));
     this.traps = new TrapSessions(services, (line) => link.send(line));
-    this.#accounts = new Accounts(services.audit);
+    this.#accounts = new Ledger(services.audit);
     const send = (line: BrokerLine): void => link.send(line);
     this.#lists = new ConnectionLists(services, this.#plugins, send);
     this.#usage = new UsageReports(services, this.#plugins, send);
@@ -218,7 +218,7 @@ export class Sessions implements RetiringSessions {
     }
   }
 
-  /** @param memory see {@link Accounts.note} */
+  /** @param memory see {@link Ledger.note} */
   noteConnections({ plugin, left }: ConnectionsPacket, memory: OwnedFd): void {
     if (left === undefined) {
       this.#accounts.note(this.#plugin(plugin), memory);

@@ -2,7 +2,7 @@
 // threads, and Node reads one file in a third of the time of hundreds. Native packages stay packages.
 import { basename, join, resolve } from 'node:path';
 import { type BuildOptions, buildSync } from 'esbuild';
-import { type Bundle, isEsModule } from '../shared/own-files.js';
+import { type Bundle, isEsModule } from '../shared/bundles.js';
 
 /** The first module of each program, below dist. */
 export const PROGRAMS: Readonly<Record<Bundle, string>> = {

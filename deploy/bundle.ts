@@ -2,8 +2,8 @@
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { COMMAND_NAMES, COMMANDS } from '../sandbox/cli/command-table.js';
+import type { Bundle } from '../shared/bundles.js';
 import { UNBINDABLE_DEBUGGER } from '../shared/node-flags.js';
-import type { Bundle } from '../shared/own-files.js';
 import { BUNDLES, bundleProgram } from './bundle-programs.js';
 import { thirdPartyLicences } from './third-party-licences.js';
 

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { compileFunction } from 'node:vm';
-import { type Bundle, bundlePath } from './own-files.js';
+import { type Bundle, bundlePath } from './bundles.js';
 
 /** What a CommonJS module is called with. */
 const PARAMETERS = ['exports', 'require', 'module', '__filename'];

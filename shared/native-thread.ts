@@ -2,8 +2,8 @@
 // process, that part cannot tell its failure and aborts the process: the exit status would be lost. So both wait until the thread has loaded.
 // Runs on the main thread; tellLoaded() and threadData() run on the new one.
 import { parentPort, Worker, type WorkerOptions, workerData } from 'node:worker_threads';
+import { type Bundle, bundlePath } from './bundles.js';
 import { THREAD_LOAD_MS } from './limits.js';
-import { type Bundle, bundlePath } from './own-files.js';
 import { threadId } from './sys/process-control.js';
 
 type ThreadProgram = Extract<Bundle, 'stall-watchdog' | 'slow-lane-thread' | 'connect-thread'>;

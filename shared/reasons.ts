@@ -58,8 +58,8 @@ export const QUESTION_ANSWERS = ['granted', 'refused', 'error'] as const;
 export type QuestionAnswer = (typeof QUESTION_ANSWERS)[number];
 
 /** The way that a request came. */
-export const WAYS_OUT = ['channel', 'trap'] as const;
-export type WayOut = (typeof WAYS_OUT)[number];
+export const DOORS = ['channel', 'trap'] as const;
+export type Door = (typeof DOORS)[number];
 
 /** What was wrong with a message of a plugin. */
 export const PROTOCOL_ERRORS = [

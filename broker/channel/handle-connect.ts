@@ -3,9 +3,9 @@
 import { andFinally, andThen, type NowOrLater } from '../../shared/now-or-later.js';
 import type { ConnectRequest, ExplainRequest } from '../../shared/protocol/messages.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import type { Claim } from '../accounts/connection-places.js';
-import { askAbout } from '../ask/ask-about.js';
-import type { AskTicket } from '../ask/plugin-asks.js';
+import { askAbout } from '../approval/ask-about.js';
+import type { AskTicket } from '../approval/plugin-approvals.js';
+import type { Claim } from '../ledger/connection-slots.js';
 import type { RequestLife } from '../limit/request-life.js';
 import { CHANNEL } from '../record/audit.js';
 import {

@@ -15,8 +15,8 @@ import {
 import { mayBeAsked } from '../../shared/policy/may-be-asked.js';
 import { parseName } from '../../shared/policy/parse-host.js';
 import type { Policy } from '../../shared/policy/policy.js';
-import { askAbout, orApproved } from '../ask/ask-about.js';
-import type { Answered, PluginAsks } from '../ask/plugin-asks.js';
+import { askAbout, orApproved } from '../approval/ask-about.js';
+import type { Answered, PluginAsks } from '../approval/plugin-approvals.js';
 import type { FamilyAnswer } from '../names/name-servers.js';
 import type { Origin } from '../record/audit.js';
 import { askFamily, proxyResolves } from '../request/decide-request.js';

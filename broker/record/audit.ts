@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { AUDIT_BACKLOG_BYTES, GATHER_MS, LATE_RECORDS } from '../../shared/limits.js';
 import type { AuditEventName, AuditFields } from '../../shared/protocol/audit-events.js';
-import type { WayOut } from '../../shared/reasons.js';
+import type { Door } from '../../shared/reasons.js';
 import { MappedMemory } from '../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
@@ -209,7 +209,7 @@ export class EventTally {
 /** The way that a request came by, and its process. */
 export interface Origin {
   /** The audit log's field for the way out: `trap` is the transparent one. */
-  readonly door: WayOut;
+  readonly door: Door;
   /** The process's id on the host. */
   readonly pid: number | null;
   /** The program's name, proc(5) comm. The program chooses it: at most 15 bytes of any kind. Print it quoted. */

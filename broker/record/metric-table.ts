@@ -12,6 +12,7 @@ import {
   ASK_RESULTS,
   DECISIONS,
   DNS_RESULTS,
+  DOORS,
   END_CAUSES,
   OUTCOMES,
   PROTOCOL_ERRORS,
@@ -19,7 +20,6 @@ import {
   REASONS,
   SLOW_ACTIONS,
   TRAP_ANSWERS,
-  WAYS_OUT,
 } from '../../shared/reasons.js';
 import { TRAP_CALLS } from '../../shared/trap-calls.js';
 
@@ -77,7 +77,7 @@ export const METRICS = {
     name: 'postern_sockets_passed_total',
     kind: 'counter',
     help: 'Connected sockets that plugins got from the broker',
-    labels: { plugin: PLUGIN_LABEL as LabelValues, door: WAYS_OUT as typeof WAYS_OUT },
+    labels: { plugin: PLUGIN_LABEL as LabelValues, door: DOORS as typeof DOORS },
   },
   connectionsOpen: {
     name: 'postern_connections_open',

@@ -6,7 +6,7 @@ import { quote } from '../../shared/policy/quote.js';
 import type { AuditFields } from '../../shared/protocol/audit-events.js';
 import type { FailureReply } from '../../shared/protocol/messages.js';
 import type { Outcome } from '../../shared/reasons.js';
-import type { Claim, ConnectionDescription } from '../accounts/connection-places.js';
+import type { Claim, ConnectionDescription } from '../ledger/connection-slots.js';
 import { EARLY_ERRNO, type EarlyEnd } from '../limit/request-life.js';
 import { CHANNEL, type Origin } from '../record/audit.js';
 import type { Connection } from './connect.js';

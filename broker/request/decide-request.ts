@@ -3,7 +3,7 @@ import { judgeAddresses } from '../../shared/policy/decide.js';
 import { makeDecision, type RequestVerdict, type ResolveVerdict } from '../../shared/policy/decision.js';
 import { isNamedDirect } from '../../shared/policy/direct-way.js';
 import type { Policy } from '../../shared/policy/policy.js';
-import { orApproved } from '../ask/ask-about.js';
+import { orApproved } from '../approval/ask-about.js';
 import type { RequestLife } from '../limit/request-life.js';
 import type { FamilyAnswer } from '../names/name-servers.js';
 import { countLookup } from '../record/metrics.js';

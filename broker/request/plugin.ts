@@ -10,8 +10,8 @@ import type { HostContext } from '../../shared/policy/host-block.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type { SlowAction } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import type { ConnectionPlaces } from '../accounts/connection-places.js';
-import { type AskEnds, PluginAsks } from '../ask/plugin-asks.js';
+import { type AskEnds, PluginAsks } from '../approval/plugin-approvals.js';
+import type { ConnectionSlots } from '../ledger/connection-slots.js';
 import type { DescriptorPool, DescriptorShare } from '../limit/descriptor-shares.js';
 import { OpenQuestions } from '../limit/open-questions.js';
 import { type Gate, RequestQueue } from '../limit/request-queue.js';
@@ -74,14 +74,14 @@ export class Plugin {
   readonly gate: Gate;
   queue: RequestQueue;
   #limits = DEFAULT_LIMITS;
-  #connections: ConnectionPlaces | undefined;
+  #connections: ConnectionSlots | undefined;
 
   get limits(): Limits {
     return this.#limits;
   }
 
   /** Its register of connections. Missing before it came, or if the kernel cannot report the end of connections. */
-  get connections(): ConnectionPlaces | undefined {
+  get connections(): ConnectionSlots | undefined {
     return this.#connections;
   }
 
@@ -130,7 +130,7 @@ export class Plugin {
   }
 
   /** @param connections where its connections are noted from now on; undefined: nowhere */
-  register(connections: ConnectionPlaces | undefined): void {
+  register(connections: ConnectionSlots | undefined): void {
     this.#connections?.close();
     this.#connections = connections;
     connections?.bound(this.#limits.connections);

@@ -18,7 +18,7 @@ import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { threadMilliseconds } from '../../shared/sys/process-control.js';
 import type { SocketLook } from '../../shared/sys/socket-diag.js';
 import { socketCookie, tcpAccount } from '../../shared/sys/socket-state.js';
-import type { NotedConnection, OpenRegister } from '../accounts/connection-places.js';
+import type { NotedConnection, OpenRegister } from '../ledger/connection-slots.js';
 import type { Plugin, Services } from '../request/plugin.js';
 
 /**

@@ -7,7 +7,7 @@ import {
   QUOTA_LOOK_MS,
   QUOTA_LOOKS_PER_MS,
 } from '../../shared/limits.js';
-import { hasQuota, leftOfQuota, spentQuota } from '../accounts/byte-sums.js';
+import { hasQuota, leftOfQuota, spentQuota } from '../ledger/byte-sums.js';
 import type { Plugin, Services } from '../request/plugin.js';
 import { endConnections } from './end-connections.js';
 

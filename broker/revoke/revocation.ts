@@ -9,10 +9,10 @@ import type { Policy } from '../../shared/policy/policy.js';
 import { UNIX_PREFIX } from '../../shared/policy/socket-path.js';
 import type {
   ConnectionDescription,
-  ConnectionPlaces,
+  ConnectionSlots,
   NotedConnection,
   OpenRegister,
-} from '../accounts/connection-places.js';
+} from '../ledger/connection-slots.js';
 import type { Plugin, Services } from '../request/plugin.js';
 import { endConnections } from './end-connections.js';
 
@@ -58,7 +58,7 @@ export class Revocation {
     return endConnections(this.#services, this.#plugin, register, connections, 'revoked');
   }
 
-  #revoked(register: Pick<ConnectionPlaces, 'noted'> | undefined): readonly NotedConnection[] {
+  #revoked(register: Pick<ConnectionSlots, 'noted'> | undefined): readonly NotedConnection[] {
     const { policy } = this.#plugin;
     if (policy === undefined || register === undefined) return [];
     const context = this.#services.host.context();

@@ -67,7 +67,7 @@ export function refuseForeign(
   call.end(-EACCES, 'refused');
 }
 
-// Has the supervisor write an answer into the memory of a caller: the broker's cage forbids it.
+// Has the supervisor write an answer into the memory of a caller: the broker's sandbox forbids it.
 
 /** The supervisor has many orders, or the caller's thread has no processor: no event tells when that has changed. */
 const RETRY_MS = 10;

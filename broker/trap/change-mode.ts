@@ -1,6 +1,6 @@
 // A trapped chmod(2), fchmod(2), fchmodat(2) or fchmodat2(2) with S_ISGID. A folder may have that bit, and no other file: a program with it runs
 // with another group. The kernel does not execute the call as the plugin wrote it: between a look at the file and the call, another
-// thread could exchange it. The broker's cage forbids chmod(2), so a thread of the supervisor makes the call. Runs in the broker.
+// thread could exchange it. The broker's sandbox forbids chmod(2), so a thread of the supervisor makes the call. Runs in the broker.
 
 import { fstatSync, readlinkSync, statSync } from 'node:fs';
 import { constants } from 'node:os';

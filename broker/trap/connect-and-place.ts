@@ -21,9 +21,9 @@ import {
   tcpState,
 } from '../../shared/sys/socket-state.js';
 import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
-import type { Claim } from '../accounts/connection-places.js';
 import { placeAndClose, placeSocket } from '../caller/place-socket.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
+import type { Claim } from '../ledger/connection-slots.js';
 import type { RequestLife } from '../limit/request-life.js';
 import type { Origin } from '../record/audit.js';
 import { describeConnection, type Ending, unwatched } from '../request/account.js';

@@ -6,7 +6,7 @@ import { judgeBare, pickBest } from '../../shared/policy/decide.js';
 import { type Decision, makeDecision } from '../../shared/policy/decision.js';
 import type { HostContext } from '../../shared/policy/host-block.js';
 import type { Policy } from '../../shared/policy/policy.js';
-import { decideOrApproved } from '../ask/ask-about.js';
+import { decideOrApproved } from '../approval/ask-about.js';
 import type { Grants } from '../dns/grants.js';
 import type { RequestLife } from '../limit/request-life.js';
 import { askFamily, proxyResolves, unresolved } from '../request/decide-request.js';

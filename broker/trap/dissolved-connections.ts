@@ -11,10 +11,10 @@ import { endConnection } from '../../shared/sys/held-sockets.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { readIntOption, SO_LINGER, SOL_SOCKET, writeOption } from '../../shared/sys/socket.js';
 import { socketCookie, TCP_STATE, tcpAccount, tcpState } from '../../shared/sys/socket-state.js';
-import { hasQuota } from '../accounts/byte-sums.js';
-import { firstOf } from '../accounts/connection-places.js';
 import { type CallerProcesses, processOfThread } from '../caller/caller-processes.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
+import { hasQuota } from '../ledger/byte-sums.js';
+import { firstOf } from '../ledger/connection-slots.js';
 import type { Plugin, Services } from '../request/plugin.js';
 
 const { EMFILE, ENFILE } = constants.errno;

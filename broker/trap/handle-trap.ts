@@ -213,7 +213,7 @@ function bind(context: TrapContext, call: TrappedCall, socket: TrappedSocket, ad
   } else call.end(-EAFNOSUPPORT, 'error');
 }
 
-/** The broker's cage permits the lengths that the kernel reads, and no others. */
+/** The broker's sandbox permits the lengths that the kernel reads, and no others. */
 function bindInet(fd: number, domain: number, address: Uint8Array): number {
   const lengths =
     domain === AF_INET ? [SOCKADDR_IN_BYTES] : [LAYOUT['struct sockaddr_in6'].size, SOCKADDR_IN6_BYTES];

@@ -14,6 +14,7 @@ import { WritableOnce } from '../../shared/sys/epoll.js';
 import { LastHolder } from '../../shared/sys/last-holder.js';
 import { MappedMemory } from '../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { SandboxListeners } from '../../shared/sys/sandbox-listeners.js';
 import {
   answerNotification,
   isMarked,
@@ -27,7 +28,6 @@ import {
 } from '../../shared/sys/seccomp-notify.js';
 import { readableNow } from '../../shared/sys/socket.js';
 import { netnsCookie } from '../../shared/sys/socket-state.js';
-import { SandboxListeners } from '../../shared/sys/unix-sockets.js';
 import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
 import { trapCall } from '../../shared/trap-calls.js';
 import { CallerOrigins, CallerProcesses } from '../caller/caller-processes.js';

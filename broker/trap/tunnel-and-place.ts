@@ -8,7 +8,7 @@ import { PROXY_PATIENCE_MS } from '../../shared/limits.js';
 import { isNonBlocking, makeBlocking } from '../../shared/sys/fcntl.js';
 import { errnoNumber } from '../../shared/sys/libc.js';
 import { isV6Only, sendTimeout } from '../../shared/sys/socket-state.js';
-import type { Claim } from '../accounts/connection-places.js';
+import type { Claim } from '../ledger/connection-slots.js';
 import { describeConnection, type Ending, proxyProblem } from '../request/account.js';
 import type { SocketForm } from '../request/connect.js';
 import { connectUpstream } from '../request/connect-upstream.js';

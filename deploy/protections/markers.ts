@@ -52,7 +52,7 @@ export interface Marker {
 }
 
 const MARKER = /(?<open>\/\/|\/\*|^ *#) (?<kind>protects|test point): (?<rest>.*?)(?: \*\/|$)/gm;
-const ROWS = /^rows of \S+$/;
+const ROWS = /^rows of [\w ]+$/;
 const WORDS = /^(?:with: .*|fails closed|as root|own code|whole|row of .*)$/;
 
 interface Found {

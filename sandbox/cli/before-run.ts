@@ -1,6 +1,6 @@
 // The first part of `run`. It has the broker load while this process loads the rest of the command.
 import { createRequire } from 'node:module';
-import { bundlePath } from '../../shared/own-files.js';
+import { bundlePath } from '../../shared/bundles.js';
 import { forkEarly } from '../supervisor/fork-early.js';
 import type * as Main from './main-run.js';
 

@@ -1,10 +1,10 @@
 // postern check: reports what a start would refuse of a configuration file, and warns of rules without effect. Starts nothing.
 import type { Command } from 'commander';
 import { asciiJson } from '../../shared/ascii-json.js';
+import { DEFAULT_CONFIG } from '../../shared/bundles.js';
 import { CALL_FORMS } from '../../shared/config/call-forms.js';
 import { ConfigError, type ConfigProblem, describeProblem } from '../../shared/config/config-problem.js';
 import type { Config, LoadedPlugin } from '../../shared/config/load-config.js';
-import { DEFAULT_CONFIG } from '../../shared/own-files.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import { printable } from '../../shared/printable.js';
 import { processesInAll } from '../host/privileges.js';

@@ -1,7 +1,8 @@
 // Chooses the program that carries out a command line, before the large ones are loaded: each loads what its commands need, and no more.
 // Pure.
+
+import type { Bundle } from '../../shared/bundles.js';
 import { PLUGIN_NAME } from '../../shared/config/plugin-config.js';
-import type { Bundle } from '../../shared/own-files.js';
 import { commandRow } from './command-table.js';
 
 /** @param words of the command line */

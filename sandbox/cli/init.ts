@@ -3,7 +3,7 @@ import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
-import { DIST } from '../../shared/own-files.js';
+import { DIST } from '../../shared/bundles.js';
 import { makeCommand } from './program.js';
 import { say } from './say.js';
 

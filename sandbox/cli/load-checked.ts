@@ -2,10 +2,10 @@
 
 import { lstatSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { DEFAULT_CONFIG } from '../../shared/bundles.js';
 import { ConfigError, type ConfigProblem } from '../../shared/config/config-problem.js';
 import { type Config, loadConfig } from '../../shared/config/load-config.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
-import { DEFAULT_CONFIG } from '../../shared/own-files.js';
 import type { OwnFiles } from '../host/own-files.js';
 import type { StartProblem } from '../supervisor/files/path-problems.js';
 import { auditProblem } from '../supervisor/record/audit-sink.js';

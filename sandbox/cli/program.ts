@@ -1,6 +1,6 @@
 // Runs the command line: reads the arguments, carries out a command, and reports a wrong call. The commands are given.
 import { Command, CommanderError } from 'commander';
-import { VERSION } from '../../shared/own-files.js';
+import { VERSION } from '../../shared/bundles.js';
 import { exitAtOnce } from '../../shared/sys/process-control.js';
 import { COMMAND_NAMES, COMMANDS, type CommandName, commandRow } from './command-table.js';
 import { describeError, isSystemError, say } from './say.js';

@@ -8,7 +8,7 @@ import { printable } from '../../shared/printable.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import { OperatedSupervisor } from '../operate/operated-supervisor.js';
 import type { ControlView, OperatorControl } from '../operate/operator-control.js';
-import type { Asks } from '../supervisor/ask/asks.js';
+import type { Asks } from '../supervisor/approval/asks.js';
 import { hostFiles } from '../supervisor/files/host-files.js';
 import { laterConfigs } from '../supervisor/files/later-configs.js';
 import type { PluginEnd, Sandbox } from '../supervisor/start/sandbox.js';

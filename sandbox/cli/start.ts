@@ -3,7 +3,7 @@
 import '../../shared/refuse-debugger.js';
 import './require-node.js';
 import { createRequire } from 'node:module';
-import { bundlePath } from '../../shared/own-files.js';
+import { bundlePath } from '../../shared/bundles.js';
 import { chooseProgram } from './choose-program.js';
 import { takeOwnStreams } from './own-streams.js';
 

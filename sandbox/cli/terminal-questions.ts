@@ -6,7 +6,7 @@ import { quoteDestination } from '../../shared/policy/decision.js';
 import { quote } from '../../shared/policy/quote.js';
 import { ASK_SCOPES, type AskScope } from '../../shared/reasons.js';
 import { shellWord } from '../host/shell-word.js';
-import type { AskEnding, AskRequest, Asks } from '../supervisor/ask/asks.js';
+import type { AskEnding, AskRequest, Asks } from '../supervisor/approval/asks.js';
 import type { TakeTyped } from '../supervisor/terminal/question-hold.js';
 import { limitLines } from './refusal-line.js';
 import { describeError, say } from './say.js';

@@ -3,7 +3,7 @@
 import { readlinkSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, relative, sep } from 'node:path';
-import { bundlePath } from '../../shared/own-files.js';
+import { bundlePath } from '../../shared/bundles.js';
 import { openOwnCode } from '../host/own-code.js';
 import type { OwnCodeFact } from './host-facts.js';
 

@@ -1,7 +1,7 @@
 // The parts of postern that the trial's plugin must see: the compiled code and the packages that it imports.
 import { createRequire } from 'node:module';
 import { dirname, join, sep } from 'node:path';
-import { bundlePath, DIST } from '../../shared/own-files.js';
+import { bundlePath, DIST } from '../../shared/bundles.js';
 
 const PACKAGES = ['koffi'];
 

@@ -1,10 +1,10 @@
 // The trial of `postern doctor`: makes a sandbox with the supervisor's own code, and tries two connections on loopback
 // through the broker, one that a rule allows and one that no rule allows.
 import { createServer, type Server } from 'node:net';
+import { bundlePath } from '../../shared/bundles.js';
 import { type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { nodeFlags } from '../../shared/node-flags.js';
-import { bundlePath } from '../../shared/own-files.js';
 import { captureStreams } from '../supervisor/start/standard-streams.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { ownCodePaths } from './own-code-paths.js';

@@ -1,6 +1,7 @@
 // The options by which a container, or a systemd unit, lets postern make its sandboxes.
+
+import { bundlePath } from '../../shared/bundles.js';
 import { CONTAINER_CALLS } from '../../shared/container-calls.js';
-import { bundlePath } from '../../shared/own-files.js';
 import type { Confinement } from './confinement.js';
 import { shellWord } from './shell-word.js';
 

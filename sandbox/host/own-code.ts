@@ -3,7 +3,7 @@
 import { constants, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, relative, sep } from 'node:path';
-import { bundlePath } from '../../shared/own-files.js';
+import { bundlePath } from '../../shared/bundles.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 
 const O_PATH = 0o10000000;

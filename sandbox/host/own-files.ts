@@ -5,7 +5,7 @@
 import { accessSync, constants, existsSync, realpathSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve, sep } from 'node:path';
-import { bundlePath, DIST } from '../../shared/own-files.js';
+import { bundlePath, DIST } from '../../shared/bundles.js';
 import { loadedLibraries, loadLibrary } from '../../shared/sys/load-library.js';
 import { findProgram, SYSTEM_PATH } from './find-program.js';
 import { LIBRARIES } from './require-linux.js';

@@ -19,7 +19,7 @@ import {
   setHostname,
   setNoNewPrivileges,
 } from '../../shared/sys/process-control.js';
-import { openUnixDiag } from '../../shared/sys/unix-sockets.js';
+import { openUnixDiag } from '../../shared/sys/sandbox-listeners.js';
 import { buildRoot, takeTrees } from './build-root.js';
 import { enterLandlock } from './enter-landlock.js';
 import { execCommand } from './exec-command.js';

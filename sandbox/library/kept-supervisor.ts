@@ -3,8 +3,8 @@ import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { KeptFleet } from '../operate/kept-fleet.js';
 import { KeptPlugin, type PluginOwner } from './kept-plugin.js';
+import { supervisorOptions } from './library-options.js';
 import { readPlugin } from './read-settings.js';
-import { supervisorOptions } from './supervisor-options.js';
 import type {
   Plugin,
   PluginSettings,

@@ -1,8 +1,9 @@
 // What a supervisor answers over its control socket. Runs in the supervisor.
+
+import { VERSION } from '../../shared/bundles.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
-import { VERSION } from '../../shared/own-files.js';
-import type { AskEnding, AskRequest, Asks } from './ask/asks.js';
+import type { AskEnding, AskRequest, Asks } from './approval/asks.js';
 import type {
   ControlAsks,
   ControlFleet,

@@ -1,9 +1,9 @@
 // Joins the questions about unknown destinations with the broker, and with those who answer. Runs in the supervisor.
 import { DEFAULT_ASK_S } from '../../shared/config/config-file.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
-import { Asks } from './ask/asks.js';
-import { answerByCallback, hookCallback } from './ask/run-hook.js';
-import { writeRule } from './ask/write-rule.js';
+import { Asks } from './approval/asks.js';
+import { answerByCallback, hookCallback } from './approval/run-hook.js';
+import { writeRule } from './approval/write-rule.js';
 import type { BrokerProcess } from './broker/broker-process.js';
 import { hostFiles, isWithin } from './files/host-files.js';
 import { requireHookApart } from './start-problems.js';

@@ -10,7 +10,7 @@ import type { OpenConnections } from '../../shared/protocol/open-connections.js'
 import type { StartCause } from '../../shared/reasons.js';
 import { claimIdRange, type IdRange } from '../host/id-range.js';
 import { shortageOf } from '../host/shortage.js';
-import type { Asks } from './ask/asks.js';
+import type { Asks } from './approval/asks.js';
 import type { Replaced } from './broker/broker-events.js';
 import type { BrokerProcess } from './broker/broker-process.js';
 import { Cgroups } from './cgroup/cgroups.js';

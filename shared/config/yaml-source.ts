@@ -2,7 +2,7 @@
 
 import { createRequire } from 'node:module';
 import type { Document, DocumentOptions, ParseOptions, SchemaOptions, YAMLError } from 'yaml';
-import { bundlePath } from '../own-files.js';
+import { bundlePath } from '../bundles.js';
 import { ConfigError, type ConfigProblem } from './config-problem.js';
 import type * as YamlLibrary from './yaml-library.js';
 

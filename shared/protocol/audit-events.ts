@@ -7,6 +7,8 @@ import {
   type AskEnd,
   DECISIONS,
   type DecisionWord,
+  DOORS,
+  type Door,
   ENDED_BY,
   type EndedBy,
   MODES,
@@ -19,8 +21,6 @@ import {
   type Reason,
   SLOW_ACTIONS,
   type SlowAction,
-  WAYS_OUT,
-  type WayOut,
 } from '../reasons.js';
 import { WHOLLY_TRAPPED, type WhollyTrapped } from '../trap-calls.js';
 
@@ -30,7 +30,7 @@ interface AuditTypes {
   readonly number: number;
   readonly boolean: boolean;
   readonly 'list of strings': readonly string[];
-  readonly door: WayOut;
+  readonly door: Door;
   readonly mode: Mode;
   readonly decision: DecisionWord;
   readonly reason: Reason;
@@ -382,7 +382,7 @@ type WordType = Exclude<keyof AuditTypes, 'string' | 'number' | 'boolean' | 'lis
 
 /** The words of each type that is a list of them. */
 export const AUDIT_WORDS: { readonly [T in WordType]: readonly AuditTypes[T][] } = {
-  door: WAYS_OUT,
+  door: DOORS,
   mode: MODES,
   decision: DECISIONS,
   reason: REASONS,

@@ -1,6 +1,6 @@
 // The open connections of plugins, and what they use of the network, as the broker counts it and an operator sees it. Types only: the declarations of the
 // library have them.
-import type { WayOut } from '../reasons.js';
+import type { Door } from '../reasons.js';
 
 /** A connection that a process of a plugin holds. What is null is not known: a broker died before it could note it. */
 export interface OpenConnection {
@@ -18,7 +18,7 @@ export interface OpenConnection {
   readonly dialed: string;
   /** The rule that allowed it. Null also if none did: audit mode, or somebody who was asked. */
   readonly rule: string | null;
-  readonly door: WayOut | null;
+  readonly door: Door | null;
   /** For how long it has been open, in milliseconds. */
   readonly age_ms: number;
   /** Payload that the peer's kernel has acknowledged so far, and payload that this host's kernel has received. Null: the kernel did not say. */

@@ -6,9 +6,9 @@ import { constants } from 'node:os';
 import { isNonBlocking, setNonBlocking } from './fcntl.js';
 import { openInRoot, type Viewpoint } from './open-in-root.js';
 import type { OwnedFd } from './owned-fd.js';
+import type { SandboxListeners } from './sandbox-listeners.js';
 import { encodeSocketPath } from './sockaddr.js';
 import { connect, listenOn } from './socket.js';
-import type { SandboxListeners } from './unix-sockets.js';
 
 const { S_IFMT, S_IFSOCK } = files;
 const { ECONNREFUSED } = constants.errno;

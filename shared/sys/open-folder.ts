@@ -53,7 +53,7 @@ function open(path: string, more: number, { folder = AT_FDCWD, resolve = 0, subj
   return new OwnedFd(succeed(openat2(SYS_openat2, folder, path, how, how.length), 'openat2', subject));
 }
 
-// openat(2) of one name in an open folder. Runs in the broker, whose cage has no openat2(2).
+// openat(2) of one name in an open folder. Runs in the broker, whose sandbox has no openat2(2).
 
 const openat = bind('int openat(int folder, const char *name, int flags)');
 

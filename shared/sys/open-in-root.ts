@@ -1,4 +1,4 @@
-// Opens a path as a process with another root would, step by step. Runs in the broker, whose cage forbids openat2(2), and in a thread of
+// Opens a path as a process with another root would, step by step. Runs in the broker, whose sandbox forbids openat2(2), and in a thread of
 // the supervisor. Both get the path from a plugin.
 import { constants } from 'node:fs';
 import { constants as system } from 'node:os';

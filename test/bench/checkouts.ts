@@ -1,7 +1,7 @@
 // The compiled trees of postern that a run compares.
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { DIST } from '../../shared/own-files.js';
+import { DIST } from '../../shared/bundles.js';
 import type { Checkout } from './measure.js';
 
 /** The label of the tree that the bench is part of, where no other is measured. */

@@ -5,7 +5,7 @@
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { DIST } from '../../shared/own-files.js';
+import { DIST } from '../../shared/bundles.js';
 import { checkoutsOf } from './checkouts.js';
 import { compilePrograms } from './compile.js';
 import { describeHost } from './host.js';

@@ -1,7 +1,7 @@
 // A broker whose program files a test has changed.
 import { cpSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { bundlePath } from '../../shared/own-files.js';
+import { bundlePath } from '../../shared/bundles.js';
 import { ownFolder } from '../harness/own-folder.js';
 
 const BIND = 'mount --bind "$0" "$1" && shift && exec "$@"';

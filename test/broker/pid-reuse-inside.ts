@@ -9,9 +9,9 @@ import { boundDatagramSocket, listeningSocket } from '../../shared/sys/datagram.
 import { createMemoryFile } from '../../shared/sys/memory-file.js';
 import { receiveMessage, sendMessage } from '../../shared/sys/message.js';
 import { openFolder } from '../../shared/sys/open-folder.js';
+import { openUnixDiag } from '../../shared/sys/sandbox-listeners.js';
 import { NOTIFICATION_BYTES } from '../../shared/sys/seccomp-notify.js';
 import { packetSocketPair } from '../../shared/sys/socket.js';
-import { openUnixDiag } from '../../shared/sys/unix-sockets.js';
 import { startDnsServer } from './start-dns-server.js';
 
 const [program = '', own = '', other = '', stay] = process.argv.slice(2);

@@ -52,9 +52,9 @@ for (const user of users) {
 }
 
 // proves: with an io_uring nothing is served
-test('a process with a ring enters no cage', () => {
-  const enterCage = new URL('../../broker/cage/enter-cage.js', import.meta.url).href;
-  const code = `import { enterCage } from ${JSON.stringify(enterCage)}; enterCage(); console.log('entered');`;
+test('a process with a ring enters no sandbox', () => {
+  const enterSandbox = new URL('../../broker/sandbox/enter-sandbox.js', import.meta.url).href;
+  const code = `import { enterSandbox } from ${JSON.stringify(enterSandbox)}; enterSandbox(); console.log('entered');`;
   const { stdout, stderr } = spawnSync(
     process.execPath,
     ['--import', RING_MAKER, '--input-type=module', '-e', code],

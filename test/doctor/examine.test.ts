@@ -4,7 +4,7 @@ import type { Check } from '../../sandbox/doctor/check.js';
 import { examine } from '../../sandbox/doctor/examine.js';
 import type { HostFacts } from '../../sandbox/doctor/host-facts.js';
 import type { Trial } from '../../sandbox/doctor/trial.js';
-import { bundlePath } from '../../shared/own-files.js';
+import { bundlePath } from '../../shared/bundles.js';
 import {
   CONNECTED,
   DOCKER,

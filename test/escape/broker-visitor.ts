@@ -1,4 +1,4 @@
-// Hostile code inside a broker's process, loaded before the broker's own code. It tries everything before the broker is in its cage and
+// Hostile code inside a broker's process, loaded before the broker's own code. It tries everything before the broker is in its sandbox and
 // again after, and writes each result to stderr as a line of JSON.
 import { spawnSync } from 'node:child_process';
 import {
@@ -241,7 +241,7 @@ function visit(when: string): void {
   writeSync(STDERR, `${JSON.stringify({ when, results: Object.fromEntries(results) })}\n`);
 }
 
-/** The cage's filter adds to the one of a Node whose loop would have an io_uring. */
+/** The filter of its sandbox adds to the one of a Node whose loop would have an io_uring. */
 function filters(): number {
   const status = readFileSync('/proc/thread-self/status', 'latin1');
   return Number(/^Seccomp_filters:\s+(\d+)$/m.exec(status)?.[1]);
@@ -254,7 +254,7 @@ function visitTwice(): void {
     if (filters() === atFirst) return;
     clearInterval(timer);
     visit('after');
-    // It may still start threads of its own, in the same cage.
+    // It may still start threads of its own, in the same sandbox.
     new Worker(BY_THREAD, { eval: true, execArgv: [] });
   }, 5);
 }

@@ -9,7 +9,7 @@ const top = fileURLToPath(new URL('../../..', import.meta.url));
 /** Lines in which a date is meant: of an audit event that is made a little later, of a question and as an operator sees it, and two gauges that are dates. */
 const DATED = [
   'broker/request/account.ts: const at = new Date();',
-  'sandbox/supervisor/ask/asks.ts: const since = Date.now();',
+  'sandbox/supervisor/approval/asks.ts: const since = Date.now();',
   'sandbox/supervisor/control-target.ts: const dateOf = (time: number): string => new Date(time).toISOString();',
   "sandbox/supervisor/record/records.ts: if (good) this.#metrics.set('lastSuccess', {}, Date.now() / 1000);",
   "sandbox/supervisor/record/records.ts: metrics?.set('startTime', {}, Date.now() / 1000);",

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
-import { cageGroups } from '../../broker/cage/cage-rules.js';
+import { sandboxGroups } from '../../broker/sandbox/sandbox-rules.js';
 import { mutantSource } from '../../deploy/protections/mutant-source.js';
 import { readAllMarkers } from '../../deploy/protections/read-all-markers.js';
 import { readAllProofs } from '../../deploy/protections/read-all-proofs.js';
@@ -57,11 +57,11 @@ test('all markers of one name mean the same', () => {
   for (const name of Object.keys(OWN_CODE)) assert.ok(known.includes(name), name);
 });
 
-test('every group of the filters and of the cage is a row with a marker', () => {
+test('every group of the filters and of its sandbox is a row with a marker', () => {
   const rows = protections.filter(({ rowOf }) => rowOf !== undefined).map(({ name }) => name);
   const groups = [...refusedCalls, ...argumentDenials, ...conditionalCalls].map(({ name }) => name);
-  const cage = cageGroups(0).map(({ why }) => `cage: ${why}`);
-  assert.deepEqual(rows.sort(), [...groups, ...cage].sort());
+  const ofBroker = sandboxGroups(0).map(({ why }) => `broker sandbox: ${why}`);
+  assert.deepEqual(rows.sort(), [...groups, ...ofBroker].sort());
 });
 
 test('every mutant is code, and differs', () => {

@@ -1,7 +1,7 @@
 // Runs a plugin with `unknown: ask` and a supervisor that a test steers: lines of JSON out, words in. It is a separate program, so that it can run
 // as either user, and in a network of the test's own.
 import { createInterface } from 'node:readline';
-import type { AskAnswer } from '../../sandbox/supervisor/ask/asks.js';
+import type { AskAnswer } from '../../sandbox/supervisor/approval/asks.js';
 import { captureStreams } from '../../sandbox/supervisor/start/standard-streams.js';
 import { Supervisor } from '../../sandbox/supervisor/supervisor.js';
 import { type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { AskEnding, AskRequest } from '../../sandbox/supervisor/ask/asks.js';
+import type { AskEnding, AskRequest } from '../../sandbox/supervisor/approval/asks.js';
 import type { AuditLine } from '../harness/audit-line.js';
 import type { PublicNet } from '../harness/public-net.js';
 import { until } from '../harness/until.js';

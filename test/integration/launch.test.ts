@@ -63,7 +63,7 @@ for (const user of users) {
   });
 
   // proves: supervisor: its memory is closed to its own user
-  // proves: cage: its memory is closed to its own user
+  // proves: broker sandbox: its memory is closed to its own user
   test(`no process of the same user reads the supervisor's memory or the broker's (${user})`, async () => {
     const { child, result } = startPostern(['run', '--', 'sh', '-c', 'echo up; read -r _'], {
       as: user,

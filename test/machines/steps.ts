@@ -48,7 +48,10 @@ function tests(name: string, seconds: number, paths: readonly string[]): Step {
 }
 
 /** What rests most upon the kernel and the host's mounts. */
-const FIRST = [...['broker-cage', 'mounts', 'landlock'].map((file) => `escape/${file}.`), 'sys/last-holder.'];
+const FIRST = [
+  ...['broker-sandbox', 'mounts', 'landlock'].map((file) => `escape/${file}.`),
+  'sys/last-holder.',
+];
 const MORE = ['hidden-path', 'shared-mounts', 'own-socket', 'loopback'].map((file) => `escape/${file}.`);
 
 /** The first are quick. All of them take about ten minutes of an emulated processor. */

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 
 const IMPORT = /(?:from|import)\s*\(?'(?<path>\.[^']*)'/g;
 /** They tell where the programs are. */
-const PLACES = ['/shared/own-files.js', '/test/harness/users.js'];
+const PLACES = ['/shared/bundles.js', '/test/harness/users.js'];
 
 /** @param test a compiled test file, absolute */
 export function needsBundles(test: string): boolean {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { cageGroups } from '../../broker/cage/cage-rules.js';
+import { sandboxGroups } from '../../broker/sandbox/sandbox-rules.js';
 import { filters } from '../../sandbox/launch/filters.js';
 import { CALL_FORMS } from '../../shared/config/call-forms.js';
 import { findNumber, knowsCall, NEW_CALLS } from '../../shared/sys/call-numbers.js';
@@ -38,7 +38,7 @@ test('the numbers of new calls are those of the headers', () => {
 test('every call of every filter is known: none is left out silently', () => {
   const named = [
     ...filters({ egress: 'channel' }).flatMap(({ rules }) => rules),
-    ...cageGroups(1).flatMap(({ rules }) => rules),
+    ...sandboxGroups(1).flatMap(({ rules }) => rules),
   ].flatMap(({ calls }) => calls);
   // Calls of another architecture, and calls that x86-64 never had.
   const elsewhere = ['umount', 'stime', 'vm86', 'vm86old'];

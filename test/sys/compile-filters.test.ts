@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import { test } from 'node:test';
-import { cageFilters } from '../../broker/cage/cage-rules.js';
-import { NO_RINGS } from '../../broker/cage/holds-ring.js';
+import { NO_RINGS } from '../../broker/sandbox/holds-ring.js';
+import { sandboxFilters } from '../../broker/sandbox/sandbox-rules.js';
 import { filterStack, initStack } from '../../sandbox/launch/filters.js';
 import { callNumber } from '../../shared/sys/call-numbers.js';
 import { compileFilters, FilterCode } from '../../shared/sys/compile-filters.js';
@@ -30,7 +30,7 @@ const STACKS: Readonly<Record<string, readonly Filter[]>> = {
   channel: filterStack({ egress: 'channel' }),
   'channel, with added calls': filterStack({ egress: 'channel', added: ['bpf', 'mount', 'ptrace'] }),
   init: initStack(),
-  cage: cageFilters(4711),
+  'broker sandbox': sandboxFilters(4711),
   'no rings': [NO_RINGS],
 };
 

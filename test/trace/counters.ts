@@ -1,5 +1,5 @@
 // The counters of a traced build: one byte for each module, which is 1 once the module has run. They lie in a file that every process of a test
-// maps. So they outlive a process that ends by SIGKILL, and the broker, whose cage opens no file for writing, mapped them before it entered.
+// maps. So they outlive a process that ends by SIGKILL, and the broker, whose sandbox opens no file for writing, mapped them before it entered.
 // This file becomes a module of the traced build. Code inside a sandbox cannot open the file: it counts for itself, and nobody reads that.
 import { closeSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -44,7 +44,7 @@ function mapCounters(): Uint8Array | undefined {
     const mmap = load(null).func(
       'void *mmap(void *address, size_t length, int protection, int flags, int fd, long offset)',
     );
-    // A thread finds the mapping of its process: it may start in the broker's cage. Else this reserves the addresses. Where the file cannot be
+    // A thread finds the mapping of its process: it may start in the broker's sandbox. Else this reserves the addresses. Where the file cannot be
     // opened, the threads count there.
     const reserve = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
     if (mmap(ADDRESS, BYTES, PROT_READ_WRITE, reserve, NO_FD, 0) === ADDRESS) {

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { bundlePath } from '../../../shared/own-files.js';
+import { bundlePath } from '../../../shared/bundles.js';
 import { startUpstreams } from './upstreams.js';
 
 const top = fileURLToPath(new URL('../../../..', import.meta.url));

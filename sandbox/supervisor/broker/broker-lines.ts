@@ -45,7 +45,7 @@ import {
   word,
   yesOrNo,
 } from '../../../shared/protocol/shape.js';
-import { ADDRESS_CLASSES, DECISIONS, REASONS, WAYS_OUT } from '../../../shared/reasons.js';
+import { ADDRESS_CLASSES, DECISIONS, DOORS, REASONS } from '../../../shared/reasons.js';
 import type { LinePipes } from './fork-broker.js';
 
 // The supervisor's end of the line stream to the broker: one JSON object per line, in both directions.
@@ -184,7 +184,7 @@ const connection = fields<OpenConnection>({
   port: orNull(count(MOST_PORT)),
   dialed: kept,
   rule: orNull(kept),
-  door: orNull(word(WAYS_OUT)),
+  door: orNull(word(DOORS)),
   age_ms: count(),
   sent_bytes: orNull(count()),
   received_bytes: orNull(count()),

@@ -9,13 +9,6 @@ import type { ApprovedDestination, ExplainQuestion, Explanation } from '../../..
 import type { OpenConnections, PluginUsage } from '../../../shared/protocol/open-connections.js';
 import type { Answerer, AskEnd } from '../../../shared/reasons.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import {
-  askConnections,
-  askExplanation,
-  askMetrics,
-  askUsage,
-  type ConnectionsQuestion,
-} from './ask-broker.js';
 import { BrokerDeaths } from './blame.js';
 import { type BrokerEvents, DroppedEvents, type Replaced } from './broker-events.js';
 import { type BrokerLines, brokerFailed } from './broker-lines.js';
@@ -24,6 +17,13 @@ import { BrokerPlugins, type PluginLine } from './configure-plugin.js';
 import { Heartbeat } from './heartbeat.js';
 import type { Channel, SandboxFacts, TrapFacts } from './kept.js';
 import { KeptForBrokers } from './kept-for-brokers.js';
+import {
+  type ConnectionsQuestion,
+  queryConnections,
+  queryExplanation,
+  queryMetrics,
+  queryUsage,
+} from './query-broker.js';
 import type { SpawnedBroker } from './spawn-broker.js';
 
 export class BrokerProcess extends EventEmitter<BrokerEvents> {
@@ -108,13 +108,13 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   async connections(question: ConnectionsQuestion): Promise<OpenConnections> {
     // Until then it has no register.
     if (this.#run === undefined) throw brokerFailed('it has just been started');
-    return askConnections(this.#lines, question, this.#plugins);
+    return queryConnections(this.#lines, question, this.#plugins);
   }
 
   /** Asks the broker what the plugins use. @throws PosternError `broker_failed` where the broker gives no answer */
   async usage(): Promise<readonly PluginUsage[]> {
     if (this.#run === undefined) throw brokerFailed('it has just been started');
-    return askUsage(this.#lines, this.#plugins);
+    return queryUsage(this.#lines, this.#plugins);
   }
 
   /** Ends the broker for good. */
@@ -213,7 +213,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   /** The broker's metrics in Prometheus' text format; undefined where no broker answers. */
   async metrics(): Promise<string | undefined> {
     if (this.#link === undefined || this.#heartbeat?.answers === false) return undefined;
-    return askMetrics(this.#link.lines);
+    return queryMetrics(this.#link.lines);
   }
 
   /** Seconds since the broker last answered; undefined where no broker runs. */
@@ -227,7 +227,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
    * @throws PosternError `broker_failed` where the broker gives no answer
    */
   async explain(plugin: string, question: ExplainQuestion): Promise<Explanation> {
-    return askExplanation(this.#lines, plugin, question);
+    return queryExplanation(this.#lines, plugin, question);
   }
 
   /**

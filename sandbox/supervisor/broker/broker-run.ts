@@ -1,6 +1,7 @@
 // One broker, from its start to its exit: what it was told, and what it says. Runs in the supervisor.
 
 import { readlinkSync } from 'node:fs';
+import { VERSION } from '../../../shared/bundles.js';
 import {
   BROKER_START_TIMEOUT_MS,
   GIVEN_NAMES_A_LINE,
@@ -8,7 +9,6 @@ import {
   RETIRE_TIMEOUT_MS,
   STAND_INS,
 } from '../../../shared/limits.js';
-import { VERSION } from '../../../shared/own-files.js';
 import { printable } from '../../../shared/printable.js';
 import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
 import {

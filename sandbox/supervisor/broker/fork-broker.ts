@@ -2,9 +2,9 @@
 // program of postern can hand them to another one in the same process (early-broker.ts).
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { bundlePath } from '../../../shared/bundles.js';
 import { LINE_PIPE_BYTES } from '../../../shared/limits.js';
 import { nodeFlags } from '../../../shared/node-flags.js';
-import { bundlePath } from '../../../shared/own-files.js';
 import { KEEPS_CAPABILITIES } from '../../../shared/protocol/link.js';
 import { setCloseOnExecFrom, setPipeSize } from '../../../shared/sys/fcntl.js';
 import { makePipe } from '../../../shared/sys/pipe.js';

@@ -1,8 +1,8 @@
 // The files that a later `up`, in a folder that a plugin may write, would obey: the postern.yaml there. They are read-only for this start. A plugin may
 // have written such a file, so nothing opens it, and what it names counts for nothing. A mount covers no missing name and no link.
 import { join } from 'node:path';
+import { DEFAULT_CONFIG } from '../../../shared/bundles.js';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
-import { DEFAULT_CONFIG } from '../../../shared/own-files.js';
 import { type HostFiles, isWithin } from './host-files.js';
 
 /**

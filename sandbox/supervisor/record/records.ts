@@ -1,10 +1,10 @@
 // The audit log and the metrics of a supervisor: opens both, counts what the supervisor does, and serves the broker's metrics too.
 import type { Server } from 'node:http';
+import { VERSION } from '../../../shared/bundles.js';
 import type { WhenFull } from '../../../shared/config/config-file.js';
 import { OUTPUT_TIMEOUT_MS } from '../../../shared/limits.js';
 import { MetricSet } from '../../../shared/metrics/metric-set.js';
 import { PluginMetrics } from '../../../shared/metrics/plugin-metrics.js';
-import { VERSION } from '../../../shared/own-files.js';
 import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
 import type { ListenerAddress } from '../../../shared/protocol/link.js';
 import type { ExitCause, StartCause } from '../../../shared/reasons.js';

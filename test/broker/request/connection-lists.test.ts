@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type ConnectionPlaces, NO_CONNECTIONS } from '../../../broker/accounts/connection-places.js';
-import { monotonicMs } from '../../../broker/accounts/connection-slots.js';
+import { type ConnectionSlots, NO_CONNECTIONS } from '../../../broker/ledger/connection-slots.js';
+import { monotonicMs } from '../../../broker/ledger/slot-memory.js';
 import { ConnectionLists } from '../../../broker/request/connection-lists.js';
 import { StallBudget } from '../../../broker/stall/stall-budget.js';
 import { LISTED_AT_ONCE } from '../../../shared/limits.js';
@@ -34,7 +34,7 @@ async function list(
   let guarded: unknown;
   const plugins = Object.entries(sizes).map(([name, open]) => {
     const stall = new StallBudget(() => {}, { hold: () => {} });
-    const connections: ConnectionPlaces = {
+    const connections: ConnectionSlots = {
       ...NO_CONNECTIONS,
       open,
       newest: async function* (most, atOnce) {

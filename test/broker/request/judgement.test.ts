@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PluginAsks } from '../../../broker/ask/plugin-asks.js';
+import { PluginAsks } from '../../../broker/approval/plugin-approvals.js';
 import { admitConnection, type Judgement } from '../../../broker/request/judgement.js';
 import type { Plugin } from '../../../broker/request/plugin.js';
 import { makeDecision } from '../../../shared/policy/decision.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { NO_CONNECTIONS } from '../../../broker/accounts/connection-places.js';
+import { NO_CONNECTIONS } from '../../../broker/ledger/connection-slots.js';
 import { UsageReports } from '../../../broker/request/usage-reports.js';
 import { StallBudget } from '../../../broker/stall/stall-budget.js';
 import { LISTED_AT_ONCE, SURVEYED_CONNECTIONS, USAGE_AT_ONCE } from '../../../shared/limits.js';

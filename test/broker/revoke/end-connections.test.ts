@@ -7,7 +7,7 @@ import type {
   ConnectionDescription,
   NotedConnection,
   OpenRegister,
-} from '../../../broker/accounts/connection-places.js';
+} from '../../../broker/ledger/connection-slots.js';
 import type { KeptSocket, Plugin, Services } from '../../../broker/request/plugin.js';
 import { endConnections } from '../../../broker/revoke/end-connections.js';
 import { duplicate } from '../../../shared/sys/fcntl.js';

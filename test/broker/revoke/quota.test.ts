@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
-import { leftOfQuota, spentQuota } from '../../../broker/accounts/byte-sums.js';
-import { NO_CONNECTIONS } from '../../../broker/accounts/connection-places.js';
-import { type Carried, carriedOf } from '../../../broker/accounts/connection-slots.js';
+import { leftOfQuota, spentQuota } from '../../../broker/ledger/byte-sums.js';
+import { NO_CONNECTIONS } from '../../../broker/ledger/connection-slots.js';
+import { type Carried, carriedOf } from '../../../broker/ledger/slot-memory.js';
 import type { Plugin, Services } from '../../../broker/request/plugin.js';
 import { pauseBeforeLook, Quota } from '../../../broker/revoke/quota.js';
 import { limitsOf, type WrittenLimits } from '../../../shared/config/limit-forms.js';

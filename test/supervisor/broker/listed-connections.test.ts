@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { askConnections } from '../../../sandbox/supervisor/broker/ask-broker.js';
 import { BrokerLines, readBrokerLine } from '../../../sandbox/supervisor/broker/broker-lines.js';
+import { queryConnections } from '../../../sandbox/supervisor/broker/query-broker.js';
 import { KEPT_TEXT, LISTED_AT_ONCE } from '../../../shared/limits.js';
 import type { OpenConnections } from '../../../shared/protocol/open-connections.js';
 import { readableFolder } from '../../harness/users.js';
@@ -70,7 +70,7 @@ async function ask(
   });
   broker.on('data', () => broker.write(`${answers.join('\n')}\n`));
   const known = new Set(['web', 'other']);
-  return askConnections(new BrokerLines(stream), { plugin, most: 2 }, known);
+  return queryConnections(new BrokerLines(stream), { plugin, most: 2 }, known);
 }
 
 test('the parts of an answer are joined, and other lines are left out', async (t) => {

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { fstatSync, readFileSync } from 'node:fs';
 import { after, before, type TestContext, test } from 'node:test';
-import type { ConnectionEvents, EndedConnection } from '../../../broker/accounts/connection-places.js';
-import { ConnectionRegister } from '../../../broker/accounts/connection-register.js';
-import { ConnectionSlots } from '../../../broker/accounts/connection-slots.js';
-import { SocketEnds } from '../../../broker/accounts/socket-ends.js';
+import { ConnectionRegister } from '../../../broker/ledger/connection-register.js';
+import type { ConnectionEvents, EndedConnection } from '../../../broker/ledger/connection-slots.js';
+import { SlotMemory } from '../../../broker/ledger/slot-memory.js';
+import { SocketEnds } from '../../../broker/ledger/socket-ends.js';
 import { CONNECTION_SLOT_BYTES, CONNECTIONS_MEMORY_BYTES, LOOKS_PER_SECOND } from '../../../shared/limits.js';
 import { createMemoryFile, MappedMemory } from '../../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
@@ -429,7 +429,7 @@ test('a slot whose numbers cannot be, or whose socket has another one, is cleare
   const [one, other] = [next(), next()];
   const id = new Uint8Array(one.buffer, one.byteOffset, SOCKET_ID_BYTES).slice();
   new Uint8Array(other.buffer, other.byteOffset).set(id);
-  const found = new ConnectionSlots(memory);
+  const found = new SlotMemory(memory);
   assert.deepEqual(
     found.taken.map(({ cookie }) => cookie),
     [cookieOf(id)],
@@ -457,7 +457,7 @@ test('an end is owed while the next broker would still find the connection, and 
   using memory = createMemoryFile('test', CONNECTIONS_MEMORY_BYTES);
   const found: string[] = [];
   const note = (what: string) => (): void => {
-    found.push(`${what}: ${new ConnectionSlots(memory).taken.length}`);
+    found.push(`${what}: ${new SlotMemory(memory).taken.length}`);
   };
   const ends = new SocketEnds();
   const register = new ConnectionRegister(memory, ends, {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ConnectionRegister, newestConnections } from '../../../broker/accounts/connection-register.js';
-import { type ConnectionSlot, ConnectionSlots } from '../../../broker/accounts/connection-slots.js';
+import { ConnectionRegister, newestConnections } from '../../../broker/ledger/connection-register.js';
+import { type ConnectionSlot, SlotMemory } from '../../../broker/ledger/slot-memory.js';
 import {
   CONNECTION_SLOTS,
   CONNECTIONS_MEMORY_BYTES,
@@ -88,7 +88,7 @@ test('a register that changes all the time is read to an end, and a closed one n
 
 test('a register with 65,536 connections lists the newest, and the broker has a turn after each part', async () => {
   using memory = createMemoryFile('test', CONNECTIONS_MEMORY_BYTES);
-  const slots = new ConnectionSlots(memory);
+  const slots = new SlotMemory(memory);
   for (let at = 1; at <= CONNECTION_SLOTS; at += 1) {
     const one = slots.take();
     if (one === undefined) throw new Error('No slot');

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ConnectionDescription } from '../../../broker/accounts/connection-places.js';
-import { ConnectionRegister } from '../../../broker/accounts/connection-register.js';
-import type { HostSockets } from '../../../broker/accounts/host-sockets.js';
-import { SocketEnds } from '../../../broker/accounts/socket-ends.js';
+import { ConnectionRegister } from '../../../broker/ledger/connection-register.js';
+import type { ConnectionDescription } from '../../../broker/ledger/connection-slots.js';
+import type { HostSockets } from '../../../broker/ledger/host-socket-register.js';
+import { SocketEnds } from '../../../broker/ledger/socket-ends.js';
 import { CONNECTIONS_MEMORY_BYTES } from '../../../shared/limits.js';
 import { createMemoryFile } from '../../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';

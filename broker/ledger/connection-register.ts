@@ -21,7 +21,7 @@ import {
   type Claim,
   type ConnectionDescription,
   type ConnectionEvents,
-  type ConnectionPlaces,
+  type ConnectionSlots,
   type Entry,
   entryOf,
   firstOf,
@@ -33,17 +33,17 @@ import {
   REFUSED,
   readDescription,
   writeDescription,
-} from './connection-places.js';
-import { type Carried, type ConnectionSlot, ConnectionSlots, monotonicMs } from './connection-slots.js';
-import { HostSockets } from './host-sockets.js';
+} from './connection-slots.js';
+import { HostSockets } from './host-socket-register.js';
+import { type Carried, type ConnectionSlot, monotonicMs, SlotMemory } from './slot-memory.js';
 import type { SocketEnds, SocketOwner } from './socket-ends.js';
 
 type Ends = Pick<SocketEnds, 'add' | 'remove' | 'own' | 'disown' | 'take' | 'look' | 'knowsUnix'>;
 
-export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
+export class ConnectionRegister implements ConnectionSlots, SocketOwner {
   readonly #ends: Ends;
   readonly #events: ConnectionEvents;
-  readonly #slots: ConnectionSlots;
+  readonly #slots: SlotMemory;
   readonly #sums: ByteSums;
   readonly hostSockets: HostSockets;
   readonly #known = new KnownConnections();
@@ -58,7 +58,7 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
   constructor(memory: OwnedFd, ends: Ends, events: ConnectionEvents) {
     this.#ends = ends;
     this.#events = events;
-    this.#slots = new ConnectionSlots(memory);
+    this.#slots = new SlotMemory(memory);
     this.#sums = new ByteSums(this.#slots);
     const ofHost = this.#slots.taken.filter(({ id }) => isUnixSocketId(id));
     this.hostSockets = new HostSockets(this.#slots, ofHost, ends, events);
@@ -87,7 +87,7 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     const slot = this.#isFull() ? undefined : this.#slots.take();
     if (slot === undefined) return REFUSED;
     this.#claimed += 1;
-    return new Place(this, slot);
+    return new ClaimedSlot(this, slot);
   }
 
   /** @returns whether the register is open */
@@ -173,7 +173,7 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
     }
   }
 
-  get carried(): ConnectionPlaces['carried'] {
+  get carried(): ConnectionSlots['carried'] {
     return this.#sums.open;
   }
 
@@ -288,7 +288,7 @@ export class ConnectionRegister implements ConnectionPlaces, SocketOwner {
 // One place of a register: claimed, then held by a connection, which the plugin gets or not.
 
 /** The register, as its places see it. */
-interface PlaceOwner {
+interface SlotOwner {
   /** A claim is over. @returns whether the register is open */
   conclude(): boolean;
   hold(
@@ -303,15 +303,15 @@ interface PlaceOwner {
   discard(slot: ConnectionSlot, cookie: bigint): void;
 }
 
-class Place implements Claim {
+class ClaimedSlot implements Claim {
   readonly granted = true;
-  readonly #register: PlaceOwner;
+  readonly #register: SlotOwner;
   readonly #slot: ConnectionSlot;
   #claimed = true;
   #cookie = 0n;
   decisionId: string | undefined;
 
-  constructor(register: PlaceOwner, slot: ConnectionSlot) {
+  constructor(register: SlotOwner, slot: ConnectionSlot) {
     this.#register = register;
     this.#slot = slot;
   }

@@ -125,7 +125,7 @@ function soundOr0(value: number | undefined = 0): number {
     : 0;
 }
 
-export class ConnectionSlots {
+export class SlotMemory {
   readonly #memory: MappedMemory;
   /** The first number of the memory: how many blocks have been used. */
   readonly #head: Uint32Array;

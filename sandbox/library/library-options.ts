@@ -1,4 +1,5 @@
 // Turns the settings of an application into the options of a supervisor.
+
 import { resolve } from 'node:path';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import type { OperatedOptions } from '../operate/operated-supervisor.js';

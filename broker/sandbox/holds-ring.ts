@@ -1,5 +1,6 @@
 // Whether this process holds an io_uring, io_uring_setup(2), and the filter against further ones. Runs in the broker, before and after it enters its
-// cage.
+// sandbox.
+
 import { readdirSync, readlinkSync } from 'node:fs';
 import type { Filter } from '../../shared/sys/filter.js';
 

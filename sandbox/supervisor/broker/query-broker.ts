@@ -15,7 +15,7 @@ const USAGE_TIMEOUT_MS = 5_000;
 const EXPLAIN_TIMEOUT_MS = DNS_TIMEOUT_MS + 5_000;
 
 /** The broker's metrics in Prometheus' text format; undefined where they do not come in time, or are more than any broker has. */
-export function askMetrics(lines: BrokerLines): Promise<string | undefined> {
+export function queryMetrics(lines: BrokerLines): Promise<string | undefined> {
   const id = lines.nextId();
   lines.send({ type: 'metrics', id });
   let all = '';
@@ -33,7 +33,7 @@ export function askMetrics(lines: BrokerLines): Promise<string | undefined> {
  *
  * @throws where no answer comes in time
  */
-export function askExplanation(
+export function queryExplanation(
   lines: BrokerLines,
   plugin: string,
   question: ExplainQuestion,
@@ -58,7 +58,7 @@ export interface ConnectionsQuestion {
  * @param plugins those that there are
  * @throws PosternError `broker_failed` where no answer comes in time, or one to another question
  */
-export function askConnections(
+export function queryConnections(
   lines: BrokerLines,
   question: ConnectionsQuestion,
   plugins: Pick<ReadonlySet<string>, 'has'>,
@@ -85,7 +85,7 @@ export function askConnections(
  * @param plugins those that there are
  * @throws PosternError `broker_failed` where no answer comes in time, or one that no broker gives
  */
-export function askUsage(
+export function queryUsage(
   lines: BrokerLines,
   plugins: Pick<ReadonlySet<string>, 'has'>,
 ): Promise<readonly PluginUsage[]> {

@@ -1,5 +1,6 @@
 // Writes an approved rule into postern.yaml: a new file takes the place of the old one at once. Runs in the supervisor. It follows no link, and writes
 // nothing where a plugin could write the new file: a mount covers the old one alone.
+
 import {
   closeSync,
   constants,

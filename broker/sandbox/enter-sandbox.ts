@@ -7,23 +7,23 @@ import { compileFilters } from '../../shared/sys/compile-filters.js';
 import { loadProgramInAllThreads } from '../../shared/sys/filter-program.js';
 import { makeAllMountsReadOnly } from '../../shared/sys/mount.js';
 import { becomeGroup, becomeIds, becomeUser, setDumpable } from '../../shared/sys/process-control.js';
-import { cageFilters } from './cage-rules.js';
 import { holdsRing } from './holds-ring.js';
+import { sandboxFilters } from './sandbox-rules.js';
 
-// The broker's own cage. The broker parses hostile bytes, and an attacker who takes it over must gain nothing more: no exec, no fork, no
+// The broker's own sandbox. The broker parses hostile bytes, and an attacker who takes it over must gain nothing more: no exec, no fork, no
 // file to write, no other process's memory to change. There is no Landlock
 // domain, which would forbid the broker to read its plugins, ptrace(2).
 
 /** @throws PosternError `broker_cage`, or `seccomp` with the step that failed */
-export function enterCage(): void {
+export function enterSandbox(): void {
   // protects: G16 with an io_uring nothing is served
   if (holdsRing())
     throw new PosternError('broker_cage', 'Cannot confine the broker: its event loop has an io_uring');
   // Its memory holds the requests of every plugin.
-  // protects: G16 cage: its memory is closed to its own user
+  // protects: G16 broker sandbox: its memory is closed to its own user
   setDumpable(false);
-  // protects: G16 cage: it holds for every thread (fails closed) => (() => { })(compileFilters(cageFilters(process.pid)));
-  loadProgramInAllThreads(compileFilters(cageFilters(process.pid)));
+  // protects: G16 broker sandbox: it holds for every thread (fails closed) => (() => { })(compileFilters(sandboxFilters(process.pid)));
+  loadProgramInAllThreads(compileFilters(sandboxFilters(process.pid)));
   for (const { thread, status } of ownThreads()) {
     const capability = /^Cap(?:Inh|Prm|Eff|Amb):\s*0*[1-9a-f][0-9a-f]*$/m.exec(status);
     if (capability !== null)
@@ -65,7 +65,7 @@ function ownThreads(): readonly OwnThread[] {
 /**
  * Drops supplementary groups, then the group id, then the user id. libc makes each change in every thread; the bare system calls
  * would change one. Node's own functions refuse if Node might use io_uring, and some Nodes with a shared libuv always refuse
- * (CVE-2024-22017). enter-cage.ts makes sure that there is no ring.
+ * (CVE-2024-22017). enter-sandbox.ts makes sure that there is no ring.
  *
  * @throws PosternError `broker_ids` if a privilege is left, or a way back is open
  */

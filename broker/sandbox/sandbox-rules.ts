@@ -1,4 +1,4 @@
-// The broker's cage as data: the system calls that an attacker would need next, were the broker taken over. Pure.
+// The broker's sandbox as data: the system calls that an attacker would need next, were the broker taken over. Pure.
 import type { Filter, FilterRule } from '../../shared/sys/filter.js';
 import { NETLINK_ROUTE, NETLINK_SOCK_DIAG } from '../../shared/sys/netlink.js';
 import { INTERFACE_READS } from '../../shared/sys/network-interface.js';
@@ -65,14 +65,14 @@ const refusedWith = (call: string, values: readonly number[]): readonly FilterRu
   values.map((value) => ({ calls: [call], action: 'EPERM', when: [{ index: 1, equals: value }] }));
 
 /** Rules with the reason for them. */
-export interface CageGroup {
+interface SandboxGroup {
   readonly why: string;
   readonly rules: readonly FilterRule[];
 }
 
 /** @param pid the broker's own */
-export const cageGroups = (pid: number): readonly CageGroup[] => [
-  // protects: G16 (row of cage)
+export const sandboxGroups = (pid: number): readonly SandboxGroup[] => [
+  // protects: G16 (row of broker sandbox)
   {
     why: 'the broker starts no program and no process, only threads',
     rules: [
@@ -82,7 +82,7 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
       { calls: ['clone3'], action: 'ENOSYS' },
     ],
   },
-  // protects: G16 (row of cage)
+  // protects: G16 (row of broker sandbox)
   {
     why: 'the broker opens no file for writing',
     rules: [
@@ -94,7 +94,7 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
       { calls: words('creat open_by_handle_at'), action: 'EACCES' },
     ],
   },
-  // protects: G16 (row of cage)
+  // protects: G16 (row of broker sandbox)
   {
     why: 'the broker changes no file system',
     rules: [
@@ -118,7 +118,7 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
       { calls: ['bind'], action: 'EPERM' },
     ],
   },
-  // protects: G16 (row of cage)
+  // protects: G16 (row of broker sandbox)
   {
     why: 'the broker reads the memory of plugins, but changes none, and controls no other process',
     rules: [
@@ -131,15 +131,15 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
       // The supervisor ends a sandbox, when the broker asks for it.
       {
         calls: words(
-          /* protects: G16 cage: it sends no signal by a handle of a process => 'kill tkill rt_sigqueueinfo rt_tgsigqueueinfo' */ 'kill tkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_send_signal',
+          /* protects: G16 broker sandbox: it sends no signal by a handle of a process => 'kill tkill rt_sigqueueinfo rt_tgsigqueueinfo' */ 'kill tkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_send_signal',
         ),
         action: 'EPERM',
       },
       // By F_SETOWN and F_SETSIG, fcntl(2), the kernel sends any signal to any process of the same user.
-      // protects: G16 cage: it has the kernel send no signal for it
+      // protects: G16 broker sandbox: it has the kernel send no signal for it
       ...refusedWith('fcntl', [F_SETOWN, F_SETSIG, F_SETOWN_EX]),
       // On a terminal the kernel makes its foreground process group the owner, and sends SIGIO at the next key: most programs end by it.
-      // protects: G16 cage: no terminal sends a signal for it
+      // protects: G16 broker sandbox: no terminal sends a signal for it
       {
         calls: ['fcntl'],
         action: 'EPERM',
@@ -151,7 +151,7 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
       { calls: ['tgkill'], action: 'EPERM', when: [{ index: 0, not: true, equals: pid }] },
     ],
   },
-  // protects: G16 (row of cage)
+  // protects: G16 (row of broker sandbox)
   {
     why: "the user's programs wait for no lock and no disk of the broker, and share no memory and no queue with it",
     rules: [
@@ -164,7 +164,7 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
       },
     ],
   },
-  // protects: G16 (row of cage)
+  // protects: G16 (row of broker sandbox)
   {
     why: 'requests of ioctl(2) that it does not need change the modes of terminals, the attributes of files, and who gets a signal',
     rules: [
@@ -178,13 +178,13 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
       { calls: ['ioctl'], action: 'EPERM' },
     ],
   },
-  // protects: G16 (row of cage)
+  // protects: G16 (row of broker sandbox)
   {
     why: 'the broker makes sockets of connections, and those that ask the kernel about them',
     rules: [
       // The pair that a plugin gets: see broker/trap/unix-sockets.ts.
       { calls: ['socketpair'], action: 'EPERM', when: [{ index: 0, not: true, equals: AF_UNIX }] },
-      // protects: G16 cage: it makes no pair of sockets but of packets
+      // protects: G16 broker sandbox: it makes no pair of sockets but of packets
       { calls: ['socketpair'], action: 'EPERM', when: [{ index: 1, not: true, equals: PACKET_PAIR }] },
       ...SOCKETS.map(
         ([family, type, protocol]): FilterRule => ({
@@ -200,7 +200,7 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
       { calls: ['socket'], action: 'EPERM' },
     ],
   },
-  // protects: G16 (row of cage)
+  // protects: G16 (row of broker sandbox)
   {
     why: "the namespaces, ids, filters and limits of the broker stay as they are, and so does its end with the supervisor's",
     rules: [
@@ -219,16 +219,16 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
           when: [{ index: 0, equals: option }],
         }),
       ),
-      // protects: G16 cage: its memory stays out of files, and it ends with its supervisor
+      // protects: G16 broker sandbox: its memory stays out of files, and it ends with its supervisor
       { calls: ['prctl'], action: 'EPERM' },
     ],
   },
-  // protects: G16 (row of cage)
+  // protects: G16 (row of broker sandbox)
   {
     why: 'attackers have often taken over kernels through these calls',
     rules: [
       ...NO_RINGS.rules,
-      // protects: G16 cage: it attaches no filter to a socket
+      // protects: G16 broker sandbox: it attaches no filter to a socket
       ...SOCKET_FILTERS.map(
         ({ level, number }): FilterRule => ({
           calls: ['setsockopt'],
@@ -251,8 +251,10 @@ export const cageGroups = (pid: number): readonly CageGroup[] => [
 ];
 
 /** A filter for each group, to be stacked. @param pid the broker's own: it may send itself a signal, as abort(3) does */
-export function cageFilters(pid: number): readonly Filter[] {
+export function sandboxFilters(pid: number): readonly Filter[] {
   const groups =
-    /* protects: rows of cage => cageGroups(pid).filter(({ why }) => why !== $name) */ cageGroups(pid);
+    /* protects: rows of broker sandbox => sandboxGroups(pid).filter(({ why }) => why !== $name) */ sandboxGroups(
+      pid,
+    );
   return groups.map(({ rules }) => ({ otherwise: 'allow', rules }));
 }

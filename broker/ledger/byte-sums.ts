@@ -3,17 +3,17 @@
 import type { Limits } from '../../shared/config/limit-forms.js';
 import type { SocketLook } from '../../shared/sys/socket-diag.js';
 import type { TcpAccount } from '../../shared/sys/socket-state.js';
-import { type Carried, type ConnectionSlot, type ConnectionSlots, carriedOf } from './connection-slots.js';
+import { type Carried, type ConnectionSlot, carriedOf, type SlotMemory } from './slot-memory.js';
 
 type Acknowledged = Pick<TcpAccount, 'sentBytes' | 'receivedBytes'>;
 
 export class ByteSums {
-  readonly #slots: Pick<ConnectionSlots, 'ended'>;
+  readonly #slots: Pick<SlotMemory, 'ended'>;
   readonly #seen = { sentBytes: 0, receivedBytes: 0 };
   readonly #open = { sentBytes: 0, receivedBytes: 0 };
 
   /** @param slots those that a former broker has filled are open, and count as it saw them last */
-  constructor(slots: Pick<ConnectionSlots, 'ended' | 'taken'>) {
+  constructor(slots: Pick<SlotMemory, 'ended' | 'taken'>) {
     this.#slots = slots;
     for (const { seen } of slots.taken) add(this.#seen, seen, 1);
   }

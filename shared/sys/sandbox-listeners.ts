@@ -1,5 +1,6 @@
 // Which AF_UNIX socket files were bound inside a sandbox, sock_diag(7). The path of a socket says nothing: it may be relative, from another
 // root, or renamed since. The kernel knows the file itself. Runs in the broker, and in a thread of the supervisor.
+
 import { randomBytes } from 'node:crypto';
 import { fstatSync, statfsSync } from 'node:fs';
 import { endianness } from 'node:os';

@@ -1,4 +1,4 @@
-// Hostile code inside a broker's process gains nothing. The same attempts succeed before the broker is in its cage.
+// Hostile code inside a broker's process gains nothing. The same attempts succeed before the broker is in its sandbox.
 // As root a broker gets a mount namespace.
 // needs: namespaces
 import assert from 'node:assert/strict';
@@ -27,7 +27,7 @@ type Report = { readonly when: string; readonly results: Readonly<Record<string,
 async function visit(
   becomeIds: { uid: number; gid: number } | undefined,
 ): Promise<ReadonlyMap<string, Report['results']>> {
-  const folder = mkdtempSync(join(tmpdir(), 'postern-cage-'));
+  const folder = mkdtempSync(join(tmpdir(), 'postern-sandbox-'));
   chmodSync(folder, 0o777);
   for (const name of ['there', 'spare']) {
     writeFileSync(join(folder, name), 'as it was');
@@ -64,7 +64,7 @@ async function visit(
       readdirSync(folder).filter((name) => name === 'by-thread'),
       [],
     );
-    // A Node that starts again to lose its io_uring runs the visitor twice before its cage. The first visit counts.
+    // A Node that starts again to lose its io_uring runs the visitor twice before its sandbox. The first visit counts.
     return new Map(
       reports()
         .reverse()
@@ -131,22 +131,22 @@ const REFUSED = {
   attach_a_filter: 'EPERM',
 };
 
-// proves: cage: the broker starts no program and no process, only threads
-// proves: cage: the broker opens no file for writing
-// proves: cage: the broker changes no file system
-// proves: cage: the broker reads the memory of plugins, but changes none, and controls no other process
-// proves: cage: the user's programs wait for no lock and no disk of the broker, and share no memory and no queue with it
-// proves: cage: requests of ioctl(2) that it does not need change the modes of terminals, the attributes of files, and who gets a signal
-// proves: cage: the broker makes sockets of connections, and those that ask the kernel about them
-// proves: cage: the namespaces, ids, filters and limits of the broker stay as they are, and so does its end with the supervisor's
-// proves: cage: attackers have often taken over kernels through these calls
-// proves: cage: it makes no pair of sockets but of packets
-// proves: cage: it sends no signal by a handle of a process
-// proves: cage: it has the kernel send no signal for it
-// proves: cage: no terminal sends a signal for it
-// proves: cage: its memory stays out of files, and it ends with its supervisor
+// proves: broker sandbox: the broker starts no program and no process, only threads
+// proves: broker sandbox: the broker opens no file for writing
+// proves: broker sandbox: the broker changes no file system
+// proves: broker sandbox: the broker reads the memory of plugins, but changes none, and controls no other process
+// proves: broker sandbox: the user's programs wait for no lock and no disk of the broker, and share no memory and no queue with it
+// proves: broker sandbox: requests of ioctl(2) that it does not need change the modes of terminals, the attributes of files, and who gets a signal
+// proves: broker sandbox: the broker makes sockets of connections, and those that ask the kernel about them
+// proves: broker sandbox: the namespaces, ids, filters and limits of the broker stay as they are, and so does its end with the supervisor's
+// proves: broker sandbox: attackers have often taken over kernels through these calls
+// proves: broker sandbox: it makes no pair of sockets but of packets
+// proves: broker sandbox: it sends no signal by a handle of a process
+// proves: broker sandbox: it has the kernel send no signal for it
+// proves: broker sandbox: no terminal sends a signal for it
+// proves: broker sandbox: its memory stays out of files, and it ends with its supervisor
 // proves: broker: it leaves no core file
-// proves: cage: it attaches no filter to a socket
+// proves: broker sandbox: it attaches no filter to a socket
 test('hostile code inside a broker starts nothing, writes nothing and steers nobody', async () => {
   const reports = await visit(undefined);
   const { read_parent_memory: _read, become_root: _root, ...after } = reports.get('after') ?? {};
@@ -185,7 +185,7 @@ test('hostile code inside a broker starts nothing, writes nothing and steers nob
     'set_line_discipline',
     'asynchronous_io',
   ])
-    assert.equal(before[name], 'ok', `${name} is refused without a cage too`);
+    assert.equal(before[name], 'ok', `${name} is refused without a sandbox of its own too`);
 });
 
 // proves: broker: all that it sees of the host is read-only
@@ -197,5 +197,5 @@ test('as root it cannot read the supervisor or become root again either', {
   const before = reports.get('before') ?? {};
   // Before the broker changes its ids it is root, and everything succeeds.
   for (const name of Object.keys(REFUSED))
-    assert.equal(before[name], 'ok', `${name} is refused without a cage too`);
+    assert.equal(before[name], 'ok', `${name} is refused without a sandbox of its own too`);
 });

@@ -3,21 +3,21 @@ import type { PluginMetrics } from '../../shared/metrics/plugin-metrics.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Audit } from '../record/audit.js';
 import type { METRICS } from '../record/metric-table.js';
-import type { ConnectionPlaces, EndedConnection } from './connection-places.js';
 import { ConnectionRegister } from './connection-register.js';
+import type { ConnectionSlots, EndedConnection } from './connection-slots.js';
 import { SocketEnds } from './socket-ends.js';
 
 /** A plugin whose connections are noted. */
-interface Owner extends AccountedPlugin {
-  readonly connections: ConnectionPlaces | undefined;
-  register(connections: ConnectionPlaces | undefined): void;
+interface Owner extends LedgerPlugin {
+  readonly connections: ConnectionSlots | undefined;
+  register(connections: ConnectionSlots | undefined): void;
   /** Decides again on its open connections. */
   revokeConnections(): void;
   /** Keeps its open connections within their age, and within what they may carry. */
   boundConnections(): void;
 }
 
-export class Accounts {
+export class Ledger {
   readonly #audit: Audit;
   #ends: SocketEnds | undefined;
 
@@ -75,14 +75,14 @@ export class Accounts {
 // Counts a connection that has ended, and writes its audit event.
 
 /** A plugin that has connections. */
-interface AccountedPlugin {
+interface LedgerPlugin {
   readonly name: string;
   readonly metrics: Pick<PluginMetrics<typeof METRICS>, 'count' | 'observe'>;
 }
 
 function accountEnded(
   audit: Pick<Audit, 'closed'>,
-  { name, metrics }: AccountedPlugin,
+  { name, metrics }: LedgerPlugin,
   { durationMs, description, account, cause }: EndedConnection,
 ): void {
   metrics.observe('connectionDuration', {}, durationMs / 1_000);

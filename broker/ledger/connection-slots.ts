@@ -1,10 +1,10 @@
 // What the register knows of one connection, and how the steps of the data path hold a place for it. Runs in the broker.
-import { type DecisionWord, type EndCause, WAYS_OUT, type WayOut } from '../../shared/reasons.js';
+import { type DecisionWord, DOORS, type Door, type EndCause } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Endpoint } from '../../shared/sys/sockaddr.js';
 import { peerIn, type SocketLook } from '../../shared/sys/socket-diag.js';
 import type { TcpAccount } from '../../shared/sys/socket-state.js';
-import type { Carried, ConnectionSlot } from './connection-slots.js';
+import type { Carried, ConnectionSlot } from './slot-memory.js';
 
 // The places for a plugin's connections, as the steps of the data path see them.
 
@@ -78,7 +78,7 @@ export interface OpenRegister {
   ended(connection: NotedConnection, account: TcpAccount | undefined, cause: EndCause): void;
 }
 
-export interface HostSocketPlaces extends OpenRegister {
+export interface HostSocketSlots extends OpenRegister {
   /**
    * Notes a connection before the plugin has it.
    *
@@ -89,9 +89,9 @@ export interface HostSocketPlaces extends OpenRegister {
 }
 
 /** Places for connections. */
-export interface ConnectionPlaces extends OpenRegister {
+export interface ConnectionSlots extends OpenRegister {
   /** Its connections to UNIX sockets of the host. No limit counts them. Missing: they are not noted. */
-  readonly hostSockets: HostSocketPlaces | undefined;
+  readonly hostSockets: HostSocketSlots | undefined;
   readonly limit: number;
   /** Connections that a process holds. */
   readonly open: number;
@@ -124,7 +124,7 @@ export interface ConnectionPlaces extends OpenRegister {
 }
 
 /** For a plugin whose connections cannot be counted. */
-export const NO_CONNECTIONS: ConnectionPlaces = {
+export const NO_CONNECTIONS: ConnectionSlots = {
   hostSockets: undefined,
   limit: 0,
   open: 0,
@@ -164,7 +164,7 @@ export interface ConnectionDescription {
   readonly approved: boolean;
   /** It goes by a proxy: `dialed` is the proxy's address. */
   readonly proxied: boolean;
-  readonly door: WayOut;
+  readonly door: Door;
   readonly pid: number | null;
   readonly program: string | null;
 }
@@ -204,7 +204,7 @@ function isDescription(value: unknown): value is ConnectionDescription {
     names.every((name) => typeof name === 'string') &&
     typeof approved === 'boolean' &&
     typeof proxied === 'boolean' &&
-    WAYS_OUT.some((word) => word === door) &&
+    DOORS.some((word) => word === door) &&
     (pid === null || typeof pid === 'number') &&
     isTextOrNull(program)
   );

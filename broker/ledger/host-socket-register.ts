@@ -8,19 +8,19 @@ import {
   type ConnectionDescription,
   type ConnectionEvents,
   firstOf,
-  type HostSocketPlaces,
+  type HostSocketSlots,
   type NotedConnection,
   readDescription,
   writeDescription,
-} from './connection-places.js';
-import { type ConnectionSlot, type ConnectionSlots, monotonicMs } from './connection-slots.js';
+} from './connection-slots.js';
+import { type ConnectionSlot, monotonicMs, type SlotMemory } from './slot-memory.js';
 import type { SocketEnds } from './socket-ends.js';
 
 const LOOKED_AT = 2;
 const NO_PEER = { bytes: new Uint8Array(0), port: 0 };
 
-export class HostSockets implements HostSocketPlaces {
-  readonly #slots: ConnectionSlots;
+export class HostSockets implements HostSocketSlots {
+  readonly #slots: SlotMemory;
   readonly #ends: Pick<SocketEnds, 'look' | 'knowsUnix'>;
   readonly #events: Pick<ConnectionEvents, 'owe' | 'ended'>;
   /** The one with the oldest look comes first. */
@@ -29,7 +29,7 @@ export class HostSockets implements HostSocketPlaces {
 
   /** @param taken slots that a former broker has filled */
   constructor(
-    slots: ConnectionSlots,
+    slots: SlotMemory,
     taken: readonly ConnectionSlot[],
     ends: Pick<SocketEnds, 'look' | 'knowsUnix'>,
     events: Pick<ConnectionEvents, 'owe' | 'ended'>,
