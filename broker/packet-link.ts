@@ -99,11 +99,11 @@ function trapEnds(
   { type, otherIds, notify: notifies }: TrapPacket,
   descriptors: readonly OwnedFd[],
 ): TrapEnds {
-  const [listener, calls, dnsDatagrams, dnsListener, root, ...more] = descriptors;
+  const [notifyFd, calls, dnsDatagrams, dnsListener, root, ...more] = descriptors;
   const unixDiag = otherIds ? undefined : more.shift();
   const notify = notifies ? more.shift() : undefined;
   if (
-    listener === undefined ||
+    notifyFd === undefined ||
     calls === undefined ||
     dnsDatagrams === undefined ||
     dnsListener === undefined ||
@@ -113,7 +113,7 @@ function trapEnds(
     more.length > 0
   )
     throw miscounted(type, descriptors, 5 + (otherIds ? 0 : 1) + (notifies ? 1 : 0));
-  return { listener, calls, dnsDatagrams, dnsListener, unixDiag, root, notify };
+  return { notifyFd, calls, dnsDatagrams, dnsListener, unixDiag, root, notify };
 }
 
 function onlyOne({ type }: Packet, descriptors: readonly OwnedFd[]): OwnedFd {

@@ -1,7 +1,7 @@
 // The plugins, their channels and their traps, as the supervisor names them. Runs in the broker.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { END_AGAIN_MS, GIVEN_NAMES_A_LINE, RETIRE_MS } from '../shared/limits.js';
+import { END_AGAIN_MS, GIVEN_NAMES_A_LINE } from '../shared/limits.js';
 import { compilePolicy } from '../shared/policy/compile-policy.js';
 import { judgeRequest } from '../shared/policy/decide.js';
 import { mayBeAsked } from '../shared/policy/may-be-asked.js';
@@ -37,6 +37,9 @@ import { Quota } from './revoke/quota.js';
 import { Revocation } from './revoke/revocation.js';
 import { type TrapEnds, TrapSessions } from './trap/trap-session.js';
 import { upstreamOf } from './upstream/upstream.js';
+
+/** How long a broker that is replaced on purpose may finish what it does. New requests wait meanwhile. */
+const RETIRE_MS = 500;
 
 /** Does what the supervisor's lines and packets say. */
 export class Sessions implements RetiringSessions {

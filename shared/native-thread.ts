@@ -3,8 +3,11 @@
 // Runs on the main thread; tellLoaded() and threadData() run on the new one.
 import { parentPort, Worker, type WorkerOptions, workerData } from 'node:worker_threads';
 import { type Bundle, bundlePath } from './bundles.js';
-import { THREAD_LOAD_MS } from './limits.js';
+
 import { threadId } from './sys/process-control.js';
+
+/** How long the end of a process waits for threads that load. */
+const THREAD_LOAD_MS = 5_000;
 
 type ThreadProgram = Extract<Bundle, 'stall-watchdog' | 'slow-lane-thread' | 'connect-thread'>;
 

@@ -1,19 +1,22 @@
 // Gives a caller a socket: in the place of one of its own, or at a new number. The caller's thread does it in the kernel, so this waits for that
 // thread and for locks of its process. Runs in the broker, on any of its threads.
-import { SEARCHED_DESCRIPTORS } from '../../shared/limits.js';
+
 import type { DescriptorEntry } from '../../shared/sys/descriptor-table.js';
 import type { LastHolder } from '../../shared/sys/last-holder.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { addDescriptor, replaceDescriptor } from '../../shared/sys/seccomp-notify.js';
 import type { CallerProcesses } from './caller-processes.js';
 
+/** The broker does not search a larger table of descriptors for duplicates of a socket. */
+const SEARCHED_DESCRIPTORS = 64;
+
 // Puts a socket in the place of a caller's own, in every duplicate of the same descriptor table. The caller's thread does it in the
 // kernel, so this waits for that thread and for locks of its process.
 
 /** A call that waits, and the socket that it gets. */
 export interface Placement {
-  /** The seccomp listener that the call came by. */
-  readonly listener: number;
+  /** The seccomp notify descriptor that the call came by. */
+  readonly notifyFd: number;
   readonly id: bigint;
   readonly tid: number;
   /** The descriptor that the call is about. */
@@ -64,16 +67,16 @@ export function placeAndClose(
   });
 }
 
-function replace({ listener, id, socket }: Placement, { descriptor, closesOnExec }: DescriptorEntry): number {
-  return replaceDescriptor(listener, id, socket, descriptor, closesOnExec);
+function replace({ notifyFd, id, socket }: Placement, { descriptor, closesOnExec }: DescriptorEntry): number {
+  return replaceDescriptor(notifyFd, id, socket, descriptor, closesOnExec);
 }
 
 // Gives a caller a socket at a new number. The caller's thread does it in the kernel, so this waits for that thread and for locks of its process.
 
 /** A call that waits, and the socket that it gets. */
 export interface Installation {
-  /** The seccomp listener that the call came by. */
-  readonly listener: number;
+  /** The seccomp notify descriptor that the call came by. */
+  readonly notifyFd: number;
   readonly id: bigint;
   readonly tid: number;
   readonly socket: number;
@@ -83,6 +86,6 @@ export interface Installation {
 }
 
 /** @returns the number, or minus errno */
-export function installSocket({ listener, id, socket, closesOnExec, ends }: Installation): number {
-  return addDescriptor(listener, id, socket, closesOnExec, ends);
+export function installSocket({ notifyFd, id, socket, closesOnExec, ends }: Installation): number {
+  return addDescriptor(notifyFd, id, socket, closesOnExec, ends);
 }

@@ -1,5 +1,5 @@
 // One call that the plugin's filter has reported: its arguments, and the ways to end it. Runs in the broker.
-import type { TrapAnswer } from '../../shared/reasons.js';
+
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import {
   answerNotification,
@@ -8,12 +8,13 @@ import {
   type Notification,
 } from '../../shared/sys/seccomp-notify.js';
 import type { TrapCall } from '../../shared/trap-calls.js';
+import type { TrapAnswer } from '../../shared/words.js';
 import type { Installation, Placement } from './place-socket.js';
 
 export class TrappedCall {
   readonly call: TrapCall;
   readonly notification: Notification;
-  readonly #listener: OwnedFd;
+  readonly #notifyFd: OwnedFd;
   readonly #onEnd: (call: TrappedCall, answer: TrapAnswer) => void;
   readonly #onAsking: (asking: boolean) => void;
   #over = false;
@@ -27,13 +28,13 @@ export class TrappedCall {
   constructor(
     call: TrapCall,
     notification: Notification,
-    listener: OwnedFd,
+    notifyFd: OwnedFd,
     onEnd: (call: TrappedCall, answer: TrapAnswer) => void,
     onAsking: (asking: boolean) => void = () => {},
   ) {
     this.call = call;
     this.notification = notification;
-    this.#listener = listener;
+    this.#notifyFd = notifyFd;
     this.#onEnd = onEnd;
     this.#onAsking = onAsking;
   }
@@ -55,9 +56,9 @@ export class TrappedCall {
   stillWaits(): boolean {
     return (
       !this.#over &&
-      this.#listener.open &&
+      this.#notifyFd.open &&
       /* protects: G5 what was reached by a thread's id counts only where its call waits still */ isValid(
-        this.#listener.number,
+        this.#notifyFd.number,
         this.notification.id,
       )
     );
@@ -91,7 +92,7 @@ export class TrappedCall {
   end(result: number, answer: TrapAnswer): void {
     if (this.#over) return;
     this.#over = true;
-    if (this.#listener.open) answerNotification(this.#listener.number, this.notification.id, result);
+    if (this.#notifyFd.open) answerNotification(this.#notifyFd.number, this.notification.id, result);
     this.#onEnd(this, answer);
   }
 
@@ -99,7 +100,7 @@ export class TrappedCall {
   proceed(): void {
     if (this.#over) return;
     this.#over = true;
-    if (this.#listener.open) continueNotification(this.#listener.number, this.notification.id);
+    if (this.#notifyFd.open) continueNotification(this.#notifyFd.number, this.notification.id);
     this.#onEnd(this, 'own');
   }
 
@@ -117,7 +118,7 @@ export class TrappedCall {
    */
   installation(socket: OwnedFd, closesOnExec: boolean, ends: boolean = false): Installation {
     return {
-      listener: this.#listener.number,
+      notifyFd: this.#notifyFd.number,
       id: this.notification.id,
       tid: this.tid,
       socket: socket.number,
@@ -130,7 +131,7 @@ export class TrappedCall {
   placement(socket: OwnedFd): Placement {
     const { tid, descriptor } = this;
     return {
-      listener: this.#listener.number,
+      notifyFd: this.#notifyFd.number,
       id: this.notification.id,
       tid,
       descriptor,

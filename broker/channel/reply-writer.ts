@@ -1,14 +1,20 @@
 // The broker's end of a channel's reply socket. Replies leave in order, and at once if the plugin reads. Runs in the broker. If the plugin
 // does not read, replies wait here and session.ts reads no further request. The plugin may send nothing by this socket. The broker only
 // looks at such a message and never receives it, since the plugin could block the close of a descriptor in it.
-import { REPLY_BACKLOG, UNRECEIVED_LOOK_MS, UNRECEIVED_MOST_LOOK_MS } from '../../shared/limits.js';
-import type { ProtocolErrorKind } from '../../shared/reasons.js';
+
 import { errnoName } from '../../shared/sys/libc.js';
 import { lookAtMessage, sendMessage } from '../../shared/sys/message.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { isHungUp, unreadBytes } from '../../shared/sys/socket.js';
 import { READABLE, Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
+import type { ProtocolErrorKind } from '../../shared/words.js';
 import type { DescriptorShare } from '../limit/descriptor-shares.js';
+
+/** Replies that wait for a plugin to read them. Past it the broker reads no request of that channel. */
+const REPLY_BACKLOG = 256;
+/** How long after a descriptor the broker looks whether the plugin has received it. Each further look waits twice as long, up to the most. */
+const UNRECEIVED_LOOK_MS = 100;
+const UNRECEIVED_MOST_LOOK_MS = 1_600;
 
 interface WaitingReply {
   readonly bytes: Uint8Array;

@@ -10,12 +10,12 @@ import {
 } from '../../shared/protocol/messages.js';
 import { encodeReply } from '../../shared/protocol/replies.js';
 import { decodeRequest } from '../../shared/protocol/requests.js';
-import type { ProtocolErrorKind } from '../../shared/reasons.js';
 import { readOnce, setNonBlocking } from '../../shared/sys/fcntl.js';
 import { errnoName } from '../../shared/sys/libc.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { shutDown } from '../../shared/sys/socket.js';
 import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
+import type { ProtocolErrorKind } from '../../shared/words.js';
 import { NO_DESCRIPTOR } from '../limit/descriptor-shares.js';
 import { account, limitReply } from '../request/account.js';
 import { refuseQueued } from '../request/judgement.js';

@@ -1,5 +1,5 @@
 // A sandbox's DNS over TCP, on a listening socket that only that sandbox can reach. Runs in the broker.
-import { DNS_CONNECTIONS, DNS_IDLE_MS, MAX_QUESTION_BYTES, QUESTION_PAUSE_MS } from '../../shared/limits.js';
+import { DNS_CONNECTIONS, DNS_IDLE_MS, MAX_QUESTION_BYTES } from '../../shared/limits.js';
 import { acceptConnection, receiveDatagram, sendDatagram, sendSome } from '../../shared/sys/datagram.js';
 import { readOnce } from '../../shared/sys/fcntl.js';
 import { errnoName } from '../../shared/sys/libc.js';
@@ -10,6 +10,9 @@ import { READABLE, Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
 import type { DescriptorShare } from '../limit/descriptor-shares.js';
 import type { TurnShare } from '../limit/turn-share.js';
 import type { QuestionRate } from './question-rate.js';
+
+/** Further questions wait in the kernel this long. The kernel drops them when its buffer is full. */
+const QUESTION_PAUSE_MS = 10;
 
 /** Serves DNS_CONNECTIONS connections at once. Others wait in the kernel's backlog. */
 export class DnsListener {

@@ -1,7 +1,7 @@
 // One sandbox's DNS server, at port 53 of the sandbox's loopback: bytes to question to answer to bytes. Runs in the broker. The sandbox holds
 // no duplicate of the sockets, and nothing outside of it can send to them.
 import { BoundedMap } from '../../shared/bounded-map.js';
-import { DNS_TIMEOUT_MS, LOG_WINDOW_MS, NOTED_ASKERS } from '../../shared/limits.js';
+import { DNS_TIMEOUT_MS, LOG_WINDOW_MS } from '../../shared/limits.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
 import { RequestLife } from '../limit/request-life.js';
@@ -14,6 +14,9 @@ import { Grants } from './grants.js';
 import { QuestionRate } from './question-rate.js';
 import { QuestionRefusals } from './question-refusals.js';
 import { type Asker, serveQuestion } from './serve-question.js';
+
+/** Sockets of one sandbox whose programs are remembered. The log names the program that asked. */
+const NOTED_ASKERS = 1024;
 
 /** The sockets, as the launcher bound them. */
 interface DnsSockets {

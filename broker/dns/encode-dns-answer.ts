@@ -2,10 +2,12 @@
 // its letters as a nonce. dns-packet writes names without compression, so the question can be put in front of its records.
 
 import { encode } from 'dns-packet';
-import { MAX_DATAGRAM_ANSWER_BYTES, MAX_QUESTION_BYTES } from '../../shared/limits.js';
+import { MAX_QUESTION_BYTES } from '../../shared/limits.js';
 import type { Address } from '../../shared/policy/address.js';
-import type { QuestionAnswer } from '../../shared/reasons.js';
+import type { QuestionAnswer } from '../../shared/words.js';
 import type { DnsQuestion, DnsRejection } from './decode-dns-question.js';
+
+const MAX_DATAGRAM_ANSWER_BYTES = 4096;
 
 const CODES: Readonly<Record<ResponseCode, number>> = {
   noerror: 0,

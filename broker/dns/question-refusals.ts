@@ -5,7 +5,7 @@ import type { NameVerdict } from '../../shared/policy/judge-name.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import { quote } from '../../shared/policy/quote.js';
 import type { AuditFields } from '../../shared/protocol/audit-events.js';
-import type { DecisionWord, Reason } from '../../shared/reasons.js';
+import type { DecisionWord, Reason } from '../../shared/words.js';
 import { type Audit, type Origin, SOMEBODY } from '../record/audit.js';
 import { answerFields, answerWords } from '../request/account.js';
 import type { Judgement } from '../request/judgement.js';

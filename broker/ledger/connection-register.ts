@@ -3,19 +3,13 @@
 // holds one. The register lies in memory that the supervisor keeps for the next broker.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import {
-  CONNECTION_SLOTS,
-  LATE_REPORT_MS,
-  LOOKED_AT_CONNECTIONS,
-  LOOKS_PER_SECOND,
-  SORTED_CONNECTIONS,
-} from '../../shared/limits.js';
-import type { EndCause } from '../../shared/reasons.js';
+import { CONNECTION_SLOTS, LOOKS_PER_SECOND, SORTED_CONNECTIONS } from '../../shared/limits.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Endpoint } from '../../shared/sys/sockaddr.js';
 import { isUnixSocketId, type SocketLook, writeSocketId } from '../../shared/sys/socket-diag.js';
 import type { TcpAccount } from '../../shared/sys/socket-state.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
+import type { EndCause } from '../../shared/words.js';
 import { ByteSums } from './byte-sums.js';
 import {
   type Claim,
@@ -37,6 +31,11 @@ import {
 import { HostSockets } from './host-socket-register.js';
 import { type Carried, type ConnectionSlot, monotonicMs, SlotMemory } from './slot-memory.js';
 import type { SocketEnds, SocketOwner } from './socket-ends.js';
+
+/** How long after a socket is gone its report may still come. */
+const LATE_REPORT_MS = 500;
+/** Connections of a plugin at its limit that the broker checks for closed ones at a time. */
+const LOOKED_AT_CONNECTIONS = 256;
 
 type Ends = Pick<SocketEnds, 'add' | 'remove' | 'own' | 'disown' | 'take' | 'look' | 'knowsUnix'>;
 

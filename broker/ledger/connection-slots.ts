@@ -1,9 +1,10 @@
 // What the register knows of one connection, and how the steps of the data path hold a place for it. Runs in the broker.
-import { type DecisionWord, DOORS, type Door, type EndCause } from '../../shared/reasons.js';
+
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Endpoint } from '../../shared/sys/sockaddr.js';
 import { peerIn, type SocketLook } from '../../shared/sys/socket-diag.js';
 import type { TcpAccount } from '../../shared/sys/socket-state.js';
+import { type DecisionWord, DOORS, type Door, type EndCause } from '../../shared/words.js';
 import type { Carried, ConnectionSlot } from './slot-memory.js';
 
 // The places for a plugin's connections, as the steps of the data path see them.

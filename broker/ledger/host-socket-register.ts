@@ -1,8 +1,9 @@
 // The connections of one plugin to UNIX sockets of the host, so that they end when their rule is withdrawn. Runs in the broker. The kernel does
 // not report the end of such a socket. So each new connection looks at two old ones, and those that have ended give their places back.
-import type { EndCause } from '../../shared/reasons.js';
+
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { type SocketLook, writeUnixSocketId } from '../../shared/sys/socket-diag.js';
+import type { EndCause } from '../../shared/words.js';
 import {
   type Claim,
   type ConnectionDescription,

@@ -1,10 +1,13 @@
 // Reports to the registers of connections which of their sockets have ended. Runs in the broker. The kernel reports every TCP socket that ends
 // in the broker's network namespace, also those of other programs. So the reports are taken together, some times a second at most.
-import { ENDS_PAUSE_MS } from '../../shared/limits.js';
+
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { SocketDiag, type SocketLook, takeEndedSockets } from '../../shared/sys/socket-diag.js';
 import type { TcpAccount } from '../../shared/sys/socket-state.js';
 import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
+
+/** How long the kernel's reports of ended sockets are gathered. It reports those of the whole host. */
+const ENDS_PAUSE_MS = 20;
 
 /** Keeps connections. */
 export interface SocketOwner {

@@ -1,8 +1,13 @@
 // Orders to the supervisor, in packets. It works on a bounded number of them at a time, and the others wait here. Runs in the broker.
 import { constants } from 'node:os';
-import { ORDER_BYTES_SENT, UNIX_ORDERS_SENT } from '../../shared/limits.js';
+
 import { BROKER_DESCRIPTOR_FD } from '../../shared/protocol/link.js';
 import { sendMessage } from '../../shared/sys/message.js';
+
+/** AF_UNIX calls of one sandbox that one broker sends before it has their answers. */
+const UNIX_ORDERS_SENT = 32;
+/** Of those calls and of modes of folders, whose paths are long. The socket has room for the orders of many sandboxes. */
+const ORDER_BYTES_SENT = 16 * 1024;
 
 /** An order, and what takes its result. */
 export interface Order<R> {

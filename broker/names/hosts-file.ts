@@ -1,7 +1,10 @@
 // /etc/hosts, hosts(5): the operator's names come before DNS. Runs in the broker, and trusts the file.
-import { MAX_HOSTS_BYTES } from '../../shared/limits.js';
+
 import { type Address, parseAddress } from '../../shared/policy/address.js';
 import { WatchedFile } from './watched-file.js';
+
+/** A larger /etc/hosts is not read. */
+const MAX_HOSTS_BYTES = 4 * 1024 * 1024;
 
 /** Looks names up in a hosts file, which is read again when it has changed. */
 export class HostsFile {

@@ -3,17 +3,19 @@
 
 import { type RecordWithTtl, Resolver } from 'node:dns';
 import { isIP, isIPv4 } from 'node:net';
-import {
-  DNS_ANSWERS,
-  DNS_TIMEOUT_MS,
-  IDLE_RESOLVERS,
-  MAX_RESOLV_CONF_BYTES,
-  PATIENT_AFTER_MS,
-  TRIES,
-  TRY_MS,
-} from '../../shared/limits.js';
+import { DNS_ANSWERS, DNS_TIMEOUT_MS } from '../../shared/limits.js';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
 import { WatchedFile } from './watched-file.js';
+
+/** How long one question to one server waits, and how often it is asked. */
+const TRY_MS = 1_500;
+const TRIES = 4;
+/** Resolvers that are kept for the next questions. Without a question they have no socket. */
+const IDLE_RESOLVERS = 16;
+/** Without an answer for this long, each server gets a further question, whose answer may take until DNS_TIMEOUT_MS. */
+const PATIENT_AFTER_MS = 300;
+/** A larger /etc/resolv.conf is not read. */
+const MAX_RESOLV_CONF_BYTES = 64 * 1024;
 
 /** A server's answer for one name and family. `nodata`: the name exists, but has no address of the family. */
 export type FamilyAnswer =

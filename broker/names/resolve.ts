@@ -1,10 +1,13 @@
 // Resolves names: localhost and /etc/hosts locally, all others by DNS. Runs in the broker. Only names that a rule allows come here.
-import { DNS_ANSWERS, LOCAL_TTL_S, RESOLUTION_DELAY_MS } from '../../shared/limits.js';
+import { DNS_ANSWERS, LOCAL_TTL_S } from '../../shared/limits.js';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
 import { isLocalhost } from '../../shared/policy/parse-host.js';
-import type { DnsResult } from '../../shared/reasons.js';
+import type { DnsResult } from '../../shared/words.js';
 import type { HostsFile } from './hosts-file.js';
 import type { Asked, FamilyAnswer, NameSource, SocketHolder } from './name-servers.js';
+
+/** RFC 8305: Resolution Delay. */
+const RESOLUTION_DELAY_MS = 50;
 
 /** `asked`: whether a server was. `addresses`: in the order to dial, empty unless `result` is ok. */
 export interface Resolution {

@@ -1,13 +1,16 @@
 // The audit events of the broker: who asked, what was decided, how many were sent. Runs in the broker. The supervisor writes them to the log.
 
 import { randomBytes } from 'node:crypto';
-import { AUDIT_BACKLOG_BYTES, GATHER_MS, LATE_RECORDS } from '../../shared/limits.js';
+import { AUDIT_BACKLOG_BYTES, GATHER_MS } from '../../shared/limits.js';
 import type { AuditEventName, AuditFields } from '../../shared/protocol/audit-events.js';
-import type { Door } from '../../shared/reasons.js';
 import { MappedMemory } from '../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
+import type { Door } from '../../shared/words.js';
 import { LogGate, LogRoom } from './log-gate.js';
+
+/** Records of answered requests that the broker keeps before it makes their events. */
+const LATE_RECORDS = 8;
 
 // The audit log: one JSON line for each event, which the supervisor writes.
 

@@ -7,6 +7,7 @@ import {
   type Series,
   type StartsAtZero,
 } from '../../shared/metrics/metric-form.js';
+import { TRAP_CALLS } from '../../shared/trap-calls.js';
 import {
   ADDRESS_CLASSES,
   ASK_RESULTS,
@@ -20,8 +21,7 @@ import {
   REASONS,
   SLOW_ACTIONS,
   TRAP_ANSWERS,
-} from '../../shared/reasons.js';
-import { TRAP_CALLS } from '../../shared/trap-calls.js';
+} from '../../shared/words.js';
 
 const FAST_BUCKETS = [5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, 0.1];
 const NETWORK_BUCKETS = [

@@ -5,7 +5,7 @@ import { pluginRefusal } from '../../shared/policy/plugin-refusal.js';
 import { quote } from '../../shared/policy/quote.js';
 import type { AuditFields } from '../../shared/protocol/audit-events.js';
 import type { FailureReply } from '../../shared/protocol/messages.js';
-import type { Outcome } from '../../shared/reasons.js';
+import type { Outcome } from '../../shared/words.js';
 import type { Claim, ConnectionDescription } from '../ledger/connection-slots.js';
 import { EARLY_ERRNO, type EarlyEnd } from '../limit/request-life.js';
 import { CHANNEL, type Origin } from '../record/audit.js';

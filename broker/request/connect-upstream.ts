@@ -2,7 +2,7 @@
 // mark and at the pace that the configuration names. Runs in the broker.
 
 import { constants } from 'node:os';
-import { MAX_PROXY_TARGETS } from '../../shared/limits.js';
+
 import { andThen, type NowOrLater } from '../../shared/now-or-later.js';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
 import { decide } from '../../shared/policy/decide.js';
@@ -22,6 +22,9 @@ import { proxyText, type Upstream, type UpstreamProxy } from '../upstream/upstre
 import { type Connection, connect, endpointOf, type SocketForm } from './connect.js';
 import type { Judgement } from './judgement.js';
 import type { Plugin, Services } from './plugin.js';
+
+/** Addresses of a name that a proxy is asked for, one after the other, while it cannot reach them. */
+const MAX_PROXY_TARGETS = 4;
 
 // Connects to what was decided, the way that the plugin's connections leave this host: straight, or by a proxy.
 

@@ -2,10 +2,9 @@
 // in the broker. The plugin does not hold these sockets yet.
 
 import { constants } from 'node:os';
-import { ATTEMPT_DELAY_MS, CONCURRENT_ATTEMPTS } from '../../shared/limits.js';
+import { ATTEMPT_DELAY_MS } from '../../shared/limits.js';
 import type { NowOrLater } from '../../shared/now-or-later.js';
 import type { Address } from '../../shared/policy/address.js';
-import type { Outcome } from '../../shared/reasons.js';
 import { errnoName } from '../../shared/sys/libc.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { type Endpoint, isSameEndpoint } from '../../shared/sys/sockaddr.js';
@@ -19,9 +18,13 @@ import {
 } from '../../shared/sys/socket.js';
 import { awaitPeersEnd, settleConnect } from '../../shared/sys/socket-state.js';
 import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
+import type { Outcome } from '../../shared/words.js';
 import type { DescriptorShare } from '../limit/descriptor-shares.js';
 import { EARLY_ERRNO, type EarlyEnd, type RequestLife } from '../limit/request-life.js';
 import { interleaveFamilies } from '../names/resolve.js';
+
+/** Connect attempts under way at the same time. Each holds a descriptor. */
+const CONCURRENT_ATTEMPTS = 6;
 
 /** How a connect ended. The caller owns the socket. */
 export type Connection =

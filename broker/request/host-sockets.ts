@@ -3,15 +3,15 @@
 
 import { fstatSync, readlinkSync, type Stats } from 'node:fs';
 import { constants } from 'node:os';
-import { CONNECT_TIMEOUT_MS, SOCKET_LINKS, SOCKET_RETRY_MS } from '../../shared/limits.js';
+import { CONNECT_TIMEOUT_MS, SOCKET_RETRY_MS } from '../../shared/limits.js';
 import { decideUnix } from '../../shared/policy/decide-unix.js';
 import { makeDecision, quoteDestination } from '../../shared/policy/decision.js';
 import { socketHost } from '../../shared/policy/socket-path.js';
-import type { Outcome, Reason } from '../../shared/reasons.js';
 import { errnoName, SystemError } from '../../shared/sys/libc.js';
 import { openAt } from '../../shared/sys/open-folder.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { connectToPath, nameForGood, type UnixSocketType, unixSocket } from '../../shared/sys/socket.js';
+import type { Outcome, Reason } from '../../shared/words.js';
 import type { DescriptorShare } from '../limit/descriptor-shares.js';
 import { RequestLife } from '../limit/request-life.js';
 import type { Origin } from '../record/audit.js';
@@ -19,6 +19,9 @@ import { account, describeConnection, type Ending } from './account.js';
 import { outcomeOf } from './connect.js';
 import { denial, type Judgement, refuseDescriptor, refusePlace, refuseQueued } from './judgement.js';
 import type { Plugin, Services } from './plugin.js';
+
+/** Links that are followed on the way to a UNIX socket of the host. */
+const SOCKET_LINKS = 8;
 
 const { EACCES, EAGAIN, ECANCELED, EDQUOT, ELOOP, ENOENT, ENOTSOCK, ETIMEDOUT } = constants.errno;
 

@@ -1,8 +1,11 @@
 // Ends connections of a plugin that are older than connection_seconds. Runs in the broker.
-import { AGE_LOOK_MS } from '../../shared/limits.js';
+
 import { monotonicMs } from '../ledger/slot-memory.js';
 import type { Plugin, Services } from '../request/plugin.js';
 import { endConnections } from './end-connections.js';
+
+/** A connection that is too old ends this much later at most. The broker looks at least so often, since a clock can stop. */
+const AGE_LOOK_MS: { readonly least: number; readonly most: number } = { least: 500, most: 3_600_000 };
 
 export class AgeLimit {
   readonly #services: Services;

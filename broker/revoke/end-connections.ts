@@ -5,8 +5,6 @@
 // - What no process holds, and is not closed, is in a message that nobody has received, or in a call. Only the end of its sandbox ends that, and so
 //   it is where the time was too short. A connection that has carried nothing can wait: perhaps its program has still to receive it.
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import { END_FILES_PER_TURN, END_PAUSE_FACTOR, END_SEARCH_MS, REVOKE_LOOKS_MS } from '../../shared/limits.js';
-import type { EndCause } from '../../shared/reasons.js';
 import {
   endConnection,
   type HeldDescriptor,
@@ -18,8 +16,22 @@ import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { threadMilliseconds } from '../../shared/sys/process-control.js';
 import type { SocketLook } from '../../shared/sys/socket-diag.js';
 import { socketCookie, tcpAccount } from '../../shared/sys/socket-state.js';
+import type { EndCause } from '../../shared/words.js';
 import type { NotedConnection, OpenRegister } from '../ledger/connection-slots.js';
 import type { Plugin, Services } from '../request/plugin.js';
+
+/**
+ * When the broker looks for the holders of connections that must end: from one look to the next. After the last one it ends the plugin. What is
+ * still open then is looked for again.
+ */
+const REVOKE_LOOKS_MS: readonly number[] = [0, 20, 50, 100, 200, 300];
+/**
+ * Processor time in which the broker looks for the holders of connections that must end, and the files of proc(5) that it reads before it turns to other
+ * work. What does not end is looked for again after a pause of so many times as long.
+ */
+const END_SEARCH_MS = 1_000;
+const END_FILES_PER_TURN = 32;
+const END_PAUSE_FACTOR = 10;
 
 /**
  * @param plugin that got them from postern

@@ -1,6 +1,9 @@
 // Decides how long a plugin has made a thread of the broker wait. Runs in the broker, on all of its threads. Each look of the watchdog
 // stands for STALL_CHECK_MS, so a stall that nobody saw blames nobody, and a suspended machine does not count.
-import { STALL_CHECK_MS, STALL_LEAST_LOOKS } from '../../shared/limits.js';
+import { STALL_CHECK_MS } from '../../shared/limits.js';
+
+/** How many looks of the watchdog must find a thread held. */
+const STALL_LEAST_LOOKS = 2;
 
 /** What the watchdog saw of one step. */
 interface Looks {

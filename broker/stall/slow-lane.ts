@@ -122,7 +122,7 @@ export class SlowLane {
     return copied ?? result;
   }
 
-  /** As placeSocket(). @param placement its socket stays open meanwhile; the listener may be closed when its sandbox ends */
+  /** As placeSocket(). @param placement its socket stays open meanwhile; the notify descriptor may be closed when its sandbox ends */
   place(stall: StallBudget, placement: Placement): Promise<number> {
     return this.#answer(stall, { kind: 'place', ...placement });
   }
@@ -132,13 +132,13 @@ export class SlowLane {
     return this.#answer(stall, { kind: 'install', ...installation });
   }
 
-  async #answer(stall: StallBudget, order: Extract<Order, { listener: number }>): Promise<number> {
-    const listener = duplicate(order.listener);
-    stall.descriptors.hold(listener);
+  async #answer(stall: StallBudget, order: Extract<Order, { notifyFd: number }>): Promise<number> {
+    const notifyFd = duplicate(order.notifyFd);
+    stall.descriptors.hold(notifyFd);
     try {
-      return (await this.#order(stall, { ...order, listener: listener.number }, alarmOf(stall))).result;
+      return (await this.#order(stall, { ...order, notifyFd: notifyFd.number }, alarmOf(stall))).result;
     } finally {
-      listener.close();
+      notifyFd.close();
     }
   }
 

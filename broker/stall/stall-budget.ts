@@ -3,15 +3,17 @@ import {
   STALL_ALLOWANCE_MS,
   STALL_ALLOWANCE_SHARE,
   STALL_BUDGET_MS,
-  STALL_BUDGET_SHARE,
   STALL_FORGIVEN_MS,
   STALL_LIMIT_MS,
   STALL_SLOW_MS,
 } from '../../shared/limits.js';
-import type { SlowAction } from '../../shared/reasons.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { runOut } from '../../shared/sys/timerfd.js';
+import type { SlowAction } from '../../shared/words.js';
 import type { DescriptorShare } from '../limit/descriptor-shares.js';
+
+/** This share of the time that passes is given back to the budget. */
+const STALL_BUDGET_SHARE = 0.005;
 
 /** A sandbox that the broker may have to wait for, as the guard knows it. */
 export interface Guarded {

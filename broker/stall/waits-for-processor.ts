@@ -1,7 +1,9 @@
 // Whether a plugin's process waits for a processor, so that nobody holds the lock on purpose. Runs in the broker, on the watchdog. Trusts
 // nothing from the plugin, which can make such waiting itself: judge-stall.ts bounds what it excuses.
 import { opendirSync, readFileSync } from 'node:fs';
-import { STALL_THREADS_LOOKED_AT } from '../../shared/limits.js';
+
+/** Threads of a process that the watchdog looks at. */
+const STALL_THREADS_LOOKED_AT = 64;
 
 const RUNNABLE = 'R';
 

@@ -2,7 +2,7 @@
 // once and is checked once. The broker dials the decision's address.
 
 import { constants } from 'node:os';
-import { ASK_NON_BLOCKING_MS, CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
+import { CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
 import { andFinally, andThen, type NowOrLater } from '../../shared/now-or-later.js';
 import { mayBeAsked } from '../../shared/policy/may-be-asked.js';
 import { isNonBlocking } from '../../shared/sys/fcntl.js';
@@ -24,6 +24,9 @@ import { decideGranted } from './decide-granted.js';
 import type { TrapContext, TrappedSocket } from './trap-context.js';
 import { tunnelAndPlace } from './tunnel-and-place.js';
 import { interruptedResult } from './waiting-calls.js';
+
+/** How long connect(2) on a non-blocking socket waits for an answer. Its thread may be an event loop. */
+const ASK_NON_BLOCKING_MS = 5_000;
 
 const { EACCES, EAGAIN, ECONNABORTED, ETIMEDOUT } = constants.errno;
 

@@ -4,10 +4,9 @@
 // - If the call is interrupted, the socket is placed as it is then, as the kernel would leave it.
 
 import { constants } from 'node:os';
-import { CONNECT_TIMEOUT_MS, SETTLING_CONNECTS } from '../../shared/limits.js';
+import { CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
 import { andFinally, andThen, type NowOrLater } from '../../shared/now-or-later.js';
 import type { Address } from '../../shared/policy/address.js';
-import type { Outcome } from '../../shared/reasons.js';
 import { isNonBlocking, makeBlocking } from '../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { type Endpoint, isSameEndpoint } from '../../shared/sys/sockaddr.js';
@@ -21,6 +20,7 @@ import {
   tcpState,
 } from '../../shared/sys/socket-state.js';
 import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
+import type { Outcome } from '../../shared/words.js';
 import { placeAndClose, placeSocket } from '../caller/place-socket.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import type { Claim } from '../ledger/connection-slots.js';
@@ -33,6 +33,9 @@ import type { Judgement } from '../request/judgement.js';
 import type { KeptSocket } from '../request/plugin.js';
 import type { TrapContext } from './trap-context.js';
 import { type Interruption, interruptedResult } from './waiting-calls.js';
+
+/** Non-blocking connects of one sandbox whose end the broker awaits, to log and count it. */
+const SETTLING_CONNECTS = 512;
 
 const { EAGAIN, ECONNABORTED, ECONNRESET, EINPROGRESS, ENETUNREACH, ETIMEDOUT } = constants.errno;
 

@@ -1,6 +1,6 @@
 // Decides a connect to a bare address, under the names by which the sandbox's DNS gave it, else as a literal. Runs in the broker, and dials
 // nothing.
-import { STALE_NAMES_CHECKED } from '../../shared/limits.js';
+
 import type { Address } from '../../shared/policy/address.js';
 import { judgeBare, pickBest } from '../../shared/policy/decide.js';
 import { type Decision, makeDecision } from '../../shared/policy/decision.js';
@@ -12,6 +12,9 @@ import type { RequestLife } from '../limit/request-life.js';
 import { askFamily, proxyResolves, unresolved } from '../request/decide-request.js';
 import { denial, type Judgement } from '../request/judgement.js';
 import type { Plugin, Services } from '../request/plugin.js';
+
+/** Names whose stale grants of one address are checked again at one connect. */
+const STALE_NAMES_CHECKED = 8;
 
 /** A connect's destination, as copied. */
 export interface BareDestination {

@@ -5,7 +5,7 @@
 //   duplicate of the socket, looks whether the program still has its descriptor, and reads, counts and resets once that is gone.
 // A socket may be another plugin's: a UNIX socket can pass it on. Then the limits of the plugin count that got the connection from postern.
 import { constants } from 'node:os';
-import { RESET_LOOK_MS, RESETS_LOOKED_AT } from '../../shared/limits.js';
+
 import { duplicate } from '../../shared/sys/fcntl.js';
 import { endConnection } from '../../shared/sys/held-sockets.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -16,6 +16,10 @@ import type { TrappedCall } from '../caller/trapped-call.js';
 import { hasQuota } from '../ledger/byte-sums.js';
 import { firstOf } from '../ledger/connection-slots.js';
 import type { Plugin, Services } from '../request/plugin.js';
+
+/** How often the broker looks whether a program has closed a connection that is to be reset then, and how many of a sandbox it looks at each time. */
+const RESET_LOOK_MS = 20;
+const RESETS_LOOKED_AT = 64;
 
 const { EMFILE, ENFILE } = constants.errno;
 const NO_LINGER = new Uint8Array(8);

@@ -4,7 +4,6 @@
 
 import { constants } from 'node:os';
 import { isLoopbackAddress, isSandboxAddress, staysInside } from '../../shared/policy/sandbox-address.js';
-import type { TrapAnswer } from '../../shared/reasons.js';
 import { isNonBlocking } from '../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { AF_INET } from '../../shared/sys/sockaddr.js';
@@ -18,6 +17,7 @@ import {
   TCP_STATE,
   tcpState,
 } from '../../shared/sys/socket-state.js';
+import type { TrapAnswer } from '../../shared/words.js';
 import {
   readSockaddr,
   SOCKADDR_IN_BYTES,

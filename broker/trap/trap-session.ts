@@ -1,5 +1,5 @@
-// One sandbox's trap: it receives the calls of the sandbox's listener, and serves its DNS. It ends with the sandbox. Runs in the broker, the
-// only process that receives from the listener.
+// One sandbox's trap: it receives the calls of the sandbox's filter, and serves its DNS. It ends with the sandbox. Runs in the broker, the
+// only process that receives from the notify descriptor.
 
 import { constants } from 'node:os';
 import { NOTIFIED_CALLS } from '../../shared/limits.js';
@@ -44,7 +44,7 @@ import { WaitingCalls } from './waiting-calls.js';
 
 /** The descriptors of a sandbox's trap. The session owns them. */
 export interface TrapEnds {
-  readonly listener: OwnedFd;
+  readonly notifyFd: OwnedFd;
   /** Memory of the calls in flight, which the supervisor keeps. */
   readonly calls: OwnedFd;
   readonly dnsDatagrams: OwnedFd;
@@ -145,13 +145,13 @@ export class TrapSession {
       landlockDeniesTcp,
       notify: ends.notify,
     };
-    wakeSynchronously(ends.listener.number);
+    wakeSynchronously(ends.notifyFd.number);
     const left = resumed
       ? /* protects: G11 a call that a dead broker had received is answered by the next => [] */ this.#calls.takeLeftOvers(
-          ends.listener,
+          ends.notifyFd,
         )
       : [];
-    this.#watch = new Watch(ends.listener.number, () => this.#receive());
+    this.#watch = new Watch(ends.notifyFd.number, () => this.#receive());
     this.#watch.want(READABLE);
     for (const { slot, notification } of left) this.#take(slot, notification);
   }
@@ -174,7 +174,7 @@ export class TrapSession {
     this.#context.resets.close();
     this.#context.processes.close();
     this.#dns.close();
-    this.#ends.listener.close();
+    this.#ends.notifyFd.close();
     this.#ends.dnsDatagrams.close();
     this.#ends.dnsListener.close();
     this.#ends.unixDiag?.close();
@@ -210,19 +210,19 @@ export class TrapSession {
 
   /**
    * Takes a few calls, then gives other plugins their turn: the watch is level-triggered. Each receipt comes after another poll, since it
-   * would block without a call: libuv also calls a listener readable whose sandbox is gone.
+   * would block without a call: libuv also calls a notify descriptor readable whose sandbox is gone.
    */
   #receive(): void {
-    const { listener } = this.#ends;
+    const { notifyFd } = this.#ends;
     while (this.#open && !this.plugin.turn.isOverFor(this)) {
-      const readiness = readableNow(listener.number);
+      const readiness = readableNow(notifyFd.number);
       if (readiness === 'ended') this.end();
       if (readiness !== 'readable') return;
       if (this.#calls.isFull) {
         this.#watch.want(0);
         return;
       }
-      const received = this.#calls.receive(listener);
+      const received = this.#calls.receive(notifyFd);
       this.plugin.turn.take();
       if (received !== undefined) this.#take(received.slot, received.notification);
     }
@@ -234,7 +234,7 @@ export class TrapSession {
     const call = new TrappedCall(
       name ?? 'connect',
       notification,
-      this.#ends.listener,
+      this.#ends.notifyFd,
       (ended, answer) => {
         this.#inFlight.delete(slot);
         if (!this.#open) return;
@@ -287,18 +287,18 @@ class NotifiedCalls {
    * @returns those for which nothing was done yet: they waited for an answer to a question, or their broker was replaced on purpose. They are
    *   served anew
    */
-  takeLeftOvers(listener: OwnedFd): readonly ReceivedCall[] {
+  takeLeftOvers(notifyFd: OwnedFd): readonly ReceivedCall[] {
     const waiting: ReceivedCall[] = [];
     for (const [at, slot] of this.#slots.entries()) {
       const notification = readNotification(slot);
       if (notification.id === 0n) continue;
-      if (isMarked(slot) && isValid(listener.number, notification.id)) {
+      if (isMarked(slot) && isValid(notifyFd.number, notification.id)) {
         markNotification(slot, false);
         this.#free.splice(this.#free.indexOf(at), 1);
         waiting.push({ slot: at, notification });
         continue;
       }
-      answerNotification(listener.number, notification.id, -ECONNABORTED);
+      answerNotification(notifyFd.number, notification.id, -ECONNABORTED);
       slot.fill(0);
     }
     return waiting;
@@ -311,11 +311,11 @@ class NotifiedCalls {
   }
 
   /** Receives the next call. @returns undefined if it was withdrawn meanwhile */
-  receive(listener: OwnedFd): ReceivedCall | undefined {
+  receive(notifyFd: OwnedFd): ReceivedCall | undefined {
     const slot = this.#free.pop();
     const bytes = slot === undefined ? undefined : this.#slots[slot];
     if (slot === undefined || bytes === undefined) return undefined;
-    if (receiveNotification(listener.number, bytes) < 0) {
+    if (receiveNotification(notifyFd.number, bytes) < 0) {
       this.release(slot);
       return undefined;
     }

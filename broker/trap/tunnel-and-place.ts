@@ -4,7 +4,7 @@
 //   program watches, epoll(7). It waits for PROXY_PATIENCE_MS at most, since its program serves nobody else meanwhile.
 // - If a call ends early, the handshake ends with it, and the program keeps its own socket, which is not connected.
 import { constants } from 'node:os';
-import { PROXY_PATIENCE_MS } from '../../shared/limits.js';
+
 import { isNonBlocking, makeBlocking } from '../../shared/sys/fcntl.js';
 import { errnoNumber } from '../../shared/sys/libc.js';
 import { isV6Only, sendTimeout } from '../../shared/sys/socket-state.js';
@@ -15,6 +15,9 @@ import { connectUpstream } from '../request/connect-upstream.js';
 import type { Judgement } from '../request/judgement.js';
 import { placeConnection, type Replaced } from './connect-and-place.js';
 import { type Interruption, interruptedResult } from './waiting-calls.js';
+
+/** How long connect(2) of a non-blocking socket waits for a proxy: its program serves nobody else meanwhile. */
+const PROXY_PATIENCE_MS = 5_000;
 
 const { ECONNABORTED, EINPROGRESS } = constants.errno;
 

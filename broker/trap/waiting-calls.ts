@@ -1,9 +1,14 @@
 // Calls that wait for a connection. The broker looks whether a caller is gone or has a signal to handle: the kernel reports neither to a
-// listener. Runs in the broker.
+// notify descriptor. Runs in the broker.
 import { constants } from 'node:os';
-import { WAITING_CALL_MS, WAITING_CALLS_LOOKED_AT } from '../../shared/limits.js';
+
 import { signalsOf } from '../caller/caller-processes.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
+
+/** How often the broker looks at a call that waits: has its caller a signal, and does it still exist? */
+const WAITING_CALL_MS = 50;
+/** Calls of one sandbox that are looked at each time. If there are more, each is looked at less often. */
+const WAITING_CALLS_LOOKED_AT = 64;
 
 const { EINTR } = constants.errno;
 /** The kernel's own errno: the caller handles its signal. Then the call restarts under SA_RESTART, else it returns EINTR. */

@@ -1,5 +1,5 @@
 // A conversation with a proxy that ends with a tunnel or without one. Values only.
-import type { Outcome } from '../../shared/reasons.js';
+import type { Outcome } from '../../shared/words.js';
 
 /** What a proxy is asked to connect to. */
 export interface ProxyTarget {

@@ -1,4 +1,4 @@
-// What each word of shared/reasons.ts means, for the reference pages. A word without a meaning does not compile.
+// What each word of shared/words.ts means, for the reference pages. A word without a meaning does not compile.
 import type {
   AddressClass,
   Answerer,
@@ -14,7 +14,7 @@ import type {
   SlowAction,
   StartCause,
   TrapAnswer,
-} from '../../shared/reasons.js';
+} from '../../shared/words.js';
 
 type Meanings<W extends string> = Readonly<Record<W, string>>;
 

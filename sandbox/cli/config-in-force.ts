@@ -2,7 +2,7 @@
 
 import { statSync } from 'node:fs';
 import type { Config } from '../../shared/config/load-config.js';
-import { CONFIG_LOOK_MS } from '../../shared/limits.js';
+
 import { processesInAll } from '../host/privileges.js';
 import type { Fleet, FleetPlugin } from '../supervisor/fleet/fleet.js';
 import { type ReloadPlan, reload } from '../supervisor/fleet/reload.js';
@@ -10,6 +10,9 @@ import type { Supervisor } from '../supervisor/supervisor.js';
 import { configFile, loadChecked } from './load-checked.js';
 import { describeError } from './say.js';
 import { describeWarning, processWarnings } from './warnings.js';
+
+/** How often a watched configuration is looked at. */
+const CONFIG_LOOK_MS = 1_000;
 
 interface InForce {
   /** The file of the command line, if it names one. */

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { asciiJson } from '../../shared/ascii-json.js';
 import { loadRuleFile } from '../../shared/config/rule-file.js';
-import { LEARNT_ENDPOINTS } from '../../shared/limits.js';
+
 import { Learner } from '../supervisor/learn/learner.js';
 import { describeLearnt, NewFile, ruleFileOf } from './describe-learnt.js';
 import { makeCommand } from './program.js';
@@ -10,6 +10,9 @@ import { asRuleOption, limitLines, ownProgram, refusalLine } from './refusal-lin
 import { addRunOptions, pluginOf, type RunOptions } from './run-options.js';
 import { runPlugin } from './run-plugin.js';
 import { describeError, runStatus, say } from './say.js';
+
+/** Pairs of host and port that `learn` keeps of a run. */
+const LEARNT_ENDPOINTS = 8192;
 
 interface LearnOptions extends RunOptions {
   readonly output?: string;

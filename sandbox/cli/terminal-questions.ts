@@ -4,7 +4,7 @@
 import { randomInt } from 'node:crypto';
 import { quoteDestination } from '../../shared/policy/decision.js';
 import { quote } from '../../shared/policy/quote.js';
-import { ASK_SCOPES, type AskScope } from '../../shared/reasons.js';
+import { ASK_SCOPES, type AskScope } from '../../shared/words.js';
 import { shellWord } from '../host/shell-word.js';
 import type { AskEnding, AskRequest, Asks } from '../supervisor/approval/asks.js';
 import type { TakeTyped } from '../supervisor/terminal/question-hold.js';

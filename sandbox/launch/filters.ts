@@ -153,7 +153,7 @@ export function filters({
 export interface ProcessFilter {
   /** In base64. */
   readonly program: string;
-  /** Whether it reports calls to a listener. */
+  /** Whether it reports calls to the broker. */
   readonly reports: boolean;
 }
 

@@ -3,7 +3,7 @@ import { loadNotifyingProgram, loadProgram } from '../../shared/sys/filter-progr
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { ProcessFilter } from './filters.js';
 
-/** Loads the filter for this thread. @returns the listener of the reported calls, if it reports any @throws PosternError `seccomp` */
+/** Loads the filter for this thread. @returns the notify descriptor of the reported calls, if it reports any @throws PosternError `seccomp` */
 export function loadFilter({ program, reports }: ProcessFilter): OwnedFd | undefined {
   // A copy: a small Buffer is a part of a larger one.
   const bytes = new Uint8Array(Buffer.from(program, 'base64'));

@@ -93,9 +93,9 @@ function launch(): void {
   step = 'command';
   const command = execCommand(spec);
   step = 'seccomp';
-  const listener = /* test point: seccomp => undefined */ loadFilter(spec.filter);
+  const notifyFd = /* test point: seccomp => undefined */ loadFilter(spec.filter);
   step = 'command';
-  const trap = listener === undefined ? [] : [listener, ...inNetwork, root];
+  const trap = notifyFd === undefined ? [] : [notifyFd, ...inNetwork, root];
   const ends = terminal === undefined ? [] : [terminal.master, terminal.slave];
   const descriptors = [...trap, ...ends].map(({ number }) => number);
   succeed(sendMessage(socket, new TextEncoder().encode(EXEC_WORD), descriptors, true), 'sendmsg');

@@ -107,7 +107,7 @@ export const EXEC_WORD = 'exec';
 export const GO_WORD = 'go';
 
 /**
- * Where egress is transparent, these descriptors come with the word, in this order: the filter's listener; the UDP socket and the
+ * Where egress is transparent, these descriptors come with the word, in this order: the filter's notify descriptor; the UDP socket and the
  * listening TCP socket of port 53 on the sandbox's loopback; a netlink socket that asks about its AF_UNIX sockets; its root folder
  * (O_PATH). The launcher keeps none of them.
  */

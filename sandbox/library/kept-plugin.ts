@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events';
 import { constants } from 'node:os';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import type { OpenConnections } from '../../shared/protocol/open-connections.js';
-import type { ExitCause } from '../../shared/reasons.js';
+import type { ExitCause } from '../../shared/words.js';
 import type { PluginEnd } from '../supervisor/start/sandbox.js';
 import { LastingStreams } from './plugin-streams.js';
 import type {

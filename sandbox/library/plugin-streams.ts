@@ -2,11 +2,14 @@
 import { openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
-import { OUTPUT_TIMEOUT_MS, UNREAD_OUTPUT_BYTES } from '../../shared/limits.js';
+import { OUTPUT_TIMEOUT_MS } from '../../shared/limits.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { makePipe } from '../../shared/sys/pipe.js';
 import type { StandardStreams } from '../supervisor/start/standard-streams.js';
 import type { PluginStreams, Stdio } from './types.js';
+
+/** What ended runs wrote, and the application that started their plugin has not read, in bytes for each stream. More is lost. */
+const UNREAD_OUTPUT_BYTES = 1024 * 1024;
 
 /** Called when the run has ended. */
 type End = () => void | Promise<void>;

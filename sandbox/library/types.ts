@@ -3,7 +3,7 @@ import type { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import type { OpenConnections } from '../../shared/protocol/open-connections.js';
-import type { ExitCause } from '../../shared/reasons.js';
+import type { ExitCause } from '../../shared/words.js';
 
 /** A destination that no rule allows, and that the plugin waits for. */
 export interface AskRequest {

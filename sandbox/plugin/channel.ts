@@ -2,7 +2,7 @@
 // takes it. Runs in the plugin, on the main thread. It trusts the broker to decide, but ends the channel on a protocol error.
 
 import { constants } from 'node:os';
-import { MAX_REPLY_BYTES, MAX_WAITING_REQUESTS, REPLIES_PER_TURN } from '../../shared/limits.js';
+import { MAX_REPLY_BYTES } from '../../shared/limits.js';
 import {
   type ChannelReply,
   type ChannelRequest,
@@ -17,6 +17,11 @@ import { type Message, receiveMessage } from '../../shared/sys/message.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { READABLE, Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
 import { PluginError } from './plugin-error.js';
+
+/** Requests of a client that wait for room in the pipe: four times the default of queued_requests. */
+const MAX_WAITING_REQUESTS = 4096;
+/** Replies that a client takes before the event loop turns to the work of the program. */
+const REPLIES_PER_TURN = 64;
 
 const EAGAIN = constants.errno.EAGAIN;
 const IDS = 0x1_0000_0000;

@@ -1,7 +1,7 @@
 // Connects over a channel: the inquiry, the socket that comes back, and the ways in which a caller gives up. Runs in the plugin.
 
 import { Socket } from 'node:net';
-import { MAX_CONNECT_TIMEOUT_MS, TIMEOUT_GRACE_MS } from '../../shared/limits.js';
+import { MAX_CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
 import { quoteDestination } from '../../shared/policy/decision.js';
 import type { ConnectRequest } from '../../shared/protocol/messages.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -13,6 +13,9 @@ import {
   type Destination,
 } from './connect-options.js';
 import { PluginError } from './plugin-error.js';
+
+/** How much longer than the time limit a client waits, so that the broker can report the timeout itself. */
+const TIMEOUT_GRACE_MS = 250;
 
 // Connects over a channel, in this order: check, ask, wait, wrap. Runs in the plugin, on the main thread.
 

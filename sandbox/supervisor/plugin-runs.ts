@@ -3,7 +3,7 @@
 import { constants } from 'node:os';
 import type { LimitName, Limits } from '../../shared/config/limit-forms.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
-import type { ExitCause, StartCause } from '../../shared/reasons.js';
+import type { ExitCause, StartCause } from '../../shared/words.js';
 import type { Cgroups } from './cgroup/cgroups.js';
 import type { Records } from './record/records.js';
 import type { PluginEnd, Sandbox } from './start/sandbox.js';

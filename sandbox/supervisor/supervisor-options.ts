@@ -3,7 +3,7 @@ import type { WhenFull } from '../../shared/config/config-file.js';
 import type { HookCommand } from '../../shared/config/hook-command.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
-import type { ExitCause } from '../../shared/reasons.js';
+import type { ExitCause } from '../../shared/words.js';
 import type { OnAsk } from './approval/run-hook.js';
 import type { PluginEnd } from './start/sandbox.js';
 import type { Unseen } from './unseen/unseen-files.js';

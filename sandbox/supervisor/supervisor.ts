@@ -7,7 +7,7 @@ import { PosternError } from '../../shared/errors.js';
 import { LISTED_CONNECTIONS, STOP_TIMEOUT_MS } from '../../shared/limits.js';
 import type { ExplainQuestion, Explanation } from '../../shared/protocol/link.js';
 import type { OpenConnections } from '../../shared/protocol/open-connections.js';
-import type { StartCause } from '../../shared/reasons.js';
+import type { StartCause } from '../../shared/words.js';
 import { claimIdRange, type IdRange } from '../host/id-range.js';
 import { shortageOf } from '../host/shortage.js';
 import type { Asks } from './approval/asks.js';

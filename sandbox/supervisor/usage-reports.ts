@@ -1,12 +1,16 @@
 // What each plugin uses now: of the network as the broker counts it, of memory and processor as the kernel does. Runs in the supervisor. However many
 // ask, a report is made once.
-import { USAGE_FRESH_MS, USAGE_MS } from '../../shared/limits.js';
+
 import type { PluginUsage } from '../../shared/protocol/open-connections.js';
 import type { BrokerProcess } from './broker/broker-process.js';
 import type { Cgroups } from './cgroup/cgroups.js';
 import type { CgroupUse } from './cgroup/sandbox-cgroup.js';
 import type { PluginRuns } from './plugin-runs.js';
 import { type SandboxUse, useOfProcesses } from './usage/sandbox-use.js';
+
+/** How long the sandboxes of all plugins are read for one report, and how long a report serves further askers. */
+const USAGE_MS = 250;
+const USAGE_FRESH_MS = 200;
 
 export interface UsageReport {
   /** When the counts were read, in milliseconds of a clock that is never set. */

@@ -1,6 +1,6 @@
 // postern.yaml as written, without defaults.
 
-import type { Mode } from '../reasons.js';
+import type { Mode } from '../words.js';
 import type { WrittenLimits } from './limit-forms.js';
 import type { PluginKind, Revoke, StopSignal, Unknown } from './plugin-config.js';
 import type { WrittenVia } from './via-schema.js';

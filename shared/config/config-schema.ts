@@ -2,7 +2,7 @@
 // docs/config.md are made from it. Defaults are filled in later: a plugin's keys are first merged with those of `defaults`.
 
 import * as z from 'zod';
-import { MODES } from '../reasons.js';
+import { MODES } from '../words.js';
 import { callsBy } from './call-forms.js';
 import {
   type ConfigFile,

@@ -1,6 +1,6 @@
 // The configuration of one plugin, from the options of `run` or from a file: with defaults and absolute paths.
 import { STOP_TIMEOUT_MS } from '../limits.js';
-import type { Mode } from '../reasons.js';
+import type { Mode } from '../words.js';
 import { type Limits, limitsOf } from './limit-forms.js';
 import type { ViaConfig } from './via-config.js';
 

@@ -1,10 +1,13 @@
 // Checks the listeners of a plugin together: names, addresses and their number.
 
 import { resolve } from 'node:path';
-import { MAX_LISTENERS } from '../limits.js';
+
 import { quote } from '../policy/quote.js';
 import { readListenAddress } from './listen-address.js';
 import type { ListenConfig } from './plugin-config.js';
+
+/** Listeners that one plugin inherits. */
+const MAX_LISTENERS = 64;
 
 /** sd_listen_fds_with_names(3) takes up to 255 printable characters except `:`. These characters need no quotes anywhere. */
 const LISTENER_NAME = /^[A-Za-z0-9._-]{1,64}$/;

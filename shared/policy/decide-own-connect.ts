@@ -1,5 +1,5 @@
 // What becomes of a program's own connect where egress is `transparent`: the pure steps of DNS and trap in their order, for `explain`.
-import type { AddressClass, Reason } from '../reasons.js';
+import type { AddressClass, Reason } from '../words.js';
 import { type Address, parseAddress } from './address.js';
 import { decide, judgeBare, judgeRequest, pickBest } from './decide.js';
 import { type Decision, makeDecision, type Request } from './decision.js';

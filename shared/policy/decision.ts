@@ -1,5 +1,5 @@
 // Requests and decisions. Values only, no code.
-import type { AddressClass, DecisionWord, Reason } from '../reasons.js';
+import type { AddressClass, DecisionWord, Reason } from '../words.js';
 import type { Address } from './address.js';
 import { isPlain, quote } from './quote.js';
 import { UNIX_PREFIX } from './socket-path.js';

@@ -1,5 +1,5 @@
 // Reads one rule. A rule is valid as it is written, or it is no rule: nothing is guessed, trimmed or ignored.
-import { ADDRESS_CLASSES, type AddressClass } from '../reasons.js';
+import { ADDRESS_CLASSES, type AddressClass } from '../words.js';
 import { parseAddressBytes, parseIpv4 } from './address.js';
 import { parseName } from './parse-host.js';
 import { DEFAULT_PORTS, EVERY_PORT, type PortRange, parsePorts } from './parse-ports.js';

@@ -1,5 +1,5 @@
 // The part of a refusal that a plugin may know. It must not learn the addresses of a name, the rules, or the addresses of this host.
-import { type PluginReason, pluginReason } from '../reasons.js';
+import { type PluginReason, pluginReason } from '../words.js';
 import { type Decision, NO_PATH, NO_PORT, quoteDestination } from './decision.js';
 import { parseHost } from './parse-host.js';
 import { UNIX_PREFIX } from './socket-path.js';

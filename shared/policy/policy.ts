@@ -1,5 +1,5 @@
 // A policy, and the source that it is compiled from.
-import type { Mode } from '../reasons.js';
+import type { Mode } from '../words.js';
 import type { ListName } from './parse-rule.js';
 import type { RuleIndex } from './rule-index.js';
 

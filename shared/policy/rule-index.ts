@@ -1,5 +1,5 @@
 // One list of rules, indexed: names and paths in hash maps, addresses in a prefix tree, classes by name.
-import type { AddressClass } from '../reasons.js';
+import type { AddressClass } from '../words.js';
 import type { Address } from './address.js';
 import type { Rule } from './parse-rule.js';
 import { PortTable } from './port-table.js';

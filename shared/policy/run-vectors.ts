@@ -1,6 +1,6 @@
 // Runs test vectors: rules, a request, its addresses, and the expected decision.
 import * as z from 'zod';
-import { DECISIONS, type DecisionWord, REASONS, type Reason } from '../reasons.js';
+import { DECISIONS, type DecisionWord, REASONS, type Reason } from '../words.js';
 import { type Address, parseAddress } from './address.js';
 import { compilePolicy } from './compile-policy.js';
 import { decide } from './decide.js';

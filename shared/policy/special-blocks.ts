@@ -1,5 +1,5 @@
 // The blocks of special addresses (IANA's registries, cloud metadata), and the block that an address is in. Pure.
-import type { AddressClass } from '../reasons.js';
+import type { AddressClass } from '../words.js';
 import { type Address, addressFromBytes } from './address.js';
 import { familyBits, holdsPrefix, type Prefix, prefixConstant, sameBits } from './prefix.js';
 import { PrefixTree } from './prefix-tree.js';

@@ -1,5 +1,5 @@
 // Judges one address on one port. Special blocks are opened here and nowhere else.
-import type { AddressClass } from '../reasons.js';
+import type { AddressClass } from '../words.js';
 import type { Address } from './address.js';
 import { type HostContext, hostBlock } from './host-block.js';
 import type { Rule } from './parse-rule.js';

@@ -1,5 +1,7 @@
 // The events of the audit log with their fields. The broker writes them, the supervisor checks them, the CLI reads them. Their types and
 // docs/audit.md are made from these tables.
+
+import { WHOLLY_TRAPPED, type WhollyTrapped } from '../trap-calls.js';
 import {
   ANSWERERS,
   type Answerer,
@@ -21,10 +23,9 @@ import {
   type Reason,
   SLOW_ACTIONS,
   type SlowAction,
-} from '../reasons.js';
-import { WHOLLY_TRAPPED, type WhollyTrapped } from '../trap-calls.js';
+} from '../words.js';
 
-/** The types of fields. The last eleven are words of a list in shared/reasons.ts. */
+/** The types of fields. The last eleven are words of a list in shared/words.ts. */
 interface AuditTypes {
   readonly string: string;
   readonly number: number;

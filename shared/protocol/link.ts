@@ -3,7 +3,7 @@
 import type { Limits, LimitWord } from '../config/limit-forms.js';
 import type { Revoke } from '../config/plugin-config.js';
 import type { ViaLine } from '../config/via-config.js';
-import type { AddressClass, Answerer, AskEnd, AskScope, DecisionWord, Mode, Reason } from '../reasons.js';
+import type { AddressClass, Answerer, AskEnd, AskScope, DecisionWord, Mode, Reason } from '../words.js';
 import type { AuditEvent } from './audit-events.js';
 import type { OpenConnection, PluginUsage } from './open-connections.js';
 

@@ -1,5 +1,5 @@
 // The messages of the channel, version 1, with the keys of PROTOCOL.md. Runs in broker and plugin.
-import type { DecisionWord, Outcome, PluginReason, Reason } from '../reasons.js';
+import type { DecisionWord, Outcome, PluginReason, Reason } from '../words.js';
 
 export const PROTOCOL_VERSION = 1;
 

@@ -1,6 +1,6 @@
 // The open connections of plugins, and what they use of the network, as the broker counts it and an operator sees it. Types only: the declarations of the
 // library have them.
-import type { Door } from '../reasons.js';
+import type { Door } from '../words.js';
 
 /** A connection that a process of a plugin holds. What is null is not known: a broker died before it could note it. */
 export interface OpenConnection {

@@ -2,7 +2,7 @@
 
 import { Packr, Unpackr } from 'msgpackr/index-no-eval';
 import { MAX_CONNECT_TIMEOUT_MS } from '../limits.js';
-import type { ProtocolErrorKind } from '../reasons.js';
+import type { ProtocolErrorKind } from '../words.js';
 import { type ChannelRequest, PROTOCOL_VERSION } from './messages.js';
 import { scanFrame } from './scan-frame.js';
 

@@ -3,7 +3,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { MAX_FRAME_DEPTH, MAX_REQUEST_BYTES } from '../limits.js';
-import type { ProtocolErrorKind } from '../reasons.js';
+import type { ProtocolErrorKind } from '../words.js';
 
 /** The number of keys in the map, with repeated ones; or what is wrong. */
 type ScanResult = number | ProtocolErrorKind;

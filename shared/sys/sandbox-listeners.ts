@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { fstatSync, statfsSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { BoundedMap } from '../bounded-map.js';
-import { UNIX_LISTENERS } from '../limits.js';
+
 import { LAYOUT } from './layout.js';
 import {
   NETLINK_HEADER,
@@ -23,6 +23,9 @@ import {
 import type { OwnedFd } from './owned-fd.js';
 import { AF_UNIX } from './sockaddr.js';
 import { TCP_STATE } from './socket-state.js';
+
+/** Listening AF_UNIX sockets of a sandbox outside its own file systems that connects find. */
+const UNIX_LISTENERS = 4_096;
 
 const HEADER = NETLINK_HEADER;
 const REQUEST = LAYOUT['struct unix_diag_req'];

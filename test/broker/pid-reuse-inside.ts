@@ -30,8 +30,8 @@ child.stdout?.setEncoding('utf8').on('data', (text: string) => {
 });
 theirs.close();
 const before = descriptors();
-const [listener] = await receive();
-if (listener === undefined) throw new Error('No listener');
+const [notifyFd] = await receive();
+if (notifyFd === undefined) throw new Error('No notify descriptor');
 
 let swapped = false;
 /** The first guarded work of a call takes its descriptor and its address. */
@@ -52,7 +52,7 @@ const session = new TrapSession({
   resumed: false,
   given: [],
   ends: {
-    listener,
+    notifyFd,
     calls: createMemoryFile('calls', NOTIFIED_CALLS * NOTIFICATION_BYTES),
     dnsDatagrams: boundDatagramSocket(LOOPBACK),
     dnsListener: listeningSocket(LOOPBACK, 1),

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMIT_WORDS } from '../../shared/config/limit-forms.js';
-import { REASONS } from '../../shared/reasons.js';
 import { TRAP_CALLS } from '../../shared/trap-calls.js';
+import { REASONS } from '../../shared/words.js';
 import { startBroker } from './start-broker.js';
 
 /** The supervisor reports these where it has a control group. */

@@ -1,4 +1,5 @@
 // A sandbox's DNS on a port of loopback, and a name server for it to ask. The test takes the place of the sandbox.
+
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { DnsServer } from '../../broker/dns/dns-server.js';
@@ -14,14 +15,15 @@ import { LogRoom } from '../../broker/record/log-gate.js';
 import { Metrics } from '../../broker/record/metrics.js';
 import { Plugin, type Services } from '../../broker/request/plugin.js';
 import { SocketMarker } from '../../broker/upstream/socket-marker.js';
+import { limitsOf } from '../../shared/config/limit-forms.js';
 import { BROKER_DESCRIPTORS, MAX_LINK_LINE_BYTES } from '../../shared/limits.js';
 import { LineReader } from '../../shared/line-reader.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import type { BrokerLine } from '../../shared/protocol/link.js';
-import type { Mode } from '../../shared/reasons.js';
 import { boundDatagramSocket, listeningSocket } from '../../shared/sys/datagram.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { boundAddress } from '../../shared/sys/socket.js';
+import type { Mode } from '../../shared/words.js';
 import type { AuditLine } from '../harness/audit-line.js';
 import { type NameServer, startNameServer, type Zone } from './name-server.js';
 
@@ -35,6 +37,8 @@ export interface DnsServerOptions {
   readonly delays?: Readonly<Record<string, number>>;
   readonly hosts?: string;
   readonly port?: number;
+  /** In place of the default of questions_per_second. */
+  readonly perSecond?: number;
   /** That the plugins share, and as many more. */
   readonly descriptors?: number;
 }
@@ -98,10 +102,11 @@ function serveDns(
     ),
   };
   const plugin = new Plugin(NAME, metrics, services.audit, services.descriptors.share());
+  const limits = limitsOf(options.perSecond === undefined ? {} : { questions_per_second: options.perSecond });
   const rules = ({ allow = [], deny = [], mode = 'enforce' }: DnsServerOptions): void => {
     const compiled = compilePolicy({ allow, deny, mode });
     if (!compiled.ok) throw new TypeError(JSON.stringify(compiled.problems));
-    plugin.policy = compiled.policy;
+    plugin.configure(compiled.policy, limits);
   };
   if (options.allow !== undefined || options.mode !== undefined) rules(options);
   const { datagrams, listener, port } = bindPair(options.port);

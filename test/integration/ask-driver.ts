@@ -5,7 +5,7 @@ import type { AskAnswer } from '../../sandbox/supervisor/approval/asks.js';
 import { captureStreams } from '../../sandbox/supervisor/start/standard-streams.js';
 import { Supervisor } from '../../sandbox/supervisor/supervisor.js';
 import { type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';
-import { ASK_SCOPES } from '../../shared/reasons.js';
+import { ASK_SCOPES } from '../../shared/words.js';
 
 export interface AskScene {
   readonly command: readonly string[];

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { decide, judgeRequest } from '../../shared/policy/decide.js';
 import { type HostContext, OwnAddresses } from '../../shared/policy/host-block.js';
 import { judgeName, keepAddresses } from '../../shared/policy/judge-name.js';
-import type { Mode } from '../../shared/reasons.js';
+import type { Mode } from '../../shared/words.js';
 import { chance } from '../fuzz/hostile-frame.js';
 import { addressOf, ELSEWHERE, policyOf } from './rules.js';
 

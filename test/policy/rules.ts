@@ -5,7 +5,7 @@ import { compilePolicy, type Policy } from '../../shared/policy/compile-policy.j
 import { decide } from '../../shared/policy/decide.js';
 import type { Decision } from '../../shared/policy/decision.js';
 import { type HostContext, OwnAddresses } from '../../shared/policy/host-block.js';
-import type { Mode } from '../../shared/reasons.js';
+import type { Mode } from '../../shared/words.js';
 
 export const ELSEWHERE: HostContext = { own: OwnAddresses.of(), listeners: [] };
 

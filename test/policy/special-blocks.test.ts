@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findBlock } from '../../shared/policy/special-blocks.js';
-import type { AddressClass } from '../../shared/reasons.js';
+import type { AddressClass } from '../../shared/words.js';
 import { addressOf, ask, policyOf } from './rules.js';
 
 /** A block: its first and last address, their class, and the addresses just outside; `-` for none. */

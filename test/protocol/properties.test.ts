@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { decodeRequest, encodeRequest } from '../../shared/protocol/requests.js';
-import { PROTOCOL_ERRORS } from '../../shared/reasons.js';
+import { PROTOCOL_ERRORS } from '../../shared/words.js';
 
 const request = fc.record({
   op: fc.constant('connect' as const),

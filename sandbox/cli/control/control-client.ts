@@ -7,7 +7,7 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DEFAULT_CONFIG } from '../../../shared/bundles.js';
 import { PosternError } from '../../../shared/errors.js';
-import { CONTROL_CONNECT_MS, MAX_CONTROL_ANSWER_BYTES, SOCKET_RETRY_MS } from '../../../shared/limits.js';
+import { SOCKET_RETRY_MS } from '../../../shared/limits.js';
 import { LineReader } from '../../../shared/line-reader.js';
 import { quote } from '../../../shared/policy/quote.js';
 import { errnoName } from '../../../shared/sys/libc.js';
@@ -15,6 +15,11 @@ import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { connectToPath, unixSocket } from '../../../shared/sys/socket.js';
 import { peerCredentials } from '../../../shared/sys/socket-state.js';
 import { controlFolder, controlName } from '../../host/control-folder.js';
+
+/** An answer of the control socket as a command reads it. */
+const MAX_CONTROL_ANSWER_BYTES = 64 * 1024 * 1024;
+/** How long a command waits for room in the queue of the control socket. */
+const CONTROL_CONNECT_MS = 30_000;
 
 // A client of the control socket: JSON-RPC 2.0, one object a line. It trusts no byte of the other side: what it prints is escaped by its callers.
 

@@ -5,7 +5,7 @@ import { asciiJson } from '../../../shared/ascii-json.js';
 import { quoteDestination } from '../../../shared/policy/decision.js';
 import { printable } from '../../../shared/printable.js';
 import type { OpenConnection, OpenConnections } from '../../../shared/protocol/open-connections.js';
-import { ASK_SCOPES, type AskScope } from '../../../shared/reasons.js';
+import { ASK_SCOPES, type AskScope } from '../../../shared/words.js';
 import type {
   AskNews,
   OpenAsk,

@@ -3,11 +3,16 @@
 
 import { EventEmitter } from 'node:events';
 import { PosternError } from '../../../shared/errors.js';
-import { ANSWER_KEPT_MS, KEPT_ASKS } from '../../../shared/limits.js';
+
 import { suggestionFor } from '../../../shared/policy/may-be-asked.js';
 import { quote } from '../../../shared/policy/quote.js';
 import type { ApprovedDestination, AskDoor, BrokerLine } from '../../../shared/protocol/link.js';
-import type { Answerer, AskEnd, AskScope } from '../../../shared/reasons.js';
+import type { Answerer, AskEnd, AskScope } from '../../../shared/words.js';
+
+/** Questions of all plugins that the supervisor keeps. Only a broker that was taken over asks more. */
+const KEPT_ASKS = 1_024;
+/** How long an answer is kept for the broker after the one that asked. */
+const ANSWER_KEPT_MS = 60_000;
 
 type AskedLine = Extract<BrokerLine, { type: 'asked' }>;
 

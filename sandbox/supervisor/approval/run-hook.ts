@@ -3,10 +3,15 @@
 import { spawn } from 'node:child_process';
 import PQueue from 'p-queue';
 import { HOOK_PATH, type HookCommand } from '../../../shared/config/hook-command.js';
-import { HOOK_ANSWER_BYTES, HOOK_DRAIN_MS, HOOKS_AT_ONCE } from '../../../shared/limits.js';
+
 import { printable } from '../../../shared/printable.js';
-import { type Answerer, ASK_SCOPES } from '../../../shared/reasons.js';
+import { type Answerer, ASK_SCOPES } from '../../../shared/words.js';
 import type { AskAnswer, AskRequest, Asks } from './asks.js';
+
+/** Hooks that run at the same time, the longest answer of one, and how long its output is read after its end. */
+const HOOKS_AT_ONCE = 8;
+const HOOK_ANSWER_BYTES = 4096;
+const HOOK_DRAIN_MS = 500;
 
 // Runs the program of `ask.hook` for one question: a line of JSON in, one JSON object out. The program is trusted, but may
 // hang, fail or print anything. Its whole process group ends with the question. It gets postern's environment, except PATH, and starts in /.

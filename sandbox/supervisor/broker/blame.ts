@@ -1,12 +1,12 @@
 // What follows from the deaths of brokers: whom to blame, and how long to wait before the next one. Runs in the supervisor.
-import {
-  BLAME_WITHIN_MS,
-  BLAMED_DEATHS,
-  BROKER_STEADY_MS,
-  UNBLAMED_LIFE_MS,
-} from '../../../shared/limits.js';
+import { BLAMED_DEATHS, UNBLAMED_LIFE_MS } from '../../../shared/limits.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { MarkKeeper } from './kept.js';
+
+/** A broker that has lived this long did not die of its start, nor of what killed the one before. */
+const BROKER_STEADY_MS = 10_000;
+/** A death this soon after a request of a plugin is blamed upon it. */
+const BLAME_WITHIN_MS = 1_000;
 
 /** The delay before a restart doubles from the first to the last of these, while brokers die at once. */
 const RESTART_PAUSE_MS = { first: 20, last: 5_000 };

@@ -45,7 +45,7 @@ import {
   word,
   yesOrNo,
 } from '../../../shared/protocol/shape.js';
-import { ADDRESS_CLASSES, DECISIONS, DOORS, REASONS } from '../../../shared/reasons.js';
+import { ADDRESS_CLASSES, DECISIONS, DOORS, REASONS } from '../../../shared/words.js';
 import type { LinePipes } from './fork-broker.js';
 
 // The supervisor's end of the line stream to the broker: one JSON object per line, in both directions.

@@ -4,11 +4,11 @@
 import { EventEmitter } from 'node:events';
 import { BoundedMap } from '../../../shared/bounded-map.js';
 import type { LimitWord } from '../../../shared/config/limit-forms.js';
-import { KEPT_BROKER_PIDS } from '../../../shared/limits.js';
+
 import type { ApprovedDestination, ExplainQuestion, Explanation } from '../../../shared/protocol/link.js';
 import type { OpenConnections, PluginUsage } from '../../../shared/protocol/open-connections.js';
-import type { Answerer, AskEnd } from '../../../shared/reasons.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import type { Answerer, AskEnd } from '../../../shared/words.js';
 import { BrokerDeaths } from './blame.js';
 import { type BrokerEvents, DroppedEvents, type Replaced } from './broker-events.js';
 import { type BrokerLines, brokerFailed } from './broker-lines.js';
@@ -25,6 +25,9 @@ import {
   queryUsage,
 } from './query-broker.js';
 import type { SpawnedBroker } from './spawn-broker.js';
+
+/** Pids of ended brokers that no client of the control socket may have. */
+const KEPT_BROKER_PIDS = 64;
 
 export class BrokerProcess extends EventEmitter<BrokerEvents> {
   readonly #options: BrokerOptions;

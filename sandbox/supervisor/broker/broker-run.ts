@@ -2,13 +2,7 @@
 
 import { readlinkSync } from 'node:fs';
 import { VERSION } from '../../../shared/bundles.js';
-import {
-  BROKER_START_TIMEOUT_MS,
-  GIVEN_NAMES_A_LINE,
-  GRANTS,
-  RETIRE_TIMEOUT_MS,
-  STAND_INS,
-} from '../../../shared/limits.js';
+import { BROKER_START_TIMEOUT_MS, GIVEN_NAMES_A_LINE, GRANTS, STAND_INS } from '../../../shared/limits.js';
 import { printable } from '../../../shared/printable.js';
 import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
 import {
@@ -26,6 +20,9 @@ import { type BrokerLines, brokerFailed } from './broker-lines.js';
 import { type BrokerPlugins, configurePlugin, type PluginLine } from './configure-plugin.js';
 import type { Heartbeat } from './heartbeat.js';
 import { type SpawnedBroker, spawnBroker } from './spawn-broker.js';
+
+/** From the order to retire to its exit. Past it the supervisor kills the broker. */
+const RETIRE_TIMEOUT_MS = 5_000;
 
 /** What a broker says and does. */
 interface BrokerRunEvents {

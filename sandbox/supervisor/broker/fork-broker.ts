@@ -3,13 +3,16 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { bundlePath } from '../../../shared/bundles.js';
-import { LINE_PIPE_BYTES } from '../../../shared/limits.js';
+
 import { nodeFlags } from '../../../shared/node-flags.js';
 import { KEEPS_CAPABILITIES } from '../../../shared/protocol/link.js';
 import { setCloseOnExecFrom, setPipeSize } from '../../../shared/sys/fcntl.js';
 import { makePipe } from '../../../shared/sys/pipe.js';
 import { withMostProcesses } from '../../../shared/sys/rlimit.js';
 import { nameForGood, packetSocketPair } from '../../../shared/sys/socket.js';
+
+/** Of lines that a broker has written and the supervisor has not read. They outlive the broker. */
+const LINE_PIPE_BYTES = 256 * 1024;
 
 /** This process's ends of the pipes for lines: two descriptors. */
 export interface LinePipes {

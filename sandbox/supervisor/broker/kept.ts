@@ -9,9 +9,7 @@ import {
   CHANNELS_PER_PLUGIN,
   CONNECTIONS_MEMORY_BYTES,
   NOTIFIED_CALLS,
-  REPLY_SEND_BUFFER_BYTES,
   REQUEST_MARKS,
-  REQUEST_PIPE_BYTES,
 } from '../../../shared/limits.js';
 import { type ConnectionsPacket, MARK_OF_END, type SandboxPacket } from '../../../shared/protocol/link.js';
 import { setPipeSize } from '../../../shared/sys/fcntl.js';
@@ -25,6 +23,11 @@ import { openEndedSockets, SocketDiag } from '../../../shared/sys/socket-diag.js
 import { makeTimer } from '../../../shared/sys/timerfd.js';
 import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
 import { shortageIn } from '../../host/shortage.js';
+
+/** A request that waits in the pipe of a channel takes one page. */
+const REQUEST_PIPE_BYTES = 64 * 4096;
+/** SO_SNDBUF of the broker's reply socket. It bounds the descriptors in flight to a plugin that does not receive. */
+const REPLY_SEND_BUFFER_BYTES = 16_384;
 
 // Makes a plugin's channel: a packet-mode pipe for requests and a packet socket for replies, with both ends of each.
 
@@ -275,7 +278,7 @@ export interface TrapFacts {
 
 export interface KeptTrap extends TrapFacts {
   readonly session: number;
-  /** Those that a broker gets: listener, calls in flight, DNS datagrams, DNS listener, root folder, AF_UNIX questions, notify socket. It gets the last two if it needs them. */
+  /** Those that a broker gets: notify descriptor, calls in flight, DNS datagrams, DNS listener, root folder, AF_UNIX questions, notify socket. It gets the last two if it needs them. */
   readonly descriptors: readonly OwnedFd[];
   readonly unixDiag: OwnedFd;
   readonly root: OwnedFd;
@@ -287,9 +290,9 @@ export class TrapKeeper {
 
   /** @param trap as the launcher sends it (TRAP_DESCRIPTORS); owned from here on */
   keep(trap: readonly OwnedFd[], facts: TrapFacts): KeptTrap {
-    const [listener, dnsDatagrams, dnsListener, unixDiag, root] = trap;
+    const [notifyFd, dnsDatagrams, dnsListener, unixDiag, root] = trap;
     if (
-      listener === undefined ||
+      notifyFd === undefined ||
       dnsDatagrams === undefined ||
       dnsListener === undefined ||
       unixDiag === undefined ||
@@ -306,7 +309,7 @@ export class TrapKeeper {
       undefined
         ? [unixDiag]
         : [];
-    const descriptors = [listener, calls, dnsDatagrams, dnsListener, root, ...questions, ...notify];
+    const descriptors = [notifyFd, calls, dnsDatagrams, dnsListener, root, ...questions, ...notify];
     const kept = { ...facts, session, descriptors, unixDiag, root };
     this.#kept.set(session, kept);
     return kept;

@@ -1,5 +1,5 @@
 // Asks a running broker. An answer has the id of its question.
-import { DNS_TIMEOUT_MS, MAX_METRICS_BYTES } from '../../../shared/limits.js';
+import { DNS_TIMEOUT_MS } from '../../../shared/limits.js';
 import type { BrokerLine, ExplainQuestion, Explanation } from '../../../shared/protocol/link.js';
 import type {
   OpenConnection,
@@ -7,6 +7,9 @@ import type {
   PluginUsage,
 } from '../../../shared/protocol/open-connections.js';
 import { type BrokerLines, brokerFailed } from './broker-lines.js';
+
+/** The broker's metrics as text. The supervisor takes no more. */
+const MAX_METRICS_BYTES = 64 * 1024 * 1024;
 
 const METRICS_TIMEOUT_MS = 5_000;
 const CONNECTIONS_TIMEOUT_MS = 5_000;

@@ -5,7 +5,10 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { CgroupLimitWord, Limits } from '../../../shared/config/limit-forms.js';
 import { PosternError } from '../../../shared/errors.js';
-import { CGROUP_REMOVAL_MS, LAUNCH_MEMORY_MIB } from '../../../shared/limits.js';
+
+/** Memory that the cgroup of a sandbox leaves to its launch at least, and how long postern waits for the processes of a cgroup to end. */
+const LAUNCH_MEMORY_MIB = 256;
+const CGROUP_REMOVAL_MS = 5_000;
 
 const MIB = 1024 * 1024;
 const PERIOD_US = 100_000;

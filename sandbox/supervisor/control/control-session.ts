@@ -4,20 +4,25 @@
 import { Socket } from 'node:net';
 import * as z from 'zod';
 import { asciiJson } from '../../../shared/ascii-json.js';
-import {
-  CONTROL_BACKLOG_BYTES,
-  CONTROL_LEAST_INTERVAL_MS,
-  CONTROL_LINE_BYTES,
-  CONTROL_LINE_MS,
-  CONTROL_LINES_PER_TURN,
-  CONTROL_REQUESTS,
-  CONTROL_STUCK_MS,
-  CONTROL_WATCHES,
-} from '../../../shared/limits.js';
+import { CONTROL_LINE_BYTES } from '../../../shared/limits.js';
 import { LineReader } from '../../../shared/line-reader.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { type Method, read, type Watching } from './methods.js';
 import { answerLine, RpcError, refuseLine } from './rpc.js';
+
+/** How long a client may take to send one line. */
+const CONTROL_LINE_MS = 10_000;
+/** Requests of one client that are under way. Past it the client is not read. */
+const CONTROL_REQUESTS = 16;
+/** Lines of one client that are read before the event loop turns to other work. */
+const CONTROL_LINES_PER_TURN = 32;
+/** Answers that a client has not read. Past it the client is not read, and what it watches leaves out what comes. */
+const CONTROL_BACKLOG_BYTES = 1024 * 1024;
+/** A client that leaves answers unread for this long is disconnected. */
+const CONTROL_STUCK_MS = 30_000;
+/** What one client watches, and the shortest time from one report to the next. */
+const CONTROL_WATCHES = 16;
+const CONTROL_LEAST_INTERVAL_MS = 250;
 
 /** How long a client may keep postern waiting, in milliseconds. */
 export interface ControlTimes {

@@ -1,7 +1,7 @@
 // What the control socket asks of the supervisor, and the forms of its answers. A part that is missing has no methods. Types only.
 import type { ExplainQuestion, Explanation } from '../../../shared/protocol/link.js';
 import type { OpenConnections } from '../../../shared/protocol/open-connections.js';
-import type { AskScope } from '../../../shared/reasons.js';
+import type { AskScope } from '../../../shared/words.js';
 import type { Learners } from '../learn/learner.js';
 import type { Denials } from './denials.js';
 import type { PluginLogs } from './plugin-logs.js';

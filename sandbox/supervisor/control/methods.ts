@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { KEPT_LINES, LISTED_CONNECTIONS } from '../../../shared/limits.js';
 import { parseAddress } from '../../../shared/policy/address.js';
-import { ASK_SCOPES } from '../../../shared/reasons.js';
+import { ASK_SCOPES } from '../../../shared/words.js';
 import type { Learnt } from '../learn/learner.js';
 import type { ControlTarget } from './control-target.js';
 import { RpcError } from './rpc.js';

@@ -1,7 +1,9 @@
 // JSON-RPC 2.0, jsonrpc.org/specification: one line in, at most one line out. Runs in the supervisor, and trusts no byte of the line. Pure, except for
 // the methods that it calls.
 import { PosternError } from '../../../shared/errors.js';
-import { CONTROL_BATCH } from '../../../shared/limits.js';
+
+/** Requests in one line, a batch. */
+const CONTROL_BATCH = 64;
 
 /** The codes of the specification, and `failed` for what postern could not do. */
 export const RPC_CODES = {

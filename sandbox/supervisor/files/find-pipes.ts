@@ -4,8 +4,11 @@
 import { isUtf8 } from 'node:buffer';
 import { lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { PIPE_MASKS, PIPE_WALK_ENTRIES } from '../../../shared/limits.js';
+import { PIPE_MASKS } from '../../../shared/limits.js';
 import { walkFolder } from './walk-folder.js';
+
+/** Entries of one read-only path that are looked at, for pipes. */
+const PIPE_WALK_ENTRIES = 200_000;
 
 /** A folder of such a kind shows the plugin no pipe. */
 const CLOSED = ['ENOENT', 'ENOTDIR', 'EACCES'];

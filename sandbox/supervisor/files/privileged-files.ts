@@ -2,11 +2,14 @@
 
 import { type BigIntStats, lstatSync, type Stats } from 'node:fs';
 import { PosternError } from '../../../shared/errors.js';
-import { WALK_WAITING_FOLDERS, WALKED_ENTRIES } from '../../../shared/limits.js';
+import { WALK_WAITING_FOLDERS } from '../../../shared/limits.js';
 import { printable } from '../../../shared/printable.js';
 import { hasFileCapabilities } from '../../../shared/sys/open-folder.js';
 import { type HostFiles, isWithin } from './host-files.js';
 import { entryPath, readFolder, type TooMany, walkFolder } from './walk-folder.js';
+
+/** Entries of one writable path that are looked at, for programs with a privilege. With more it is refused. */
+const WALKED_ENTRIES = 1_000_000;
 
 // Refuses a writable folder that holds a set-uid or set-gid program, or one with file capabilities. A plugin that may write it, by its
 // owner, its group or its mode, could put its own code into that program. The kernel removes the privilege when a file is written, but

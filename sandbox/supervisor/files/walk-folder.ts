@@ -2,7 +2,10 @@
 // turn of the event loop is the plugin's to choose. Follows no link. Runs in the supervisor.
 
 import { type Dirent, opendirSync } from 'node:fs';
-import { WALK_TURN_BYTES, WALK_WAITING_FOLDERS } from '../../../shared/limits.js';
+import { WALK_WAITING_FOLDERS } from '../../../shared/limits.js';
+
+/** Bytes of paths that a walk looks at before the event loop turns to other work: some 500 files. */
+const WALK_TURN_BYTES = 32 * 1024;
 
 interface Walk {
   /** The entries that are looked at, in all folders together. */

@@ -3,7 +3,7 @@
 // its turn comes whether the plugin is still there. Otherwise it would start one that nobody lists or stops any more.
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
-import type { StartCause } from '../../../shared/reasons.js';
+import type { StartCause } from '../../../shared/words.js';
 import { PluginKeeper, type PluginStarter, type PluginState, type PluginWatcher } from './plugin-keeper.js';
 
 export interface FleetPlugin {

@@ -2,7 +2,7 @@
 // plugin.
 import type { PluginConfig, RestartConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
-import type { StartCause } from '../../../shared/reasons.js';
+import type { StartCause } from '../../../shared/words.js';
 import { isShortage } from '../../host/shortage.js';
 import type { PluginEnd } from '../start/sandbox.js';
 

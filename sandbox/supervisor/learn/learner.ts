@@ -2,11 +2,16 @@
 // it is allowed already. It opens nothing. Bounded, whatever the plugin does. The events come from the broker, which is not trusted: each destination is read
 // again before it becomes a rule.
 import { networkInterfaces } from 'node:os';
-import { LEARN_PAUSE_MS, LEARNT_NAMES, LEARNT_REFUSALS, LIVE_ENDPOINTS } from '../../../shared/limits.js';
+import { LEARNT_REFUSALS, LIVE_ENDPOINTS } from '../../../shared/limits.js';
 import { formatRule } from '../../../shared/policy/format-rule.js';
 import { suggestionFor } from '../../../shared/policy/may-be-asked.js';
 import { type Host, parseHost } from '../../../shared/policy/parse-host.js';
 import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
+
+/** From one report of what was learnt from a running plugin to the next. */
+const LEARN_PAUSE_MS = 1_000;
+/** Names of one plugin that were looked up. */
+const LEARNT_NAMES = 1024;
 
 export interface LearntRule {
   readonly rule: string;

@@ -4,7 +4,7 @@ import { type BigIntStats, lstatSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { ListenAddress } from '../../../shared/config/listen-address.js';
-import { ACCEPT_LOOK_MS, LISTEN_BACKLOG } from '../../../shared/limits.js';
+
 import { addressFromBytes } from '../../../shared/policy/address.js';
 import { duplicate, setNonBlocking } from '../../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
@@ -28,6 +28,11 @@ import {
 } from '../../../shared/sys/socket.js';
 import type { HostFiles } from '../files/host-files.js';
 import { fileAt, listenFailure, removeStaleSocket, SocketPlace, showListenAddress } from './socket-place.js';
+
+/** How often postern looks whether a plugin has accepted its connection. */
+const ACCEPT_LOOK_MS = 20;
+/** Callers that wait in the queue of a listener. The kernel takes at most net.core.somaxconn, listen(2). */
+const LISTEN_BACKLOG = 4096;
 
 // A plugin's listening socket. The supervisor keeps it while the plugin restarts, so that clients wait in its queue and are
 // not refused. The plugin shares the socket and may have spoiled it, so it is checked before each start.

@@ -6,13 +6,16 @@ import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { FairTurns } from '../../../shared/fair-turns.js';
-import { ORDER_APART_MS, UNIX_ORDERS } from '../../../shared/limits.js';
+import { UNIX_ORDERS } from '../../../shared/limits.js';
 import { endNativeThread, startNativeThread } from '../../../shared/native-thread.js';
 import { duplicate } from '../../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import type { FolderMode } from '../../../shared/sys/set-folder-mode.js';
 import type { CallerAnswer } from './answer-caller.js';
 import type { SentSocket } from './sent-descriptors.js';
+
+/** How long a plugin's order may hold up a thread of the supervisor before the plugin has that thread for itself. */
+const ORDER_APART_MS = 100;
 
 const { EAGAIN } = constants.errno;
 

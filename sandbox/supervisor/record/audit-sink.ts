@@ -20,16 +20,16 @@ import { basename, dirname, join } from 'node:path';
 import { asciiJson } from '../../../shared/ascii-json.js';
 import type { WhenFull } from '../../../shared/config/config-file.js';
 import { PosternError } from '../../../shared/errors.js';
-import {
-  AUDIT_BACKLOG_BYTES,
-  AUDIT_LOOK_MS,
-  AUDIT_MOST_BYTES,
-  AUDIT_START_BYTES,
-} from '../../../shared/limits.js';
+import { AUDIT_BACKLOG_BYTES, AUDIT_LOOK_MS } from '../../../shared/limits.js';
 import type { AuditEvent, GapEvent } from '../../../shared/protocol/audit-events.js';
 import { openFolder } from '../../../shared/sys/open-folder.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { kindOf, Output, type OutputEvents, type OwnDescriptor, openOwn } from '../output/output.js';
+
+/** With when_full: block, no plugin starts while more events wait: a program that ends again and again adds some at each start. */
+const AUDIT_START_BYTES = 8 * 1024 * 1024;
+/** With when_full: block, more than this is left out all the same. Only a broker that was taken over makes so many events. */
+const AUDIT_MOST_BYTES = 256 * 1024 * 1024;
 
 interface AuditSinkEvents {
   /** Events are left out. */

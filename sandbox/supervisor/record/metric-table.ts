@@ -1,6 +1,6 @@
 // The supervisor's own metrics. The broker has a table of the same form, and both are served on one page.
 import { type LabelValues, PLUGIN_LABEL, type StartsAtZero } from '../../../shared/metrics/metric-form.js';
-import { EXIT_CAUSES, START_CAUSES } from '../../../shared/reasons.js';
+import { EXIT_CAUSES, START_CAUSES } from '../../../shared/words.js';
 
 /** The series appear once there is a control group. */
 const NEVER: StartsAtZero = () => false;

@@ -7,7 +7,7 @@ import { MetricSet } from '../../../shared/metrics/metric-set.js';
 import { PluginMetrics } from '../../../shared/metrics/plugin-metrics.js';
 import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
 import type { ListenerAddress } from '../../../shared/protocol/link.js';
-import type { ExitCause, StartCause } from '../../../shared/reasons.js';
+import type { ExitCause, StartCause } from '../../../shared/words.js';
 import { AuditSink } from './audit-sink.js';
 import { SUPERVISOR_METRICS } from './metric-table.js';
 import { endpointPorts, serveMetrics } from './metrics-endpoint.js';

@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { BoundedMap } from '../../../shared/bounded-map.js';
 import { PosternError } from '../../../shared/errors.js';
-import { LAUNCH_TIMEOUT_MS } from '../../../shared/limits.js';
+
 import { createSealedFile } from '../../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { openPidfd } from '../../../shared/sys/pidfd.js';
@@ -29,6 +29,9 @@ import type { SandboxCgroup } from '../cgroup/sandbox-cgroup.js';
 import type { NoticeInbox } from './notice-inbox.js';
 import { endSandbox, Sandbox } from './sandbox.js';
 import { type LaunchInbox, type RangedIds, spawnNamespaces } from './spawn-namespaces.js';
+
+/** From the first process of a sandbox to the execve of its program. Node starts slowly on a slow or busy machine. */
+const LAUNCH_TIMEOUT_MS = 60_000;
 
 // Starts one sandbox: has the namespaces made, writes the id maps, sends the launch spec and waits for execve.
 

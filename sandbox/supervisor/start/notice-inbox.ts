@@ -1,11 +1,17 @@
 // What a plugin says by its notify socket, sd_notify(3). Runs in the supervisor, which reads a pipe: see launch/relay-notices.ts. The bytes are hostile.
 // A plugin that says much waits: postern reads a few messages a second, and pipe and socket hold a few more.
-import { MAX_NOTICE_BYTES, NOTICES_PER_SECOND, SHOWN_STATUS_CHARACTERS } from '../../../shared/limits.js';
+
 import { printable } from '../../../shared/printable.js';
 import { readOnce } from '../../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
 import { TokenBucket } from '../../../shared/token-bucket.js';
+
+/** A message of a plugin to its notify socket, and how many of them are read in a second. */
+const MAX_NOTICE_BYTES = 4096;
+const NOTICES_PER_SECOND = 20;
+/** Of a plugin's status, as an operator sees it. */
+const SHOWN_STATUS_CHARACTERS = 256;
 
 const buffer = new Uint8Array(MAX_NOTICE_BYTES);
 

@@ -1,7 +1,7 @@
 // Carries bytes between the user's terminal and the plugin's own one, a pseudo-terminal. Runs in the supervisor. What the plugin does to its
 // terminal (modes, exclusive use, file mode) stays there. No call here waits: a terminal that takes nothing holds up the plugin's output alone.
 import { constants } from 'node:os';
-import { TERMINAL_DRAIN_MS, TERMINAL_LOOK_MS, TERMINAL_WORDS_BYTES } from '../../../shared/limits.js';
+import { TERMINAL_LOOK_MS } from '../../../shared/limits.js';
 import { readOnce } from '../../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import {
@@ -14,6 +14,11 @@ import { READABLE, Watch, WRITABLE } from '../../../shared/sys/uv-poll.js';
 import { PendingBytes, QuestionHold } from './question-hold.js';
 import { InputPermission, TypedInput } from './typed-input.js';
 import type { UserTerminal } from './user-terminal.js';
+
+/** After the plugin's end, a terminal that takes nothing for this long gets no more. */
+const TERMINAL_DRAIN_MS = 5_000;
+/** Words of postern's own that wait for the terminal. */
+const TERMINAL_WORDS_BYTES = 65_536;
 
 const { EAGAIN } = constants.errno;
 const buffer = new Uint8Array(65_536);

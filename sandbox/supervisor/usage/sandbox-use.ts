@@ -2,8 +2,12 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import { USAGE_FILES, USAGE_FILES_AT_ONCE } from '../../../shared/limits.js';
+
 import { pageBytes, ticksPerSecond } from '../../../shared/sys/rlimit.js';
+
+/** Files of /proc that are read about one sandbox for a report of its use, and those before the supervisor turns to other work. */
+const USAGE_FILES = 512;
+const USAGE_FILES_AT_ONCE = 32;
 
 // What a sandbox uses of memory and processor: of its control group where it has one, else of its processes.
 

@@ -4,13 +4,16 @@ import { fstatSync } from 'node:fs';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import type { Credentials, ViaLine } from '../../../shared/config/via-config.js';
 import { PosternError } from '../../../shared/errors.js';
-import { MAX_CREDENTIALS_BYTES } from '../../../shared/limits.js';
+
 import { readTextFile } from '../../../shared/read-file.js';
 import { SystemError } from '../../../shared/sys/libc.js';
 import { openWithoutLinks } from '../../../shared/sys/open-folder.js';
 import { hostFiles } from '../files/host-files.js';
 import { type Written, withoutPluginLinks } from '../files/plugin-links.js';
 import { refusedLink } from '../files/require-paths.js';
+
+/** The file with the credentials for a proxy. */
+const MAX_CREDENTIALS_BYTES = 1024;
 
 /** @param written what any plugin may write, or could write before @throws PosternError as {@link readCredentials} does */
 export function viaLine(

@@ -12,7 +12,7 @@ import { getLimit, RLIMIT, setLimit } from '../../../shared/sys/rlimit.js';
 const EAGAIN = -11;
 const ENOTTY = -25;
 
-/** Places a socket for a slow plugin, by a listener that is none. @returns what the call ends with, and whether the plugin has the socket */
+/** Places a socket for a slow plugin, by a notify descriptor that is none. @returns what the call ends with, and whether the plugin has the socket */
 async function place(
   hasDescriptors: boolean,
   steps: string[] = [],
@@ -26,7 +26,7 @@ async function place(
     resets: { takeOver: () => false },
   } as unknown as TrapContext;
   const results: number[] = [];
-  using listener = new OwnedFd(openSync('/dev/null', 'r'));
+  using notifyFd = new OwnedFd(openSync('/dev/null', 'r'));
   using socket = new OwnedFd(openSync('/dev/null', 'r'));
   const call = {
     tid: process.pid,
@@ -34,7 +34,7 @@ async function place(
     placement: () => {
       steps.push('placement');
       return {
-        ...{ listener: listener.number, socket: socket.number },
+        ...{ notifyFd: notifyFd.number, socket: socket.number },
         ...{ id: 0n, tid: process.pid, descriptor: 0 },
       };
     },

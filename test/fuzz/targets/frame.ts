@@ -1,7 +1,7 @@
 // A packet of the request pipe: the decoder yields an owned request if and only if a naive reader does, else a known kind of error.
 import assert from 'node:assert/strict';
 import { decodeRequest, encodeRequest } from '../../../shared/protocol/requests.js';
-import { PROTOCOL_ERRORS } from '../../../shared/reasons.js';
+import { PROTOCOL_ERRORS } from '../../../shared/words.js';
 import type { FuzzTarget } from '../fuzz-target.js';
 import { hostileFrame } from '../hostile-frame.js';
 import { readNaively } from '../naive-request.js';
