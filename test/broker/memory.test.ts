@@ -7,8 +7,8 @@ const BURSTS = 1_000;
 const AT_ONCE = 64;
 /** Of one the kernel has no free port any more after 14,000 connects in a minute, and searches long. */
 const LISTENERS = 16;
-/** Under Node 20 it grows by 12 MiB, and by 23 MiB if the young heap may grow. Under Node 24 by 23 to 34, and by 35 to 39. */
-const MOST_GROWTH_KIB = (process.versions.node.startsWith('20.') ? 17 : 31) * 1024;
+/** Under Node 20 it grows by 12 MiB, on a loaded machine by 20, and by 23 MiB if the young heap may grow. Under Node 24 by 23 to 34, and by 35 to 39. */
+const MOST_GROWTH_KIB = (process.versions.node.startsWith('20.') ? 21 : 31) * 1024;
 /** At times a collection finds more in use. */
 const TRIES = 4;
 
