@@ -2,7 +2,7 @@
 import type { PluginMetrics } from '../../shared/metrics/plugin-metrics.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Audit } from '../record/audit.js';
-import type { METRICS } from '../record/metric-table.js';
+import type { METRICS } from '../record/broker-metrics.js';
 import { ConnectionRegister } from './connection-register.js';
 import type { ConnectionSlots, EndedConnection } from './connection-slots.js';
 import { SocketEnds } from './socket-ends.js';

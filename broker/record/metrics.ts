@@ -5,7 +5,7 @@ import { MetricSet } from '../../shared/metrics/metric-set.js';
 import { PluginMetrics } from '../../shared/metrics/plugin-metrics.js';
 import type { BrokerLine } from '../../shared/protocol/link.js';
 import type { DnsResult } from '../../shared/words.js';
-import { METRICS } from './metric-table.js';
+import { METRICS } from './broker-metrics.js';
 
 // The broker's metrics, of its table. The supervisor serves their text.
 

@@ -9,8 +9,8 @@ import type { Outcome } from '../../shared/words.js';
 import type { Claim, ConnectionDescription } from '../ledger/connection-slots.js';
 import { EARLY_ERRNO, type EarlyEnd } from '../limit/request-life.js';
 import { CHANNEL, type Origin } from '../record/audit.js';
-import type { Connection } from './connect.js';
 import type { Passage } from './connect-upstream.js';
+import type { Connection } from './dial.js';
 import type { Destination, Judgement } from './judgement.js';
 import type { Plugin, Services } from './plugin.js';
 

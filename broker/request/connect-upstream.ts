@@ -19,7 +19,7 @@ import type { RequestLife } from '../limit/request-life.js';
 import type { ProxyFailure, ProxyTarget } from '../upstream/handshake.js';
 import { beginHandshake, shakeHands } from '../upstream/shake-hands.js';
 import { proxyText, type Upstream, type UpstreamProxy } from '../upstream/upstream.js';
-import { type Connection, connect, endpointOf, type SocketForm } from './connect.js';
+import { type Connection, connect, endpointOf, type SocketForm } from './dial.js';
 import type { Judgement } from './judgement.js';
 import type { Plugin, Services } from './plugin.js';
 

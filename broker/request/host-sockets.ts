@@ -16,7 +16,7 @@ import type { DescriptorShare } from '../limit/descriptor-shares.js';
 import { RequestLife } from '../limit/request-life.js';
 import type { Origin } from '../record/audit.js';
 import { account, describeConnection, type Ending } from './account.js';
-import { outcomeOf } from './connect.js';
+import { outcomeOf } from './dial.js';
 import { denial, type Judgement, refuseDescriptor, refusePlace, refuseQueued } from './judgement.js';
 import type { Plugin, Services } from './plugin.js';
 

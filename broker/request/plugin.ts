@@ -19,7 +19,7 @@ import { TurnShare } from '../limit/turn-share.js';
 import type { HostAddresses } from '../names/host-addresses.js';
 import type { NameResolver } from '../names/resolve.js';
 import type { Audit } from '../record/audit.js';
-import type { METRICS } from '../record/metric-table.js';
+import type { METRICS } from '../record/broker-metrics.js';
 import type { Metrics } from '../record/metrics.js';
 import type { SlowLane } from '../stall/slow-lane.js';
 import { StallBudget } from '../stall/stall-budget.js';

@@ -8,8 +8,8 @@ import type { Grants } from '../dns/grants.js';
 import type { Plugin, Services } from '../request/plugin.js';
 import type { CarryOver } from './carry-over.js';
 import type { Resets } from './dissolved-connections.js';
-import type { AnswerCaller, ConnectUnix, SetFolderMode } from './orders.js';
 import type { LoopbackHints, SocketRefusals } from './refusals.js';
+import type { AnswerCaller, ConnectUnix, SetFolderMode } from './send-orders.js';
 import type { WaitingCalls } from './waiting-calls.js';
 
 export interface TrapContext {

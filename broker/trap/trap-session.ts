@@ -37,8 +37,8 @@ import type { Plugin, Services } from '../request/plugin.js';
 import { CarryOver } from './carry-over.js';
 import { Resets } from './dissolved-connections.js';
 import { handleTrap } from './handle-trap.js';
-import { connectsHere, SupervisedOrders } from './orders.js';
 import { LoopbackHints, SocketRefusals } from './refusals.js';
+import { connectsHere, SupervisedOrders } from './send-orders.js';
 import type { TrapContext } from './trap-context.js';
 import { WaitingCalls } from './waiting-calls.js';
 

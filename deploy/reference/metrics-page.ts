@@ -1,6 +1,6 @@
 // docs/metrics.md, from the metric tables of supervisor and broker.
-import { METRICS } from '../../broker/record/metric-table.js';
-import { SUPERVISOR_METRICS } from '../../sandbox/supervisor/record/metric-table.js';
+import { METRICS } from '../../broker/record/broker-metrics.js';
+import { SUPERVISOR_METRICS } from '../../sandbox/supervisor/record/supervisor-metrics.js';
 import { COUNTED_LIMITS } from '../../shared/config/limit-forms.js';
 import {
   METRICS_ANSWER_MS,

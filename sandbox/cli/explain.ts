@@ -13,7 +13,7 @@ import { quoteDestination } from '../../shared/policy/decision.js';
 import { UNIX_PREFIX } from '../../shared/policy/socket-path.js';
 import { printable } from '../../shared/printable.js';
 import type { ExplainedWay, Explanation } from '../../shared/protocol/link.js';
-import type { LiveQuestion, Status } from '../supervisor/control/control-target.js';
+import type { LiveQuestion, Status } from '../supervisor/control/control-surface.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import type { ControlOptions } from './control/control-client.js';
 import { openControl } from './control/control-command.js';

@@ -1,5 +1,5 @@
 // Control groups: two limits need a delegated one, the others need none.
-import type { Check } from './check.js';
+import type { Check } from './check-result.js';
 import type { HostFacts } from './host-facts.js';
 
 export function checkCgroup({ cgroup, root, container }: HostFacts): Check {

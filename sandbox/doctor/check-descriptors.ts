@@ -1,6 +1,6 @@
 // The calls by which the broker replaces a program's socket by a connected one. The filters of containers refuse them.
 import { FILTER_SIGN, filterFix } from '../host/container-fix.js';
-import type { Check } from './check.js';
+import type { Check } from './check-result.js';
 import type { HostFacts } from './host-facts.js';
 
 export function checkTakingDescriptors(facts: HostFacts): Check {

@@ -1,5 +1,5 @@
 // The name servers that the broker asks about permitted names.
-import type { Check } from './check.js';
+import type { Check } from './check-result.js';
 import type { HostFacts } from './host-facts.js';
 
 export function checkDns({ resolvConf }: HostFacts): Check {

@@ -1,6 +1,6 @@
 // Features of newer kernels. postern cannot run without the seccomp filter, and runs degraded without the others.
 import type { KernelFeatures } from '../../shared/sys/kernel-features.js';
-import type { Check } from './check.js';
+import type { Check } from './check-result.js';
 import type { HostFacts } from './host-facts.js';
 
 interface Feature {

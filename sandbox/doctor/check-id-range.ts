@@ -2,7 +2,7 @@
 
 import { AS_USER } from '../host/container-fix.js';
 import { RANGE_SIZE } from '../host/id-range.js';
-import type { Check } from './check.js';
+import type { Check } from './check-result.js';
 import type { HostFacts } from './host-facts.js';
 
 /** One range for the broker, and one for a plugin. */

@@ -1,7 +1,7 @@
 // The kernel's version, against the oldest one that postern runs on.
 
 import { isKernelNewEnough, LEAST_KERNEL } from '../host/require-linux.js';
-import type { Check } from './check.js';
+import type { Check } from './check-result.js';
 
 export function checkKernel({
   platform,

@@ -1,6 +1,6 @@
 // Landlock, the second layer beside seccomp. Its version decides what it adds.
 import { LANDLOCK_UNIX } from '../../shared/sys/landlock.js';
-import type { Check } from './check.js';
+import type { Check } from './check-result.js';
 import type { HostFacts } from './host-facts.js';
 
 const FOR_TCP = 4;

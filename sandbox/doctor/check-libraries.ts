@@ -1,5 +1,5 @@
 // The two libraries that postern loads at run time.
-import type { Check } from './check.js';
+import type { Check } from './check-result.js';
 import type { HostFacts } from './host-facts.js';
 import { installCommand } from './install-command.js';
 

@@ -1,7 +1,7 @@
 // Descriptors per process: the broker's hard limit bounds how many connections it can make at the same time.
 import { LIMIT_FORMS } from '../../shared/config/limit-forms.js';
 import { BROKER_DESCRIPTORS } from '../../shared/limits.js';
-import type { Check } from './check.js';
+import type { Check } from './check-result.js';
 import type { HostFacts } from './host-facts.js';
 
 const PLUGIN_DESCRIPTORS = LIMIT_FORMS.descriptors.default;

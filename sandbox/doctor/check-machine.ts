@@ -1,5 +1,5 @@
 // The processor's architecture, and the version of Node.
-import type { Check } from './check.js';
+import type { Check } from './check-result.js';
 import type { HostFacts } from './host-facts.js';
 
 const ARCHITECTURES = ['x64', 'arm64'];

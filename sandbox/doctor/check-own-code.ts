@@ -1,6 +1,6 @@
 // Whether a sandbox's launcher may read postern's own files.
 import { shellWord } from '../host/shell-word.js';
-import type { Check } from './check.js';
+import type { Check } from './check-result.js';
 import type { HostFacts } from './host-facts.js';
 
 export function checkOwnCode({ root, ownCode, nodePath }: HostFacts): Check {

@@ -8,7 +8,7 @@ import {
   filterFix,
 } from '../host/container-fix.js';
 import { shellWord } from '../host/shell-word.js';
-import type { Check } from './check.js';
+import type { Check } from './check-result.js';
 import type { HostFacts } from './host-facts.js';
 
 export function checkProc(facts: HostFacts): Check {

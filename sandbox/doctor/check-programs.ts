@@ -1,7 +1,7 @@
 // The programs that make the namespaces: unshare(1) of util-linux, and the shell that it runs.
 
 import { SYSTEM_PATH } from '../host/find-program.js';
-import type { Check } from './check.js';
+import type { Check } from './check-result.js';
 import type { HostFacts } from './host-facts.js';
 import { installCommand } from './install-command.js';
 

@@ -1,7 +1,7 @@
 // Judges the trial: was the sandbox made, was the permitted connection made, was the other one refused.
 
 import { FILTER_SIGN, filterFix } from '../host/container-fix.js';
-import type { Check } from './check.js';
+import type { Check } from './check-result.js';
 import { YAMA_SETTING } from './check-yama.js';
 import type { HostFacts } from './host-facts.js';
 import type { Trial } from './trial.js';

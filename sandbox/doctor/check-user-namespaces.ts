@@ -4,7 +4,7 @@
 import { FILTER_SIGN, filterFix } from '../host/container-fix.js';
 import { APPARMOR_SETTING, forbiddingSetting } from '../host/namespaces-failure.js';
 import { appArmorFix } from './apparmor-fix.js';
-import type { Check } from './check.js';
+import type { Check } from './check-result.js';
 import type { HostFacts } from './host-facts.js';
 
 /** The host's profile for a process in a new user namespace: it denies every capability. */

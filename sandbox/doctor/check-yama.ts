@@ -1,6 +1,6 @@
 // Yama decides who may read a plugin's memory. Scopes 1 and 2 ask for CAP_SYS_PTRACE. The broker has it in the sandboxes' user
 // namespaces, which it owns. Scope 3 permits nobody (yama_ptrace_access_check() in the kernel's yama_lsm.c).
-import type { Check } from './check.js';
+import type { Check } from './check-result.js';
 import type { HostFacts } from './host-facts.js';
 
 export const YAMA_SETTING = 'kernel.yama.ptrace_scope';

@@ -2,7 +2,7 @@
 
 import type { Container } from '../host/confinement.js';
 import { AS_USER, containerFix, containerOptions } from '../host/container-fix.js';
-import type { Check } from './check.js';
+import type { Check } from './check-result.js';
 import type { HostFacts } from './host-facts.js';
 
 export interface ContainerAdvice extends Container {

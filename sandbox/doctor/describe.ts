@@ -1,5 +1,5 @@
 // An examination as lines for a reader, or as JSON for a program.
-import type { Check, CheckState } from './check.js';
+import type { Check, CheckState } from './check-result.js';
 import type { Examination } from './examine.js';
 
 const COLOURS: Readonly<Record<CheckState, number>> = { ok: 32, missing: 31, degraded: 33 };

@@ -1,5 +1,5 @@
 // Runs all checks in the order of the output: first the ones that read the host, then the ones that judge the trial.
-import type { Check } from './check.js';
+
 import { checkCgroup } from './check-cgroup.js';
 import { checkComparingDescriptors, checkTakingDescriptors } from './check-descriptors.js';
 import { checkDns } from './check-dns.js';
@@ -13,6 +13,7 @@ import { checkArchitecture, checkNode } from './check-machine.js';
 import { checkOwnCode } from './check-own-code.js';
 import { checkProc } from './check-proc.js';
 import { checkShell, checkUnshare } from './check-programs.js';
+import type { Check } from './check-result.js';
 import { checkConnection, checkOwnConnection, checkSandbox } from './check-trial.js';
 import { checkUserNamespaces } from './check-user-namespaces.js';
 import { checkYama } from './check-yama.js';

@@ -1,7 +1,7 @@
 // A supervisor that keeps plugins running: it starts and restarts them by their policies, and an operator may start and stop them. The library and
 // `up` are built on it. It prints nothing and handles no signal.
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
-import type { ControlFleet } from '../supervisor/control/control-target.js';
+import type { ControlFleet } from '../supervisor/control/control-surface.js';
 import type { PluginLogs } from '../supervisor/control/plugin-logs.js';
 import { Fleet } from '../supervisor/fleet/fleet.js';
 import type { PluginStarter, PluginWatcher } from '../supervisor/fleet/plugin-keeper.js';

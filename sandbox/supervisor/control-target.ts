@@ -11,7 +11,7 @@ import type {
   OpenAsk,
   PluginStatus,
   TopPlugin,
-} from './control/control-target.js';
+} from './control/control-surface.js';
 import type { Denials } from './control/denials.js';
 import type { PluginLogs } from './control/plugin-logs.js';
 import type { PluginState } from './fleet/plugin-keeper.js';

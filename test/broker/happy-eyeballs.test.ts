@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { DescriptorPool } from '../../broker/limit/descriptor-shares.js';
 import { RequestLife } from '../../broker/limit/request-life.js';
 import { interleaveFamilies } from '../../broker/names/resolve.js';
-import { connect } from '../../broker/request/connect.js';
+import { connect } from '../../broker/request/dial.js';
 import { ATTEMPT_DELAY_MS } from '../../shared/limits.js';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
 import { freePort, listenLow } from '../harness/free-port.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Check } from '../../sandbox/doctor/check.js';
+import type { Check } from '../../sandbox/doctor/check-result.js';
 import { examine } from '../../sandbox/doctor/examine.js';
 import type { HostFacts } from '../../sandbox/doctor/host-facts.js';
 import type { Trial } from '../../sandbox/doctor/trial.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Gauge, Registry } from 'prom-client';
-import { METRICS } from '../../broker/record/metric-table.js';
+import { METRICS } from '../../broker/record/broker-metrics.js';
 import { SERIES_PER_TURN } from '../../shared/limits.js';
 import { MetricSet, seriesText } from '../../shared/metrics/metric-set.js';
 import { PluginMetrics } from '../../shared/metrics/plugin-metrics.js';

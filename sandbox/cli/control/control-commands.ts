@@ -12,7 +12,7 @@ import type {
   Reloaded,
   ReplacedBroker,
   Status,
-} from '../../supervisor/control/control-target.js';
+} from '../../supervisor/control/control-surface.js';
 import type { Denial } from '../../supervisor/control/denials.js';
 import type { LogLine } from '../../supervisor/control/plugin-logs.js';
 import type { AskingName } from '../command-table.js';

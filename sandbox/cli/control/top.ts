@@ -6,7 +6,7 @@ import { type Command, Option } from 'commander';
 import { asciiJson } from '../../../shared/ascii-json.js';
 import { printable } from '../../../shared/printable.js';
 import { windowSize } from '../../../shared/sys/terminal.js';
-import type { TopPlugin, TopReport } from '../../supervisor/control/control-target.js';
+import type { TopPlugin, TopReport } from '../../supervisor/control/control-surface.js';
 import { paint, say, takesControl } from '../say.js';
 import { useWaitingStreams } from '../waiting-streams.js';
 import type { ControlClient } from './control-client.js';

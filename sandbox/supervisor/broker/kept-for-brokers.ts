@@ -6,6 +6,13 @@ import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { ConnectsAsPlugin } from '../orders/connects-as-plugin.js';
 import { PluginLanes } from '../orders/plugin-lanes.js';
 import type { SentSocket } from '../orders/sent-descriptors.js';
+import {
+  type AnswerOrder,
+  type MarkOrder,
+  type ModeOrder,
+  receiveOrders,
+  type UnixOrder,
+} from './answer-orders.js';
 import type { BrokerLines } from './broker-lines.js';
 import type { BrokerPackets } from './broker-packets.js';
 import {
@@ -19,7 +26,6 @@ import {
   type TrapFacts,
   TrapKeeper,
 } from './kept.js';
-import { type AnswerOrder, type MarkOrder, type ModeOrder, receiveOrders, type UnixOrder } from './orders.js';
 
 /** The ways to a running broker. */
 interface Link {

@@ -13,7 +13,7 @@ import {
 import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
 import { CONTROL_TIMES, ControlSession, type ControlTimes } from './control-session.js';
 import type { ControlSocket } from './control-socket.js';
-import type { ControlTarget } from './control-target.js';
+import type { ControlTarget } from './control-surface.js';
 import { type Method, methodsOf } from './methods.js';
 import { refuseLine } from './rpc.js';
 

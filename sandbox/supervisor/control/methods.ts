@@ -4,7 +4,7 @@ import { KEPT_LINES, LISTED_CONNECTIONS } from '../../../shared/limits.js';
 import { parseAddress } from '../../../shared/policy/address.js';
 import { ASK_SCOPES } from '../../../shared/words.js';
 import type { Learnt } from '../learn/learner.js';
-import type { ControlTarget } from './control-target.js';
+import type { ControlTarget } from './control-surface.js';
 import { RpcError } from './rpc.js';
 
 /** What a client may watch: reports of the state, or each thing that happens. */

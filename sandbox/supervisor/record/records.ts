@@ -9,8 +9,8 @@ import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
 import type { ListenerAddress } from '../../../shared/protocol/link.js';
 import type { ExitCause, StartCause } from '../../../shared/words.js';
 import { AuditSink } from './audit-sink.js';
-import { SUPERVISOR_METRICS } from './metric-table.js';
 import { endpointPorts, serveMetrics } from './metrics-endpoint.js';
+import { SUPERVISOR_METRICS } from './supervisor-metrics.js';
 
 export interface AuditLog {
   /** `stderr`, `stdout` or a path. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { StallBudget } from '../../../broker/stall/stall-budget.js';
 import { startGuards } from '../../../broker/stall/start-guards.js';
-import { type ConnectUnix, connectsHere } from '../../../broker/trap/orders.js';
+import { type ConnectUnix, connectsHere } from '../../../broker/trap/send-orders.js';
 import type { UnixTarget } from '../../../shared/sys/connect-inside.js';
 import { openFolder } from '../../../shared/sys/open-folder.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { ControlServer } from '../../../sandbox/supervisor/control/control-server.js';
 import { CONTROL_TIMES, type ControlTimes } from '../../../sandbox/supervisor/control/control-session.js';
 import { ControlSocket } from '../../../sandbox/supervisor/control/control-socket.js';
-import type { ControlTarget } from '../../../sandbox/supervisor/control/control-target.js';
+import type { ControlTarget } from '../../../sandbox/supervisor/control/control-surface.js';
 import { Denials } from '../../../sandbox/supervisor/control/denials.js';
 import { PluginLogs } from '../../../sandbox/supervisor/control/plugin-logs.js';
 import { Learners } from '../../../sandbox/supervisor/learn/learner.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NO_CONNECTIONS } from '../../../broker/ledger/connection-slots.js';
-import { UsageReports } from '../../../broker/request/usage-reports.js';
+import { UsageReports } from '../../../broker/request/report-usage.js';
 import { StallBudget } from '../../../broker/stall/stall-budget.js';
 import { LISTED_AT_ONCE, SURVEYED_CONNECTIONS, USAGE_AT_ONCE } from '../../../shared/limits.js';
 import type { BrokerLine } from '../../../shared/protocol/link.js';

@@ -91,7 +91,7 @@ export interface LiveQuestion extends Pick<ExplainQuestion, 'host' | 'port' | 'r
 }
 
 /** The answer to `supervisor`. */
-export interface SupervisorFacts {
+interface SupervisorFacts {
   readonly version: string;
   readonly pid: number;
   /** The absolute path of the configuration; null for `run` and an application. */

@@ -58,7 +58,7 @@ export interface AnswerOrder {
   readonly bytes: Uint8Array;
 }
 
-export type Order = UnixOrder | MarkOrder | ModeOrder | AnswerOrder;
+type Order = UnixOrder | MarkOrder | ModeOrder | AnswerOrder;
 type OrderType = Order['type'];
 type OrderOf<T extends OrderType> = Extract<Order, { readonly type: T }>;
 

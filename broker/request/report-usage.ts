@@ -1,5 +1,6 @@
 // Answers the supervisor's questions for what the plugins use of the network. Runs in the broker. One report is made at a time, for all who ask, and
 // other work goes on between its parts: the kernel waits for a connection's lock, which its plugin can hold.
+
 import { setImmediate } from 'node:timers/promises';
 import { LISTED_AT_ONCE, SURVEYED_CONNECTIONS, USAGE_AT_ONCE } from '../../shared/limits.js';
 import type { BrokerLine } from '../../shared/protocol/link.js';
