@@ -38,17 +38,13 @@ export function auditPage(): string {
 each event, in ASCII.
 
 - Past \`log_lines_per_second\` events are left out. \`postern_audit_events_dropped_total\` counts them.
-- If nobody reads the log, or the disk is full, up to 4 MiB of events wait. Beyond that they are left out. A line \`gap\` in the log says how
-  many are missing, and from when to when. \`postern_audit_up\` is 0 meanwhile, and a line on stderr says so.
-- With \`when_full: block\` no event is left out. See [below](#no-event-is-left-out).
-- The log goes on when it is read again, or when the disk has room again. A named pipe (fifo) may change its reader.
-  No plugin may see the pipe: it could read the log empty. Such a plugin is not started, so put the pipe into a folder of its own.
+- If nobody reads the log, or the disk is full, up to 4 MiB of events wait. Beyond that they are left out, unless [plugins wait](#no-event-is-left-out). A line \`gap\` in the log says how
+  many are missing. \`postern_audit_up\` is 0 meanwhile, and a line on stderr says so.
+- A named pipe (fifo) may change its reader. A plugin that sees the pipe is not started, because it could read the log empty. Put the pipe into a folder of its own.
 - \`up\` opens the file anew at SIGHUP, so that logrotate(8) can rename it (deploy/logrotate.conf).
 - If a file is deleted or renamed without that signal, postern makes a new one at its path within a second. A line \`gap\` there says so.
-  - After a deletion, \`events\` are those that postern wrote into the deleted file since it last saw the file at its path. A renamed file has
-    its events, so \`events\` is 0.
-  - If postern cannot make the file, it goes on in the former one and tries again each second. \`postern_audit_up\` is 0 meanwhile, and a line on
-    stderr says so. It opens no link and no pipe there.
+  - After a deletion, \`events\` are those that postern wrote into the deleted file since it last saw the file at its path. After a renaming it is 0.
+  - If postern cannot make the file, it goes on in the former one and tries again each second. It opens no link and no pipe there.
 - If the last line of a file has no end, as after a full disk, postern ends that line before it writes. So a reader must expect a line that is
   no JSON.
 
@@ -59,8 +55,7 @@ audit:
   when_full: block             # drop, if it is not written
 \`\`\`
 
-With \`when_full: block\` plugins wait for the log. Use it where a connection without a line is worse than no connection. It is for \`up\`; \`run\`
-and \`learn\` leave events out.
+Use it where a connection without a line is worse than no connection. It is for \`up\`; \`run\` and \`learn\` leave events out.
 
 - Once 4 MiB of events wait, new requests of every plugin wait before the broker decides on them: connects to the outside, questions to DNS,
   requests on a channel. They go on when half of the events are written.
@@ -68,13 +63,10 @@ and \`learn\` leave events out.
 - A request waits at most as long as its own time limit: 30 s for connect(2) and ETIMEDOUT then, or its SO_SNDTIMEO; the time limit of
   \`connect\` of the client library; 6 s for a question, which then gets no answer. Nothing was decided, so there is no event.
 - connect(2) on a non-blocking socket waits too, and with it an event loop that calls it.
-- Requests that wait are bounded as always. A request that finds the queue full waits in the channel or in the kernel, instead of getting EAGAIN.
-  No plugin is ended or slowed down for it.
-- One plugin that makes events faster than the log takes them makes all plugins wait. \`log_lines_per_second\` bounds its events.
-- A plugin past its \`log_lines_per_second\` waits until it may write a line again. Lines of its output are left out as without \`block\`.
-- \`postern_audit_up\` is 0 meanwhile. A line on stderr says that connections wait and why, and another one that they go on.
-- Events of requests that had begun come on top of the 4 MiB. [They are bounded](design/broker.md#a-full-audit-log). If 8 MiB wait, no plugin
-  starts or restarts before 2 MiB are left.
+- A request that finds the queue full waits in the channel or in the kernel, instead of getting EAGAIN. No plugin is ended or slowed down for it.
+- One plugin that makes events faster than the log takes them makes all plugins wait. \`log_lines_per_second\` bounds its events: past it the plugin waits. Lines of its output are left out as
+  without \`block\`.
+- If 8 MiB wait, no plugin starts or restarts before 2 MiB are left. [What comes on top of the 4 MiB](design/broker.md#a-full-audit-log) is bounded.
 - If the reader of a pipe or terminal is gone for good, connections wait until postern ends.
 
 Some events can still be missing. When postern ends, it writes for 2 s; a line on stderr says how many events were left then.

@@ -29,22 +29,22 @@ export function configPage(): string {
   const plugin = plugins?.additionalProperties;
   if (defaults === undefined || typeof plugin !== 'object') throw new Error('The schema has another shape');
   const own = { ...plugin, properties: without(plugin, Object.keys(defaults.properties ?? {})) };
-  const top = { ...schema, properties: without(schema, []) };
+  const top = withoutKeysOf(schema, 'defaults');
   return `# postern.yaml
 
 \`postern init\` writes a first file, \`postern check\` reports every mistake in one, and \`postern up\` runs it. Paths are relative to the
 folder of the file. An unknown key is an error. A JSON Schema for editors comes with the package, as \`postern.schema.json\`.
 
 ## At the top
-${keyTable(top, '', 1)}
+${keyTable(top, '')}
 
 ## Of a plugin, and of defaults
 These keys stand below \`plugins.NAME\`, or below \`defaults\` for all plugins. A plugin adds its lists and maps to those of \`defaults\`.
 Its single values replace those of \`defaults\`.
 
-${keyTable(defaults, '')}
+${keyTable(withoutKeysOf(defaults, 'limits'), '')}
 
-[docs/limits.md](limits.md) says what happens past each limit.
+[docs/limits.md](limits.md) has the limits, with their ranges and defaults, and what happens past each.
 
 ## Only of a plugin
 ${keyTable(own, '')}
@@ -53,7 +53,7 @@ ${keyTable(own, '')}
 A file that \`presets\` or \`--rules\` names has two keys, \`allow\` and \`deny\`. Both are lists of [rules](rules.md).
 
 ## System calls
-Every plugin has the calls that ordinary programs make. \`seccomp\`, \`--seccomp-allow\` and \`--unsafe-seccomp-allow\` add others:
+\`seccomp\`, \`--seccomp-allow\` and \`--unsafe-seccomp-allow\` add calls to [those of every plugin](sandbox.md#system-calls):
 
 ${callTable()}
 
@@ -82,21 +82,28 @@ function without(
   return Object.fromEntries(Object.entries(properties).filter(([name]) => !names.includes(name)));
 }
 
-function keyTable(node: SchemaNode, path: string, depth = Number.POSITIVE_INFINITY): string {
-  return table(['key', 'value', 'default', 'meaning'], rowsOf(node, path, depth));
+/** A map whose keys another table has. */
+function withoutKeysOf(node: SchemaNode, name: string): SchemaNode {
+  return {
+    ...node,
+    properties: { ...node.properties, [name]: { ...node.properties?.[name], properties: {} } },
+  };
 }
 
-function rowsOf(node: SchemaNode, path: string, depth: number): (readonly string[])[] {
+function keyTable(node: SchemaNode, path: string): string {
+  return table(['key', 'value', 'default', 'meaning'], rowsOf(node, path));
+}
+
+function rowsOf(node: SchemaNode, path: string): (readonly string[])[] {
   return Object.entries(node.properties ?? {}).flatMap(([name, value]) => {
     const key = path === '' ? name : `${path}.${name}`;
     const must = node.required?.includes(name) === true ? 'required' : '';
     const usual = value.default === undefined ? must : code(String(value.default));
     const row = [code(key), typeText(value), usual, value.description ?? ''];
     const map = value.anyOf?.find(({ properties }) => properties !== undefined);
-    if (map !== undefined) return [row, ...rowsOf(map, key, 1)];
-    if (depth <= 1) return [row];
+    if (map !== undefined) return [row, ...rowsOf(map, key)];
     const item = value.items?.properties === undefined ? undefined : value.items;
-    return [row, ...rowsOf(item ?? value, item === undefined ? key : `${key}[]`, depth - 1)];
+    return [row, ...rowsOf(item ?? value, item === undefined ? key : `${key}[]`)];
   });
 }
 

@@ -7,12 +7,11 @@ const forms = Object.entries<ErrorForm>(ERROR_CODES);
 export function errorsPage(): string {
   return `# Errors
 
-If postern cannot do something, it reports an error. The error is a line on stderr that begins with \`postern: \`. The line says what
-happened, to what, and the fix. In code an error is a \`PosternError\` with one of the codes below. If a system call failed, the code is
-the name of its errno, for example \`ENOSPC\`.
+An error of postern is a line on stderr that begins with \`postern: \`. In code it is a \`PosternError\` with one of the codes below, or with
+the name of the errno of a system call, for example \`ENOSPC\`.
 
 A refused connection is not an error of postern. The program gets an errno, and the [audit log](audit.md) has the reason. The client
-library rejects with a \`PluginError\`. Its code is \`EACCES\` for a refusal, the name of an errno, or \`ENOCHANNEL\`.
+library rejects with a \`PluginError\`. Its code is the name of an errno, \`EACCES\` for a refusal, or \`ENOCHANNEL\`.
 
 The exit status below is that of \`run\`. Other commands exit with 2 for wrong usage or a bad file, and with 1 otherwise.
 

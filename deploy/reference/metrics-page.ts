@@ -33,8 +33,7 @@ export function metricsPage(): string {
 A page is made once for all clients that wait for it, ${1_000 / METRICS_PAUSE_MS} times a second at most. ${METRICS_CONNECTIONS} clients may be connected at the same
 time, and further connections are closed. A client has ${METRICS_REQUEST_MS / 1_000} s to send its request, and ${METRICS_ANSWER_MS / 1_000} s until it has read the answer.
 
-Without that setting nobody can read them. The label \`plugin\` is the name of a plugin. Its metrics start at 0 when it is configured.
-postern starts a broker again that has ended: the counters of the broker then begin at 0.
+The metrics of a plugin start at 0 when it is configured. Those of the broker begin at 0 with each new broker.
 
 ## Of the supervisor
 ${metricTable(Object.values<MetricForm>(SUPERVISOR_METRICS))}
