@@ -43,8 +43,9 @@ export function callNumber(name: string): number {
 
 /** @returns undefined for a name that neither `resolve` nor postern knows */
 export function findNumber(name: string, resolve: (name: string) => number): number | undefined {
-  const number = resolve(name);
-  return number === NR_SCMP_ERROR ? NEW_CALLS.get(name) : number;
+  // A libseccomp may know such a name before it knows that this architecture has the call.
+  const number = NEW_CALLS.get(name) ?? resolve(name);
+  return number === NR_SCMP_ERROR ? undefined : number;
 }
 
 // System calls whose numbers are the same on x86-64 and arm64, as every call from 424 on: a libseccomp that is older than the kernel does not

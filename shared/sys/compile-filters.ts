@@ -1,5 +1,17 @@
-// Compiles a list of decisions about system calls into seccomp filters, which are BPF programs. Pure. A decision is taken per call number, then
-// by arguments; the plan orders the comparisons, and the code is what the kernel runs.
+// Compiles stacked seccomp filters, written as data, into one program of classic BPF. Pure, except that it asks libseccomp for the numbers of calls.
+// libseccomp compiles each filter alone, and the kernel runs every filter of a process for each call whose arguments one of them judges.
+//
+// A stack decides by the call's number, then by its arguments. The plan orders the comparisons. The code is what the kernel runs.
+//
+// The rules of the kernel are those of bpf_check_classic (net/core/filter.c), seccomp_check_filter and seccomp_run_filters (kernel/seccomp.c):
+// - A program has 1 to 4096 instructions, and ends with a return. FilterCode writes it from its end, and each jump needs a place to lead to. So a return is
+//   written first.
+// - A jump leads ahead, a conditional one over 255 instructions at most. FilterCode adds an unconditional one where that is too few.
+// - A load reads one aligned word of struct seccomp_data: of an argument the lower or the upper half. Both architectures are little-endian.
+// - Values have 32 bits and no sign. A rule compares the lower half, as the kernel does for an int. `not` compares both.
+// - A number means another call in another ABI. So the architecture is compared first, then the bit of x32, which has the architecture of x86-64.
+// - The strictest action counts: an errno, then a report, then leave. Of two errnos that of the filter loaded last counts.
+// - A call that is allowed by its number alone runs no filter: the kernel tries each number at load time. So no argument is loaded before it is needed.
 
 import { constants } from 'node:os';
 import { PosternError } from '../errors.js';
@@ -7,9 +19,6 @@ import { callNumber } from './call-numbers.js';
 import type { ArgumentMatch, Filter, FilterAction, FilterRule } from './filter.js';
 import type { FilterProgram } from './filter-program.js';
 import { LAYOUT } from './layout.js';
-
-// Compiles seccomp filters from data into one program. libseccomp compiles each filter alone, and the kernel runs every filter of a process for each
-// call whose arguments one of them judges. Pure, except that it asks libseccomp for the numbers of calls.
 
 const DATA = LAYOUT['struct seccomp_data'];
 /** BPF_MAXINSNS. */
@@ -146,14 +155,14 @@ function compare(
   yes: Decision,
   no: Decision,
 ): Decision {
-  // It would never match, and a rule that refuses would refuse nothing.
-  if ((equals & ~mask) !== 0)
+  // It would never match, or match other values: a rule that refuses would refuse nothing.
+  if (equals >>> 0 !== equals || mask >>> 0 !== mask || (equals & ~mask) !== 0)
     throw new RangeError(`No argument has the bits ${equals} under the mask ${mask}`);
   if (not === true && mask !== ALL_BITS) throw new RangeError('A rule for other values has a mask');
   const word = 2 * index;
-  if (not !== true) return { word, mask: mask >>> 0, equals: equals >>> 0, yes, no };
+  if (not !== true) return { word, mask, equals, yes, no };
   const upper: Comparison = { word: word + 1, mask: ALL_BITS, equals: 0, yes: no, no: yes };
-  return { word, mask: ALL_BITS, equals: equals >>> 0, yes: upper, no: yes };
+  return { word, mask: ALL_BITS, equals, yes: upper, no: yes };
 }
 
 /** For each call that a filter names, its rules in all filters. Calls with the same rules have the same object: most calls do. */

@@ -13,8 +13,9 @@ const unknown = (): number => -1;
 
 test('a call that libseccomp does not know has its number all the same', () => {
   assert.equal(findNumber('fchmodat2', unknown), 452);
+  // libseccomp knows the name, and not yet that this architecture has the call.
   assert.equal(
-    findNumber('fchmodat2', () => 452),
+    findNumber('fchmodat2', () => -10_300),
     452,
   );
   assert.equal(

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
 import { test } from 'node:test';
 import { NO_RINGS } from '../../broker/sandbox/holds-ring.js';
@@ -8,7 +9,7 @@ import { callNumber } from '../../shared/sys/call-numbers.js';
 import { compileFilters, FilterCode } from '../../shared/sys/compile-filters.js';
 import type { ArgumentMatch, Filter, FilterAction, FilterRule } from '../../shared/sys/filter.js';
 import { compileAlone } from '../harness/libseccomp.js';
-import { constantsOf, runFilter } from '../harness/run-filter.js';
+import { checkLoadable, constantsOf, runFilter } from '../harness/run-filter.js';
 
 const CALLS = 600;
 const SAMPLES = 10;
@@ -80,6 +81,7 @@ function wordsNear(constants: readonly bigint[], next: () => number): () => bigi
 for (const [name, stack] of Object.entries(STACKS))
   test(`the compiled filters answer every call as they are written: ${name}`, () => {
     const compiled = compileFilters(stack);
+    checkLoadable(compiled);
     const named = new Set(stack.flatMap(({ rules }) => rules.flatMap(({ calls }) => calls)));
     const calls = new Map([...named].map((call) => [callNumber(call), call]));
     const next = numbers();
@@ -133,7 +135,6 @@ for (const [name, stack] of Object.entries(STACKS))
     assert.equal(runFilter(compiled, X32 + 1, []), ofStack(X32 + 1, []), 'a call of x32');
   });
 
-const WORDS = 3;
 const BYTES = [0, 1, 2, 3, 0x80, 0xff, 0x100, 0xff00, 0x8000_0000, 0xffff_ffff];
 const ACTIONS: readonly FilterAction[] = ['allow', 'EPERM', 'EACCES', 'skip'];
 
@@ -144,7 +145,7 @@ function randomStack(next: () => number): readonly Filter[] {
     return value;
   };
   const match = (): ArgumentMatch => {
-    const index = pick([0, 1, 2] as const);
+    const index = pick([0, 1, 5] as const);
     if (next() % 6 === 0) return { index, not: true, equals: pick(BYTES) };
     const mask = next() % 2 === 0 ? 0xffff_ffff : pick(BYTES.slice(1));
     return { index, mask, equals: (pick(BYTES) & mask) >>> 0 };
@@ -159,6 +160,12 @@ function randomStack(next: () => number): readonly Filter[] {
   }));
 }
 
+const randomArgs = (next: () => number): readonly bigint[] =>
+  Array.from(
+    { length: 6 },
+    () => BigInt(BYTES[next() % BYTES.length] ?? 0) | (next() % 5 === 0 ? 1n << 32n : 0n),
+  );
+
 // proves: what one filter allows, the next one is asked
 test('any compiled filters answer as they are written', () => {
   const next = numbers();
@@ -166,10 +173,9 @@ test('any compiled filters answer as they are written', () => {
   for (let round = 0; round < 400; round += 1) {
     const stack = randomStack(next);
     const compiled = compileFilters(stack);
+    checkLoadable(compiled);
     for (let sample = 0; sample < 200; sample += 1) {
-      const word = (): bigint =>
-        BigInt(BYTES[next() % BYTES.length] ?? 0) | (next() % 5 === 0 ? 1n << 32n : 0n);
-      const args = [...Array.from({ length: WORDS }, word), 0n, 0n, 0n];
+      const args = randomArgs(next);
       assert.equal(
         runFilter(compiled, connect, args),
         asWritten(stack, args),
@@ -222,10 +228,100 @@ test('only the first filter may report calls', () => {
   assert.throws(() => compileFilters(all), { code: 'seccomp' });
 });
 
-test('a comparison with bits outside of its mask is a mistake', () => {
-  const when = [{ index: 0, mask: 0xff, equals: 0x1ff }] as const;
-  const rules = [{ calls: ['connect'], action: 'EPERM', when }] as const;
-  assert.throws(() => compileFilters([{ otherwise: 'allow', rules }]), RangeError);
+test('a comparison with bits outside of its mask, or of 32 bits, is a mistake', () => {
+  for (const match of [
+    { mask: 0xff, equals: 0x1ff },
+    { equals: 2 ** 32 },
+    { equals: -1 },
+    { equals: 2 ** 32, not: true },
+    { mask: 2 ** 32, equals: 0 },
+  ] as const) {
+    const rules = [{ calls: ['connect'], action: 'EPERM', when: [{ index: 0, ...match }] }] as const;
+    assert.throws(() => compileFilters([{ otherwise: 'allow', rules }]), RangeError, JSON.stringify(match));
+  }
+});
+
+/** One before the bit of x32, that bit, and the two ends of the negative numbers. */
+const NUMBERS_AT_THE_ENDS = [X32 - 1, X32, 0x7fffffff, -0x8000_0000, -1];
+/** AUDIT_ARCH_X86_64 without the bits of 64-bit and little-endian, AUDIT_ARCH_ARM, and others. */
+const OTHER_ARCHITECTURES = [0, 0x3e, 0x8000003e, 0x4000003e, 0x40000028, 0x800000b7, 0xffff_ffff];
+
+// proves: calls of another ABI are refused
+// proves: calls of x32 are refused
+test('a number or an architecture that no rule knows opens nothing', () => {
+  const open = compileFilters([{ otherwise: 'allow', rules: [] }]);
+  const enosys = ERRNO | constants.errno.ENOSYS;
+  for (const number of NUMBERS_AT_THE_ENDS) {
+    const isX32 = process.arch === 'x64' && number !== X32 - 1;
+    assert.equal(runFilter(open, number, []), isX32 ? enosys : ALLOW, `call ${number}`);
+  }
+  for (const architecture of OTHER_ARCHITECTURES)
+    assert.equal(runFilter(open, 1, [], architecture), enosys, `architecture ${architecture.toString(16)}`);
+});
+
+const HARMLESS = ['getppid', 'getpid', 'gettid'];
+
+/** Has the kernel load the filter, and make each call under it. */
+function answersOfKernel(
+  program: Uint8Array,
+  asked: readonly { readonly number: number; readonly args: readonly bigint[] }[],
+): readonly number[] {
+  const url = (path: string): string =>
+    JSON.stringify(new URL(`../../shared/sys/${path}`, import.meta.url).href);
+  const script = `
+    const { loadProgram } = await import(${url('filter-program.js')});
+    const { bind } = await import(${url('libc.js')});
+    const { setNoNewPrivileges } = await import(${url('process-control.js')});
+    const call = bind('long syscall(long number, ulong a, ulong b, ulong c, ulong d, ulong e, ulong f)');
+    const { program, asked } = JSON.parse(process.argv[1]);
+    setNoNewPrivileges();
+    loadProgram(Buffer.from(program, 'base64'));
+    console.log(JSON.stringify(asked.map(({ number, args }) => call(number, ...args.map(BigInt)))));
+  `;
+  const input = JSON.stringify({
+    program: Buffer.from(program).toString('base64'),
+    asked: asked.map(({ number, args }) => ({ number, args: args.map(String) })),
+  });
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script, input], {
+    encoding: 'utf8',
+  });
+  assert.ok(stdout, stderr);
+  return JSON.parse(stdout) as readonly number[];
+}
+
+test('the kernel takes a filter of thousands of instructions, and answers as it is written', () => {
+  const next = numbers();
+  const rules = Array.from(
+    { length: 1000 },
+    (_, at): FilterRule => ({
+      calls: HARMLESS.slice(at % 3, (at % 3) + 1),
+      action: ACTIONS[at % ACTIONS.length] ?? 'allow',
+      when: [
+        { index: 0, equals: (next() * 256) >>> 0 },
+        { index: 5, mask: 0xffff_ff00, equals: (next() * 256) >>> 0 },
+      ],
+    }),
+  );
+  const stack = [
+    { otherwise: 'allow', rules: rules.slice(0, 500) },
+    { otherwise: 'allow', rules: rules.slice(500) },
+  ] as const;
+  const compiled = compileFilters(stack);
+  checkLoadable(compiled);
+  assert.ok(compiled.length / 8 > 3000, `${compiled.length / 8}`);
+  const asked = rules.map(({ calls, when = [] }, at) => {
+    const [first, last] = when.map(({ equals }) => BigInt(equals) | (BigInt(at % 2) << 32n));
+    const args = [first ?? 0n, 0n, 0n, 0n, 0n, (last ?? 0n) + BigInt(at % 5 === 0 ? 256 : at % 256)];
+    return { number: callNumber(calls[0] ?? ''), args };
+  });
+  for (const [at, answer] of answersOfKernel(compiled, asked).entries()) {
+    const { number = 0, args = [] } = asked[at] ?? {};
+    const wanted = runFilter(compiled, number, args);
+    const what = `call ${number} with ${args.join()}: ${answer}`;
+    if (wanted === ALLOW) assert.ok(answer > 0, what);
+    else assert.equal(answer, 0 - (wanted & ~ACTION), what);
+    if (at % 5 !== 0) assert.equal(wanted === ALLOW, rules[at]?.action === 'allow', what);
+  }
 });
 
 test('more instructions than the kernel takes are refused', () => {
