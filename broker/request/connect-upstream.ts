@@ -10,7 +10,7 @@ import { directRule } from '../../shared/policy/direct-way.js';
 import { type HostContext, hostBlock, isLoopback } from '../../shared/policy/host-block.js';
 import { parseHost } from '../../shared/policy/parse-host.js';
 import type { Rule } from '../../shared/policy/parse-rule.js';
-import { findBlock } from '../../shared/policy/special-blocks.js';
+import { CLASS_FACTS, findBlock } from '../../shared/policy/special-blocks.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { encodeSockaddr } from '../../shared/sys/sockaddr.js';
 import { bindTo, leavePortOpen } from '../../shared/sys/socket.js';
@@ -179,9 +179,6 @@ async function proxyAddresses(
 
 // What a proxy is asked for, for a permitted connect. Pure.
 
-/** Addresses that mean this host or its link. Behind a proxy they would mean the proxy's. */
-const NEAR: ReadonlySet<string> = new Set(['loopback', 'linklocal', 'metadata']);
-
 /**
  * What to ask the proxy for, the best first.
  *
@@ -237,7 +234,7 @@ function farOf({ decision: { dial, port } }: Judgement, context: HostContext): r
 }
 
 function isNear(address: Address, port: number, context: HostContext): boolean {
-  return hostBlock(address, port, context) !== undefined || NEAR.has(findBlock(address)?.class ?? '');
+  return CLASS_FACTS[hostBlock(address, port, context) ?? findBlock(address)?.class ?? 'public'].near;
 }
 
 /** The name that was asked for. For an address they are the permitted names that the sandbox's DNS gave it for. */

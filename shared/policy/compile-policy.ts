@@ -11,7 +11,7 @@ import { familyBits, type Prefix } from './prefix.js';
 import { isSharedDomain } from './public-suffix.js';
 import { quote } from './quote.js';
 import { RuleIndex } from './rule-index.js';
-import { findBlockOfPrefix, findClassOfPrefix } from './special-blocks.js';
+import { classesAroundPrefix, findBlockOfPrefix } from './special-blocks.js';
 
 // Compiles rules into an index. One invalid rule refuses them all. The caller decides which rules are then in force.
 
@@ -244,8 +244,11 @@ function findOverPrefix(
 
 function findOfClass(target: Target, deny: RuleIndex, covers: Covers): Rule | undefined {
   if (target.kind !== 'prefix' || deny.classes.size === 0) return undefined;
-  const common = findClassOfPrefix(target.prefix);
-  return common === undefined ? undefined : findIn(deny.classes.get(common), covers);
+  for (const name of classesAroundPrefix(target.prefix)) {
+    const found = findIn(deny.classes.get(name), covers);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function findIn(table: PortTable | undefined, covers: Covers): Rule | undefined {

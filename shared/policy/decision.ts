@@ -3,6 +3,7 @@ import type { AddressClass, DecisionWord, Reason } from '../words.js';
 import type { Address } from './address.js';
 import { isPlain, quote } from './quote.js';
 import { UNIX_PREFIX } from './socket-path.js';
+import { CLASS_FACTS } from './special-blocks.js';
 
 /** A request of a plugin. Do not trust these types: the values are checked when the request is judged. */
 export interface Request {
@@ -118,11 +119,8 @@ export function quoteDestination(host: string, port: number): string {
 
 /** Describes the class of an address in a message. */
 export function describeClass(addressClass: AddressClass, purpose: string | undefined): string {
-  if (addressClass === 'own') return 'an address of this host';
-  if (addressClass === 'listener') return 'where postern itself listens';
-  if (addressClass === 'special') return `a special-purpose address (${purpose ?? 'reserved'})`;
-  if (addressClass === 'metadata') return `a metadata address (${purpose ?? 'cloud metadata'})`;
-  return `a ${addressClass === 'linklocal' ? 'link-local' : addressClass} address`;
+  const { what, addsPurpose } = CLASS_FACTS[addressClass];
+  return addsPurpose && purpose !== undefined ? `${what} (${purpose})` : what;
 }
 
 /** What is wrong with a request for a socket. */

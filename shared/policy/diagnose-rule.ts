@@ -1,11 +1,12 @@
 // Explains why a text is no rule, and suggests one. This makes messages only: a suggestion never becomes a rule.
 import { addressFromBytes, parseIpv4, parseIpv6 } from './address.js';
 import { parseName, toAscii } from './parse-host.js';
-import { type ListName, parseRule, RULE_CLASSES } from './parse-rule.js';
+import { type ListName, parseRule } from './parse-rule.js';
 import { formatPrefix, prefixOf } from './prefix.js';
 import { isPublicSuffix } from './public-suffix.js';
 import { quote } from './quote.js';
 import { likelySocketPath, UNIX_PREFIX, whyNoSocketPath } from './socket-path.js';
+import { RULE_CLASSES } from './special-blocks.js';
 
 /** What is wrong with a rule. */
 interface Diagnosis {
@@ -70,7 +71,7 @@ function diagnoseParts(text: string): Finding {
 }
 
 function diagnoseClass(name: string, port: string | undefined): Finding {
-  const plain = name.toLowerCase().replace(/[^a-z]/g, '');
+  const plain = name.toLowerCase().replace(/[^a-z0-9]/g, '');
   const found = RULE_CLASSES.find((known) => known === plain);
   const suffix = port === undefined ? '' : `:${port}`;
   if (name === found) return diagnosePort(`@${name}`, port ?? '');

@@ -9,7 +9,7 @@ import { EVERY_PORT, joinRanges, type PortRange } from './parse-ports.js';
 import type { Policy } from './policy.js';
 import type { PortTable } from './port-table.js';
 import type { RuleIndex } from './rule-index.js';
-import { embeddedIpv4, findBlock } from './special-blocks.js';
+import { classesAround, embeddedIpv4 } from './special-blocks.js';
 
 // How the DNS of a sandbox takes a name, before any server is asked. DNS acts by it, and `explain` says it. Pure.
 
@@ -234,6 +234,5 @@ function addBounds({ allow, deny }: Policy, address: Address, bounds: Set<number
 function tablesOfAddress(address: Address, { prefixes, classes }: RuleIndex): readonly PortTable[] {
   const tables: PortTable[] = [];
   for (let node = prefixes.find(address); node; node = node.parent) tables.push(node.value);
-  const ofClass = classes.get(findBlock(address)?.class ?? 'public');
-  return ofClass === undefined ? tables : [...tables, ofClass];
+  return [...tables, ...classesAround(address).flatMap((name) => present(classes.get(name)))];
 }

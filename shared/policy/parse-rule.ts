@@ -1,17 +1,12 @@
 // Reads one rule. A rule is valid as it is written, or it is no rule: nothing is guessed, trimmed or ignored.
-import { ADDRESS_CLASSES, type AddressClass } from '../words.js';
+import type { AddressClass } from '../words.js';
 import { parseAddressBytes, parseIpv4 } from './address.js';
 import { parseName } from './parse-host.js';
 import { DEFAULT_PORTS, EVERY_PORT, type PortRange, parsePorts } from './parse-ports.js';
 import { exactPrefix, familyBits, type Prefix } from './prefix.js';
 import { isPublicSuffix } from './public-suffix.js';
 import { parseSocketPath, UNIX_PREFIX } from './socket-path.js';
-
-/** The classes of addresses that a rule can name. A rule opens the others by their very addresses. */
-export type RuleClass = Exclude<AddressClass, 'own' | 'listener' | 'special'>;
-export const RULE_CLASSES: readonly RuleClass[] = ADDRESS_CLASSES.filter(
-  (name) => name !== 'own' && name !== 'listener' && name !== 'special',
-);
+import { RULE_CLASSES } from './special-blocks.js';
 
 export type ListName = 'allow' | 'deny';
 
@@ -24,7 +19,7 @@ export type Target =
   | { readonly kind: 'below'; readonly name: string; readonly apex: boolean }
   | { readonly kind: 'any' }
   | { readonly kind: 'prefix'; readonly prefix: Prefix }
-  | { readonly kind: 'class'; readonly class: RuleClass }
+  | { readonly kind: 'class'; readonly class: AddressClass }
   | { readonly kind: 'socket'; readonly path: string };
 
 /** A rule that was read. */

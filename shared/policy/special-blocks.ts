@@ -1,12 +1,40 @@
-// The blocks of special addresses (IANA's registries, cloud metadata), and the block that an address is in. Pure.
-import type { AddressClass } from '../words.js';
+// The classes of addresses, the blocks of special ones (IANA's registries, cloud metadata), and the block that an address is in. The
+// innermost block around an address is its own, and gives it its class. A rule that denies the class of any block around it covers it too. Pure.
+import { ADDRESS_CLASSES, type AddressClass } from '../words.js';
 import { type Address, addressFromBytes } from './address.js';
-import { familyBits, holdsPrefix, type Prefix, prefixConstant, sameBits } from './prefix.js';
-import { PrefixTree } from './prefix-tree.js';
+import { holdsPrefix, type Prefix, prefixConstant, sameBits } from './prefix.js';
+import { type PrefixNode, PrefixTree } from './prefix-tree.js';
+
+interface ClassFacts {
+  /** In a message, behind "10.0.0.1 is". */
+  readonly what: string;
+  /** Whether the message adds the purpose of the block. */
+  readonly addsPurpose: boolean;
+  /** Whether a rule can name the class. A rule opens the others by their very addresses. */
+  readonly hasRules: boolean;
+  /** Whether its addresses mean this host or its link. Behind a proxy they would mean the proxy's. */
+  readonly near: boolean;
+}
+
+export const CLASS_FACTS: Readonly<Record<AddressClass, ClassFacts>> = {
+  public: { what: 'a public address', addsPurpose: false, hasRules: true, near: false },
+  private: { what: 'a private address', addsPurpose: false, hasRules: true, near: false },
+  loopback: { what: 'a loopback address', addsPurpose: false, hasRules: true, near: true },
+  linklocal: { what: 'a link-local address', addsPurpose: false, hasRules: true, near: true },
+  metadata: { what: 'a metadata address', addsPurpose: true, hasRules: true, near: true },
+  own: { what: 'an address of this host', addsPurpose: false, hasRules: false, near: true },
+  listener: { what: 'where postern itself listens', addsPurpose: false, hasRules: false, near: true },
+  special: { what: 'a special-purpose address', addsPurpose: true, hasRules: false, near: false },
+};
+
+/** The classes that a rule can name. */
+export const RULE_CLASSES: readonly AddressClass[] = ADDRESS_CLASSES.filter(
+  (name) => CLASS_FACTS[name].hasRules,
+);
 
 // The form of an entry in the tables of special-purpose addresses.
 
-/** The class of a block in the tables: one that a rule can name, or `special`. */
+/** The class of a block in the tables. The others are found by host-block.ts. */
 type BlockClass = Exclude<AddressClass, 'own' | 'listener'>;
 
 /**
@@ -283,18 +311,24 @@ export function findBlockOfPrefix(prefix: Prefix): Block | undefined {
 }
 
 /**
- * The class of every address of a prefix.
- *
- * @returns undefined if the classes differ, or could: an IPv6 prefix may have forms with IPv4 addresses of any class inside
+ * The classes of all blocks around an address, the innermost first. A rule that denies one of them covers the address, so a new class for a part of
+ * a block opens nothing.
  */
-export function findClassOfPrefix(prefix: Prefix): BlockClass | undefined {
-  if (prefix.length === familyBits(prefix.family))
-    return findBlock(addressFromBytes(prefix.bytes))?.class ?? 'public';
-  if (prefix.family === 6) return undefined;
-  const common = TABLE.findPrefix(prefix)?.value?.class ?? 'public';
-  const differs = BLOCKS.some(
-    ({ prefix: inner, value }) =>
-      value.class !== common && inner.length > prefix.length && holdsPrefix(prefix, inner),
-  );
-  return differs ? undefined : common;
+export function classesAround(address: Address): readonly BlockClass[] {
+  return classesFrom(TABLE.find(address));
+}
+
+/** The classes that all addresses of a prefix have around them. */
+export function classesAroundPrefix(prefix: Prefix): readonly BlockClass[] {
+  const around = TABLE.findPrefix(prefix);
+  const mixed =
+    around === undefined &&
+    BLOCKS.some(({ prefix: inner, value }) => value.class !== 'public' && holdsPrefix(prefix, inner));
+  return mixed ? [] : classesFrom(around);
+}
+
+function classesFrom(innermost: PrefixNode<Block | undefined> | undefined): readonly BlockClass[] {
+  const classes: BlockClass[] = [];
+  for (let node = innermost; node; node = node.parent) if (node.value) classes.push(node.value.class);
+  return classes.length === 0 ? ['public'] : classes;
 }

@@ -6,7 +6,7 @@ import type { Rule } from './parse-rule.js';
 import type { Policy } from './policy.js';
 import { familyBits } from './prefix.js';
 import type { RuleIndex } from './rule-index.js';
-import { embeddedIpv4, findBlock } from './special-blocks.js';
+import { classesAround, embeddedIpv4, findBlock } from './special-blocks.js';
 
 /** An address, weighed. */
 export interface Weight {
@@ -29,7 +29,7 @@ export interface Weight {
  */
 export function weighAddress(policy: Policy, address: Address, port: number, context: HostContext): Weight {
   const block = findBlock(address);
-  const denied = findDeny(policy.deny, address, port, block?.class);
+  const denied = findDeny(policy.deny, address, port);
   const host = hostBlock(address, port, context);
   if (host) return { class: host, purpose: undefined, shortest: familyBits(address.family), denied };
   return { class: block?.class ?? 'public', purpose: block?.purpose, shortest: block?.length ?? 0, denied };
@@ -71,19 +71,25 @@ export function coverage(
 }
 
 /** A deny rule covers an address in every form: as it is, and inside an IPv6 address that leads to it. */
-function findDeny(
-  deny: RuleIndex,
-  address: Address,
-  port: number,
-  blockClass: AddressClass = 'public',
-): Rule | undefined {
-  const rule = deny.matchAddress(address, port).rule ?? deny.matchClass(blockClass, port).rule;
+function findDeny(deny: RuleIndex, address: Address, port: number): Rule | undefined {
+  const rule = deny.matchAddress(address, port).rule ?? findClassDeny(deny, address, port);
   if (rule) return rule;
   for (const { address: inner } of embeddedIpv4(address)) {
-    const innerRule = findDeny(deny, inner, port, findBlock(inner)?.class);
+    const innerRule = findDeny(deny, inner, port);
     if (innerRule) return innerRule;
   }
   return deny.matchAny(port).rule;
+}
+
+function findClassDeny(deny: RuleIndex, address: Address, port: number): Rule | undefined {
+  if (deny.classes.size === 0) return undefined;
+  for (const name of /* protects: G7 deny: a class is denied with the blocks inside its own => $&.slice(0, 1) */ classesAround(
+    address,
+  )) {
+    const { rule } = deny.matchClass(name, port);
+    if (rule) return rule;
+  }
+  return undefined;
 }
 
 /** The block of a listener is one address and one port, so a rule must name exactly both. */

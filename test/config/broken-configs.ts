@@ -1,5 +1,6 @@
 // Broken configurations, each with all of its messages. DIR stands for the folder of the file. `a-file` in it is a file.
 import { configJsonSchema } from '../../shared/config/json-schema.js';
+import { RULE_CLASSES } from '../../shared/policy/special-blocks.js';
 
 interface Schema {
   readonly properties: {
@@ -341,7 +342,7 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     text: web('    allow: [a b.example.com]\n    deny: ["@privat"]\n'),
     messages: [
       'postern.yaml:4:13: plugins.web.allow[0]: The rule "a b.example.com" has white space or a control character in it',
-      'postern.yaml:5:12: plugins.web.deny[0]: The rule "@privat" names no class: there are @public, @private, @loopback, @linklocal, @metadata',
+      `postern.yaml:5:12: plugins.web.deny[0]: The rule "@privat" names no class: there are @${RULE_CLASSES.join(', @')}`,
     ],
   },
   {

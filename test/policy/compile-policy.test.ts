@@ -74,6 +74,9 @@ test('a rule that another one covers gets a warning, and one that it only touche
     [['10.0.0.0/8:5432'], ['@private'], 0],
     [['93.184.216.0/24'], ['@public'], 0],
     [['[fd00:ec2::254]:80'], ['@metadata'], 0],
+    [['[fd12::/16]:443'], ['@private'], 0],
+    [['169.254.0.0/16:80'], ['@metadata', '@linklocal'], 0],
+    [['169.254.169.254:80'], ['@linklocal', '@metadata:443'], 0],
   ];
   for (const [allow, deny, index] of covered) {
     const [warning = '', ...more] = warnings(allow, deny);
@@ -96,10 +99,10 @@ test('a rule that another one covers gets a warning, and one that it only touche
     [['localhost:80'], ['a.localhost']],
     [['example.com'], ['example.com:22', '*.example.com']],
     [['10.0.0.0/8'], ['10.1.0.0/16']],
-    [['169.254.0.0/16:80'], ['@metadata', '@linklocal']],
-    [['169.254.169.254:80'], ['@linklocal', '@metadata:443']],
+    [['169.254.0.0/16:80'], ['@metadata']],
+    [['169.254.169.254:80'], ['@private', '@linklocal:443']],
     [['0.0.0.0/0'], ['@public']],
-    [['[fd12::/16]:443'], ['@private']],
+    [['[::/0]'], ['@public']],
   ];
   for (const [allow, deny] of free) assert.deepEqual(warnings(allow, deny), [], allow.join());
 });

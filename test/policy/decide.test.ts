@@ -133,7 +133,8 @@ test('where every address is refused a denied one gives the reason, in whatever 
   assert.equal(special.suggestion, '10.0.0.1:443');
 });
 
-test('a denial by a class follows the innermost block', () => {
+// proves: deny: a class is denied with the blocks inside its own
+test('a denial by a class holds for every block inside one of its blocks', () => {
   assert.equal(inShort(ask(policyOf(['@private:80'], ['@private']), '10.0.0.1 80')), 'deny denied_by_rule');
   assert.equal(
     inShort(ask(policyOf(['169.254.169.254:80'], ['@metadata']), '169.254.169.254 80')),
@@ -141,6 +142,10 @@ test('a denial by a class follows the innermost block', () => {
   );
   assert.equal(
     inShort(ask(policyOf(['169.254.169.254:80'], ['@linklocal']), '169.254.169.254 80')),
+    'deny denied_by_rule',
+  );
+  assert.equal(
+    inShort(ask(policyOf(['169.254.169.254:80'], ['@private']), '169.254.169.254 80')),
     'allow rule 169.254.169.254',
   );
 });

@@ -3,6 +3,7 @@ import { decide } from '../../shared/policy/decide.js';
 import type { Decision } from '../../shared/policy/decision.js';
 import { type HostContext, OwnAddresses } from '../../shared/policy/host-block.js';
 import { formatPrefix, prefixOf } from '../../shared/policy/prefix.js';
+import { RULE_CLASSES } from '../../shared/policy/special-blocks.js';
 import type { NaiveCase, NaiveRule } from './naive-evaluator.js';
 import { addressOf, policyOf } from './rules.js';
 
@@ -61,7 +62,7 @@ const FORMS = [
 export const ADDRESSES: readonly string[] = [...FOUR, ...ODD_FOUR, ...SIX, ...FORMS];
 export const HOSTS: readonly string[] = [...NAMES, ...LOCAL, ...ADDRESSES];
 export const PORTS: readonly number[] = [22, 80, 443, 8080, 9464];
-export const CLASSES: readonly string[] = ['@public', '@private', '@loopback', '@linklocal', '@metadata'];
+export const CLASSES: readonly string[] = RULE_CLASSES.map((name) => `@${name}`);
 export const TARGETS: readonly string[] = [
   ...NAMES,
   ...LOCAL,

@@ -77,8 +77,15 @@ function covers(target: string, host: string): boolean {
 function denies(deny: readonly NaiveRule[], address: string, port: number): boolean {
   const forms = [address, ...inside(address).map(({ inner }) => inner)];
   return deny.some(
-    (rule) => on(rule, port) && (rule.target === '*' || forms.some((form) => inTarget(rule, form))),
+    (rule) => on(rule, port) && (rule.target === '*' || forms.some((form) => isDenied(rule, form))),
   );
+}
+
+/** A class is denied with all that lies in its blocks. */
+function isDenied(rule: NaiveRule, address: string): boolean {
+  if (!rule.target.startsWith('@')) return inTarget(rule, address);
+  const classes = entriesAround(address).map(([, , blockClass]) => blockClass);
+  return (classes.length === 0 ? ['public'] : classes).some((name) => rule.target === `@${name}`);
 }
 
 function inTarget({ target }: NaiveRule, address: string): boolean {
@@ -142,8 +149,12 @@ function innermost(address: string): ReturnType<typeof findInnermost> {
   return known;
 }
 
+function entriesAround(address: string): typeof TABLE {
+  return TABLE.filter(([prefix]) => holds(prefix, address));
+}
+
 function findInnermost(address: string): { class: string; length: number } | undefined {
-  const found = TABLE.filter(([prefix]) => holds(prefix, address)).map(([prefix, , blockClass]) => {
+  const found = entriesAround(address).map(([prefix, , blockClass]) => {
     return { class: blockClass, length: Number(prefix.split('/')[1] ?? bits(prefix)) };
   });
   return found.toSorted((a, b) => b.length - a.length)[0];

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findBlock } from '../../shared/policy/special-blocks.js';
+import {
+  findBlock,
+  METADATA_ADDRESSES,
+  RULE_CLASSES,
+  SPECIAL_IPV4,
+  SPECIAL_IPV6,
+} from '../../shared/policy/special-blocks.js';
 import type { AddressClass } from '../../shared/words.js';
 import { addressOf, ask, policyOf } from './rules.js';
 
@@ -9,7 +15,9 @@ type Edge = readonly [first: string, last: string, inside: AddressClass, before:
 
 /** `address=class`, or only an address if it is public. */
 function assertClass(text: string, inside: AddressClass): void {
-  assert.equal(findBlock(addressOf(text))?.class ?? 'public', inside, text);
+  const found = findBlock(addressOf(text))?.class ?? 'public';
+  const lost = RULE_CLASSES.includes(inside) ? `. No deny rule for @${inside} covers it any more` : '';
+  assert.equal(found, inside, `${text} is ${found}, and was ${inside}${lost}`);
 }
 
 function assertEdges(edges: readonly Edge[]): void {
@@ -88,6 +96,35 @@ test('each special block of IPv6 ends where the registry says', () => {
     ],
     ['fec0::', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', 'special', 'febf:ffff::=linklocal', '-'],
   ]);
+});
+
+const ENTRIES = [...SPECIAL_IPV4, ...SPECIAL_IPV6, ...METADATA_ADDRESSES];
+
+test('a prefix stands once in the tables', () => {
+  const prefixes = ENTRIES.map(([prefix]) => prefix);
+  assert.deepEqual(
+    prefixes.filter((prefix, at) => prefixes.indexOf(prefix) !== at),
+    [],
+    'an address has one class: change the class of the entry that is there',
+  );
+});
+
+test('the addresses of a class are opened by a rule for that class alone, and closed by one', () => {
+  for (const name of RULE_CLASSES) {
+    const found = [['8.8.8.8/32'], ...ENTRIES]
+      .map(([prefix = '']) => prefix.replace(/\/.*/, ''))
+      .filter((text) => (findBlock(addressOf(text))?.class ?? 'public') === name);
+    assert.ok(found.length > 0, `give the class ${name} to entries of special-blocks.ts`);
+    const own = `@${name}:80`;
+    const others = RULE_CLASSES.filter((other) => other !== name).map((other) => `@${other}:80`);
+    for (const address of found) {
+      const answer = (allow: readonly string[], deny: readonly string[] = []): string =>
+        ask(policyOf(allow, deny), `${address} 80`).reason;
+      assert.equal(answer([own]), 'rule', address);
+      assert.notEqual(answer(others), 'rule', address);
+      assert.equal(answer([own], [own]), 'denied_by_rule', address);
+    }
+  }
 });
 
 test('the entries that are globally reachable are public', () => {

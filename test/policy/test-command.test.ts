@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -29,7 +29,7 @@ const wrongDials = { ...right, dials: ['1.1.1.1'], reason: 'rule' };
 test('vectors that all pass give one line and status 0', async () => {
   assert.deepEqual(testVectors(vectors, false), {
     status: 0,
-    stdout: '194 passed, 0 failed\n',
+    stdout: `${(JSON.parse(readFileSync(vectors, 'utf8')) as readonly unknown[]).length} passed, 0 failed\n`,
     stderr: '',
   });
 });

@@ -6,10 +6,10 @@ import { runVectors } from '../../shared/policy/run-vectors.js';
 const vectors: unknown = JSON.parse(readFileSync(new URL('./vectors.json', import.meta.url), 'utf8'));
 
 // proves: sockets: a deny rule wins
-test('every one of the 194 written-down decisions is the one that is made', () => {
+test('every written-down decision is the one that is made', () => {
   const run = runVectors(vectors);
   assert.ok(run.ok);
-  assert.equal(run.results.length, 194);
+  assert.ok(run.results.length >= 194);
   assert.deepEqual(
     run.results.filter((result) => !result.passed),
     [],
