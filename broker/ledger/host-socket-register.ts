@@ -1,6 +1,7 @@
 // The connections of one plugin to UNIX sockets of the host, so that they end when their rule is withdrawn. Runs in the broker. The kernel does
-// not report the end of such a socket. So each new connection looks at two old ones, and those that have ended give their places back.
-
+// not report the end of such a socket. So each new connection looks at some old ones, and those that have ended give their places back. For
+// each look the kernel goes through all UNIX sockets of the host, those of other plugins too. So a plugin may have HOST_SOCKETS.
+import { HOST_SOCKETS } from '../../shared/limits.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { type SocketLook, writeUnixSocketId } from '../../shared/sys/socket-diag.js';
 import type { EndCause } from '../../shared/words.js';
@@ -8,6 +9,8 @@ import {
   type Claim,
   type ConnectionDescription,
   type ConnectionEvents,
+  type Entry,
+  entryOf,
   firstOf,
   type HostSocketSlots,
   type NotedConnection,
@@ -17,7 +20,9 @@ import {
 import { type ConnectionSlot, monotonicMs, type SlotMemory } from './slot-memory.js';
 import type { SocketEnds } from './socket-ends.js';
 
+/** Old connections that a new one looks at; and where no place is free. */
 const LOOKED_AT = 2;
+const LOOKED_AT_IN_NEED = 32;
 const NO_PEER = { bytes: new Uint8Array(0), port: 0 };
 
 export class HostSockets implements HostSocketSlots {
@@ -45,7 +50,11 @@ export class HostSockets implements HostSocketSlots {
     if (!this.#open || !this.#ends.knowsUnix) return undefined;
     // protects: G8 accounts: ended connections to UNIX sockets give their places back
     this.#lookAtOld();
-    const slot = this.#slots.take();
+    const slot =
+      /* protects: G8 a plugin has so many connections to UNIX sockets => (HOST_SOCKETS, false) */ this.#held
+        .size >= HOST_SOCKETS
+        ? undefined
+        : this.#slots.take();
     if (slot === undefined) return 'full';
     slot.since = monotonicMs();
     writeDescription(slot, description);
@@ -75,13 +84,9 @@ export class HostSockets implements HostSocketSlots {
   }
 
   look(connections: readonly NotedConnection[]): readonly SocketLook[] {
-    return connections.map(({ cookie }): SocketLook => {
-      const slot = this.#find(cookie);
-      if (slot === undefined) return { kind: 'gone' };
-      const look = this.#lookAt(slot);
-      if (look.kind === 'gone') this.#remove(cookie, slot);
-      return look;
-    });
+    const found = connections.flatMap(({ cookie }) => entryOf(cookie, this.#held.get(cookie)));
+    const looks = new Map(this.#lookAt(found).map(([look, [cookie]]) => [cookie, look]));
+    return connections.map(({ cookie }) => looks.get(cookie) ?? { kind: 'gone' });
   }
 
   ended({ cookie }: NotedConnection, _account: undefined, cause: EndCause): void {
@@ -101,18 +106,25 @@ export class HostSockets implements HostSocketSlots {
   }
 
   #lookAtOld(): void {
-    for (const [cookie, slot] of firstOf(this.#held, LOOKED_AT)) {
-      if (this.#lookAt(slot).kind === 'gone') {
-        this.#remove(cookie, slot);
-        continue;
-      }
+    const count = this.#held.size < HOST_SOCKETS ? LOOKED_AT : LOOKED_AT_IN_NEED;
+    for (const [look, [cookie, slot]] of this.#lookAt(firstOf(this.#held, count))) {
+      if (look.kind === 'gone') continue;
       this.#held.delete(cookie);
       this.#held.set(cookie, slot);
     }
   }
 
-  #lookAt({ id }: ConnectionSlot): SocketLook {
-    return this.#ends.look([id], false)[0] ?? { kind: 'unknown' };
+  /** Those that are gone give their places back. */
+  #lookAt(entries: readonly Entry[]): readonly (readonly [SocketLook, Entry])[] {
+    const looks = this.#ends.look(
+      entries.map(([, { id }]) => id),
+      false,
+    );
+    return entries.map((entry, at) => {
+      const look = looks[at] ?? { kind: 'unknown' };
+      if (look.kind === 'gone') this.#remove(...entry);
+      return [look, entry];
+    });
   }
 
   #find(cookie: bigint): ConnectionSlot | undefined {

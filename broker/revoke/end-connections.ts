@@ -5,6 +5,7 @@
 // - What no process holds, and is not closed, is in a message that nobody has received, or in a call. Only the end of its sandbox ends that, and so
 //   it is where the time was too short. A connection that has carried nothing can wait: perhaps its program has still to receive it.
 import { setImmediate, setTimeout } from 'node:timers/promises';
+import { LISTED_AT_ONCE } from '../../shared/limits.js';
 import {
   endConnection,
   type HeldDescriptor,
@@ -93,7 +94,7 @@ class End {
 
   /** @returns those that are still open */
   async endHeld(wanted: readonly NotedConnection[]): Promise<readonly NotedConnection[]> {
-    const open = openOf(this.#register, wanted);
+    const open = await this.#openOf(wanted);
     if (open.length === 0) return [];
     const byCookie = new Map(open.map(({ connection }) => [connection.cookie, connection]));
     // protects: G8 an end begins with what the broker itself still has => void this.#endKept;
@@ -105,16 +106,18 @@ class End {
     } finally {
       files.return(undefined);
     }
-    return openOf(this.#register, [...byCookie.values()]).map(({ connection }) => connection);
+    return (await this.#openOf([...byCookie.values()])).map(({ connection }) => connection);
   }
 
   /** What no process holds ends with the run of its plugin, if that can have it. */
   async endRun(left: readonly NotedConnection[]): Promise<void> {
-    const looks = await this.#work(() => this.#register.look(left, true));
-    const used =
-      /* protects: G8 a plugin is not ended for a connection that it has not used => (void isUnused, void looks, left) */ left.filter(
-        (_, at) => !isUnused(looks[at]),
-      );
+    const used = (await this.#look(left, true)).flatMap(([connection, look]) =>
+      /* protects: G8 a plugin is not ended for a connection that it has not used => (void isUnused, void look, false) */ isUnused(
+        look,
+      )
+        ? []
+        : [connection],
+    );
     // What is left of a former run has outlived its processes: another plugin hides it.
     const ofRun = used.find(
       ({ since }) =>
@@ -128,6 +131,29 @@ class End {
     );
     // protects: G7 what no process holds ends with its plugin
     this.#plugin.stall.end();
+  }
+
+  /** Those that a process holds, or that wait in a message. What a program has closed cannot be ended, and carries no more of its words. */
+  async #openOf(connections: readonly NotedConnection[]): Promise<readonly Open[]> {
+    const looks = await this.#look(connections, false);
+    return looks.flatMap(([connection, look]) =>
+      look?.kind === 'there' && look.inode !== 0 ? [{ connection, inode: look.inode }] : [],
+    );
+  }
+
+  async #look(
+    connections: readonly NotedConnection[],
+    accounts: boolean,
+  ): Promise<readonly (readonly [NotedConnection, SocketLook | undefined])[]> {
+    const looked: (readonly [NotedConnection, SocketLook | undefined])[] = [];
+    // protects: G8 an end looks at some connections in a turn of the event loop => const atOnce = connections.length + LISTED_AT_ONCE;
+    const atOnce = LISTED_AT_ONCE;
+    for (let at = 0; at < connections.length; at += atOnce) {
+      const part = connections.slice(at, at + atOnce);
+      const looks = await this.#work(() => this.#register.look(part, accounts));
+      looked.push(...part.map((connection, index) => [connection, looks[index]] as const));
+    }
+    return looked;
   }
 
   /** Works in a turn of the event loop that no other search has. It may wait for a socket's lock, which a thread of the holder can have. */
@@ -206,15 +232,6 @@ function nextTurn(): Promise<void> {
 interface Open {
   readonly connection: NotedConnection;
   readonly inode: number;
-}
-
-/** Those that a process holds, or that wait in a message. What a program has closed cannot be ended, and carries no more of its words. */
-function openOf(register: OpenRegister, connections: readonly NotedConnection[]): readonly Open[] {
-  const looks = register.look(connections, false);
-  return connections.flatMap((connection, at) => {
-    const look = looks[at];
-    return look?.kind === 'there' && look.inode !== 0 ? [{ connection, inode: look.inode }] : [];
-  });
 }
 
 /** It has carried nothing in either direction. */

@@ -5,17 +5,13 @@ import { connect, createServer, type Socket } from 'node:net';
 import { DnsServer } from '../../broker/dns/dns-server.js';
 import { DescriptorPool } from '../../broker/limit/descriptor-shares.js';
 import { LineLink } from '../../broker/line-link.js';
-import { HostAddresses } from '../../broker/names/host-addresses.js';
 import { HostsFile } from '../../broker/names/hosts-file.js';
 import { NameCache } from '../../broker/names/name-cache.js';
 import { NameServers } from '../../broker/names/name-servers.js';
 import { NameResolver } from '../../broker/names/resolve.js';
 import { Audit } from '../../broker/record/audit.js';
 import { LogRoom } from '../../broker/record/log-gate.js';
-import { Metrics } from '../../broker/record/metrics.js';
-import { Plugin, type Services } from '../../broker/request/plugin.js';
-import { SocketMarker } from '../../broker/upstream/socket-marker.js';
-import { limitsOf } from '../../shared/config/limit-forms.js';
+import type { Plugin, Services } from '../../broker/request/plugin.js';
 import { BROKER_DESCRIPTORS, MAX_LINK_LINE_BYTES } from '../../shared/limits.js';
 import { LineReader } from '../../shared/line-reader.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
@@ -25,6 +21,7 @@ import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { boundAddress } from '../../shared/sys/socket.js';
 import type { Mode } from '../../shared/words.js';
 import type { AuditLine } from '../harness/audit-line.js';
+import { makePlugin, makeServices } from './make-plugin.js';
 import { type NameServer, startNameServer, type Zone } from './name-server.js';
 
 export interface DnsServerOptions {
@@ -78,30 +75,15 @@ function serveDns(
   server: NameServer,
   { link, lines, close }: Awaited<ReturnType<typeof linkToSelf>>,
 ): TestDnsServer {
-  const metrics = new Metrics();
-  const services: Services = {
+  const services = makeServices({
     audit: new Audit(link, () => {}, new LogRoom(options.logRoom, () => link.backlogBytes)),
-    host: new HostAddresses([]),
-    marker: new SocketMarker(),
-    metrics,
-    plugins: new Map(),
     descriptors: new DescriptorPool(options.descriptors ?? BROKER_DESCRIPTORS),
-    // There is no sandbox to wait for.
-    slowLane: {
-      reach: () => Promise.reject(new Error('Nothing to reach')),
-      copyPath: () => Promise.reject(new Error('Nothing to copy')),
-      place: () => Promise.reject(new Error('Nothing to place')),
-      install: () => Promise.reject(new Error('Nothing to install')),
-      connect: () => Promise.reject(new Error('Nothing to connect')),
-      close: () => Promise.reject(new Error('Nothing to close')),
-    },
-    guard: { watch: (_, work) => work() },
     names: new NameResolver(
       new HostsFile(options.hosts ?? '/nonexistent'),
       new NameCache(new NameServers([server.address])),
     ),
-  };
-  const plugin = new Plugin(NAME, metrics, services.audit, services.descriptors.share());
+  });
+  const plugin = makePlugin(NAME, services);
   const limits = limitsOf(options.perSecond === undefined ? {} : { questions_per_second: options.perSecond });
   const rules = ({ allow = [], deny = [], mode = 'enforce' }: DnsServerOptions): void => {
     const compiled = compilePolicy({ allow, deny, mode });
@@ -121,13 +103,13 @@ function serveDns(
     get events() {
       return lines.flatMap((line) => (line.type === 'audit' ? [line.line] : []));
     },
-    count: async (metric) => readCount(await metrics.text(), metric),
+    count: async (metric) => readCount(await services.metrics.text(), metric),
     rules,
     close: () => {
       if (closed) return;
       closed = true;
       dns.close();
-      services.host[Symbol.dispose]();
+      services[Symbol.dispose]();
       server.close();
       close();
     },

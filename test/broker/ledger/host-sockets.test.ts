@@ -4,10 +4,11 @@ import { ConnectionRegister } from '../../../broker/ledger/connection-register.j
 import type { ConnectionDescription } from '../../../broker/ledger/connection-slots.js';
 import type { HostSockets } from '../../../broker/ledger/host-socket-register.js';
 import { SocketEnds } from '../../../broker/ledger/socket-ends.js';
-import { CONNECTIONS_MEMORY_BYTES } from '../../../shared/limits.js';
+import { CONNECTIONS_MEMORY_BYTES, HOST_SOCKETS } from '../../../shared/limits.js';
 import { createMemoryFile } from '../../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { streamSocketPair } from '../../../shared/sys/socket.js';
+import { cookieOf, type SocketLook } from '../../../shared/sys/socket-diag.js';
 
 const HOST = 'unix:/run/x.sock';
 const CONNECTION: ConnectionDescription = {
@@ -24,6 +25,9 @@ const CONNECTION: ConnectionDescription = {
   pid: null,
   program: null,
 };
+
+const THERE: SocketLook = { kind: 'there', inode: 1, uid: 0, account: undefined };
+const NO_EVENTS = { held: () => {}, owe: () => {}, ended: () => {} };
 
 function makeRegister(memory: OwnedFd): {
   register: ConnectionRegister;
@@ -90,6 +94,33 @@ test('those that have ended give their places back while others are made', () =>
   assert.equal(sockets.noted().length, 1);
   assert.deepEqual(causes, []);
   kept.close();
+  register.close();
+});
+
+// proves: a plugin has so many connections to UNIX sockets
+test('a plugin with many of them gets no further one, until one has ended', () => {
+  using memory = createMemoryFile('test', CONNECTIONS_MEMORY_BYTES);
+  const gone = new Set<bigint>();
+  const looks: number[] = [];
+  const ends = new SocketEnds();
+  const look = (ids: readonly Uint8Array[]): readonly SocketLook[] => {
+    looks.push(ids.length);
+    return ids.map((id) => (gone.has(cookieOf(id)) ? { kind: 'gone' } : THERE));
+  };
+  const register = new ConnectionRegister(memory, Object.assign(ends, { look }), NO_EVENTS);
+  const { hostSockets } = register;
+  for (let count = 0; count < HOST_SOCKETS; count += 1) hold(hostSockets).close();
+  const [socket, peer] = streamSocketPair();
+  assert.equal(hostSockets.hold(socket, CONNECTION), 'full');
+  const [last] = hostSockets.noted().slice(-1);
+  gone.add(last?.cookie ?? 0n);
+  let refused = 0;
+  for (; hostSockets.hold(socket, CONNECTION) === 'full'; refused += 1)
+    assert.ok(refused < HOST_SOCKETS / 32, `${refused} refusals`);
+  // A connect costs some questions, and never one for each connection.
+  assert.equal(Math.max(...looks), 32);
+  socket.close();
+  peer.close();
   register.close();
 });
 

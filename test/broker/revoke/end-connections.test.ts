@@ -10,15 +10,22 @@ import type {
 } from '../../../broker/ledger/connection-slots.js';
 import type { KeptSocket, Plugin, Services } from '../../../broker/request/plugin.js';
 import { endConnections } from '../../../broker/revoke/end-connections.js';
+import { LISTED_AT_ONCE } from '../../../shared/limits.js';
 import { duplicate } from '../../../shared/sys/fcntl.js';
 import type { SocketLook } from '../../../shared/sys/socket-diag.js';
 import { socketCookie, type TcpAccount } from '../../../shared/sys/socket-state.js';
+import { makeTimer } from '../../../shared/sys/timerfd.js';
 import { listen } from '../../harness/listener.js';
 import { until } from '../../harness/until.js';
+import { makePlugin, makeServices } from '../make-plugin.js';
 
+const made: Disposable[] = [];
 /** A broker is kept alive by what it serves. */
 const alive = setInterval(() => {}, 1_000);
-after(() => clearInterval(alive));
+after(() => {
+  clearInterval(alive);
+  for (const one of made) one[Symbol.dispose]();
+});
 
 const USED: TcpAccount = {
   ...{ established: true, isForgotten: false, sentBytes: 1, writtenBytes: 1 },
@@ -54,8 +61,8 @@ interface Scene {
   readonly services: Services;
   readonly register: OpenRegister;
   readonly ended: readonly bigint[];
-  /** How often the plugin was ended. */
-  readonly ends: () => number;
+  /** How many connections the kernel was asked about, each time. */
+  readonly looks: readonly number[];
   /** Whose stalls the steps of the search would be. */
   readonly charged: readonly unknown[];
 }
@@ -71,47 +78,42 @@ interface Plan {
 }
 
 function scene({ runsSince, account = USED, pidNamespace, neighbour, kept = [], onWork }: Plan): Scene {
-  let ends = 0;
   const ended: bigint[] = [];
   const charged: unknown[] = [];
-  const stall = {
-    end: () => {
-      ends += 1;
-    },
-    hasEnded: false,
-  };
-  const plugin = {
-    name: 'maker',
-    runsSince,
-    pidNamespace,
-    stall,
-    kept: new Set(kept),
-    ending: (work: () => unknown) => work(),
-  } as unknown as Plugin;
-  const other = { name: 'neighbour', pidNamespace: neighbour, stall: {} } as unknown as Plugin;
+  const looks: number[] = [];
   const watch = <T>(guarded: unknown, work: () => T): T => {
     charged.push(guarded);
     onWork?.();
     return work();
   };
-  const services = { plugins: new Map([['neighbour', other]]), guard: { watch } } as unknown as Services;
+  const services = makeServices({ guard: { watch } });
+  const plugin = makePlugin('maker', services);
+  const alarm = makeTimer();
+  plugin.stall.begin(alarm);
+  plugin.runsSince = runsSince;
+  plugin.pidNamespace = pidNamespace;
+  for (const one of kept) plugin.kept.add(one);
+  makePlugin('neighbour', services).pidNamespace = neighbour;
   const look = { kind: 'there', inode: 1, uid: 0, account } as const;
   const register: OpenRegister = {
-    look: (connections): SocketLook[] =>
-      connections.map(({ cookie }) => (ended.includes(cookie) ? { kind: 'gone' } : look)),
+    look: (connections): SocketLook[] => {
+      looks.push(connections.length);
+      return connections.map(({ cookie }) => (ended.includes(cookie) ? { kind: 'gone' } : look));
+    },
     ended: ({ cookie }) => ended.push(cookie),
   };
-  return { plugin, services, register, ended, ends: () => ends, charged };
+  made.push(services, alarm);
+  return { plugin, services, register, ended, looks, charged };
 }
 
 function endHidden({ services, plugin, register }: Scene, clock: () => number = () => 0): Promise<boolean> {
   return endConnections(services, plugin, register, [HIDDEN], 'age', clock);
 }
 
-/** @returns whether the connection has ended, and how often the plugin was ended */
-async function end(plan: Plan): Promise<readonly [hasEnded: boolean, ends: number]> {
-  const made = scene(plan);
-  return [await endHidden(made), made.ends()];
+/** @returns whether the connection has ended, and whether its plugin has */
+async function end(plan: Plan): Promise<readonly [connection: boolean, plugin: boolean]> {
+  const one = scene(plan);
+  return [await endHidden(one), one.plugin.stall.hasEnded];
 }
 
 // proves: a run of a plugin is not ended for what a former one has given away
@@ -119,17 +121,17 @@ test('what no process holds ends the run of its plugin that got it, and no later
   assert.deepEqual(
     await Promise.all([end({ runsSince: 0 }), end({ runsSince: 500 }), end({ runsSince: 2_000 })]),
     [
-      [false, 1],
-      [false, 1],
-      [false, 0],
+      [false, true],
+      [false, true],
+      [false, false],
     ],
   );
 });
 
 // proves: a plugin is not ended for a connection that it has not used
 test('a connection that has carried nothing may still wait for its program, which is not ended', async () => {
-  assert.deepEqual(await end({ account: UNUSED }), [false, 0]);
-  assert.deepEqual(await end({ account: { ...UNUSED, receivedBytes: 1 } }), [false, 1]);
+  assert.deepEqual(await end({ account: UNUSED }), [false, false]);
+  assert.deepEqual(await end({ account: { ...UNUSED, receivedBytes: 1 } }), [false, true]);
 });
 
 /** A process in a pid namespace of its own. @returns that namespace */
@@ -157,9 +159,9 @@ async function startDecoy(t: TestContext): Promise<string> {
 
 /** In how many parts a whole end searches for what nobody holds. */
 async function partsOf(plan: Plan): Promise<number> {
-  const made = scene(plan);
-  await endHidden(made);
-  return made.charged.length;
+  const one = scene(plan);
+  await endHidden(one);
+  return one.charged.length;
 }
 
 // proves: a table that many threads share is searched once
@@ -173,9 +175,9 @@ test('an end searches each table of descriptors once, and in short turns', async
 
 // proves: a sandbox that is searched does not answer for the time
 test('the plugin whose connection must end answers for the search of other sandboxes', async (t) => {
-  const made = scene({ neighbour: await startDecoy(t) });
-  await endHidden(made);
-  assert.deepEqual(new Set(made.charged), new Set([made.plugin.stall]));
+  const one = scene({ neighbour: await startDecoy(t) });
+  await endHidden(one);
+  assert.deepEqual(new Set(one.charged), new Set([one.plugin.stall]));
 });
 
 // proves: one end works in each turn of the event loop
@@ -186,32 +188,41 @@ test('however many ends there are, the event loop turns after each part', async 
     turn += 1;
     timer = setImmediate(count);
   });
-  const made = Array.from({ length: 10 }, () => scene({ onWork: () => turns.push(turn) }));
-  await Promise.all(made.map((one) => endHidden(one)));
+  const scenes = Array.from({ length: 10 }, () => scene({ onWork: () => turns.push(turn) }));
+  await Promise.all(scenes.map((one) => endHidden(one)));
   clearImmediate(timer);
   const together = turns.filter((at, index) => at === turns[index - 1]).length;
   assert.ok(together < turns.length / 4, `${together} of ${turns.length} parts in the turn of another one`);
 });
 
+// proves: an end looks at some connections in a turn of the event loop
+test('between its looks at many connections an end leaves the broker to others', async () => {
+  const one = scene({});
+  const many = Array.from({ length: 3 * LISTED_AT_ONCE + 1 }, (_, at) => noted(BigInt(at)));
+  await endConnections(one.services, one.plugin, one.register, many, 'revoked', () => 0);
+  assert.ok(one.looks.length >= 4 * 6, `${one.looks.length} looks`);
+  assert.equal(Math.max(...one.looks), LISTED_AT_ONCE);
+});
+
 // proves: an end has a time
 test('an end whose time is over ends the plugin, though not all was searched', async () => {
-  const made = scene({});
+  const one = scene({});
   let now = 0;
-  void endHidden(made, () => {
+  void endHidden(one, () => {
     now += 100;
     return now;
   });
-  await until(() => made.ends() > 0 || undefined);
-  assert.ok(made.charged.length < 25, `${made.charged.length} parts`);
+  await until(() => one.plugin.stall.hasEnded || undefined);
+  assert.ok(one.charged.length < 50, `${one.charged.length} parts`);
 });
 
 // proves: an end that does not come about takes a part of the broker's time
 test('the longer an end has searched in vain, the later it searches again', async () => {
-  const made = scene({});
+  const one = scene({});
   let now = 0;
   const began = performance.now();
-  await endHidden(made, () => {
-    now += made.charged.length === 1 ? 150 : 0;
+  await endHidden(one, () => {
+    now += one.charged.length === 1 ? 150 : 0;
     return now;
   });
   assert.ok(performance.now() - began > 670 + 1_400);
@@ -232,9 +243,9 @@ test('what only the broker has ends at once, and not with its plugin', async (t)
   const cancel = (): void => {
     canceled += 1;
   };
-  const made = scene({ kept: [{ socket, cancel }] });
-  const { services, plugin, register } = made;
+  const one = scene({ kept: [{ socket, cancel }] });
+  const { services, plugin, register } = one;
   assert.equal(await endConnections(services, plugin, register, [noted(cookie)], 'quota', () => 0), true);
-  assert.deepEqual([made.ended, canceled, made.ends()], [[cookie], 1, 0]);
+  assert.deepEqual([one.ended, canceled, plugin.stall.hasEnded], [[cookie], 1, false]);
   await until(() => closed.length === 1 || undefined);
 });

@@ -1,0 +1,44 @@
+// A plugin of a broker, and what the broker keeps for all of them: without a sandbox, and without a supervisor that answers.
+import { DescriptorPool } from '../../broker/limit/descriptor-shares.js';
+import { HostAddresses } from '../../broker/names/host-addresses.js';
+import { HostsFile } from '../../broker/names/hosts-file.js';
+import { NameCache } from '../../broker/names/name-cache.js';
+import { NameServers } from '../../broker/names/name-servers.js';
+import { NameResolver } from '../../broker/names/resolve.js';
+import { Audit } from '../../broker/record/audit.js';
+import { Metrics } from '../../broker/record/metrics.js';
+import { Plugin, type Services } from '../../broker/request/plugin.js';
+import { SocketMarker } from '../../broker/upstream/socket-marker.js';
+import { BROKER_DESCRIPTORS } from '../../shared/limits.js';
+
+/** @param special what differs. Without it nobody reads the audit events, and no name has an address */
+export function makeServices(special: Partial<Services> = {}): Services & Disposable {
+  const host = new HostAddresses([]);
+  return {
+    audit: new Audit({ backlogBytes: 0, sendSoon: () => {} }, () => {}),
+    host,
+    marker: new SocketMarker(),
+    metrics: new Metrics(),
+    plugins: new Map(),
+    descriptors: new DescriptorPool(BROKER_DESCRIPTORS),
+    // There is no sandbox to wait for.
+    slowLane: {
+      reach: () => Promise.reject(new Error('Nothing to reach')),
+      copyPath: () => Promise.reject(new Error('Nothing to copy')),
+      place: () => Promise.reject(new Error('Nothing to place')),
+      install: () => Promise.reject(new Error('Nothing to install')),
+      connect: () => Promise.reject(new Error('Nothing to connect')),
+      close: () => Promise.reject(new Error('Nothing to close')),
+    },
+    guard: { watch: (_, work) => work() },
+    names: new NameResolver(new HostsFile('/nonexistent'), new NameCache(new NameServers([]))),
+    [Symbol.dispose]: () => host[Symbol.dispose](),
+    ...special,
+  };
+}
+
+export function makePlugin(name: string, services: Services): Plugin {
+  const plugin = new Plugin(name, services.metrics, services.audit, services.descriptors.share());
+  services.plugins.set(name, plugin);
+  return plugin;
+}
