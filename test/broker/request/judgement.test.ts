@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PluginAsks } from '../../../broker/approval/plugin-approvals.js';
 import { admitConnection, type Judgement } from '../../../broker/request/judgement.js';
-import type { Plugin } from '../../../broker/request/plugin.js';
 import { makeDecision } from '../../../shared/policy/decision.js';
+import { makePlugin, makeServices } from '../make-plugin.js';
 
 const ASKED = { host: 'a.example.com', port: 443 };
 const APPROVED: Judgement = {
@@ -15,9 +14,10 @@ const APPROVED: Judgement = {
 
 // proves: an approval for once permits one connection, however many wait for it
 test('of many requests that have found one approval for once, one gets its connection', () => {
-  const asks = new PluginAsks({ asked: () => {}, ended: () => {} } as never);
-  asks.approvals.addBrief(ASKED, { answer: 'once', by: { kind: 'control' } } as never, 10_000, 1);
-  const plugin = { asks, connections: undefined, descriptors: { hasRoom: () => true } } as unknown as Plugin;
+  using services = makeServices();
+  const plugin = makePlugin('maker', services);
+  const { approvals } = plugin.asks;
+  approvals.addBrief(ASKED, { answer: 'once', by: 'control' }, 10_000, 1);
   const decisions = [1, 2, 3].map(() => admitConnection(plugin, APPROVED).judgement.decision);
   assert.deepEqual(
     decisions.map(({ decision, reason }) => `${decision} ${reason}`),
@@ -25,6 +25,6 @@ test('of many requests that have found one approval for once, one gets its conne
   );
   assert.match(decisions[1]?.message ?? '', /approved for once, and another connection has used that$/);
   // What is approved for this run permits all of them.
-  asks.approvals.addForRun(ASKED, { answer: 'run', by: { kind: 'control' } } as never);
+  approvals.addForRun(ASKED, { answer: 'run', by: 'control' });
   assert.equal(admitConnection(plugin, APPROVED).judgement, APPROVED);
 });

@@ -3,11 +3,12 @@ import { mock, test } from 'node:test';
 import { leftOfQuota, spentQuota } from '../../../broker/ledger/byte-sums.js';
 import { NO_CONNECTIONS } from '../../../broker/ledger/connection-slots.js';
 import { type Carried, carriedOf } from '../../../broker/ledger/slot-memory.js';
-import type { Plugin, Services } from '../../../broker/request/plugin.js';
 import { pauseBeforeLook, Quota } from '../../../broker/revoke/quota.js';
 import { limitsOf, type WrittenLimits } from '../../../shared/config/limit-forms.js';
 import { LISTED_AT_ONCE, QUOTA_LOOK_MS } from '../../../shared/limits.js';
 import type { TcpAccount } from '../../../shared/sys/socket-state.js';
+import { policyOf } from '../../policy/rules.js';
+import { makePlugin, makeServices } from '../make-plugin.js';
 
 const MIB = 1_048_576;
 const carried = (sentBytes: number, receivedBytes = 0): Carried => ({ sentBytes, receivedBytes });
@@ -58,14 +59,15 @@ async function watchFor(written: WrittenLimits, open: number): Promise<{ guarded
       cookies: Array.from({ length: open }, (_, at) => BigInt(at)),
       count: (cookies: readonly bigint[]) => void parts.push(cookies.length),
     };
-    const plugin = { limits: limitsOf(written), connections, stall: {} } as unknown as Plugin;
-    const guard = {
-      watch: (_: unknown, work: () => unknown) => {
-        guarded += 1;
-        return work();
-      },
+    const watch = <T>(_: unknown, work: () => T): T => {
+      guarded += 1;
+      return work();
     };
-    new Quota({ guard } as unknown as Services, plugin).begin();
+    using services = makeServices({ guard: { watch } });
+    const plugin = makePlugin('maker', services);
+    plugin.configure(policyOf([]), limitsOf(written));
+    plugin.register(connections);
+    new Quota(services, plugin).begin();
     for (let at = 0; at < 100; at += 1) {
       mock.timers.tick(20);
       await new Promise((resolve) => setImmediate(resolve));
