@@ -1,3 +1,4 @@
+import { limitsOf } from '../../shared/config/limit-forms.js';
 // A sandbox's DNS on a port of loopback, and a name server for it to ask. The test takes the place of the sandbox.
 
 import { once } from 'node:events';
