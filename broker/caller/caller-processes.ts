@@ -8,12 +8,13 @@ import { BoundedMap } from '../../shared/bounded-map.js';
 import { DescriptorTable } from '../../shared/sys/descriptor-table.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { compareTables, openPidfd, openThreadPidfd, takeDescriptor } from '../../shared/sys/pidfd.js';
+import { socketCookie } from '../../shared/sys/socket-state.js';
 import type { DescriptorShare } from '../limit/descriptor-shares.js';
 import type { Origin } from '../record/audit.js';
 
 // Handles of the calling threads, by which the broker takes their descriptors.
 
-const { EINVAL, ESRCH, EBADF } = constants.errno;
+const { EINVAL, EMFILE, ENFILE, ESRCH, EBADF } = constants.errno;
 /** Threads whose handles are kept. A call of any other thread costs a pidfd_open(2). */
 const KEPT_HANDLES = 64;
 /** The handle, and two for the table. */
@@ -23,6 +24,13 @@ interface CallingThread {
   readonly handle: OwnedFd;
   /** Opened on first use. */
   table: DescriptorTable | undefined;
+}
+
+/** Where a program has a socket. */
+export interface Holding {
+  readonly descriptor: number;
+  /** In whose tables that is: the one that called, and the first of its process. */
+  readonly threads: readonly number[];
 }
 
 /** The threads of one sandbox that have called. */
@@ -57,6 +65,17 @@ export class CallerProcesses {
     const forgotten = this.#threads.set(tid, thread);
     if (forgotten !== undefined) close(forgotten[1]);
     return takeDescriptor(thread.handle.number, fd);
+  }
+
+  /** Whether a program still has a socket where it had it. */
+  stillHas({ descriptor, threads }: Holding, cookie: bigint): boolean {
+    return threads.some((tid) => {
+      const taken = this.take(tid, descriptor);
+      // Without a descriptor left the broker does not know.
+      if (typeof taken === 'number') return taken === -EMFILE || taken === -ENFILE;
+      using socket = taken;
+      return socketCookie(socket.number) === cookie;
+    });
   }
 
   /** Does something with the descriptor table of a caller. */

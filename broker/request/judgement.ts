@@ -74,7 +74,12 @@ export function admitConnection(plugin: Plugin, judgement: Judgement): Admission
       claim: undefined,
     };
   }
-  const claim = connections.claim();
+  let claim = connections.claim();
+  if (
+    !claim.granted &&
+    /* protects: G8 a connect that its program gave up holds no place => false */ plugin.leaveGivenUp()
+  )
+    claim = connections.claim();
   if (claim.granted) return spendApproval(plugin, { judgement, claim });
   metrics.count('limitRejections', { limit: 'connections' });
   const cause = `${connections.limit} connections are open, as many as limits.connections permits`;

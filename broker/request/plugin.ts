@@ -9,6 +9,7 @@ import type { Decision, Request, RequestVerdict } from '../../shared/policy/deci
 import type { HostContext } from '../../shared/policy/host-block.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { TokenBucket } from '../../shared/token-bucket.js';
 import type { SlowAction } from '../../shared/words.js';
 import { type AskEnds, PluginAsks } from '../approval/plugin-approvals.js';
 import type { ConnectionSlots } from '../ledger/connection-slots.js';
@@ -29,6 +30,10 @@ import { STRAIGHT, type Upstream } from '../upstream/upstream.js';
 
 // The broker's state of one plugin, shared by all of its channels and its sandbox.
 
+/** Non-blocking connects of one sandbox whose end the broker awaits, to log and count it. */
+export const SETTLING_CONNECTS = 512;
+/** How many of them it checks in a second for those that their programs gave up, for a plugin at its limit of connections (5 µs each). */
+const GIVEN_UP_LOOKS_PER_SECOND = 2_000;
 const DEFAULT_LIMITS: Limits = limitsOf({});
 const NO_LINK: Pick<AskEnds, 'nextId' | 'send'> = { nextId: () => 0, send: () => {} };
 
@@ -63,6 +68,8 @@ export class Plugin {
   ending: <T>(work: () => T) => T = (work) => work();
   /** Sockets of its connections that the broker itself still has. */
   readonly kept: Set<KeptSocket> = new Set();
+  /** Bounds what a plugin costs that keeps asking at its limit. */
+  readonly #givenUpLooks = new TokenBucket(GIVEN_UP_LOOKS_PER_SECOND);
   /** The broker could not end its sandbox. */
   unguarded = false;
   /** Channels that are served, and those that the supervisor has still to make. */
@@ -129,6 +136,12 @@ export class Plugin {
     this.queue = new RequestQueue(limits, this.turn, this.gate);
   }
 
+  /** Closes the sockets of connects that its programs gave up. @returns whether there was one */
+  leaveGivenUp(): boolean {
+    const looked = [...this.kept].slice(0, SETTLING_CONNECTS);
+    return this.#givenUpLooks.take(looked.length) && looked.filter((one) => one.leaveIfGivenUp()).length > 0;
+  }
+
   /** @param connections where its connections are noted from now on; undefined: nowhere */
   register(connections: ConnectionSlots | undefined): void {
     this.#connections?.close();
@@ -142,6 +155,8 @@ export interface KeptSocket {
   readonly socket: OwnedFd;
   /** Its connection must end, before the plugin has used it. */
   cancel(): void;
+  /** Closes it if the program has closed its own. @returns whether it has */
+  leaveIfGivenUp(): boolean;
 }
 
 // The services that every request needs, whichever plugin asks.

@@ -16,11 +16,13 @@ import {
   concludeConnect,
   isV6Only,
   sendTimeout,
+  socketCookie,
   TCP_STATE,
   tcpState,
 } from '../../shared/sys/socket-state.js';
 import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
 import type { Outcome } from '../../shared/words.js';
+import type { Holding } from '../caller/caller-processes.js';
 import { placeAndClose, placeSocket } from '../caller/place-socket.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import type { Claim } from '../ledger/connection-slots.js';
@@ -30,12 +32,9 @@ import { describeConnection, type Ending, unwatched } from '../request/account.j
 import { bindSource, markSocket, paceSocket } from '../request/connect-upstream.js';
 import { endpointOf, outcomeOf } from '../request/dial.js';
 import type { Judgement } from '../request/judgement.js';
-import type { KeptSocket } from '../request/plugin.js';
+import { type KeptSocket, SETTLING_CONNECTS } from '../request/plugin.js';
 import type { TrapContext } from './trap-context.js';
 import { type Interruption, interruptedResult } from './waiting-calls.js';
-
-/** Non-blocking connects of one sandbox whose end the broker awaits, to log and count it. */
-const SETTLING_CONNECTS = 512;
 
 const { EAGAIN, ECONNABORTED, ECONNRESET, EINPROGRESS, ENETUNREACH, ETIMEDOUT } = constants.errno;
 
@@ -122,9 +121,13 @@ class Attempt implements Dialer {
 
   /** The plugin gets a socket that still connects. @param socket owned from here on */
   placeConnecting(socket: OwnedFd): NowOrLater<Ending | SettlingConnect> {
-    const { context, call, original } = this.#replaced;
+    const { context, call, original, origin } = this.#replaced;
     this.#hold(socket);
-    const settling = new SettlingConnect(context, socket, (outcome) => this.#endingOf(outcome, true));
+    const { tid, descriptor } = call;
+    const holding = { descriptor, threads: [tid, origin.pid ?? tid] };
+    const settling = new SettlingConnect(context, socket, holding, (outcome) =>
+      this.#endingOf(outcome, true),
+    );
     this.#owe();
     return andThen(placeConnection(context, call, socket, -EINPROGRESS, original), (placed) => {
       if (placed) return settling;
@@ -252,25 +255,36 @@ function placeInterrupted(
 }
 
 // A non-blocking connect whose socket was placed while it connected. The broker keeps a duplicate until it sees how the connect ends, for
-// the account alone.
+// the account alone. The kernel does not tell that the program has closed its own: the connect goes on until then. At the limit of connections
+// the broker looks, and closes the duplicate.
 
 export class SettlingConnect implements KeptSocket {
   readonly #context: TrapContext;
   readonly socket: OwnedFd;
+  readonly #holding: Holding;
   readonly #endingOf: (outcome: Outcome) => Ending;
   /** Made before the plugin has the socket: a watch sets O_NONBLOCK, which is right for this socket anyway. */
   readonly #watch: Watch;
   #onReady: () => void = () => {};
   #canceled = false;
+  #waits = false;
+  #outcome: Outcome | undefined;
 
   /**
    * @param context counts such connects: past SETTLING_CONNECTS no duplicate is kept
    * @param socket owned from here on; the plugin gets its own duplicate
+   * @param holding where the plugin has it once it is placed
    * @param endingOf called when the connect has ended
    */
-  constructor(context: TrapContext, socket: OwnedFd, endingOf: (outcome: Outcome) => Ending) {
+  constructor(
+    context: TrapContext,
+    socket: OwnedFd,
+    holding: Holding,
+    endingOf: (outcome: Outcome) => Ending,
+  ) {
     this.#context = context;
     this.socket = socket;
+    this.#holding = holding;
     this.#endingOf = endingOf;
     this.#watch = new Watch(socket.number, () => this.#onReady());
     context.settling.add(this);
@@ -279,14 +293,9 @@ export class SettlingConnect implements KeptSocket {
 
   /** Waits for the end, CONNECT_TIMEOUT_MS at most, and closes the duplicate. */
   async end(): Promise<Ending> {
-    const { services, plugin, settling } = this.#context;
+    const { settling } = this.#context;
     if (!writableNow(this.socket.number) && settling.size <= SETTLING_CONNECTS) await this.#ready();
-    // The plugin has the socket too by now, and can hold its lock.
-    const outcome = services.guard.watch(plugin.stall, () => {
-      const found = outcomeNow(this.socket, this.#canceled ? 'canceled' : 'timeout');
-      this.close();
-      return found;
-    });
+    const outcome = this.#conclude();
     const ending = this.#endingOf(outcome);
     return /* protects: G9 the audit log denies no connection that the broker does not watch => false */ outcome ===
       'timeout'
@@ -305,6 +314,16 @@ export class SettlingConnect implements KeptSocket {
     this.#onReady();
   }
 
+  leaveIfGivenUp(): boolean {
+    const { processes, services, plugin } = this.#context;
+    const isHeld = (): boolean => processes.stillHas(this.#holding, socketCookie(this.socket.number));
+    // Before that it may be placed still.
+    if (!this.#waits || services.guard.watch(plugin.stall, isHeld)) return false;
+    this.#conclude();
+    this.#onReady();
+    return true;
+  }
+
   close(): void {
     this.#watch.close();
     this.socket.close();
@@ -312,7 +331,19 @@ export class SettlingConnect implements KeptSocket {
     this.#context.plugin.kept.delete(this);
   }
 
+  /** The plugin has the socket too by now, and can hold its lock. */
+  #conclude(): Outcome {
+    const { services, plugin } = this.#context;
+    this.#outcome ??= services.guard.watch(plugin.stall, () => {
+      const found = outcomeNow(this.socket, this.#canceled ? 'canceled' : 'timeout');
+      this.close();
+      return found;
+    });
+    return this.#outcome;
+  }
+
   #ready(): Promise<void> {
+    this.#waits = true;
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, CONNECT_TIMEOUT_MS);
       this.#onReady = (): void => {

@@ -4,14 +4,12 @@
 // - SO_LINGER: nobody can read them during a close(2). So the kernel never resets a connection whose bytes are limited: the broker does. It keeps a
 //   duplicate of the socket, looks whether the program still has its descriptor, and reads, counts and resets once that is gone.
 // A socket may be another plugin's: a UNIX socket can pass it on. Then the limits of the plugin count that got the connection from postern.
-import { constants } from 'node:os';
-
 import { duplicate } from '../../shared/sys/fcntl.js';
 import { endConnection } from '../../shared/sys/held-sockets.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { readIntOption, SO_LINGER, SOL_SOCKET, writeOption } from '../../shared/sys/socket.js';
 import { socketCookie, TCP_STATE, tcpAccount, tcpState } from '../../shared/sys/socket-state.js';
-import { type CallerProcesses, processOfThread } from '../caller/caller-processes.js';
+import { type CallerProcesses, type Holding, processOfThread } from '../caller/caller-processes.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import { hasQuota } from '../ledger/byte-sums.js';
 import { firstOf } from '../ledger/connection-slots.js';
@@ -21,7 +19,6 @@ import type { Plugin, Services } from '../request/plugin.js';
 const RESET_LOOK_MS = 20;
 const RESETS_LOOKED_AT = 64;
 
-const { EMFILE, ENFILE } = constants.errno;
 const NO_LINGER = new Uint8Array(8);
 
 /** Makes a connect(2) that may dissolve what is left of a connection. @param call returns the result of connect(2) */
@@ -41,11 +38,8 @@ function makerOf({ plugins }: Services, cookie: bigint): Plugin | undefined {
   return [...plugins.values()].find(({ connections }) => connections?.has(cookie));
 }
 
-interface Kept {
+interface Kept extends Holding {
   readonly socket: OwnedFd;
-  /** The descriptor by which the program has it, and the threads in whose tables that is: the one that called, and the first of its process. */
-  readonly descriptor: number;
-  readonly threads: readonly number[];
 }
 
 /** Connections of one sandbox whose programs want a reset at close(2), where their bytes are limited. */
@@ -126,7 +120,7 @@ export class Resets {
   #look(cookie: bigint, kept: Kept): void {
     this.#services.guard.watch(this.#plugin.stall, () => {
       this.#kept.delete(cookie);
-      if (this.#isHeld(cookie, kept)) {
+      if (this.#processes.stillHas(kept, cookie)) {
         this.#kept.set(cookie, kept);
         return;
       }
@@ -135,16 +129,6 @@ export class Resets {
       endConnection(socket.number);
       // protects: G22 quota: a reset is counted before
       makerOf(this.#services, cookie)?.connections?.socketEnded(cookie, account);
-    });
-  }
-
-  #isHeld(cookie: bigint, { descriptor, threads }: Kept): boolean {
-    return threads.some((tid) => {
-      const taken = this.#processes.take(tid, descriptor);
-      // Without a descriptor left the broker does not know.
-      if (typeof taken === 'number') return taken === -EMFILE || taken === -ENFILE;
-      using socket = taken;
-      return socketCookie(socket.number) === cookie;
     });
   }
 }

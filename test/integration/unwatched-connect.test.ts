@@ -71,6 +71,36 @@ for _ in range(2):
             print("too old", flush=True)
 `;
 
+/** Makes two connects wait at a limit of two. It gives one up, and the process that made the other one is killed. */
+const GIVES_UP_ALL = `
+import errno, os, signal, socket, sys
+def begin():
+    one = socket.socket()
+    one.setblocking(False)
+    assert one.connect_ex(("127.0.0.1", int(sys.argv[1]))) == errno.EINPROGRESS
+    return one
+def say():
+    with socket.socket() as other:
+        print(errno.errorcode.get(other.connect_ex(("127.0.0.1", int(sys.argv[2]))), "connected"), flush=True)
+own = begin()
+told, tell = os.pipe()
+child = os.fork()
+if child == 0:
+    own.close()
+    other = begin()
+    os.write(tell, b"1")
+    signal.pause()
+os.read(told, 1)
+say()
+own.close()
+say()
+own = begin()
+say()
+os.kill(child, signal.SIGKILL)
+os.waitpid(child, 0)
+say()
+`;
+
 async function startFullServer(t: TestContext) {
   const server = spawn('python3', ['-c', FULL_SERVER], { stdio: ['pipe', 'pipe', 'inherit'] });
   t.after(() => server.kill('SIGKILL'));
@@ -148,4 +178,17 @@ for (const user of users)
     const { status, stdout, stderr } = await result;
     assert.deepEqual([status, stdout], [0, 'too old\ntoo old\n'], stderr);
     assert.match(stderr, new RegExp(`"port":${port}.*"outcome":"canceled"`));
+  });
+
+// proves: a connect that its program gave up holds no place
+for (const user of anyUser)
+  test(`a connect that its program has given up holds no place of the limit (${user})`, async (t) => {
+    const { port } = await startFullServer(t);
+    const host = await listen();
+    t.after(() => host.close());
+    const open = String(host.port);
+    const rules = [port, open].flatMap((one) => ['--allow', `127.0.0.1:${one}`]);
+    const words = ['run', ...rules, '--limit', 'connections=2', '--', '/usr/bin/python3', '-c', GIVES_UP_ALL];
+    const { result } = startPostern([...words, port, open], { as: user });
+    assert.deepEqual((await result).stdout.split('\n'), ['EAGAIN', 'connected', 'EAGAIN', 'connected', '']);
   });

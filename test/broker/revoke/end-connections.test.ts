@@ -243,7 +243,7 @@ test('what only the broker has ends at once, and not with its plugin', async (t)
   const cancel = (): void => {
     canceled += 1;
   };
-  const one = scene({ kept: [{ socket, cancel }] });
+  const one = scene({ kept: [{ socket, cancel, leaveIfGivenUp: () => false }] });
   const { services, plugin, register } = one;
   assert.equal(await endConnections(services, plugin, register, [noted(cookie)], 'quota', () => 0), true);
   assert.deepEqual([one.ended, canceled, plugin.stall.hasEnded], [[cookie], 1, false]);
