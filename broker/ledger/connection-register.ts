@@ -20,6 +20,7 @@ import {
   entryOf,
   firstOf,
   isHeld,
+  lookAt,
   NO_CONNECTIONS,
   type NotedConnection,
   notedOf,
@@ -82,14 +83,15 @@ export class ConnectionRegister implements ConnectionSlots, SocketOwner {
 
   claim(): Claim {
     if (this.#isFull()) this.#ends.take();
-    if (this.#isFull() && this.#looks.take(Math.min(this.open, LOOKED_AT_CONNECTIONS))) this.#look();
+    if (this.#isFull() && this.#looks.take(Math.min(this.open, LOOKED_AT_CONNECTIONS)))
+      this.#look(firstOf(this.#known.held, LOOKED_AT_CONNECTIONS));
     const slot = this.#isFull() ? undefined : this.#slots.take();
     if (slot === undefined) return REFUSED;
     this.#claimed += 1;
     return new ClaimedSlot(this, slot);
   }
 
-  /** @returns whether the register is open */
+  /** A claim is over. @returns whether the register is open */
   conclude(): boolean {
     this.#claimed -= 1;
     return this.#open;
@@ -120,7 +122,7 @@ export class ConnectionRegister implements ConnectionSlots, SocketOwner {
     slot.mayBeConnected = mayBeConnected;
   }
 
-  /** The plugin did not get it. */
+  /** The plugin did not get it. @param cookie 0: no connection holds it */
   discard(slot: ConnectionSlot, cookie: bigint): void {
     if (cookie === 0n) this.#slots.free(slot);
     else if (this.#find(cookie) === slot) this.#remove(cookie, slot);
@@ -138,15 +140,12 @@ export class ConnectionRegister implements ConnectionSlots, SocketOwner {
     this.#lost.begin(this.#known.size);
   }
 
+  /** Looks at LOOKED_AT_CONNECTIONS, those with the oldest look. @returns the cookies of those that are gone */
   lookForGone(): readonly bigint[] {
-    const gone: bigint[] = [];
-    for (const [look, [cookie, slot]] of this.#lookAt(this.#known.oldestLooks(), false)) {
-      if (look.kind === 'gone') gone.push(cookie);
-      this.#known.sort(cookie, slot, isHeld(look));
-    }
-    return gone;
+    return this.#look(this.#known.oldestLooks());
   }
 
+  /** Takes the reports that have come meanwhile. What they leave of these connections has ended. */
   endLost(cookies: readonly bigint[]): void {
     this.#ends.take();
     for (const cookie of cookies) this.socketEnded(cookie, undefined);
@@ -266,41 +265,29 @@ export class ConnectionRegister implements ConnectionSlots, SocketOwner {
     this.#slots.free(slot);
   }
 
-  /** A closed connection gives its place back at once. The kernel may still deliver the last bytes, and reports the end later. */
-  #look(): void {
-    for (const [look, [cookie, slot]] of this.#lookAt(
-      firstOf(this.#known.held, LOOKED_AT_CONNECTIONS),
-      false,
-    ))
+  /**
+   * A closed connection gives its place back at once. The kernel may still deliver the last bytes, and reports the end later.
+   *
+   * @returns the cookies of those that are gone
+   */
+  #look(entries: readonly Entry[]): readonly bigint[] {
+    const gone: bigint[] = [];
+    for (const [look, [cookie, slot]] of this.#lookAt(entries, false)) {
+      if (look.kind === 'gone') gone.push(cookie);
       this.#known.sort(cookie, slot, isHeld(look));
+    }
+    return gone;
   }
 
-  #lookAt(entries: readonly Entry[], accounts: boolean): (readonly [SocketLook, Entry])[] {
-    const looks = this.#ends.look(
-      entries.map(([, { id }]) => id),
-      accounts,
-    );
-    return entries.map((entry, at) => [looks[at] ?? { kind: 'unknown' }, entry]);
+  #lookAt(entries: readonly Entry[], accounts: boolean): readonly (readonly [SocketLook, Entry])[] {
+    return lookAt(this.#ends, entries, accounts);
   }
 }
 
 // One place of a register: claimed, then held by a connection, which the plugin gets or not.
 
 /** The register, as its places see it. */
-interface SlotOwner {
-  /** A claim is over. @returns whether the register is open */
-  conclude(): boolean;
-  hold(
-    slot: ConnectionSlot,
-    socket: OwnedFd,
-    own: Endpoint,
-    peer: Endpoint,
-    description: ConnectionDescription,
-  ): void;
-  settle(slot: ConnectionSlot, cookie: bigint, mayBeConnected: boolean): void;
-  /** @param cookie 0: no connection holds it */
-  discard(slot: ConnectionSlot, cookie: bigint): void;
-}
+type SlotOwner = Pick<ConnectionRegister, 'conclude' | 'hold' | 'settle' | 'discard'>;
 
 class ClaimedSlot implements Claim {
   readonly granted = true;
@@ -345,20 +332,12 @@ class ClaimedSlot implements Claim {
 
 // Finds the connections of one plugin that have ended without a report of the kernel, after it had to drop some.
 
-/** The register of the connections. */
-interface Register {
-  /** Looks at LOOKED_AT_CONNECTIONS, those with the oldest look. @returns the cookies of those that are gone */
-  lookForGone(): readonly bigint[];
-  /** Takes the reports that have come meanwhile. What they leave of these connections has ended. */
-  endLost(cookies: readonly bigint[]): void;
-}
-
 class LostEnds {
-  readonly #register: Register;
+  readonly #register: Pick<ConnectionRegister, 'lookForGone' | 'endLost'>;
   #looking: NodeJS.Immediate | undefined;
   readonly #concluding = new Set<NodeJS.Timeout>();
 
-  constructor(register: Register) {
+  constructor(register: Pick<ConnectionRegister, 'lookForGone' | 'endLost'>) {
     this.#register = register;
   }
 

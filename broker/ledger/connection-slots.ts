@@ -6,6 +6,7 @@ import { peerIn, type SocketLook } from '../../shared/sys/socket-diag.js';
 import type { TcpAccount } from '../../shared/sys/socket-state.js';
 import { type DecisionWord, DOORS, type Door, type EndCause } from '../../shared/words.js';
 import type { Carried, ConnectionSlot } from './slot-memory.js';
+import type { SocketEnds } from './socket-ends.js';
 
 // The places for a plugin's connections, as the steps of the data path see them.
 
@@ -246,4 +247,17 @@ export function firstOf<V>(map: ReadonlyMap<bigint, V>, count: number): readonly
 /** Whether a process holds a connection, as far as it is known. */
 export function isHeld(look: SocketLook): boolean {
   return look.kind === 'unknown' || (look.kind === 'there' && look.inode !== 0);
+}
+
+/** Asks the kernel about some. @param accounts see SocketDiag.look() */
+export function lookAt(
+  ends: Pick<SocketEnds, 'look'>,
+  entries: readonly Entry[],
+  accounts: boolean,
+): readonly (readonly [SocketLook, Entry])[] {
+  const looks = ends.look(
+    entries.map(([, { id }]) => id),
+    accounts,
+  );
+  return entries.map((entry, at) => [looks[at] ?? { kind: 'unknown' }, entry]);
 }

@@ -13,6 +13,7 @@ import {
   entryOf,
   firstOf,
   type HostSocketSlots,
+  lookAt,
   type NotedConnection,
   readDescription,
   writeDescription,
@@ -116,15 +117,9 @@ export class HostSockets implements HostSocketSlots {
 
   /** Those that are gone give their places back. */
   #lookAt(entries: readonly Entry[]): readonly (readonly [SocketLook, Entry])[] {
-    const looks = this.#ends.look(
-      entries.map(([, { id }]) => id),
-      false,
-    );
-    return entries.map((entry, at) => {
-      const look = looks[at] ?? { kind: 'unknown' };
-      if (look.kind === 'gone') this.#remove(...entry);
-      return [look, entry];
-    });
+    const looks = lookAt(this.#ends, entries, false);
+    for (const [look, entry] of looks) if (look.kind === 'gone') this.#remove(...entry);
+    return looks;
   }
 
   #find(cookie: bigint): ConnectionSlot | undefined {
