@@ -23,7 +23,7 @@ const UCRED = LAYOUT['struct ucred'];
 const sendmsg = bind('long sendmsg(int fd, const void *message, int flags)');
 const recvmsg = bind('long recvmsg(int fd, void *message, int flags)');
 
-/** One msghdr with its buffers at fixed addresses, so that a call encodes only the pointer of the payload. */
+/** One msghdr. Its buffers have fixed addresses, so a call sets only the address of the payload. */
 class Frame {
   readonly header: Uint8Array = new Uint8Array(MSGHDR.size);
   readonly control: Uint8Array;
@@ -45,9 +45,9 @@ class Frame {
   }
 
   /**
-   * SAFETY: this object keeps the payload until the next one replaces it.
+   * SAFETY: this object keeps the payload alive until the next one replaces it.
    *
-   * @param length how much of the payload is used. A new view of the same memory would have its address looked up each time
+   * @param length how many bytes of the payload count. A shorter view of it would be another object, whose address must be found anew
    */
   set(payload: Uint8Array, controlLength: number, length: number = payload.length): void {
     if (payload !== this.#payload) {
@@ -60,7 +60,7 @@ class Frame {
     this.#view.setInt32(MSGHDR.msg_flags, 0, true);
   }
 
-  /** Makes the kernel write the address of the sender here. SAFETY: this object keeps it. */
+  /** The kernel writes the sender's address into `name`. SAFETY: this object keeps `name` alive. */
   nameInto(name: Uint8Array): void {
     if (name !== this.#name) {
       this.#name = name;
@@ -69,7 +69,7 @@ class Frame {
     this.#view.setUint32(MSGHDR.msg_namelen, name.length, true);
   }
 
-  /** The length of the sender's address; 0 for a sender without a name, and if there was no message. */
+  /** The length of the sender's address. It is 0 if the sender has no name, or if there was no message. */
   get nameLength(): number {
     return this.#view.getUint32(MSGHDR.msg_namelen, true);
   }
@@ -87,12 +87,12 @@ const align = (length: number): number => (length + 7) & ~7;
 const outgoing = new Frame(align(CMSGHDR.size + 4 * MAX_DESCRIPTORS));
 
 /**
- * Sends one message with descriptors. The caller keeps its own copies of them.
+ * Sends one message with descriptors. They stay open here.
  *
  * @param fd an AF_UNIX socket
  * @param payload at least one byte
  * @param descriptors at most MAX_DESCRIPTORS open numbers
- * @param wait false: EAGAIN if the buffer of the socket is full, whatever the mode of the socket
+ * @param wait false: returns EAGAIN if the socket's buffer is full, also for a socket without O_NONBLOCK
  * @returns bytes sent, or minus errno: EAGAIN, EPIPE (no SIGPIPE), ETOOMANYREFS, …
  */
 export function sendMessage(
@@ -124,12 +124,12 @@ export interface Credentials {
   readonly gid: number;
 }
 
-/** A message that was received. `payload` is a copy. The function's caller owns the descriptors, which are close-on-exec. */
+/** A message that was received. `payload` is a copy. The caller of the function owns the descriptors. They are close-on-exec. */
 export interface Message {
   readonly payload: Uint8Array;
   readonly descriptors: readonly OwnedFd[];
   readonly credentials: Credentials | undefined;
-  /** The payload or the descriptors did not fit: a part is missing. */
+  /** A part is missing: the payload or the descriptors had no room. */
   readonly truncated: boolean;
 }
 
@@ -184,20 +184,20 @@ const glance = new Frame(0);
 const glanceByte = new Uint8Array(1);
 const glanceName = new Uint8Array(LAYOUT['struct sockaddr_un'].size);
 
-/** What waits at a socket: nothing so far, the end, a message, or a message with descriptors. */
+/** What a socket has to read: nothing yet, the end, a message, or a message with descriptors. */
 export type Unreceived = 'nothing' | 'end' | 'message' | 'descriptors';
 
 /**
- * Looks at the first message of an AF_UNIX packet socket and leaves it there. No descriptor is installed. Never waits.
+ * Looks at the first message of an AF_UNIX packet socket, and leaves it there. Never waits, and gets no descriptor.
  *
- * Without room for control data the kernel reports descriptors by MSG_CTRUNC, recvmsg(2), and installs none. A message without a byte
- * differs from the end only by its sender, so the socket of the other side must have a name.
+ * - The call has no room for control data. So the kernel only reports descriptors, by MSG_CTRUNC (recvmsg(2)).
+ * - An empty message and the end differ only by the sender's address. So the other socket must have a name.
  *
- * @returns `end` once nothing can come any more
+ * @returns `end` if no further message can come
  */
 export function lookAtMessage(fd: number): Unreceived {
   let found = glanceAt(fd);
-  // The error of a peer that has left (ECONNRESET) comes first, and once. It may hide a message right before the end, once.
+  // If the peer has closed, the kernel may return ECONNRESET first, and only once. Messages can still wait behind it. So look twice.
   if (found === 'error' || found === 'end') found = glanceAt(fd);
   return found === 'error' ? 'end' : found;
 }

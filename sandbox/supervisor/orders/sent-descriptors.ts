@@ -1,7 +1,9 @@
-// Receives what one broker sends to the supervisor, and closes it, on a thread of that broker's own. The broker may have been taken over. It can send a
-// connection whose last close waits for hours (SO_LINGER), or whose lock it holds. What is unread in a socket, and what finds no free descriptor, is
-// closed by whoever closes that socket or reads. So neither the main thread nor a thread that other brokers need does any of that. The thread starts
-// with the first packet: most brokers send none.
+// Receives and closes what one broker sends to the supervisor. Runs on the supervisor's main thread, which leaves both to a thread of that broker.
+// - The threat: a broker that was taken over sends a connection whose last close(2) waits for hours (SO_LINGER), or whose lock it holds.
+// - A thread closes such a connection not only by close(2). It also does so when it closes a socket with unread descriptors, and when it
+//   receives one without a free number for it.
+// - So each broker has its own thread for all three. If that thread waits, no other broker and no plugin does.
+// - The thread starts with the first packet. Most brokers send none.
 import type { Worker } from 'node:worker_threads';
 import { endNativeThread, startNativeThread } from '../../../shared/native-thread.js';
 import { lookAtMessage } from '../../../shared/sys/message.js';
@@ -13,33 +15,33 @@ const PAUSE_MS = 20;
 
 /** What the thread does. */
 export interface SentOrder {
-  /** A packet socket: takes what waits there, some packets at most. */
+  /** A packet socket. The thread takes some of the packets that wait there. */
   readonly receive?: number;
-  /** A descriptor that came. */
+  /** A descriptor that the broker sent. */
   readonly closeSent?: number;
-  /** A packet socket of a broker that has ended, which is closed with what waits there. */
+  /** The packet socket of a broker that has ended. The thread closes it, and what waits there. */
   readonly endPackets?: number;
 }
 
-/** A packet as the thread received it, with one descriptor at most. */
+/** A packet that the thread has received, with one descriptor at most. */
 interface ReceivedPacket {
   readonly payload: Uint8Array;
   readonly socket: number | undefined;
-  /** This process had no descriptor left for what came with it. */
+  /** This process had no free descriptor number, so a descriptor of the packet is missing. */
   readonly isCut: boolean;
 }
 
 export interface SentReport {
   readonly received?: readonly ReceivedPacket[];
-  /** Nothing more comes. */
+  /** The broker sends nothing more. */
   readonly isOver?: boolean;
 }
 
-/** A descriptor that came. close() leaves that to the thread. */
+/** A descriptor that the broker sent. close() has the thread close it. */
 export type SentSocket = Pick<OwnedFd, 'number' | 'close'>;
 
 export interface SentPacket extends Omit<ReceivedPacket, 'socket'> {
-  /** Owned by whoever takes the packet. */
+  /** The receiver of the packet owns it. */
   readonly socket: SentSocket | undefined;
 }
 
@@ -47,7 +49,7 @@ export class SentDescriptors {
   readonly #packets: OwnedFd;
   readonly #take: (packet: SentPacket) => void;
   readonly #watch: Watch;
-  /** The first is under way. */
+  /** The thread carries out the first. */
   readonly #orders: SentOrder[] = [];
   #worker: Worker | undefined;
   #ended = false;
@@ -103,7 +105,7 @@ export class SentDescriptors {
       this.#worker ??= this.#start();
       this.#worker.postMessage(order);
     } catch {
-      // No descriptor or no memory is left for a thread.
+      // There is no descriptor or no memory for a thread now.
       this.#tryLater();
     }
   }
