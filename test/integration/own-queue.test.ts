@@ -1,13 +1,13 @@
 // A run of a plugin leaves a connection to the next one, in the queue of the listener that both have.
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { listen } from '../harness/listener.js';
-import { startPostern } from '../harness/postern.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { until } from '../harness/until.js';
-import { chownTo, readableFolder, users } from '../harness/users.js';
+import { users } from '../harness/users.js';
+import { makePlace, startUpWithSocket } from './up-with-socket.js';
 
 /** A run that finds the connection leaves it there. */
 const PROGRAM = `${PYTHON_CHANNEL}
@@ -36,9 +36,7 @@ for (const user of users)
     let closed = 0;
     const host = await listen((socket) => socket.on('error', () => {}).on('close', () => (closed += 1)));
     t.after(() => host.close());
-    const folder = readableFolder();
-    chownTo(user, folder);
-    const place = join(folder, 'own.sock');
+    const { folder, place } = makePlace(user, 'own');
     const plugins = {
       own: {
         ...{ command: ['/usr/bin/python3', '-c', PROGRAM, String(host.port), place], cwd: '/' },
@@ -47,18 +45,10 @@ for (const user of users)
       },
     };
     writeFileSync(join(folder, 'postern.yaml'), JSON.stringify({ plugins }));
-    const { child } = startPostern(['up'], { as: user, cwd: folder });
-    t.after(() => child.kill('SIGKILL'));
-    let said = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream?.on('data', (text: Buffer) => {
-        said += text.toString();
-      });
-    await until(() => existsSync(place) || undefined, 20_000);
-    chmodSync(place, 0o777);
-    await until(() => said.includes('found') || undefined, 30_000);
+    const { said } = await startUpWithSocket(t, user, { folder, place });
+    await until(() => said().includes('found') || undefined, 30_000);
     assert.equal(closed, 0);
     await until(() => closed > 0 || undefined, 30_000);
-    await until(() => /may hold a connection that must end; it is bound anew/.test(said) || undefined);
-    assert.match(said, /no process holds it: the plugin is ended/);
+    await until(() => /may hold a connection that must end; it is bound anew/.test(said()) || undefined);
+    assert.match(said(), /no process holds it: the plugin is ended/);
   });

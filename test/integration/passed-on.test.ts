@@ -1,17 +1,17 @@
 // A plugin hands a connection to another one by a UNIX socket. Its own limits and rules go on to hold for it there: an end finds the connection in
 // whichever sandbox it is, and the plugin that does not have it any more is not ended for it.
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, renameSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { userInTurn } from '../harness/asked.js';
 import type { AuditLine } from '../harness/audit-line.js';
 import { type Listener, listen } from '../harness/listener.js';
-import { startPostern } from '../harness/postern.js';
 import { brokerOf } from '../harness/processes.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { until } from '../harness/until.js';
-import { chownTo, readableFolder, type User, users } from '../harness/users.js';
+import { type User, users } from '../harness/users.js';
+import { makePlace, startUpWithSocket } from './up-with-socket.js';
 
 const MIB = 1_048_576;
 const CHUNK = 8_192;
@@ -98,9 +98,7 @@ async function startScene(t: TestContext, user: User, maker: Config, prepares = 
     });
   });
   t.after(() => host.close());
-  const folder = readableFolder();
-  chownTo(user, folder);
-  const place = join(folder, 'holder.sock');
+  const { folder, place } = makePlace(user, 'holder');
   const flag = join(folder, 'shown');
   const rules = [`127.0.0.1:${host.port}`, `unix:${place}`];
   const python = (...words: readonly string[]): readonly string[] => ['/usr/bin/python3', '-c', ...words];
@@ -117,26 +115,19 @@ async function startScene(t: TestContext, user: User, maker: Config, prepares = 
     renameSync(join(folder, 'next'), join(folder, 'postern.yaml'));
   };
   write(undefined);
-  const { child } = startPostern(['up'], { as: user, cwd: folder });
-  t.after(() => child.kill('SIGKILL'));
-  let said = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream?.on('data', (text: Buffer) => {
-      said += text.toString();
-    });
-  await until(() => existsSync(place) || undefined, 20_000);
-  // As root the broker has other ids than the listener's file.
-  chmodSync(place, 0o777);
+  const { child, said } = await startUpWithSocket(t, user, { folder, place });
   const change = (next: Config | undefined): void => {
     write(next);
     child.kill('SIGHUP');
   };
   change(maker);
-  await until(() => (said.includes('passed on') && received > 0) || undefined, 30_000);
+  await until(() => (said().includes('passed on') && received > 0) || undefined, 30_000);
   const lines = (): readonly string[] =>
-    said.split('\n').filter((line) => line.startsWith('{') && line.endsWith('}'));
+    said()
+      .split('\n')
+      .filter((line) => line.startsWith('{') && line.endsWith('}'));
   return {
-    ...{ host, open: () => open, received: () => received, said: () => said, change, rules, flag },
+    ...{ host, open: () => open, received: () => received, said, change, rules, flag },
     pid: child.pid ?? 0,
     events: () => lines().map((line) => JSON.parse(line) as AuditLine),
   };
