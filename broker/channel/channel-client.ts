@@ -79,7 +79,7 @@ export class ChannelClient implements Requester {
   /** Refuses a channel that could not be made, or whose ends did not arrive. */
   refuseWanted(id: number): void {
     if (!this.#open) return;
-    this.plugin.metrics.count('limitRejections', { limit: 'descriptors' });
+    this.plugin.metrics.count('limitRejections', { limit: 'broker_descriptors' });
     this.refuseChannel(id, NO_DESCRIPTOR);
   }
 

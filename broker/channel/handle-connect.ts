@@ -229,7 +229,7 @@ function handOver(requester: Requester, id: number, socket: OwnedFd): NowOrLater
 
 /** Plugins do not receive their descriptors. The kernel counts those in flight by uid, and takes no more (ETOOMANYREFS). */
 function refuseDescriptor(requester: Requester, id: number): void {
-  requester.plugin.metrics.count('limitRejections', { limit: 'descriptors' });
+  requester.plugin.metrics.count('limitRejections', { limit: 'broker_descriptors' });
   void requester.answer({
     id,
     ok: false,

@@ -218,7 +218,7 @@ export class Session {
       return;
     }
     if (!this.plugin.descriptors.hasRoom(CHANNEL_DESCRIPTORS)) {
-      this.plugin.metrics.count('limitRejections', { limit: 'descriptors' });
+      this.plugin.metrics.count('limitRejections', { limit: 'broker_descriptors' });
       this.#client.refuseChannel(id, NO_DESCRIPTOR);
       return;
     }

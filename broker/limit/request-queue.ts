@@ -11,7 +11,7 @@ export interface QueueRefusal {
   /** For the plugin: what the request would have had to wait for. */
   readonly reason: 'rate_limited' | 'concurrency_limited';
   /** For the metrics: the queue's length, or the rate or concurrency if nothing may wait. Or the share of descriptors. */
-  readonly limit: Extract<LimitWord, 'rate' | 'concurrency' | 'queue' | 'descriptors'>;
+  readonly limit: Extract<LimitWord, 'rate' | 'concurrency' | 'queue' | 'broker_descriptors'>;
 }
 
 const SECOND_MS = 1000;

@@ -137,7 +137,7 @@ export function askFamily(
 ): FamilyAnswer | undefined | Promise<FamilyAnswer> {
   if (!plugin.questions.admit()) return undefined;
   const pending = (plugin.names ?? services.names).resolveFamily(name, family, plugin.descriptors);
-  if (pending === undefined) plugin.metrics.count('limitRejections', { limit: 'descriptors' });
+  if (pending === undefined) plugin.metrics.count('limitRejections', { limit: 'broker_descriptors' });
   return pending instanceof Promise ? awaitAnswer(services, plugin.questions.track(pending)) : pending;
 }
 

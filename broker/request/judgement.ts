@@ -116,7 +116,7 @@ export function refuseSpent({ key, mib }: SpentQuota, { host, port, dropped }: D
 
 /** A plugin that has used up its share of the broker's descriptors gets no connection. Counts the refusal. */
 export function refuseDescriptor({ metrics }: Plugin, judgement: Judgement): Judgement {
-  metrics.count('limitRejections', { limit: 'descriptors' });
+  metrics.count('limitRejections', { limit: 'broker_descriptors' });
   return limited(judgement, NO_DESCRIPTOR);
 }
 

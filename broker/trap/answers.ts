@@ -24,7 +24,7 @@ export function refuseFull(context: TrapContext, call: TrappedCall, memory: Uint
   // No other call may wait that passes memory.
   const target = memory.length === 0 ? undefined : readSockaddr(memory);
   if (target?.kind !== 'inet') {
-    context.plugin.metrics.count('limitRejections', { limit: 'descriptors' });
+    context.plugin.metrics.count('limitRejections', { limit: 'broker_descriptors' });
     call.end(-EAGAIN, 'refused');
   } else if (/* protects: G8 a call past the share of descriptors waits => true */ context.plugin.gate.isOpen)
     refuse(context, call, target);
@@ -33,7 +33,7 @@ export function refuseFull(context: TrapContext, call: TrappedCall, memory: Uint
 
 function refuse({ services, plugin, origins }: TrapContext, call: TrappedCall, target: InetAddress): void {
   const destination = { host: target.address.text, port: target.port };
-  const refusal = { reason: 'concurrency_limited', limit: 'descriptors' } as const;
+  const refusal = { reason: 'concurrency_limited', limit: 'broker_descriptors' } as const;
   const judgement = refuseQueued(plugin, destination, refusal);
   account(services, plugin, judgement, undefined, origins.of(call.tid));
   call.end(-EAGAIN, 'refused');

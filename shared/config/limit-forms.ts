@@ -256,10 +256,10 @@ function camel(name: string): string {
 
 // The limits that postern_limit_rejections_total counts, by the word of its label `limit`. Made from the table of limits. Pure.
 
-/** A limit of the broker that no setting changes. */
+/** A limit of the broker that no setting changes. No word is the name of a setting. */
 const FIXED_LIMITS = [
   {
-    word: 'descriptors',
+    word: 'broker_descriptors',
     counts:
       "Too many sockets waited for the plugin to receive them. Or the plugin had used up its share of the broker's descriptors.",
   },

@@ -63,7 +63,7 @@ test('connects that hang take a share of the descriptors, and a neighbour has it
     answers.push(hog.connect('127.0.0.1', ports.full, 6_000));
     if (at % 16 === 0) await new Promise((resolve) => setTimeout(resolve, 2));
   }
-  const series = 'postern_limit_rejections_total{plugin="hog",limit="descriptors"}';
+  const series = 'postern_limit_rejections_total{plugin="hog",limit="broker_descriptors"}';
   await until(async () => (await broker.metric(series)) > LIMIT / 2 || undefined);
   assert.ok(broker.descriptors() < LIMIT / 2);
   for (let at = 0; at < 64; at += 1) assert.ok(await connects(beside));
@@ -114,7 +114,9 @@ test('names that no DNS server answers for take a share of the descriptors, and 
   const ofShare = (await Promise.all(replies)).filter(
     (reply) => 'errno' in reply && reply.errno === 'EAGAIN',
   );
-  const refused = await broker.metric('postern_limit_rejections_total{plugin="hog",limit="descriptors"}');
+  const refused = await broker.metric(
+    'postern_limit_rejections_total{plugin="hog",limit="broker_descriptors"}',
+  );
   assert.ok(refused > 0 && refused < NAMES, `${refused} refused`);
   assert.equal(ofShare.length, refused);
   assert.ok(ofShare.every((reply) => 'reason' in reply && reply.reason === 'concurrency_limited'));

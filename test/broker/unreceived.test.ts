@@ -86,7 +86,7 @@ test('sockets that wait to be received count for the share, and a neighbour has 
   const broker = await start(t, FEW);
   const beside = await broker.channel('beside');
   const full: TestChannel[] = [];
-  const refusals = 'postern_limit_rejections_total{plugin="hog",limit="descriptors"}';
+  const refusals = 'postern_limit_rejections_total{plugin="hog",limit="broker_descriptors"}';
   const answered = async (): Promise<number> => (await passed(broker)) + (await broker.metric(refusals));
   for (let at = 0; at < CHANNELS_PER_PLUGIN / 4; at += 1) {
     const channel = await broker.channel('hog');

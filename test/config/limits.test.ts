@@ -15,6 +15,12 @@ test('each word of the metric limit_rejections_total belongs to one limit', () =
   assert.deepEqual([...new Set(LIMIT_WORDS)], LIMIT_WORDS);
 });
 
+test('a word of that metric which is the name of a limit is about that limit', () => {
+  const words: readonly string[] = LIMIT_WORDS;
+  for (const [name, form] of Object.entries<LimitForm>(LIMIT_FORMS))
+    if (words.includes(name)) assert.equal(form.metric?.word, name);
+});
+
 test('limitsOf() takes what is written and fills in the defaults', () => {
   const limits = limitsOf({ memory_mib: 512, queued_requests: 0, connections: undefined });
   assert.equal(limits.memoryMib, 512);

@@ -97,7 +97,7 @@ for (const user of anyUser) {
     const refusals = (plugin: string): number =>
       Number(
         page
-          .split(`\npostern_limit_rejections_total{plugin="${plugin}",limit="descriptors"} `)[1]
+          .split(`\npostern_limit_rejections_total{plugin="${plugin}",limit="broker_descriptors"} `)[1]
           ?.split('\n')[0],
       );
     assert.equal(refusals('beside'), 0);

@@ -395,7 +395,7 @@ test('a question for whose sockets the share has no room is dropped and counted,
   socket.send(query('black.test'), served.port, '127.0.0.1');
   await until(() => (served.server.questions.length > 0 ? true : undefined));
   socket.send(query('good.test'), served.port, '127.0.0.1');
-  const limited = 'limit_rejections_total{plugin="probe",limit="descriptors"}';
+  const limited = 'limit_rejections_total{plugin="probe",limit="broker_descriptors"}';
   await until(async () => ((await served.count(limited)) === 1 ? true : undefined));
   assert.ok(!served.server.questions.includes('good.test A'));
   served.server.deny('black.test');
