@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { METRICS } from '../../broker/record/metric-table.js';
 import { LIMIT_WORDS } from '../../shared/config/limit-forms.js';
+import type { MetricForm } from '../../shared/metrics/metric-form.js';
+import { END_CAUSES, OUTCOMES, PROTOCOL_ERRORS, REASONS } from '../../shared/words.js';
 import { TRAP_CALLS } from '../../shared/trap-calls.js';
 import { REASONS } from '../../shared/words.js';
 import { startBroker } from './start-broker.js';
@@ -21,6 +24,9 @@ const SERIES: Readonly<Record<string, readonly string[]>> = {
     (limit) => `limit="${limit}"`,
   ),
   asks_total: ['allowed', 'denied', 'timeout'].map((answer) => `answer="${answer}"`),
+  connects_total: OUTCOMES.map((outcome) => `outcome="${outcome}"`),
+  connections_ended_total: END_CAUSES.map((cause) => `cause="${cause}"`),
+  protocol_errors_total: PROTOCOL_ERRORS.map((kind) => `kind="${kind}"`),
   policy_rules: ['list="allow"', 'list="deny"'],
   sockets_passed_total: ['door="channel"', 'door="trap"'],
   traps_total: [
@@ -39,6 +45,10 @@ test('each series of a plugin that can occur stands at 0 from its configuration 
   const shown = async (metric: string): Promise<string[]> =>
     (await broker.metrics()).split('\n').filter((line) => line.startsWith(`postern_${metric}{`));
   await broker.plugin('probe');
+  const labelled = Object.values<MetricForm>(METRICS)
+    .filter(({ labels }) => 'plugin' in labels && Object.keys(labels).length > 1)
+    .map(({ name }) => name.replace(/^postern_/, ''));
+  assert.deepEqual(labelled.sort(), Object.keys(SERIES).sort(), 'give each metric its labels in SERIES');
   for (const [metric, labels] of Object.entries(SERIES)) {
     const expected = labels.map((text) => `postern_${metric}{plugin="probe",${text}} 0`);
     assert.deepEqual((await shown(metric)).sort(), expected.sort());

@@ -1,9 +1,11 @@
-// Every page that another one names exists, and a test runs the commands of every page.
+// Every page that another one names exists, and a test runs the commands of every page. The pages have each word of some tables.
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { COMMAND_NAMES } from '../../sandbox/cli/command-table.js';
+import { pluginReason, REASONS } from '../../shared/reasons.js';
 
 const top = fileURLToPath(new URL('../../..', import.meta.url));
 const read = (path: string): string => readFileSync(join(top, path), 'utf8');
@@ -78,4 +80,24 @@ test('a test runs the commands of every page that has some', () => {
 test('a how-to takes no more than 60 lines', () => {
   for (const page of ofReader.filter((path) => path.startsWith('docs/how-to/')))
     assert.ok(read(page).trimEnd().split('\n').length <= 60, page);
+});
+
+/** Reasons to connect, and those of trapped calls alone. */
+const NOT_ON_A_CHANNEL = ['rule', 'approved', 'stale_grant', 'foreign_netns', 'udp_refused'];
+
+test('PROTOCOL.md names each reason of a refusal on a channel', () => {
+  const protocol = read('PROTOCOL.md');
+  const reasons = REASONS.filter((reason) => !NOT_ON_A_CHANNEL.includes(reason)).map(pluginReason);
+  assert.deepEqual(
+    reasons.filter((reason) => !protocol.includes(`\`${reason}\``)),
+    [],
+  );
+});
+
+test('a page or the README shows each command', () => {
+  const shown = ofReader.map(read).join('');
+  assert.deepEqual(
+    COMMAND_NAMES.filter((name) => !shown.includes(`postern ${name}`)),
+    [],
+  );
 });
