@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { METRICS } from '../../broker/record/metric-table.js';
+import { METRICS } from '../../broker/record/broker-metrics.js';
 import { LIMIT_WORDS } from '../../shared/config/limit-forms.js';
 import type { MetricForm } from '../../shared/metrics/metric-form.js';
-import { END_CAUSES, OUTCOMES, PROTOCOL_ERRORS, REASONS } from '../../shared/words.js';
 import { TRAP_CALLS } from '../../shared/trap-calls.js';
-import { REASONS } from '../../shared/words.js';
+import { END_CAUSES, OUTCOMES, PROTOCOL_ERRORS, REASONS } from '../../shared/words.js';
 import { startBroker } from './start-broker.js';
 
 /** The supervisor reports these where it has a control group. */

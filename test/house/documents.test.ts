@@ -5,7 +5,7 @@ import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { COMMAND_NAMES } from '../../sandbox/cli/command-table.js';
-import { pluginReason, REASONS } from '../../shared/reasons.js';
+import { pluginReason, REASONS } from '../../shared/words.js';
 
 const top = fileURLToPath(new URL('../../..', import.meta.url));
 const read = (path: string): string => readFileSync(join(top, path), 'utf8');
