@@ -9,6 +9,7 @@ import { refusal } from './files/path-problems.js';
 import type { Written } from './files/plugin-links.js';
 import type { PluginChange } from './fleet/reload.js';
 import type { Listeners } from './listeners/listeners.js';
+import type { LiveRun } from './plugin-runs.js';
 import type { Records } from './record/records.js';
 import { requireStartable, type Startable } from './require-startable.js';
 import { lineOf } from './start-broker.js';
@@ -20,17 +21,13 @@ export class PluginList {
   readonly #options: OwnOptions;
   #ownFiles: readonly string[];
   readonly #cgroups: Pick<Cgroups, 'claim'>;
-  readonly #live: () => readonly PluginConfig[];
+  readonly #live: () => readonly LiveRun[];
   #all: readonly PluginConfig[];
   #startable: Startable | undefined;
   #written: readonly Written[] = [];
 
-  /** @param live what the runs were started with that have not ended */
-  constructor(
-    options: SupervisorOptions,
-    cgroups: Pick<Cgroups, 'claim'>,
-    live: () => readonly PluginConfig[],
-  ) {
+  /** @param live the runs that have not ended */
+  constructor(options: SupervisorOptions, cgroups: Pick<Cgroups, 'claim'>, live: () => readonly LiveRun[]) {
     this.#options = options;
     this.#ownFiles = options.ownFiles ?? [];
     this.#cgroups = cgroups;
@@ -46,7 +43,9 @@ export class PluginList {
   get writers(): readonly PluginConfig[] {
     return [
       ...this.#all,
-      /* protects: G20 ask: a run that is about to end still counts as a writer */ ...this.#live(),
+      /* protects: G20 ask: a run that is about to end still counts as a writer */ ...this.#live().map(
+        ({ config }) => config,
+      ),
     ];
   }
 
@@ -99,7 +98,7 @@ export class PluginList {
    */
   requireHome({ name, home }: PluginConfig): void {
     if (this.#startable === undefined) return;
-    const [problem] = seenHomes([{ name, home }], this.#live(), this.#startable.keptHomes, this.#startable);
+    const [problem] = seenHomes([{ name, home }], this.#live(), this.#startable.keptHomes);
     // protects: G14 home: one that is made anew shows in no sandbox that runs
     if (problem !== undefined) throw refusal(problem);
   }

@@ -6,6 +6,7 @@ import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { ExitCause, StartCause } from '../../shared/words.js';
 import type { Cgroups } from './cgroup/cgroups.js';
 import type { Records } from './record/records.js';
+import type { RootPlan } from './root/plan-root.js';
 import type { PluginEnd, Sandbox } from './start/sandbox.js';
 import type { SupervisorOptions } from './supervisor-options.js';
 
@@ -17,11 +18,17 @@ interface RunContext {
   readonly onNotice: (text: string) => void;
 }
 
+/** What a run was started with: only its end takes from it what it sees and writes. A new plan would follow what the plugin has changed since. */
+export interface LiveRun {
+  readonly config: PluginConfig;
+  readonly plan: RootPlan;
+}
+
 export class PluginRuns {
   readonly #context: RunContext;
   readonly #running = new Map<string, Sandbox>();
   readonly #launching = new Set<Promise<Sandbox>>();
-  readonly #live = new Map<string, PluginConfig>();
+  readonly #live = new Map<string, LiveRun>();
   readonly #stopped = new Set<string>();
   #closed = false;
 
@@ -34,8 +41,8 @@ export class PluginRuns {
     return this.#stopped.has(plugin);
   }
 
-  /** What each run was started with that begins or goes on: only its end takes from it what it sees and writes. */
-  get live(): readonly PluginConfig[] {
+  /** Each run that begins or goes on. */
+  get live(): readonly LiveRun[] {
     return [...this.#live.values()];
   }
 
@@ -44,12 +51,15 @@ export class PluginRuns {
     for (const [plugin, sandbox] of this.#running) yield [plugin, sandbox.pids];
   }
 
-  /** @param launch makes the sandbox, whose control group is made already */
-  async start(config: PluginConfig, cause: StartCause, launch: () => Promise<Sandbox>): Promise<Sandbox> {
+  /** @param launch makes the sandbox, whose control group is made already. It tells the plan in the turn of the call, or fails */
+  async start(
+    config: PluginConfig,
+    cause: StartCause,
+    launch: (onPlan: (plan: RootPlan) => void) => Promise<Sandbox>,
+  ): Promise<Sandbox> {
     const { records, cgroups } = this.#context;
     this.#stopped.delete(config.name);
-    this.#live.set(config.name, config);
-    const launching = launch();
+    const launching = launch((plan) => this.#live.set(config.name, { config, plan }));
     this.#launching.add(launching);
     launching.catch(() => {
       this.#live.delete(config.name);

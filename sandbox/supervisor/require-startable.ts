@@ -6,7 +6,7 @@ import { ownPrivileges, type Privileges } from '../host/privileges.js';
 import { requireLinux } from '../host/require-linux.js';
 import { requireCounting } from './broker/kept.js';
 import { refusal } from './files/path-problems.js';
-import { readyHomes } from './home/kept-home.js';
+import { makeHome } from './home/kept-home.js';
 import type { StartHost } from './start/plan-plugin.js';
 import {
   type LiveRuns,
@@ -40,7 +40,7 @@ export function requireStartable(
   const own = ownFilesOf(options);
   const [problem] = [...startProblems(plugins, own), ...liveProblems(plugins, own, runs)];
   if (problem !== undefined) throw refusal(problem);
-  readyHomes(plugins);
+  for (const { home } of plugins) if (home !== undefined) makeHome(home);
   return { privileges, ...startHostOf(plugins, own) };
 }
 

@@ -17,18 +17,20 @@ import {
   problemOf,
   type StartProblem,
 } from './files/path-problems.js';
-import { outermost, writtenFolders } from './files/plugin-links.js';
+import { asConfigured, outermost, writtenFolders } from './files/plugin-links.js';
 import { refusedPaths } from './files/require-paths.js';
 import { allHomes, homeProblems, withoutTopLink } from './home/home-problems.js';
 import { examineHome } from './home/kept-home.js';
+import type { LiveRun } from './plugin-runs.js';
 import { prefixOf, steps } from './root/command-paths.js';
+import type { RootPlan } from './root/plan-root.js';
 import type { PlannedPlugin } from './root/shared-trees.js';
 import { startedFiles } from './root/started-files.js';
 import { PLUGIN_HOME } from './root/system-files.js';
 import { planPlugin, type StartHost } from './start/plan-plugin.js';
 import { refuseMovableMounts, refuseOwnPipes, refuseWritable } from './start/refuse-start.js';
 import type { SupervisorOptions } from './supervisor-options.js';
-import { viaProblems } from './via/via-problems.js';
+import { requireUnseen, viaProblems } from './via/via-problems.js';
 
 /** The ids inside only show in /etc/passwd. */
 const ANY_IDS = { uid: 1000, gid: 1000 };
@@ -68,9 +70,14 @@ export function startHostOf(plugins: readonly PluginConfig[], own: OwnFiles): St
   };
 }
 
-/** What is refused before any plugin starts: each mistake of each plugin. */
+/**
+ * What is refused before any plugin starts: each mistake of each plugin. What a plugin can bring about by itself is none, see {@link asConfigured}:
+ * it fails that plugin's start alone, and keeps neither the others from their start nor a reload from taking its rules away.
+ */
 export function startProblems(plugins: readonly PluginConfig[], own: OwnFiles): readonly StartProblem[] {
-  const places = homeProblems(plugins, allHomes(), hostFiles).map(
+  const homed = plugins.map(withHomeAt);
+  const files = asConfigured(homed, hostFiles);
+  const places = homeProblems(plugins, allHomes(), files).map(
     (problem): StartProblem => ({
       ...problem,
       code: 'bad_home',
@@ -80,18 +87,13 @@ export function startProblems(plugins: readonly PluginConfig[], own: OwnFiles): 
   );
   const homes = plugins
     .filter(({ name, home }) => home !== undefined && !places.some(({ plugin }) => plugin === name))
-    .flatMap(
-      ({ name, home = '' }) =>
-        refusedBy(name, () =>
-          /* protects: G14 a home that cannot be written is refused => undefined */ examineHome(home),
-        ) ?? [],
-    );
-  const homed = plugins.map(withHomeAt);
+    .flatMap(({ name, home = '' }) => refusedBy(name, () => examineHome(home)) ?? []);
   const host = startHostOf(plugins, own);
   const paths = plugins.flatMap((plugin) =>
     /* protects: G14 a file system of the kernel is refused, and up starts nothing => [].map((error) => problemOf(plugin.name, error)) */ refusedPaths(
       plugin,
       host.written,
+      files,
     ).map((error) => problemOf(plugin.name, error)),
   );
   return [
@@ -100,14 +102,13 @@ export function startProblems(plugins: readonly PluginConfig[], own: OwnFiles): 
     ...paths,
     ...viaProblems(plugins, host.written),
     ...seenCredentials(plugins, host),
-    ...apartProblems(homed, own, startedFiles),
+    ...apartProblems(homed, own, files, (plugin) => startedFiles(plugin, files)),
   ];
 }
 
 /** While a list of plugins takes the place of another, runs go on that were started with the former one. */
 export interface LiveRuns {
-  /** What they were started with. */
-  readonly live: readonly PluginConfig[];
+  readonly live: readonly LiveRun[];
   /** Former plugins that end before any other starts. */
   readonly ending: readonly PluginConfig[];
   /** What their sandboxes cover, where they would write or see it: files that postern had read, and the kept homes. */
@@ -122,14 +123,24 @@ export function liveProblems(
   { live, ending, files, homes }: LiveRuns,
 ): readonly StartProblem[] {
   const added = (own.read ?? []).filter((file) => !files.includes(file));
-  const others = live.filter(({ name }) => !ending.some((one) => one.name === name));
+  const others = live.filter(({ config }) => !ending.some(({ name }) => name === config.name));
+  const { secrets } = startHostOf(plugins, own);
   return [
     // protects: G14 a run that ends for a reload replaces no socket of those that stay
     ...endingProblems(plugins, ending, own),
     // protects: G14 a file that a reload reads lies where no run may write it
-    ...newFileProblems(added, live, hostFiles),
+    ...newFileProblems(
+      added,
+      live.map(({ config }) => config),
+      hostFiles,
+    ),
     // protects: G14 home: one that a reload adds shows in no sandbox that runs
-    ...seenHomes(plugins, others, homes, startHostOf(plugins, own)),
+    ...seenHomes(plugins, others, homes),
+    // protects: G6 a reload adds no credentials that a sandbox shows which runs
+    ...others.flatMap(
+      ({ config: { name }, plan }) =>
+        refusedBy(name, () => requireUnseen(plan, name, secrets, hostFiles)) ?? [],
+    ),
   ];
 }
 
@@ -140,15 +151,15 @@ export function liveProblems(
  */
 export function seenHomes(
   plugins: readonly Pick<PluginConfig, 'name' | 'home'>[],
-  live: readonly PluginConfig[],
+  live: readonly LiveRun[],
   covered: readonly string[],
-  host: StartHost,
 ): readonly StartProblem[] {
   return plugins.flatMap(({ name, home }): readonly StartProblem[] => {
     if (home === undefined) return [];
     const place = withoutTopLink(home, hostFiles);
     if (covered.includes(place) && hostFiles.kind(place) !== 'absent') return [];
-    const viewer = live.find((one) => one.name !== name && showsPlace(one, place, host))?.name;
+    const viewer = live.find(({ config, plan }) => config.name !== name && showsPlace(plan, place))?.config
+      .name;
     if (viewer === undefined) return [];
     return [
       {
@@ -163,23 +174,15 @@ export function seenHomes(
   });
 }
 
-/** Whether a plugin sees a place that nothing covers. What it sees cannot be told where a start of it would fail. */
-function showsPlace(plugin: PluginConfig, place: string, host: StartHost): boolean {
-  const keptHomes = host.keptHomes.filter((one) => one !== place);
-  const places = [place, ...hostFiles.aliases(place)];
-  try {
-    const { plan } = planPlugin(plugin, ANY_IDS, { ...host, keptHomes });
-    return places.some(
-      (path) =>
-        plan.hiddenBy(path) === undefined &&
-        plan.entries.some(
-          (entry) => entry.kind === 'bind' && entry.path !== PLUGIN_HOME && isWithin(path, entry.source),
-        ),
-    );
-  } catch (error) {
-    if (error instanceof PosternError) return true;
-    throw error;
-  }
+/** Whether a sandbox shows a folder that is made while it runs: only what hides the folder above hides it. */
+function showsPlace({ entries, hiddenBy }: RootPlan, place: string): boolean {
+  return [place, ...hostFiles.aliases(place)].some(
+    (path) =>
+      hiddenBy(dirname(path)) === undefined &&
+      entries.some(
+        (entry) => entry.kind === 'bind' && entry.path !== PLUGIN_HOME && isWithin(path, entry.source),
+      ),
+  );
 }
 
 /**
@@ -195,7 +198,10 @@ export function requireHookApart(hook: HookCommand, plugins: readonly PluginConf
   throw new Error(`it is not run because of the plugin "${plugin}": ${message}; ${fix}`);
 }
 
-/** A plugin that runs gets other credentials without a start, so each plugin is looked at before. */
+/**
+ * Which plugins would see credentials. Where the plan of one fails, its start makes it anew and decides. For one that runs, {@link liveProblems} asks the plan
+ * that it was started with.
+ */
 function seenCredentials(plugins: readonly PluginConfig[], host: StartHost): readonly StartProblem[] {
   if (host.secrets.length === 0) return [];
   return plugins

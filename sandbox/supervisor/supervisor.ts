@@ -105,7 +105,7 @@ export class Supervisor {
     const { audit, auditWhenFull = DEFAULT_WHEN_FULL, metrics } = this.#options;
     const { privileges } = this.#plugins.check();
     prepareOwnProcess();
-    for (const plugin of this.#plugins.all) this.#listeners.ready(plugin);
+    this.#listeners.prepare(this.#plugins.all).putInForce();
     if (privileges === 'root') this.#owner = claimIdRange();
     const log = audit === undefined ? undefined : { to: audit, whenFull: auditWhenFull };
     const sources = recordSources(
@@ -159,7 +159,7 @@ export class Supervisor {
       throw new PosternError('broker_failed', 'The supervisor has not been started');
     }
     this.#plugins.parked.refuse(config.name);
-    const sandbox = await this.#runs.start(config, cause, async () => {
+    const sandbox = await this.#runs.start(config, cause, async (onPlan) => {
       this.#plugins.requireHome(config);
       const host: PluginHost = {
         ...startable,
@@ -167,6 +167,7 @@ export class Supervisor {
         serving,
         owner: this.#owner?.base ?? process.geteuid?.() ?? 0,
         onNotice: (text) => this.#notice(text),
+        onPlan,
         listeners: this.#listeners.ready(config),
         onFailure: (find) => {
           if (!this.#runs.wasStopped(config.name)) this.#unseen.tell(config.name, find);

@@ -1,6 +1,6 @@
 // What a configuration's values must keep that the schema does not say: values that depend on one another. Pure.
 
-import { realpathSync, type Stats, statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseAddress } from '../policy/address.js';
 import { yamlText } from '../printable.js';
@@ -42,7 +42,6 @@ export function checkValues(source: YamlSource, absolute: (path: string) => stri
     problems.push(
       ...checkProgram(source, at),
       ...checkVariables(source, at),
-      ...checkPaths(source, at, absolute),
       ...checkListeners(source, at, absolute('.')),
       ...checkReady(source, at),
       ...checkCalls(source, at),
@@ -188,38 +187,6 @@ function textAt(source: YamlSource, key: KeyPath): string {
 function checkProgram(source: YamlSource, at: KeyPath): ConfigProblem[] {
   const key = [...at, 'command', 0];
   return source.valueAt(key) === '' ? [source.problem(key, 'expected a program, not ""')] : [];
-}
-
-function leadsToRoot(path: string): boolean {
-  try {
-    return realpathSync(path) === '/';
-  } catch {
-    return false;
-  }
-}
-
-function checkPaths(source: YamlSource, at: KeyPath, absolute: (path: string) => string): ConfigProblem[] {
-  const relative = 'paths are relative to the file';
-  const problems: ConfigProblem[] = [];
-  for (const { key, text } of source.textsAt([...at, 'cwd'])) {
-    const stats = statOf(absolute(text));
-    if (stats === undefined)
-      problems.push(source.problem(key, `"${absolute(text)}" does not exist`, relative));
-    else if (!stats.isDirectory()) problems.push(source.problem(key, `"${absolute(text)}" is not a folder`));
-  }
-  for (const list of ['visible', 'writable', 'hidden']) {
-    for (const { key, text } of source.textsAt([...at, 'filesystem', list])) {
-      if (leadsToRoot(absolute(text)))
-        problems.push(
-          list === 'hidden'
-            ? source.problem(key, 'the whole root cannot be hidden', 'name the folders to hide')
-            : source.problem(key, 'the whole root cannot be shown', 'name the folders that it needs'),
-        );
-      else if (statOf(absolute(text)) === undefined)
-        problems.push(source.problem(key, `"${absolute(text)}" does not exist`, relative));
-    }
-  }
-  return problems;
 }
 
 function statOf(path: string): Stats | undefined {

@@ -445,46 +445,6 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     ],
   },
   {
-    name: 'a hidden path that does not exist',
-    text: web('    filesystem: {hidden: [./missing]}\n'),
-    messages: [
-      'postern.yaml:4:27: plugins.web.filesystem.hidden[0]: "DIR/missing" does not exist; paths are relative to the file',
-    ],
-  },
-  {
-    name: 'the root hidden',
-    text: web('    filesystem: {hidden: [/]}\n'),
-    messages: [
-      'postern.yaml:4:27: plugins.web.filesystem.hidden[0]: the whole root cannot be hidden; name the folders to hide',
-    ],
-  },
-  {
-    name: 'a working directory that does not exist',
-    text: web('    cwd: ./missing\n'),
-    messages: [
-      'postern.yaml:4:10: plugins.web.cwd: "DIR/missing" does not exist; paths are relative to the file',
-    ],
-  },
-  {
-    name: 'a working directory that is a file',
-    text: web('    cwd: ./a-file\n'),
-    messages: ['postern.yaml:4:10: plugins.web.cwd: "DIR/a-file" is not a folder'],
-  },
-  {
-    name: 'a path to show that does not exist',
-    text: web('    filesystem: {visible: [./missing]}\n'),
-    messages: [
-      'postern.yaml:4:28: plugins.web.filesystem.visible[0]: "DIR/missing" does not exist; paths are relative to the file',
-    ],
-  },
-  {
-    name: 'the whole root writable',
-    text: web('    filesystem: {writable: [/]}\n'),
-    messages: [
-      'postern.yaml:4:29: plugins.web.filesystem.writable[0]: the whole root cannot be shown; name the folders that it needs',
-    ],
-  },
-  {
     name: 'filesystem as a list',
     text: web('    filesystem: [./data]\n'),
     messages: [
@@ -705,9 +665,9 @@ export const brokenConfigs: readonly BrokenConfig[] = [
   },
   {
     name: 'a key and a folder that would act on a terminal',
-    text: 'plugins:\n  web:\n    command: [node]\n    cwd: "a\\nb\\e[2J"\n    "x\\u202e": 1\n',
+    text: 'audit: "a\\nb\\e[2J/log"\nplugins:\n  web:\n    command: [node]\n    "x\\u202e": 1\n',
     messages: [
-      'postern.yaml:4:10: plugins.web.cwd: "DIR/a\\u000ab\\u001b[2J" does not exist; paths are relative to the file',
+      'postern.yaml:1:8: audit: the folder "DIR/a\\u000ab\\u001b[2J" does not exist; make it, or name another',
       `postern.yaml:5:5: plugins.web.x\\u202e: unknown key; there are ${PLUGIN_KEYS.join(', ')}`,
     ],
   },
@@ -752,14 +712,13 @@ export const brokenConfigs: readonly BrokenConfig[] = [
   },
   {
     name: 'everything at once',
-    text: 'metrics: 9464\nplugin: {}\ndefaults: {mode: audited}\nplugins:\n  Web:\n    comand: [node]\n    cwd: ./missing\n    allow: [https://x.example.com]\n    env: {A: 1}\n',
+    text: 'metrics: 9464\nplugin: {}\ndefaults: {mode: audited}\nplugins:\n  Web:\n    comand: [node]\n    cwd: /\n    allow: [https://x.example.com]\n    env: {A: 1}\n',
     messages: [
       'postern.yaml:1:10: metrics: expected HOST:PORT, for example 127.0.0.1:9464, not 9464; write 127.0.0.1:9464',
       'postern.yaml:2:1: plugin: unknown key; did you mean "plugins"?',
       'postern.yaml:3:18: defaults.mode: expected enforce or audit, not "audited"; did you mean "audit"?',
       'postern.yaml:5:3: plugins.Web: not a name of a-z, 0-9, _ and -, at most 63 characters, a letter or digit first; write web',
       'postern.yaml:6:5: plugins.Web.comand: unknown key; did you mean "command"?',
-      'postern.yaml:7:10: plugins.Web.cwd: "DIR/missing" does not exist; paths are relative to the file',
       'postern.yaml:8:13: plugins.Web.allow[0]: The rule "https://x.example.com" has the scheme "https": rules are for TCP, and say host and port; write "x.example.com"',
       'postern.yaml:9:14: plugins.Web.env.A: expected a string, not 1; write "1"',
     ],

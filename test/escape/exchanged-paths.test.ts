@@ -181,8 +181,9 @@ for (const user of anyUser) {
   });
 
   // proves: no plugin runs a program or interpreter that another plugin may write
+  // proves: no plugin's own script names an interpreter that another plugin may write
   test(`a program, or a script's interpreter, that another plugin may write is refused, by check too (${user})`, async () => {
-    const folder = folders('data/bin', 'tools');
+    const folder = folders('data/bin', 'tools', 'own');
     const script = (path: string, first: string): void =>
       writeFileSync(join(folder, path), `${first}\necho ran\n`, { mode: 0o755 });
     for (const path of ['data/bin/program', 'data/bin/shell']) script(path, '#!/bin/sh');
@@ -222,6 +223,26 @@ for (const user of anyUser) {
             'm',
           ),
         );
+    // A plugin may write its own script. What it names is asked by its own start.
+    script('own/script', `#!${folder}/data/bin/shell`);
+    const named = join(folder, 'named.yaml');
+    const own = {
+      command: [`${folder}/own/script`],
+      filesystem: { ...filesystem, writable: [`${folder}/own`] },
+    };
+    writeFileSync(named, JSON.stringify({ plugins: { writer, own } }));
+    for (const words of [
+      ['check', named],
+      ['up', '--config', named],
+    ]) {
+      const said = await postern(words, { as: user });
+      assert.equal(said.status, 1, said.stderr);
+      assert.doesNotMatch(said.stdout, /own \| ran/);
+      assert.match(
+        said.stdout + said.stderr,
+        /plugins\.own\.command: ".*data\/bin\/shell", which the plugin runs, leads through ".*\/data"/,
+      );
+    }
     const config = join(folder, 'outside.yaml');
     const outside = { command: [`${folder}/tools/made-later`] };
     writeFileSync(config, JSON.stringify({ plugins: { writer, outside } }));

@@ -353,7 +353,7 @@ test('wrong usage ends with 2, run with 125, one line with a suggestion each', a
     [
       ['run', '--cwd', '/nonexistent', '--', 'true'],
       125,
-      /^postern: Cannot start in "\/nonexistent": it does not exist\n$/,
+      /^postern: Cannot start in "\/nonexistent": it does not exist; correct the path, or make it first\n$/,
     ],
     [
       ['run', '--env', 'LISTEN_FDS=1', '--', 'true'],

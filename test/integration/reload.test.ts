@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { anyUser } from '../harness/asked.js';
@@ -8,7 +8,7 @@ import { type Listener, listen } from '../harness/listener.js';
 import { startPostern } from '../harness/postern.js';
 import { brokerOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
-import { readableFolder, type User, users } from '../harness/users.js';
+import { chownTo, readableFolder, type User, users } from '../harness/users.js';
 
 /** Connects again and again, and says each time what came of it. */
 const TRIES = `
@@ -88,6 +88,81 @@ const trying = (port: number, ...words: string[]): readonly string[] => [
   String(port),
   ...words,
 ];
+
+/** What a plugin can do to its own places: a folder that is named later is missing, linked or closed, and so are its home and the folder of its socket. */
+const SPOILS = (base: string): string =>
+  `cd ${base}/own && ln -s ${base}/others/in linked && mv sock moved && ln -s moved sock && chmod 0 inner ~`;
+
+for (const user of users) {
+  // proves: what a plugin did to its own places fails its start alone
+  // proves: the folder of a listener that a plugin has spoilt fails its start alone
+  // proves: a home that cannot be written is refused
+  test(`a plugin keeps neither a rule from being withdrawn nor another plugin from its start (${user})`, async (t) => {
+    const { port } = await upstream(t);
+    const base = readableFolder();
+    for (const name of ['own', 'own/sock', 'own/inner', 'own/inner/deep', 'others', 'others/in', 'home']) {
+      mkdirSync(join(base, name));
+      chownTo(user, join(base, name));
+    }
+    t.after(() => {
+      for (const name of ['home', 'own/inner']) chmodSync(join(base, name), 0o755);
+    });
+    const home = join(base, 'home');
+    const listen = ['x', 'y'].map((name) => ({ name, address: join(base, `own/sock/${name}.sock`) }));
+    const command = ['/bin/sh', '-c', `${SPOILS(base)} && exec "$@"`, 'sh', ...trying(port)];
+    const plugins = (tries: object, shown: readonly string[]): object => ({
+      plugins: {
+        tries: {
+          ...{ command, cwd: base, ...tries },
+          filesystem: {
+            writable: [join(base, 'own')],
+            visible: shown.map((name) => join(base, 'own', name)),
+          },
+        },
+        other: {
+          ...{ command: ['sh', '-c', 'echo "it runs"; sleep 1000'], cwd: base },
+          filesystem: { writable: [join(base, 'others')] },
+        },
+      },
+    });
+    const first = { home, listen: listen.slice(0, 1) };
+    const up = await startUp(t, user, plugins({ ...first, allow: [`127.0.0.1:${port}`] }, ['inner/deep']));
+    await up.next('connected');
+    up.write(plugins(first, ['inner/deep']));
+    up.hangUp();
+    await until(() => up.count('with other rules: tries') === 1 || undefined);
+    await up.next('refused 111');
+    const cases: readonly (readonly [tries: object, shown: readonly string[], why: RegExp])[] = [
+      [{ home }, [], /home: Cannot keep a home in ".*home": its owner may not read/],
+      [{ listen }, [], /Cannot listen on ".*own\/sock\/x.sock".* a link leads to ".*own\/sock"/],
+      [{}, ['linked'], /visible\[0\]: .*own\/linked".* leads through the link "/],
+      [{}, ['gone'], /visible\[0\]: .*own\/gone".* it is not there.* which the plugin may write/],
+      ...(user === 'root'
+        ? []
+        : ([[{}, ['inner/deep'], /visible\[0\]: .*inner\/deep".* a folder above it is closed/]] as const)),
+    ];
+    for (const [index, [tries, shown, why]] of cases.entries()) {
+      up.write(plugins(tries, shown));
+      up.hangUp();
+      await until(() => up.count('restarted: tries') === index + 1 || undefined);
+      await until(() => new RegExp(`^postern: tries: .*${why.source}`, 'm').test(up.said()) || undefined);
+    }
+    assert.equal(up.count('it runs'), 1);
+    process.kill(up.pid, 'SIGTERM');
+    await until(() => !existsSync(`/proc/${up.pid}`) || undefined);
+    up.write(plugins({ home, listen }, ['inner/deep', 'linked', 'gone']));
+    const again = startPostern(['up', '--config', 'postern.yaml'], { as: user, cwd: up.folder });
+    t.after(() => again.child.kill('SIGKILL'));
+    let said = '';
+    for (const stream of [again.child.stdout, again.child.stderr])
+      stream?.on('data', (text: Buffer) => {
+        said += text.toString();
+      });
+    await until(
+      () => (said.includes('other | it runs') && /^postern: tries: .*Cannot listen/m.test(said)) || undefined,
+    );
+  });
+}
 
 for (const user of users) {
   // proves: a broker that hangs while it gets rules is replaced

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { changePlugins, PluginList, type PluginParts } from '../../sandbox/supervisor/plugin-list.js';
+import type { RootPlan } from '../../sandbox/supervisor/root/plan-root.js';
 import { type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';
 
 const plugin = (name: string, allow: readonly string[] = [], port?: number): PluginConfig => ({
@@ -116,10 +117,17 @@ for (const fails of ['bind two 4', 'rules two []']) {
   });
 }
 
+const NO_PLAN: RootPlan = {
+  ...{ entries: [], writableDirectories: [], writableFiles: [], cwd: '/', cwdVisible: false },
+  hiddenBy: () => undefined,
+};
+
 // proves: ask: a run that is about to end still counts as a writer
 test('a run that has not ended writes as it was started', () => {
   const next = plugin('a');
   const old: PluginConfig = { ...next, writable: ['/srv'] };
-  const list = new PluginList({ plugins: [next] }, { claim: () => {} }, () => [old]);
+  const list = new PluginList({ plugins: [next] }, { claim: () => {} }, () => [
+    { config: old, plan: NO_PLAN },
+  ]);
   assert.deepEqual(list.writers, [next, old]);
 });

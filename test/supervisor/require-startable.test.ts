@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { LiveRun } from '../../sandbox/supervisor/plugin-runs.js';
 import { requireStartable } from '../../sandbox/supervisor/require-startable.js';
-import type { LiveRuns } from '../../sandbox/supervisor/start-problems.js';
+import { planPlugin } from '../../sandbox/supervisor/start/plan-plugin.js';
+import { type LiveRuns, startHostOf } from '../../sandbox/supervisor/start-problems.js';
 import { type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';
+import { DEFAULT_RESOLVES } from '../../shared/config/via-config.js';
 import { readableFolder } from '../harness/users.js';
 
 const plugin = (name: string, changes: Partial<PluginConfig>): PluginConfig => ({
@@ -22,6 +25,14 @@ function start(
 }
 
 const NO_RUNS: LiveRuns = { live: [], ending: [], files: [], homes: [] };
+
+/** A run with the plan of its start. @param homes that its sandbox covers */
+function running(name: string, changes: Partial<PluginConfig>, homes: readonly string[] = []): LiveRun {
+  const config = plugin(name, changes);
+  const kept = homes.map((home, index) => plugin(`kept${index}`, { home }));
+  const host = startHostOf([config, ...kept], { files: [], searched: [] });
+  return { config, plan: planPlugin(config, { uid: 1000, gid: 1000 }, host).plan };
+}
 
 // proves: a run that ends for a reload replaces no socket of those that stay
 test('no rule and no listener comes into force where a run may write that is about to end', () => {
@@ -53,7 +64,7 @@ test("a file that becomes postern's own lies in no folder that a run may write",
   const folder = readableFolder();
   const file = join(folder, 'rules.yaml');
   writeFileSync(file, 'allow: []\n');
-  const run = (changes: Partial<PluginConfig>): Partial<LiveRuns> => ({ live: [plugin('runs', changes)] });
+  const run = (changes: Partial<PluginConfig>): Partial<LiveRuns> => ({ live: [running('runs', changes)] });
   assert.throws(() => start({}, run({ writable: [folder] }), [file]), {
     code: 'path_not_apart',
     message: /rules\.yaml" would be postern's own, but leads through .* which the plugin "runs" may write/,
@@ -69,21 +80,63 @@ test('a home is new where no other plugin that runs sees it', () => {
   const homes = join(folder, 'homes');
   const home = join(homes, 'home');
   mkdirSync(homes);
-  const run = (name: string, changes: Partial<PluginConfig>): PluginConfig => plugin(name, changes);
   const sees = { visible: [folder] };
   const refusal = {
     code: 'path_not_apart',
     message: /home" is made now, and the plugin "runs", which runs, would see it/,
     fix: /^stop "runs" first/,
   };
-  assert.throws(() => start({ home }, { live: [run('runs', sees)] }), refusal);
+  assert.throws(() => start({ home }, { live: [running('runs', sees)] }), refusal);
   // Covered by what the run knew, but gone.
-  assert.throws(() => start({ home }, { live: [run('runs', sees)], homes: [home] }), refusal);
-  // What it sees cannot be told.
-  assert.throws(() => start({ home }, { live: [run('runs', { cwd: join(folder, 'gone') })] }), refusal);
-  start({ home }, { live: [run('runs', { ...sees, hidden: [homes] })] });
-  start({ home }, { live: [run('runs', {})] });
-  start({ home }, { live: [run('stays', sees)] });
-  start({ home }, { live: [run('runs', sees)], ending: [run('runs', sees)] });
-  start({ home }, { live: [run('runs', sees)], homes: [home] });
+  const covers = running('runs', sees, [home]);
+  assert.throws(() => start({ home }, { live: [covers], homes: [home] }), refusal);
+  const below = join(folder, 'below');
+  mkdirSync(below);
+  const apart = running('runs', { cwd: below });
+  const hidden = running('runs', { ...sees, hidden: [homes] });
+  const shown = running('runs', { ...sees, cwd: below });
+  // What such a plugin would see at its next start cannot be told.
+  rmdirSync(below);
+  assert.throws(() => start({ home }, { live: [shown] }), refusal);
+  for (const live of [apart, hidden, running('runs', {}), running('stays', sees)])
+    start({ home }, { live: [live] });
+  start({ home }, { live: [shown], ending: [shown.config] });
+  start({ home }, { live: [covers], homes: [home] });
+});
+
+// proves: a reload adds no credentials that a sandbox shows which runs
+test('credentials are new where no plugin that runs sees them, whatever it did to its own places', () => {
+  const folder = readableFolder();
+  const data = join(folder, 'data');
+  for (const name of ['data', 'data/inner', 'secret']) mkdirSync(join(folder, name));
+  const credentialsFile = join(folder, 'secret/file');
+  writeFileSync(credentialsFile, 'user:word\n');
+  const via = { ...{ resolve: DEFAULT_RESOLVES, direct: [], source: [], resolvers: [] }, credentialsFile };
+  const spoils = { visible: [folder, join(data, 'inner')], writable: [data] };
+  const sees = running('runs', spoils);
+  const blind = running('runs', { ...spoils, hidden: [join(folder, 'secret')] });
+  rmdirSync(join(data, 'inner'));
+  assert.throws(() => start({ via }, { live: [sees] }), {
+    code: 'bad_via',
+    message: /^"runs" would see the credentials in ".*\/secret\/file"/,
+  });
+  start({ via }, { live: [blind] });
+  start({ via }, { live: [sees], ending: [sees.config] });
+});
+
+// proves: a link in the place of a writable path fails its own start alone
+test("a link in the place of a plugin's own path refuses its start, and not the list of plugins", () => {
+  const folder = readableFolder();
+  for (const name of ['data', 'conf']) mkdirSync(join(folder, name));
+  const file = join(folder, 'conf/rules.yaml');
+  writeFileSync(file, 'allow: []\n');
+  const [data, inner] = [join(folder, 'data'), join(folder, 'data/inner')];
+  symlinkSync('../conf/rules.yaml', inner);
+  start({ writable: [data, inner] }, {}, [file]);
+  assert.throws(() => running('stays', { writable: [data, inner] }), {
+    code: 'path_not_apart',
+    message: /data\/inner" to the plugin: it leads through the link ".*\/data\/inner" in ".*\/data"/,
+  });
+  // One that no plugin could have made is a mistake of the configuration.
+  assert.throws(() => start({ writable: [inner] }, {}, [file]), { message: /is postern's own/ });
 });

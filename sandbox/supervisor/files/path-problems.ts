@@ -8,7 +8,7 @@ import { parseRule } from '../../../shared/policy/parse-rule.js';
 import type { OwnFiles } from '../../host/own-files.js';
 import { type HostFiles, hostFiles, isWithin } from './host-files.js';
 import { allPlaces, placesPassed } from './places-passed.js';
-import { type Written, writtenFolders } from './plugin-links.js';
+import { asConfigured, type Written, writtenFolders } from './plugin-links.js';
 
 // What a start refuses in a configuration, as a value with its place. A start throws the first, and `check` reports all. Pure.
 
@@ -78,6 +78,25 @@ export function pathProblems<P extends PluginPaths>(
   );
 }
 
+/**
+ * A plugin that may write its own script chooses what its next start runs. So each start asks, for its own plugin.
+ *
+ * @param started the files that its command runs
+ * @throws PosternError `path_not_apart`
+ */
+export function requireProgramApart(
+  plugin: PluginPaths,
+  started: readonly string[],
+  written: readonly Written[],
+): void {
+  const now = written.filter(({ isHome, isFormer }) => !isHome && isFormer !== true);
+  for (const path of started) {
+    const problem = pathProblem(plugin, toStarted(path), now, hostFiles);
+    // protects: G14 no plugin's own script names an interpreter that another plugin may write
+    if (problem !== undefined) throw refusal({ ...problem, code: 'path_not_apart' });
+  }
+}
+
 function pathProblem(
   plugin: PluginPaths,
   { path, key, verb }: NamedPath,
@@ -141,9 +160,8 @@ function pathsOf(plugin: PluginPaths): NamedPath[] {
   return [...lists, { path: plugin.cwd, key: ['cwd'], verb: 'starts in' }];
 }
 
-// Finds sockets that postern would make where another plugin could put a link, or through a link of the plugin itself: a link could lead to any
-// folder of the host. In a folder that the plugin alone writes, nothing changes while postern binds: the plugin does not run then, unless a
-// reload adds the listener. Pure.
+// Finds sockets that postern would make where another plugin could put a link: it could lead to any folder of the host. In a folder that the plugin
+// alone writes, nothing changes while postern binds: the plugin does not run then, and postern follows no link there, see listeners.ts. Pure.
 
 type PluginListeners = Pick<PluginConfig, 'name' | 'listen' | 'writable' | 'home'>;
 
@@ -159,28 +177,20 @@ export function listenerProblems(
       const places = placesPassed(dirname(address), host);
       for (const place of places) {
         const all = [place, ...host.aliases(place)];
-        const isLink = host.kind(place) === 'link';
         const through = written.find(
           ({ writer, real }) =>
-            (isLink ||
-              /* protects: G14 a listener in a folder that another plugin may write is refused (as root) */ writer !==
-                name) &&
-            /* protects: G14 a listener through a link of a plugin is refused (as root) => false */ all.some(
+            writer !== name &&
+            /* protects: G14 a listener in a folder that another plugin may write is refused (as root) => false */ all.some(
               (one) => isWithin(one, real),
             ),
         );
         if (through === undefined) continue;
-        const who = through.writer === name ? 'the plugin' : `the plugin "${through.writer}"`;
-        const way = isLink ? `through the link "${place}" in "${through.path}"` : `through "${through.path}"`;
         return [
           {
             plugin: name,
             key: ['listen'],
-            message: `"${address}" leads ${way}, which ${who} may write: it could lead elsewhere`,
-            fix:
-              through.writer === name
-                ? 'name a folder without the link'
-                : 'name a folder that no other plugin writes',
+            message: `"${address}" leads through "${through.path}", which the plugin "${through.writer}" may write: it could lead elsewhere`,
+            fix: 'name a folder that no other plugin writes',
           },
         ];
       }
@@ -288,14 +298,20 @@ export function ownFileProblems(
   // In a folder that is covered as a whole, the way to a file is that to the folder.
   const elsewhere = own.files.filter((file) => !folders.includes(dirname(file)));
   const ways = waysTo({ hook, file: elsewhere, folder: folders, searched: own.searched }, host);
+  // A link that a plugin could have put in the place of its own path is not followed by its start either.
+  const named =
+    /* protects: G8 a link in the place of a writable path fails its own start alone => host */ asConfigured(
+      plugins,
+      host,
+    );
   return plugins.flatMap(({ name, writable, home }) => [
     ...writable.flatMap((path): PathProblem[] => {
-      const problem = ofWritable(path, ways, host);
+      const problem = ofWritable(path, ways, named);
       return problem === undefined ? [] : [{ plugin: name, key: ['filesystem', 'writable'], ...problem }];
     }),
     // protects: G14 a home with postern's own files is refused
     ...(home === undefined ? [] : [home]).flatMap((path): PathProblem[] => {
-      const problem = ofHome(path, ways, host);
+      const problem = ofHome(path, ways, named);
       return problem === undefined ? [] : [{ plugin: name, key: ['home'], ...problem }];
     }),
   ]);
@@ -445,16 +461,21 @@ function couldPut(searched: string, path: string): Problem {
 
 // Finds paths that a plugin could exchange for a later start, rules for sockets that it could replace, and writable paths that are postern's own files.
 
-/** @param own postern's own files and folders @returns problems with the code `path_not_apart` */
+/**
+ * @param own postern's own files and folders
+ * @param host of {@link asConfigured}
+ * @returns problems with the code `path_not_apart`
+ */
 export function apartProblems(
   plugins: readonly PluginConfig[],
   own: OwnFiles,
+  host: HostFiles,
   startedFiles: StartedFiles<PluginConfig>,
 ): readonly StartProblem[] {
   return [
-    ...pathProblems(plugins, hostFiles, startedFiles),
-    ...socketProblems(plugins, own.sockets ?? [], hostFiles),
-    ...listenerProblems(plugins, hostFiles),
+    ...pathProblems(plugins, host, startedFiles),
+    ...socketProblems(plugins, own.sockets ?? [], host),
+    ...listenerProblems(plugins, host),
     // protects: G14 check: a writable path that is postern's own is refused
     ...ownFileProblems(plugins, own, hostFiles),
   ].map(refused);
@@ -480,9 +501,10 @@ export function endingProblems(
     listen: plugin.listen.filter(({ address }) => !left.includes(address)),
   }));
   const writers = ending.map((plugin) => ({ ...plugin, allow: [], listen: [] }));
+  const host = asConfigured([...plugins, ...writers], hostFiles);
   return [
-    ...socketProblems([...plugins, ...writers], own.sockets ?? [], hostFiles),
-    ...listenerProblems([...bound, ...writers], hostFiles),
+    ...socketProblems([...plugins, ...writers], own.sockets ?? [], host),
+    ...listenerProblems([...bound, ...writers], host),
   ].map((problem) =>
     refused({
       ...problem,

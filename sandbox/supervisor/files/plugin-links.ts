@@ -73,6 +73,35 @@ export function withoutPluginLinks(host: HostFiles, written: readonly Written[])
   };
 }
 
+/**
+ * The host's files as far as no plugin decides about them: below a folder that a plugin may write, each path counts as a folder that is there. For the
+ * checks of a whole configuration. Whatever a plugin does there fails its own start, which looks at the files themselves. So it keeps neither a reload nor
+ * another plugin from coming.
+ */
+export function asConfigured(
+  plugins: readonly Pick<PluginConfig, 'name' | 'writable' | 'home'>[],
+  host: HostFiles,
+): HostFiles {
+  const written = outermost(writtenFolders(plugins, host));
+  const isBelow = (path: string): boolean => {
+    const all = [path, ...host.aliases(path)];
+    return written.some(({ real }) => !all.includes(real) && all.some((one) => isWithin(one, real)));
+  };
+  const kind: HostFiles['kind'] = (path) => {
+    const found = host.kind(path);
+    // protects: G8 what a plugin did to its own places fails its start alone => return found;
+    return found !== 'directory' && isBelow(path) ? 'directory' : found;
+  };
+  return {
+    ...host,
+    kind,
+    real: (path) => {
+      const { end } = wayTo(path, { ...host, kind });
+      return end === undefined || kind(end) === 'absent' ? undefined : end;
+    },
+  };
+}
+
 /** @param link a path without a link in its folder */
 function folderOf(link: string, written: readonly Written[], host: HostFiles): Written | undefined {
   const all = [

@@ -1,12 +1,21 @@
 // Checks the paths that a plugin's configuration names, before anything is started.
+import { dirname } from 'node:path';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { type ErrorFields, PosternError } from '../../../shared/errors.js';
-import { type HostFiles, hostFiles, kernelMountAt, kernelMountOf, readMounts } from './host-files.js';
+import {
+  type HostFiles,
+  hostFiles,
+  isWithin,
+  kernelMountAt,
+  kernelMountOf,
+  readMounts,
+} from './host-files.js';
+import { placesPassed } from './places-passed.js';
 import { pluginLink, type Written, withoutPluginLinks } from './plugin-links.js';
 
 type Shown = 'visible' | 'writable';
 type List = Shown | 'hidden';
-type Paths = Pick<PluginConfig, List | 'name' | 'cwd'>;
+type Paths = Pick<PluginConfig, List | 'name' | 'cwd' | 'listen'>;
 
 interface Look {
   readonly plugin: string;
@@ -22,23 +31,37 @@ export function requirePaths(paths: Paths, written: readonly Written[]): void {
   if (first !== undefined) throw first;
 }
 
-/** @returns an error for each path that no plugin may name, with the fields `key` and `path` */
+/**
+ * @param host the files as the caller sees them. Missing: as a start does
+ * @returns an error for each path that no plugin may name, with the fields `key` and `path`
+ */
 export function refusedPaths(
-  { name, cwd, visible, writable, hidden }: Paths,
+  { name, cwd, visible, writable, hidden, listen }: Paths,
   written: readonly Written[],
+  host: HostFiles = withoutPluginLinks(hostFiles, written),
 ): readonly PosternError[] {
-  const look: Look = {
-    plugin: name,
-    written,
-    host: withoutPluginLinks(hostFiles, written),
-    mountinfo: readMounts(),
-  };
+  const look: Look = { plugin: name, written, host, mountinfo: readMounts() };
   return [
     ...visible.flatMap((path) => refusedShown('visible', path, look) ?? []),
     ...writable.flatMap((path) => refusedShown('writable', path, look) ?? []),
     ...hidden.flatMap((path) => refusedHidden(path, look) ?? []),
-    ...[cwd].flatMap((path) => refusedLink(`Cannot start in "${path}"`, path, { key: 'cwd' }, look) ?? []),
+    ...[cwd].flatMap((path) => refusedCwd(path, look) ?? []),
+    ...listen
+      .filter(({ address }) => address.startsWith('/'))
+      .flatMap(
+        ({ address }) =>
+          refusedLink(`Cannot listen on "${address}"`, dirname(address), { key: 'listen' }, look) ?? [],
+      ),
   ];
+}
+
+function refusedCwd(path: string, look: Look): PosternError | undefined {
+  const real = look.host.real(path);
+  const what = `Cannot start in "${path}"`;
+  const fields = { key: 'cwd' };
+  if (real === undefined) return refusedLink(what, path, fields, look) ?? missing(what, path, fields, look);
+  if (look.host.kind(real) === 'directory') return undefined;
+  return new PosternError('not_found', `${what}: it is not a folder`, { fix: 'name a folder', fields });
 }
 
 function refusedShown(list: Shown, path: string, look: Look): PosternError | undefined {
@@ -53,10 +76,7 @@ function refusedShown(list: Shown, path: string, look: Look): PosternError | und
     return new PosternError('not_allowed', `Cannot show "/" to the plugin${leads}`, { fix, fields });
   }
   if (real !== undefined) return refusedKernelFile(list, path, real, look.mountinfo);
-  return (
-    refusedLink(what, path, fields, look) ??
-    new PosternError('not_found', `${what}: it does not exist`, { fields })
-  );
+  return refusedLink(what, path, fields, look) ?? missing(what, path, fields, look);
 }
 
 function refusedHidden(path: string, look: Look): PosternError | undefined {
@@ -70,9 +90,26 @@ function refusedHidden(path: string, look: Look): PosternError | undefined {
   if (real !== undefined) return undefined;
   // A mistyped path would hide nothing. A file that is made there later would show.
   const fix = 'to hide a file that is made later, hide its folder';
-  return (
-    refusedLink(what, path, fields, look) ??
-    new PosternError('not_found', `${what}: it does not exist`, { fix, fields })
+  return refusedLink(what, path, fields, look) ?? missing(what, path, fields, look, fix);
+}
+
+/** The kernel says the same of a path that is not there and of one below a folder that a plugin has closed. */
+function missing(
+  what: string,
+  path: string,
+  fields: ErrorFields,
+  { plugin, written, host }: Look,
+  fix = 'correct the path, or make it first',
+): PosternError {
+  const places = placesPassed(path, host);
+  const folder = written.find(({ real }) => places.some((place) => place !== real && isWithin(place, real)));
+  if (folder === undefined)
+    return new PosternError('not_found', `${what}: it does not exist`, { fix, fields });
+  const who = folder.writer === plugin ? 'the plugin' : `the plugin "${folder.writer}"`;
+  return new PosternError(
+    'not_found',
+    `${what}: it is not there, or a folder above it is closed. It lies in "${folder.path}", which ${who} may write: it could have removed or closed it`,
+    { fix: 'make it anew, or open the folders above it with chmod u+rwx', fields },
   );
 }
 

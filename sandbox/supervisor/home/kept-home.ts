@@ -2,7 +2,6 @@
 // descriptors, so that no link is followed.
 import { accessSync, constants, fstatSync, mkdirSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import { SystemError } from '../../../shared/sys/libc.js';
 import { openFolder } from '../../../shared/sys/open-folder.js';
@@ -14,33 +13,39 @@ import { withoutTopLink } from './home-problems.js';
 const OWNER_ALL = 0o700;
 
 /**
- * Prepares the home of each plugin.
+ * Makes the home if it is missing, before any plugin sees what lies around it.
  *
- * @returns the folders, by paths without links
- * @throws PosternError `bad_home` for the first bad home; only the homes before it may have been made
+ * @throws PosternError `bad_home` if it cannot be made
  */
-export function readyHomes(plugins: readonly PluginConfig[]): readonly string[] {
-  const homes = plugins.flatMap(({ home }) => (home === undefined ? [] : [readyHome(home)]));
-  return [...new Set(homes)];
-}
-
-/** @returns the folder's path without a link @throws PosternError `bad_home` */
-export function readyHome(path: string): string {
-  const home = withoutTopLink(path, hostFiles);
-  explained(home, () => {
-    using folder = openIfThere(home) ?? make(home);
-    requireOwn(folder, home);
+export function makeHome(path: string): void {
+  withHome(path, (folder, home) => {
+    if (folder === undefined) make(home).close();
   });
-  return home;
 }
 
-/** Makes nothing. @throws PosternError `bad_home` where {@link readyHome} would */
+/** Makes nothing. @throws PosternError `bad_home` for what no plugin could have done: it could not be made, or not be kept there */
 export function examineHome(path: string): void {
+  withHome(path, (folder, home) => {
+    if (folder === undefined) requireMakeable(home);
+    else requireOwn(folder, home);
+  });
+}
+
+/** For the start of its plugin, which may have changed the mode. A missing home is none. @throws PosternError `bad_home` */
+export function requireUsable(path: string): void {
+  withHome(path, (folder, home) => {
+    if (folder === undefined) return;
+    requireOwn(folder, home);
+    requireOpen(folder, home);
+  });
+}
+
+/** @param work gets the folder, undefined if it is missing, and its path without a link */
+function withHome(path: string, work: (folder: OwnedFd | undefined, home: string) => void): void {
   const home = withoutTopLink(path, hostFiles);
   explained(home, () => {
     using folder = openIfThere(home);
-    if (folder === undefined) requireMakeable(home);
-    else requireOwn(folder, home);
+    work(folder, home);
   });
 }
 
@@ -91,25 +96,39 @@ function cannotMake(home: string, code: string): PosternError {
 
 /** Root may use a home that belongs to another user: the plugin's ids are mapped to the owner's. */
 function requireOwn(folder: OwnedFd, home: string): void {
-  const { uid: owner, mode } = fstatSync(folder.number);
+  const { uid: owner } = fstatSync(folder.number);
   if (uid() !== 0 && owner !== uid()) {
     throw badHome(
       `Cannot keep a home in "${home}": it belongs to uid ${owner}, and postern runs as uid ${uid()}`,
       `give it away with: sudo chown -R ${uid()}:${gid()} ${shellWord(home)}; or name one of your own folders`,
     );
   }
+  if (accessError(folder) === 'EROFS')
+    throw badHome(`Cannot keep a home in "${home}": its file system is read-only`, ELSEWHERE);
+}
+
+function requireOpen(folder: OwnedFd, home: string): void {
+  const { mode } = fstatSync(folder.number);
   if ((mode & OWNER_ALL) !== OWNER_ALL) {
     throw badHome(
       `Cannot keep a home in "${home}": its owner may not read, write and enter it (mode ${(mode & 0o7777).toString(8)})`,
       `run: chmod u+rwx ${shellWord(home)}`,
     );
   }
+  const code = accessError(folder);
+  if (code !== undefined)
+    throw badHome(`Cannot keep a home in "${home}": it cannot be written: ${code}`, ELSEWHERE);
+}
+
+const ELSEWHERE = 'name a folder that can be written';
+
+/** access(2). A read-only file system comes before the mode. */
+function accessError(folder: OwnedFd): string | undefined {
   try {
     accessSync(`/proc/self/fd/${folder.number}`, constants.R_OK | constants.W_OK | constants.X_OK);
+    return undefined;
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const why = code === 'EROFS' ? 'its file system is read-only' : `it cannot be written: ${code}`;
-    throw badHome(`Cannot keep a home in "${home}": ${why}`, 'name a folder that can be written');
+    return (error as NodeJS.ErrnoException).code;
   }
 }
 

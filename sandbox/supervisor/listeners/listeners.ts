@@ -1,8 +1,10 @@
 // The listeners of all plugins. The supervisor keeps them from its start to its end.
+import { dirname } from 'node:path';
 import { readListenAddress } from '../../../shared/config/listen-address.js';
 import type { ListenConfig, PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import { hostFiles } from '../files/host-files.js';
+import { leadsThrough } from '../files/places-passed.js';
 import { type Written, withoutPluginLinks } from '../files/plugin-links.js';
 import { Listener } from './listener.js';
 
@@ -41,7 +43,7 @@ export class Listeners {
    */
   ready({ name, listen }: Pick<PluginConfig, 'name' | 'listen'>): readonly Listener[] {
     const former = this.#of(name);
-    this.prepare([{ name, listen }]).putInForce();
+    this.#prepare([{ name, listen }], [], () => true).putInForce();
     for (const { listener } of this.#of(name).filter((kept) => former.includes(kept))) {
       const fault = listener.renew();
       if (fault === undefined) continue;
@@ -54,7 +56,8 @@ export class Listeners {
 
   /**
    * Binds what plugins will have and do not have yet. An address that another plugin leaves is bound at the start of the one that gets it: no
-   * socket goes from one plugin to another.
+   * socket goes from one plugin to another. So is an address in a folder that a plugin may write, which could change it while it runs, and whatever
+   * it did there fails its own start alone.
    *
    * @param leaving plugins that will be closed before the new listeners are put in force
    * @throws PosternError `listen_address`; then none of them is bound
@@ -62,6 +65,21 @@ export class Listeners {
   prepare(
     plugins: readonly Pick<PluginConfig, 'name' | 'listen'>[],
     leaving: readonly string[] = [],
+  ): PreparedListeners {
+    const folders = this.#written().map(({ real }) => real);
+    const isApart = (address: string): boolean =>
+      !(address.startsWith('/') && leadsThrough(dirname(address), folders, hostFiles));
+    return this.#prepare(plugins, leaving, (address) =>
+      /* protects: G8 the folder of a listener that a plugin has spoilt fails its start alone => true */ isApart(
+        address,
+      ),
+    );
+  }
+
+  #prepare(
+    plugins: readonly Pick<PluginConfig, 'name' | 'listen'>[],
+    leaving: readonly string[],
+    isBound: (address: string) => boolean,
   ): PreparedListeners {
     const left = leaving.flatMap((name) => this.#of(name));
     const bound = new Map<ListenConfig, Listener>();
@@ -72,7 +90,8 @@ export class Listeners {
       for (const { name, listen } of plugins) {
         const had = [...this.#of(name), ...left];
         for (const entry of listen)
-          if (take(had, entry) === undefined) bound.set(entry, this.#bindOne(name, entry));
+          if (take(had, entry) === undefined && isBound(entry.address))
+            bound.set(entry, this.#bindOne(name, entry));
       }
     } catch (error) {
       close();
@@ -124,7 +143,14 @@ export class Listeners {
     const read = readListenAddress(address);
     if (!read.ok) throw new PosternError('listen_address', read.message);
     try {
-      const listener = new Listener(name, read.address, withoutPluginLinks(hostFiles, this.#written()));
+      const listener = new Listener(
+        name,
+        read.address,
+        /* protects: G14 a listener through a link of a plugin is refused (as root) => hostFiles */ withoutPluginLinks(
+          hostFiles,
+          this.#written(),
+        ),
+      );
       if (read.address.kind === 'tcp' && read.address.port === 0)
         this.#notice(`${plugin}: the listener "${name}" is on ${listener.address}`);
       return listener;

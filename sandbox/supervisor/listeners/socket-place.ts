@@ -173,7 +173,11 @@ function ofUnix(path: string, errno: number): readonly [why: string, fix: string
     return ['something is there already', 'choose another path, or remove it if nothing needs it'];
   if (errno === ENOENT) return [`the folder ${folder} does not exist`, 'make it, or choose another path'];
   if (errno === ENOTDIR) return [`${folder} is not a folder`, 'choose another path'];
-  if (errno === ELOOP) return [`a link leads to ${folder}`, 'name a folder without the link'];
+  if (errno === ELOOP)
+    return [
+      `a link leads to ${folder}, and a plugin could have made it`,
+      'look at that link: if it is yours, name what it leads to instead',
+    ];
   if (errno === EACCES || errno === EROFS)
     return [`you may not make a file in ${folder}`, 'choose a folder that you may write to'];
   if (errno === ENAMETOOLONG)

@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { findProgram } from '../../host/find-program.js';
-import { hostFiles, readStart } from '../files/host-files.js';
+import { type HostFiles, hostFiles, readStart } from '../files/host-files.js';
 
 // Lists the files that the start of a command runs: its program, and the interpreters that scripts name in their first line. Runs in the
 // supervisor. It reads the start of each file, which a plugin may have written.
@@ -12,12 +12,15 @@ import { hostFiles, readStart } from '../files/host-files.js';
 const MOST_PROGRAMS = 11;
 const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin';
 
-/** Paths of the host as they are named. Of a name on PATH also those where another file would be found first. */
-export function startedFiles({
-  command,
-  cwd,
-  env,
-}: Pick<PluginConfig, 'command' | 'cwd' | 'env'>): readonly string[] {
+/**
+ * Paths of the host as they are named. Of a name on PATH also those where another file would be found first.
+ *
+ * @param host of a check of the configuration: it reads no script that a plugin may write
+ */
+export function startedFiles(
+  { command, cwd, env }: Pick<PluginConfig, 'command' | 'cwd' | 'env'>,
+  host: HostFiles = hostFiles,
+): readonly string[] {
   const path = env['PATH'] ?? process.env['PATH'] ?? DEFAULT_PATH;
   const files: string[] = [];
   const names = command.slice(0, 1);
@@ -26,8 +29,8 @@ export function startedFiles({
     if (name === undefined) break;
     const found = findProgram(name, cwd, path);
     files.push(...(name.includes('/') ? [resolve(cwd, name)] : searched(name, cwd, path, found)));
-    const real = found === undefined ? undefined : hostFiles.real(found);
-    if (real !== undefined) names.push(...findInterpreters(real));
+    const real = found === undefined ? undefined : host.real(found);
+    if (real !== undefined && host.kind(real) === 'file') names.push(...findInterpreters(real));
   }
   return files;
 }

@@ -1,14 +1,16 @@
 // Plans what a plugin sees: reads the host's files, plans the root, and checks that the plugin's own program and folders show.
 // Runs in the supervisor, before anything of the plugin is started.
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
-import { PosternError } from '../../../shared/errors.js';
 import { findProgram, searchPath } from '../../host/find-program.js';
 import { hostFiles } from '../files/host-files.js';
+import { requireProgramApart } from '../files/path-problems.js';
 import { type Written, withoutPluginLinks } from '../files/plugin-links.js';
 import { requirePaths } from '../files/require-paths.js';
 import { allHomes, ownHomes, requireHomeApart, withoutTopLink } from '../home/home-problems.js';
+import { requireUsable } from '../home/kept-home.js';
 import { planRoot, type RootPlan } from '../root/plan-root.js';
 import { requireCommandFiles } from '../root/require-command-files.js';
+import { startedFiles } from '../root/started-files.js';
 import { hostTexts, type Unseen, unseenFiles } from '../unseen/unseen-files.js';
 import { requireUnseen } from '../via/via-problems.js';
 
@@ -44,16 +46,12 @@ export function planPlugin(
   { keptHomes, written, ownFiles, ownFolders, laterConfigs, secrets, ownSockets }: StartHost,
 ): { readonly plan: RootPlan; readonly find: () => readonly Unseen[] } {
   const [program = ''] = config.command;
+  // protects: G14 a home that cannot be written is refused
+  if (config.home !== undefined) requireUsable(config.home);
   requirePaths(config, written);
+  requireProgramApart(config, startedFiles(config), written);
   const files = withoutPluginLinks(hostFiles, written);
   const home = config.home === undefined ? undefined : withoutTopLink(config.home, hostFiles);
-  const folder = files.real(config.cwd);
-  if (folder === undefined || hostFiles.kind(folder) !== 'directory') {
-    const why = folder === undefined ? 'it does not exist' : 'it is not a folder';
-    throw new PosternError('not_found', `Cannot start in "${config.cwd}": ${why}`, {
-      fields: { key: 'cwd' },
-    });
-  }
   const path = searchPath(config.env);
   const found = findProgram(program, config.cwd, path);
   const { cwd, visible, writable, hidden } = config;

@@ -22,8 +22,9 @@ import {
 import type { BrokerProcess } from '../broker/broker-process.js';
 import type { SandboxCgroup } from '../cgroup/sandbox-cgroup.js';
 import { hostFiles, isWithin, readMounts } from '../files/host-files.js';
-import { readyHome } from '../home/kept-home.js';
+import { makeHome } from '../home/kept-home.js';
 import type { Listener } from '../listeners/listener.js';
+import type { RootPlan } from '../root/plan-root.js';
 import { shows } from '../root/shown-paths.js';
 import type { Unseen } from '../unseen/unseen-files.js';
 import { IGNORED_SIGNALS } from './ignored-signals.js';
@@ -47,6 +48,8 @@ export interface PluginHost extends StartHost {
   readonly listeners: readonly Listener[];
   /** Called when the plugin ended with a status other than 0. @param find returns the files that it may have missed */
   readonly onFailure?: ((find: () => readonly Unseen[]) => void) | undefined;
+  /** Takes what the plugin will see, in the turn of the call. */
+  readonly onPlan: (plan: RootPlan) => void;
   /** The control group of the sandbox, where a limit needs one. */
   readonly cgroup?: SandboxCgroup | undefined;
   /** Takes lines for the operator. */
@@ -80,8 +83,9 @@ async function prepareAndLaunch(
   held: OwnedFd[],
 ): Promise<Sandbox> {
   const ids = host.privileges === 'user' ? ownIds() : { uid: INNER_ID, gid: INNER_ID };
-  if (config.home !== undefined) readyHome(config.home);
+  if (config.home !== undefined) makeHome(config.home);
   const { plan, find } = planPlugin(config, ids, host);
+  host.onPlan(plan);
   refuseOwnPipes(plan.entries, host.ownFiles, raise);
   refuseMovableMounts(plan.entries, host.written);
   await refuseWritable(config, plan.entries, host.ownFiles, raise);

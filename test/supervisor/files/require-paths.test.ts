@@ -24,3 +24,16 @@ for (const key of ['visible', 'writable'] as const)
       });
     requirePaths({ ...PLUGIN, [key]: [folder] }, []);
   });
+
+test('a listener through a link that a plugin could have made is refused, and named', () => {
+  const address = join(link, 'x.sock');
+  const listen = [{ name: 'web', address }];
+  const written = [{ writer: 'other', path: folder, real: folder, isHome: false }];
+  assert.throws(() => requirePaths({ ...PLUGIN, listen }, written), {
+    code: 'path_not_apart',
+    message: new RegExp(
+      `^Cannot listen on "${address}": it leads through the link "${link}" in "${folder}", which the plugin "other" may write`,
+    ),
+  });
+  requirePaths({ ...PLUGIN, listen }, []);
+});

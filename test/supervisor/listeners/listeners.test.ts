@@ -413,6 +413,31 @@ test('an address that a plugin leaves is bound anew for another one, at its star
   listeners.closeAll();
 });
 
+// proves: a listener through a link of a plugin is refused
+// proves: the folder of a listener that a plugin has spoilt fails its start alone
+test('a listener in a folder that a plugin may write is bound at its start, and through no link there', () => {
+  const folder = readableFolder();
+  for (const name of ['own', 'target']) mkdirSync(join(folder, name));
+  const real = join(folder, 'own');
+  symlinkSync('../target', join(real, 'run'));
+  const listeners = new Listeners(
+    () => {},
+    () => [{ writer: 'one', path: real, real, isHome: false }],
+  );
+  const [path, linked] = [join(real, 'a.sock'), join(real, 'run/a.sock')];
+  const one = (address: string): PluginConfig => plugin([{ name: 'web', address }]);
+  for (const address of [path, linked]) listeners.prepare([one(address)]).putInForce();
+  assert.deepEqual(readdirSync(real), ['run']);
+  assert.throws(() => listeners.ready(one(linked)), {
+    code: 'listen_address',
+    message: /a link leads to ".*\/own\/run", and a plugin could have made it/,
+  });
+  assert.deepEqual(readdirSync(join(folder, 'target')), []);
+  listeners.ready(one(path));
+  assert.ok(existsSync(path));
+  listeners.closeAll();
+});
+
 test('showListenAddress() writes an address as it is read', () => {
   for (const text of ['127.0.0.1:80', '[::1]:80', '[2001:db8::1]:443', '/run/a.sock'])
     assert.equal(showListenAddress(at(text)), text);
