@@ -63,7 +63,7 @@ interface LaunchRequest {
   readonly ranged?: RangedIds | undefined;
 }
 
-interface LaunchedSandbox {
+export interface LaunchedSandbox {
   readonly sandbox: Sandbox;
   /** Where egress is transparent: the filter's listener, and the sockets of the sandbox's DNS, owned by the caller. */
   readonly trap: readonly OwnedFd[];

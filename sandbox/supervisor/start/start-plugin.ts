@@ -9,9 +9,10 @@ import { openInRoot } from '../../../shared/sys/open-in-root.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { makePipe } from '../../../shared/sys/pipe.js';
 import { pidNamespaceOf } from '../../../shared/sys/waiting-thread.js';
-import { claimIdRange, RANGE_SIZE } from '../../host/id-range.js';
+import { claimIdRange, type IdRange, RANGE_SIZE } from '../../host/id-range.js';
 import type { Privileges } from '../../host/privileges.js';
 import { keepsUnix } from '../../launch/enter-landlock.js';
+import type { FilterChoice } from '../../launch/filters.js';
 import {
   hasTrap,
   JOB_CONTROL_PROCESSES,
@@ -28,7 +29,7 @@ import type { RootPlan } from '../root/plan-root.js';
 import { shows } from '../root/shown-paths.js';
 import type { Unseen } from '../unseen/unseen-files.js';
 import { IGNORED_SIGNALS } from './ignored-signals.js';
-import { launchSandbox, type Notices, type PlannedSpec } from './launch-sandbox.js';
+import { type LaunchedSandbox, launchSandbox, type Notices, type PlannedSpec } from './launch-sandbox.js';
 import { NoticeInbox } from './notice-inbox.js';
 import { planPlugin, type StartHost } from './plan-plugin.js';
 import { outsideEnvironment, pluginEnvironment } from './plugin-environment.js';
@@ -75,6 +76,20 @@ export async function startPlugin(
   }
 }
 
+/** What the steps of one start know of it. */
+interface Start {
+  readonly host: PluginHost;
+  readonly config: PluginConfig;
+  readonly streams: StandardStreams;
+  /** Takes each descriptor that is opened on the way. */
+  readonly held: OwnedFd[];
+  /** The plugin's uid and gid inside. */
+  readonly ids: { readonly uid: number; readonly gid: number };
+  readonly plan: RootPlan;
+  /** Those of the host that the sandbox has; undefined for a user. */
+  readonly range: IdRange | undefined;
+}
+
 /** @param held takes each descriptor that is opened on the way */
 async function prepareAndLaunch(
   host: PluginHost,
@@ -83,124 +98,161 @@ async function prepareAndLaunch(
   held: OwnedFd[],
 ): Promise<Sandbox> {
   const ids = host.privileges === 'user' ? ownIds() : { uid: INNER_ID, gid: INNER_ID };
-  if (config.home !== undefined) makeHome(config.home);
-  const { plan, find } = planPlugin(config, ids, host);
-  host.onPlan(plan);
-  refuseOwnPipes(plan.entries, host.ownFiles, raise);
-  refuseMovableMounts(plan.entries, host.written);
+  const { plan, find } = planStart(host, config, ids);
   await refuseWritable(config, plan.entries, host.ownFiles, raise);
   const range = host.privileges === 'user' ? undefined : claimIdRange();
   let notices: Notices | undefined;
   try {
+    const start: Start = { host, config, streams, held, ids, plan, range };
     const { entries, trees } = await pluginTrees(host, config, plan, range, held);
-    const channel = host.broker.openChannel(config.name);
-    held.push(channel.request, channel.reply);
-    const inherits = host.listeners.some(({ mayHoldDescriptors }) => mayHoldDescriptors);
-    const listeners = host.listeners.map((listener) => {
-      const passed = listener.pass();
-      held.push(passed);
-      return passed;
-    });
-    const passed = [...streams.descriptors, ...listeners, channel.request, channel.reply];
-    const notify = config.ready?.by === 'notify';
-    const keeps = keepsUnix(landlockVersion());
-    const spec: PlannedSpec = {
-      ...(range === undefined ? {} : { becomeIds: ids }),
-      hostname: config.name,
-      root: [...entries, ...maskKernelMounts(plan.entries, readMounts(), host.onNotice)],
-      writableDirectories: plan.writableDirectories,
-      writableFiles: plan.writableFiles,
-      terminal: terminalSpec(streams.terminal),
-      cwd: plan.cwd,
-      command: config.command,
-      environment: pluginEnvironment(
-        outsideEnvironment(),
-        config.env,
-        (path) => shows(plan.entries, path) && hostFiles.real(path) !== undefined,
-        {
-          listeners: host.listeners.map(({ name }) => name),
-          request: passed.length - 2,
-          reply: passed.length - 1,
-        },
-        notify,
-      ),
-      limits: launchLimits(config.limits, {
-        asUser: host.privileges === 'user',
-        grouped: host.cgroup !== undefined,
-        terminal: streams.terminal !== undefined,
-        notify,
-      }),
-      egress: config.egress,
-      keepsUnix: keeps,
-      ignoredSignals: IGNORED_SIGNALS,
-      notify,
-      listeners: listeners.length,
-    };
-    if (range !== undefined)
-      for (const stream of streams.descriptors) openAgain(stream, range.base + INNER_ID);
-    const ranged =
-      range === undefined ? undefined : { owner: host.owner, base: range.base, size: RANGE_SIZE };
-    notices = notify ? openNotices(held) : undefined;
-    const {
-      sandbox,
-      trap,
-      notify: notifySocket,
-      terminal,
-    } = await launchSandbox({
+    const { passed, inherits } = passDescriptors(start);
+    const spec = specOf(start, entries, passed.length);
+    giveStreams(start);
+    notices = spec.notify ? openNotices(held) : undefined;
+    const launched = await launchSandbox({
       spec,
-      choice: {
-        egress: config.egress,
-        added: config.addedCalls,
-        onlyIds: range === undefined ? ids : undefined,
-        datagrams: keeps,
-        notify,
-      },
+      choice: filterChoice(start, spec),
       passed,
       trees,
-      ranged,
+      ranged: range && { owner: host.owner, base: range.base, size: RANGE_SIZE },
       cgroup: host.cgroup,
       notices,
       serving: host.serving,
     });
-    if (terminal !== undefined) streams.terminal?.attach(terminal);
-    try {
-      const pidNamespace = pidNamespaceOf(sandbox.pid);
-      const end = (): void => {
-        for (const listener of host.listeners) listener.suspect();
-        sandbox.kill();
-      };
-      host.broker.openSandbox(config.name, end, { pidNamespace, inherits });
-      if (hasTrap(spec)) {
-        host.broker.openTrap(trap, {
-          plugin: config.name,
-          landlockDeniesTcp: /* test point: Landlock for TCP => false */ landlockVersion() >= LANDLOCK_TCP,
-          scratch: scratchDevices(trap.at(-1), entries),
-          pluginId: range === undefined ? undefined : range.base + INNER_ID,
-          pidNamespace,
-          notify: notifySocket,
-          kill: () => sandbox.kill(),
-        });
-      }
-    } catch (error) {
-      // No descriptor may be left for what the broker needs.
-      for (const descriptor of trap) descriptor.close();
-      notifySocket?.close();
-      sandbox.kill();
-      await sandbox.ended;
-      host.broker.openSandbox(config.name, undefined);
-      throw error;
-    }
-    sandbox.ended.then((end) => {
-      host.broker.openSandbox(config.name, undefined);
-      if (end.kind === 'exited' && end.status !== 0) host.onFailure?.(find);
-    });
-    if (range !== undefined) sandbox.ended.then(range.release);
-    return sandbox;
+    if (launched.terminal !== undefined) streams.terminal?.attach(launched.terminal);
+    await openWays(start, launched, spec, inherits);
+    watchEnd(start, launched.sandbox, find);
+    return launched.sandbox;
   } catch (error) {
     notices?.inbox.close();
     range?.release();
     throw error;
   }
+}
+
+/** Plans what the plugin will see, and refuses what needs no look into its files. */
+function planStart(host: PluginHost, config: PluginConfig, ids: Start['ids']): ReturnType<typeof planPlugin> {
+  if (config.home !== undefined) makeHome(config.home);
+  const planned = planPlugin(config, ids, host);
+  host.onPlan(planned.plan);
+  refuseOwnPipes(planned.plan.entries, host.ownFiles, raise);
+  refuseMovableMounts(planned.plan.entries, host.written);
+  return planned;
+}
+
+/** @returns standard streams, listeners and the channel, and whether a listener may bring descriptors of a former run */
+function passDescriptors({ host, config, streams, held }: Start): {
+  readonly passed: readonly OwnedFd[];
+  readonly inherits: boolean;
+} {
+  const channel = host.broker.openChannel(config.name);
+  held.push(channel.request, channel.reply);
+  const inherits = host.listeners.some(({ mayHoldDescriptors }) => mayHoldDescriptors);
+  const listeners = host.listeners.map((listener) => {
+    const passed = listener.pass();
+    held.push(passed);
+    return passed;
+  });
+  return { passed: [...streams.descriptors, ...listeners, channel.request, channel.reply], inherits };
+}
+
+/** @param passed the number of descriptors. The last two are the channel's */
+function specOf(
+  { host, config, streams, ids, plan, range }: Start,
+  entries: readonly RootEntry[],
+  passed: number,
+): PlannedSpec {
+  const notify = config.ready?.by === 'notify';
+  return {
+    ...(range === undefined ? {} : { becomeIds: ids }),
+    hostname: config.name,
+    root: [...entries, ...maskKernelMounts(plan.entries, readMounts(), host.onNotice)],
+    writableDirectories: plan.writableDirectories,
+    writableFiles: plan.writableFiles,
+    terminal: terminalSpec(streams.terminal),
+    cwd: plan.cwd,
+    command: config.command,
+    environment: pluginEnvironment(
+      outsideEnvironment(),
+      config.env,
+      (path) => shows(plan.entries, path) && hostFiles.real(path) !== undefined,
+      { listeners: host.listeners.map(({ name }) => name), request: passed - 2, reply: passed - 1 },
+      notify,
+    ),
+    limits: launchLimits(config.limits, {
+      asUser: host.privileges === 'user',
+      grouped: host.cgroup !== undefined,
+      terminal: streams.terminal !== undefined,
+      notify,
+    }),
+    egress: config.egress,
+    keepsUnix: keepsUnix(landlockVersion()),
+    ignoredSignals: IGNORED_SIGNALS,
+    notify,
+    listeners: host.listeners.length,
+  };
+}
+
+function filterChoice(
+  { config, ids, range }: Start,
+  { keepsUnix: datagrams, notify }: PlannedSpec,
+): FilterChoice {
+  return {
+    egress: config.egress,
+    added: config.addedCalls,
+    onlyIds: range === undefined ? ids : undefined,
+    datagrams,
+    notify,
+  };
+}
+
+function giveStreams({ streams, range }: Start): void {
+  if (range === undefined) return;
+  for (const stream of streams.descriptors) openAgain(stream, range.base + INNER_ID);
+}
+
+/** Lets the broker serve the sandbox. A failure ends it. @param inherits whether a listener may bring descriptors of a former run */
+async function openWays(
+  { host, config, range }: Start,
+  { sandbox, trap, notify }: LaunchedSandbox,
+  spec: PlannedSpec,
+  inherits: boolean,
+): Promise<void> {
+  try {
+    const pidNamespace = pidNamespaceOf(sandbox.pid);
+    const end = (): void => {
+      for (const listener of host.listeners) listener.suspect();
+      sandbox.kill();
+    };
+    host.broker.openSandbox(config.name, end, { pidNamespace, inherits });
+    if (!hasTrap(spec)) return;
+    host.broker.openTrap(trap, {
+      plugin: config.name,
+      landlockDeniesTcp: /* test point: Landlock for TCP => false */ landlockVersion() >= LANDLOCK_TCP,
+      scratch: scratchDevices(trap.at(-1), spec.root),
+      pluginId: range === undefined ? undefined : range.base + INNER_ID,
+      pidNamespace,
+      notify,
+      kill: () => sandbox.kill(),
+    });
+  } catch (error) {
+    // No descriptor may be left for what the broker needs.
+    for (const descriptor of trap) descriptor.close();
+    notify?.close();
+    sandbox.kill();
+    await sandbox.ended;
+    host.broker.openSandbox(config.name, undefined);
+    throw error;
+  }
+}
+
+/** @param find returns the files that a plugin that failed may have missed */
+function watchEnd({ host, config, range }: Start, { ended }: Sandbox, find: () => readonly Unseen[]): void {
+  ended.then((end) => {
+    host.broker.openSandbox(config.name, undefined);
+    if (end.kind === 'exited' && end.status !== 0) host.onFailure?.(find);
+  });
+  if (range !== undefined) ended.then(range.release);
 }
 
 /** @param held takes the writing end */
