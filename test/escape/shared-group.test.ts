@@ -1,6 +1,7 @@
 // What is done to a process group knows no pid namespace. So a plugin is in no group of its user's, in a pipeline neither.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { test } from 'node:test';
 import { anyUser } from '../harness/asked.js';
 import { postern } from '../harness/postern.js';
@@ -16,7 +17,8 @@ for (const user of users) {
   // proves: a plugin with a terminal leads its own group
   test(`a plugin neither signals nor renices a program beside postern in its process group (${user})`, async () => {
     const { stdout } = await postern(['run'], { as: user, through });
-    assert.match(stdout, /^nice 0\nwent on\nended 0 0$/m, stdout);
+    // The tests may run at a low priority themselves.
+    assert.ok(stdout.includes(`nice ${getPriority()}\nwent on\nended 0 0\n`), stdout);
   });
 }
 for (const user of anyUser) {
