@@ -176,11 +176,9 @@ const DNS_FAILURES = {
 /** The reply to a request that was denied. */
 export function refusalReply(id: number, { decision, dnsFailure }: Judgement): FailureReply {
   const refusal = pluginRefusal(decision);
-  if (decision.reason === 'rate_limited') return { id, ok: false, ...refusal, errno: 'EAGAIN' };
-  if (decision.reason === 'concurrency_limited')
-    return { id, ok: false, ...refusal, errno: 'EAGAIN', message: decision.message };
-  if (decision.reason === 'quota_exceeded')
-    return { id, ok: false, ...refusal, errno: 'EDQUOT', message: decision.message };
+  // Which limit it was, and what is open.
+  if (decision.reason === 'concurrency_limited' || decision.reason === 'quota_exceeded')
+    return { id, ok: false, ...refusal, message: decision.message };
   if (dnsFailure === undefined) return { id, ok: false, ...refusal };
   const { errno } = DNS_FAILURES[dnsFailure];
   return { id, ok: false, errno, reason: 'dns_error', message: dnsMessage(decision, dnsFailure) };
@@ -192,7 +190,7 @@ function dnsMessage({ host, port }: Destination, failure: keyof typeof DNS_FAILU
 
 /** The reply to a request that found the queue full. */
 export function limitReply(id: number, { decision }: Judgement): FailureReply {
-  return { id, ok: false, ...pluginRefusal(decision), errno: 'EAGAIN' };
+  return { id, ok: false, ...pluginRefusal(decision) };
 }
 
 const ENDINGS: Readonly<Record<Exclude<Outcome, 'connected'>, string>> = {

@@ -6,12 +6,13 @@ import { constants } from 'node:os';
 import { CONNECT_TIMEOUT_MS, SOCKET_RETRY_MS } from '../../shared/limits.js';
 import { decideUnix } from '../../shared/policy/decide-unix.js';
 import { makeDecision, quoteDestination } from '../../shared/policy/decision.js';
+import { refusalErrno } from '../../shared/policy/plugin-refusal.js';
 import { socketHost } from '../../shared/policy/socket-path.js';
 import { errnoName, SystemError } from '../../shared/sys/libc.js';
 import { openAt } from '../../shared/sys/open-folder.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { connectToPath, nameForGood, type UnixSocketType, unixSocket } from '../../shared/sys/socket.js';
-import type { Outcome, Reason } from '../../shared/words.js';
+import type { Outcome } from '../../shared/words.js';
 import type { DescriptorShare } from '../limit/descriptor-shares.js';
 import { RequestLife } from '../limit/request-life.js';
 import type { Origin } from '../record/audit.js';
@@ -23,7 +24,7 @@ import type { Plugin, Services } from './plugin.js';
 /** Links that are followed on the way to a UNIX socket of the host. */
 const SOCKET_LINKS = 8;
 
-const { EACCES, EAGAIN, ECANCELED, EDQUOT, ELOOP, ENOENT, ENOTSOCK, ETIMEDOUT } = constants.errno;
+const { EACCES, EAGAIN, ECANCELED, ELOOP, ENOENT, ENOTSOCK, ETIMEDOUT } = constants.errno;
 
 // A program's connect(2) to a socket of the host, in order: queue, decide, dial, account. It knows nothing of the trap:
 // the caller places the socket.
@@ -83,7 +84,7 @@ async function serve(
     const made = await connectSocket(services, plugin, judgement, origin, path, type, life);
     if (made.kind === 'denied') {
       account(services, plugin, made.judgement, undefined, origin);
-      return -refusalErrno(made.judgement.decision.reason);
+      return -constants.errno[refusalErrno(made.judgement.decision.reason)];
     }
     account(services, plugin, judgement, made.ending, origin);
     return made.kind === 'connected' ? made.socket : -made.failure.errno;
@@ -337,12 +338,4 @@ function socketFailure(errno: number, uid: number): SocketFailure {
   const detail =
     name === 'EACCES' ? `uid ${uid} needs write permission for it, and search permission above it` : cause;
   return { outcome: name === 'ECANCELED' ? 'canceled' : outcomeOf(errno), errno, code: name, cause, detail };
-}
-
-// The errno that connect(2) gives for a refusal.
-
-/** EACCES, except for limits. After EAGAIN a program may try again; EDQUOT stays. */
-export function refusalErrno(reason: Reason): number {
-  if (reason === 'concurrency_limited') return EAGAIN;
-  return reason === 'quota_exceeded' ? EDQUOT : EACCES;
 }

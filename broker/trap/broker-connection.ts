@@ -5,6 +5,7 @@ import { constants } from 'node:os';
 import { CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
 import { andFinally, andThen, type NowOrLater } from '../../shared/now-or-later.js';
 import { mayBeAsked } from '../../shared/policy/may-be-asked.js';
+import { refusalErrno } from '../../shared/policy/plugin-refusal.js';
 import { isNonBlocking } from '../../shared/sys/fcntl.js';
 import { AF_INET } from '../../shared/sys/sockaddr.js';
 import { sendTimeout } from '../../shared/sys/socket-state.js';
@@ -16,7 +17,6 @@ import type { Claim } from '../ledger/connection-slots.js';
 import { RequestLife } from '../limit/request-life.js';
 import { account } from '../request/account.js';
 import { proxyTargets } from '../request/connect-upstream.js';
-import { refusalErrno } from '../request/host-sockets.js';
 import { type Admission, admitConnection, type Judgement, refuseQueued } from '../request/judgement.js';
 import type { Plugin, Services } from '../request/plugin.js';
 import { connectAndPlace, type Replaced, SettlingConnect } from './connect-and-place.js';
@@ -142,7 +142,7 @@ function carryOut(connect: BrokeredConnect, { judgement, claim }: Admission): No
   const byProxy = decision !== 'deny' && goesByProxy(services, plugin, judgement);
   if (decision === 'deny' || (target === undefined && !byProxy)) {
     account(services, plugin, judgement, undefined, origin);
-    call.end(-refusalErrno(reason), 'refused');
+    call.end(-constants.errno[refusalErrno(reason)], 'refused');
     return undefined;
   }
   const placing =

@@ -1,12 +1,25 @@
 // The part of a refusal that a plugin may know. It must not learn the addresses of a name, the rules, or the addresses of this host.
-import { type PluginReason, pluginReason } from '../words.js';
+import { type PluginReason, pluginReason, type Reason } from '../words.js';
 import { type Decision, NO_PATH, NO_PORT, quoteDestination } from './decision.js';
 import { parseHost } from './parse-host.js';
 import { UNIX_PREFIX } from './socket-path.js';
 
+type RefusalErrno = 'EACCES' | 'EAGAIN' | 'EDQUOT';
+
+/** What connect(2) and a reply give for a refusal, if not EACCES. After EAGAIN a program may try again; EDQUOT stays. */
+const ERRNOS: Partial<Readonly<Record<Reason, RefusalErrno>>> = {
+  rate_limited: 'EAGAIN',
+  concurrency_limited: 'EAGAIN',
+  quota_exceeded: 'EDQUOT',
+};
+
+export function refusalErrno(reason: Reason): RefusalErrno {
+  return ERRNOS[reason] ?? 'EACCES';
+}
+
 /** A refusal as a plugin sees it. */
 export interface PluginRefusal {
-  readonly errno: 'EACCES';
+  readonly errno: RefusalErrno;
   readonly reason: PluginReason;
   readonly message: string;
   /** The rule that would allow it. Missing if the rule would name a resolved address. */
@@ -24,7 +37,12 @@ export function pluginRefusal(decision: Decision): PluginRefusal {
   const reason = pluginReason(decision.reason);
   const message = `Cannot connect to ${quoteDestination(host, port)}: ${CAUSES[reason](port, host.startsWith(UNIX_PREFIX))}`;
   const tells = reason === 'address_refused' && parseHost(host)?.kind !== 'address';
-  return { errno: 'EACCES', reason, message, ...(suggestion !== undefined && !tells && { suggestion }) };
+  return {
+    errno: refusalErrno(decision.reason),
+    reason,
+    message,
+    ...(suggestion !== undefined && !tells && { suggestion }),
+  };
 }
 
 const CAUSES: Readonly<Record<PluginReason, (port: number, socket: boolean) => string>> = {
