@@ -15,9 +15,11 @@ import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { VERSION } from '../shared/bundles.js';
+import { openSocketFile } from '../shared/sys/open-socket-file.js';
 import { dieWithParent, exitAtOnce, setNoNewPrivileges } from '../shared/sys/process-control.js';
 import { getLimit, RLIMIT, setLimit } from '../shared/sys/rlimit.js';
 import { DescriptorPool } from './limit/descriptor-shares.js';
+import { PluginOrders } from './limit/plugin-orders.js';
 import { LineLink } from './line-link.js';
 import { HostAddresses } from './names/host-addresses.js';
 import { HostsFile } from './names/hosts-file.js';
@@ -34,7 +36,6 @@ import { enterSandbox, sealMounts, takeIds } from './sandbox/enter-sandbox.js';
 import { Sessions } from './sessions.js';
 import { startGuards } from './stall/start-guards.js';
 import { type Line, takeLine } from './take-line.js';
-import { SocketMarker } from './upstream/socket-marker.js';
 
 const EXIT_BUG = 70;
 const parent = process.ppid;
@@ -87,6 +88,7 @@ async function start(line: Line<'start'>): Promise<void> {
     ends: (reports) => serving.attachEnds(reports),
     marks: (memory) => serving.attachMarks(memory),
     sandbox: (packet, alarm) => serving.attachSandbox(packet, alarm),
+    socketFile: (packet, file) => serving.orders.done(packet, file),
     tally: (memory) => tally.attach(memory),
     trap: (packet, ends) => serving.attachTrap(packet, ends),
     cutShort: (packet) => serving.cutShort(packet),
@@ -96,17 +98,23 @@ async function start(line: Line<'start'>): Promise<void> {
 }
 
 async function makeServices(
-  { dnsServers, listeners, auditRoom }: Line<'start'>,
+  { dnsServers, listeners, auditRoom, user, becomeIds }: Line<'start'>,
   hosts: HostsFile,
 ): Promise<Services> {
   const room = new LogRoom(auditRoom, () => link.backlogBytes);
   link.onDrain = () => room.look();
   // First of all, since the others open some.
   const descriptors = new DescriptorPool(raiseDescriptorLimit());
+  const orders = new PluginOrders();
   return {
     audit: new Audit(link, () => metrics.count('auditEventsDropped', {}), room, tally),
     host: new HostAddresses(listeners),
-    marker: new SocketMarker(),
+    orders,
+    openSocketFile:
+      user === undefined
+        ? (_plugin, path) => openSocketFile(path)
+        : (plugin, path) => orders.openSocketFile(plugin, path),
+    uid: user ?? becomeIds?.uid ?? process.getuid?.() ?? 0,
     metrics,
     plugins: new Map(),
     ...(await startGuards()),

@@ -6,6 +6,7 @@ import type {
   EndsPacket,
   MarksPacket,
   SandboxPacket,
+  SocketFilePacket,
   TallyPacket,
   TrapPacket,
 } from '../shared/protocol/link.js';
@@ -23,6 +24,7 @@ export interface PacketTakers {
   readonly ends: (reports: OwnedFd) => void;
   readonly marks: (memory: OwnedFd) => void;
   readonly sandbox: (packet: SandboxPacket, alarm: OwnedFd) => void;
+  readonly socketFile: (packet: SocketFilePacket, file: OwnedFd) => void;
   readonly tally: (memory: OwnedFd) => void;
   readonly trap: (packet: TrapPacket, ends: TrapEnds) => void;
   /** Some descriptors of the packet are missing (MSG_CTRUNC): the broker has no room for them. */
@@ -59,7 +61,7 @@ export function receivePackets(fd: number, take: PacketTakers): void {
 }
 
 /** A packet about one plugin. */
-export type PluginPacket = ChannelPacket | ConnectionsPacket | SandboxPacket | TrapPacket;
+export type PluginPacket = ChannelPacket | ConnectionsPacket | SandboxPacket | SocketFilePacket | TrapPacket;
 type Packet = PluginPacket | EndsPacket | MarksPacket | TallyPacket;
 
 /** What takes a packet of each type, and which descriptors come with it. */
@@ -75,6 +77,7 @@ const PACKETS: {
   ends: (take, packet, descriptors) => take.ends(onlyOne(packet, descriptors)),
   marks: (take, packet, descriptors) => take.marks(onlyOne(packet, descriptors)),
   sandbox: (take, packet, descriptors) => take.sandbox(packet, onlyOne(packet, descriptors)),
+  socket_file: (take, packet, descriptors) => take.socketFile(packet, onlyOne(packet, descriptors)),
   tally: (take, packet, descriptors) => take.tally(onlyOne(packet, descriptors)),
   trap: (take, packet, descriptors) => take.trap(packet, trapEnds(packet, descriptors)),
 };

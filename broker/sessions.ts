@@ -1,5 +1,6 @@
 // The plugins, their channels and their traps, as the supervisor names them. Runs in the broker.
 
+import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { END_AGAIN_MS, GIVEN_NAMES_A_LINE } from '../shared/limits.js';
 import { compilePolicy } from '../shared/policy/compile-policy.js';
@@ -22,6 +23,7 @@ import type { ChannelEnds } from './channel/session.js';
 import { NO_CONNECTIONS } from './ledger/connection-slots.js';
 import { Ledger } from './ledger/ledger.js';
 import { monotonicMs } from './ledger/slot-memory.js';
+import type { PluginOrders } from './limit/plugin-orders.js';
 import type { LineLink } from './line-link.js';
 import type { ResolverSets } from './names/name-cache.js';
 import type { PluginPacket } from './packet-link.js';
@@ -108,9 +110,9 @@ export class Sessions implements RetiringSessions {
     this.#services.audit.room.set(room);
   }
 
-  /** The supervisor has marked a socket. */
-  marked(line: SupervisorLine & { readonly type: 'socket_marked' }): void {
-    this.#services.marker.marked(line);
+  /** What the supervisor does for plugins. */
+  get orders(): PluginOrders {
+    return this.#services.orders;
   }
 
   /** Counts refusals by limits that the supervisor holds. */
@@ -128,7 +130,7 @@ export class Sessions implements RetiringSessions {
     this.#services.audit.flush();
     this.channels.forget(plugin);
     plugin.asks.end();
-    this.#services.marker.forget(name);
+    this.orders.forget(name);
     plugin.stall.begin(undefined);
     this.#services.audit.unlimit(name);
     plugin.metrics.remove();
@@ -213,6 +215,9 @@ export class Sessions implements RetiringSessions {
         return;
       case 'connections':
         if (packet.left === undefined) plugin.register(NO_CONNECTIONS);
+        return;
+      case 'socket_file':
+        this.orders.done(packet, -constants.errno.EMFILE);
         return;
       case 'sandbox':
         // A plugin that the watchdog cannot end gets no way out.

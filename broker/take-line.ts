@@ -37,7 +37,10 @@ const LINES: { readonly [T in LineType]: Entry<T> } = {
     take: ({ metrics }, { events }) => metrics.count('auditEventsDropped', {}, events),
   },
   order_done: { when: 'serving', take: ({ sessions }, line) => sessions.traps.orderDone(line) },
-  socket_marked: { when: 'serving', take: ({ sessions }, line) => sessions.marked(line) },
+  plugin_order_done: {
+    when: 'serving',
+    take: ({ sessions }, line) => sessions.orders.done(line, line.result),
+  },
   explain: { when: 'serving', take: ({ sessions }, line) => void sessions.explain(line) },
   metrics: {
     when: 'serving',

@@ -4,6 +4,7 @@
 /** By name: a test takes each one away in turn, and doctor names it. Without kcmp, postern runs degraded. */
 export const CONTAINER_CALLS: Readonly<Record<string, string>> = {
   unshare: 'makes the namespaces of the sandbox',
+  setns: 'enters the user namespace of the broker, where a user starts postern',
   mount: "mounts the sandbox's root, /proc, /dev/pts, /dev/mqueue and scratch folders",
   umount2: 'lets go of the old root',
   pivot_root: 'enters the new root',

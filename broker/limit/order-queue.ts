@@ -30,11 +30,12 @@ export class OrderQueue<R = never> {
     this.#send();
   }
 
-  /** The supervisor has carried out an order. */
-  answer(id: number, result: R | number): void {
+  /** The supervisor has carried out an order. @returns whether something took the result */
+  answer(id: number, result: R | number): boolean {
     const sent = this.#sent.get(id);
     if (sent !== undefined) this.#end(sent, result);
     this.#send();
+    return sent !== undefined;
   }
 
   /** The supervisor may give no more answers. @param result of what is left */

@@ -273,11 +273,11 @@ export function bindSource({ sources }: Upstream, socket: OwnedFd, family: 4 | 6
 
 /** Marks a socket before it connects, if the plugin's connections have a mark. @returns 0, or minus errno */
 export function markSocket(
-  { marker }: Pick<Services, 'marker'>,
+  { orders }: Pick<Services, 'orders'>,
   { name, upstream }: Pick<Plugin, 'name' | 'upstream'>,
   socket: OwnedFd,
 ): NowOrLater<number> {
-  return upstream.mark === undefined ? 0 : marker.mark(name, upstream.mark, socket);
+  return upstream.mark === undefined ? 0 : orders.mark(name, upstream.mark, socket);
 }
 
 // The limit bytes_per_second of a connection. The plugin cannot change it: its filter refuses SO_MAX_PACING_RATE.

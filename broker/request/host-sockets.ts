@@ -1,7 +1,7 @@
 // A program's connect to a socket of the host, by connect(2) or by the channel: queue, decide, open the socket's file, check the file, dial it,
 // account. Runs in the broker. It knows nothing of the trap.
 
-import { fstatSync, readlinkSync, type Stats } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { CONNECT_TIMEOUT_MS, SOCKET_RETRY_MS } from '../../shared/limits.js';
 import { decideUnix } from '../../shared/policy/decide-unix.js';
@@ -9,7 +9,6 @@ import { makeDecision, quoteDestination } from '../../shared/policy/decision.js'
 import { refusalErrno } from '../../shared/policy/plugin-refusal.js';
 import { socketHost } from '../../shared/policy/socket-path.js';
 import { errnoName, SystemError } from '../../shared/sys/libc.js';
-import { openAt } from '../../shared/sys/open-folder.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { connectToPath, nameForGood, type UnixSocketType, unixSocket } from '../../shared/sys/socket.js';
 import type { Outcome } from '../../shared/words.js';
@@ -21,10 +20,7 @@ import { outcomeOf } from './dial.js';
 import { denial, type Judgement, refuseDescriptor, refusePlace, refuseQueued } from './judgement.js';
 import type { Plugin, Services } from './plugin.js';
 
-/** Links that are followed on the way to a UNIX socket of the host. */
-const SOCKET_LINKS = 8;
-
-const { EACCES, EAGAIN, ECANCELED, ELOOP, ENOENT, ENOTSOCK, ETIMEDOUT } = constants.errno;
+const { EACCES, EAGAIN, ECANCELED, ENOENT, ETIMEDOUT } = constants.errno;
 
 // A program's connect(2) to a socket of the host, in order: queue, decide, dial, account. It knows nothing of the trap:
 // the caller places the socket.
@@ -129,7 +125,7 @@ export async function connectSocket(
   const start = performance.now();
   const fail = (errno: number, dialed: string | null): SocketConnect => {
     const { host, port } = judgement.decision;
-    const failure = socketFailure(errno, process.getuid?.() ?? 0);
+    const failure = socketFailure(errno, services.uid);
     const { outcome, detail } = failure;
     const problem = `Cannot connect to ${quoteDestination(host, port)}: ${detail}`;
     const connectMs = performance.now() - start;
@@ -137,7 +133,7 @@ export async function connectSocket(
   };
   const { descriptors } = plugin;
   if (!descriptors.hasRoom(2)) return { kind: 'denied', judgement: refuseDescriptor(plugin, judgement) };
-  const file = openSocketFile(path);
+  const file = await services.openSocketFile(plugin.name, path);
   if (typeof file === 'number') return fail(-file, null);
   descriptors.hold(file);
   try {
@@ -146,6 +142,7 @@ export async function connectSocket(
     const denied = denialOf(judgement, real);
     // protects: G14 a deny rule holds for the path without links (as root)
     if (denied !== undefined) return { kind: 'denied', judgement: denied };
+    if (life.ended !== undefined) return fail(life.ended === 'timeout' ? ETIMEDOUT : ECANCELED, real);
     const socket = await dialSocket(file, type, life, descriptors);
     if (typeof socket === 'number') return fail(-socket, real);
     const place = plugin.connections?.hostSockets?.hold(
@@ -183,76 +180,6 @@ function denialOf(judgement: Judgement, real: string): Judgement | undefined {
   const { host, port } = decision;
   const { reason, rule } = verdict;
   return { ...judgement, decision: makeDecision({ decision: 'deny', reason, rule, host, port }) };
-}
-
-// Finds the file of a host's socket. The path is a rule's; what lies there may change at any time. The file is opened
-// once, and everything after is about that file.
-
-const WRITABLE_BY_OTHERS = 0o022;
-
-/**
- * Opens the file without reading it. A link on the way is followed only directly in / or /var, and only if it is root's, as /var/run. So a
- * link that a plugin or another user makes leads nowhere. In another folder of root's, a plugin of root may have made it.
- *
- * @param path absolute, in its shortest form
- * @returns a handle (O_PATH) of a socket, or minus errno: ENOENT, EACCES, ELOOP for another link, ENOTSOCK
- */
-export function openSocketFile(path: string): OwnedFd | number {
-  const rest = path.split('/').filter(Boolean);
-  /** The path of the folder, without links. */
-  let parts: readonly string[] = [];
-  let links = 0;
-  let here = openAt(undefined, '/');
-  try {
-    for (let name = rest.shift(); name !== undefined && typeof here !== 'number'; name = rest.shift()) {
-      using folder: OwnedFd = here;
-      here = openAt(folder, name);
-      if (typeof here === 'number') return here;
-      const stats = fstatSync(here.number);
-      if (!stats.isSymbolicLink()) {
-        parts = below(parts, name);
-        continue;
-      }
-      here.close();
-      links += 1;
-      if (
-        links > SOCKET_LINKS ||
-        /* protects: G6 a link in another folder of root's leads nowhere (as root) */ !isTop(parts) ||
-        /* protects: G6 a link that others than root could change leads nowhere (as root) */ !isRootsAlone(
-          fstatSync(folder.number),
-          stats,
-        )
-      )
-        return -ELOOP;
-      const target = readlinkSync(`/proc/self/fd/${folder.number}/${name}`);
-      rest.unshift(...target.split('/').filter(Boolean));
-      const root = target.startsWith('/');
-      parts = root ? [] : parts;
-      here = root ? openAt(undefined, '/') : openAt(folder, '.');
-    }
-    if (typeof here === 'number' || fstatSync(here.number).isSocket()) return here;
-    here.close();
-    return -ENOTSOCK;
-  } catch (error) {
-    if (typeof here !== 'number') here.close();
-    const { errno } = error as NodeJS.ErrnoException;
-    if (errno === undefined) throw error;
-    return errno;
-  }
-}
-
-function below(folder: readonly string[], name: string): readonly string[] {
-  if (name === '..') return folder.slice(0, -1);
-  return name === '.' ? folder : [...folder, name];
-}
-
-/** The folders in which systems have their links, as /var/run. */
-function isTop([first, ...more]: readonly string[]): boolean {
-  return first === undefined || (first === 'var' && more.length === 0);
-}
-
-function isRootsAlone(folder: Stats, link: Stats): boolean {
-  return folder.uid === 0 && link.uid === 0 && (folder.mode & WRITABLE_BY_OTHERS) === 0;
 }
 
 // Dials a host's socket by its open file. Runs in the broker, with its credentials. It never blocks: a full queue is tried again.

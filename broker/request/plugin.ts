@@ -15,6 +15,7 @@ import { type AskEnds, PluginAsks } from '../approval/plugin-approvals.js';
 import type { ConnectionSlots } from '../ledger/connection-slots.js';
 import type { DescriptorPool, DescriptorShare } from '../limit/descriptor-shares.js';
 import { OpenQuestions } from '../limit/open-questions.js';
+import type { PluginOrders } from '../limit/plugin-orders.js';
 import { type Gate, RequestQueue } from '../limit/request-queue.js';
 import { TurnShare } from '../limit/turn-share.js';
 import type { HostAddresses } from '../names/host-addresses.js';
@@ -25,7 +26,6 @@ import type { Metrics } from '../record/metrics.js';
 import type { SlowLane } from '../stall/slow-lane.js';
 import { StallBudget } from '../stall/stall-budget.js';
 import type { StallGuard } from '../stall/stall-guard.js';
-import type { SocketMarker } from '../upstream/socket-marker.js';
 import { STRAIGHT, type Upstream } from '../upstream/upstream.js';
 
 // The broker's state of one plugin, shared by all of its channels and its sandbox.
@@ -167,7 +167,11 @@ export interface Services {
   readonly guard: Pick<StallGuard, 'watch'>;
   readonly host: HostAddresses;
   readonly metrics: Metrics;
-  readonly marker: SocketMarker;
+  /** Of the broker, on the host. */
+  readonly uid: number;
+  readonly orders: PluginOrders;
+  /** See {@link openSocketFile}. */
+  readonly openSocketFile: (plugin: string, path: string) => OwnedFd | number | Promise<OwnedFd | number>;
   readonly names: NameResolver;
   /** All of them, by name. */
   readonly plugins: Map<string, Plugin>;

@@ -1,4 +1,4 @@
-// The programs that make the namespaces: unshare(1) of util-linux, and the shell that it runs.
+// The programs that make and enter the namespaces: unshare(1) and nsenter(1) of util-linux, and the shell that they run.
 
 import { SYSTEM_PATH } from '../host/find-program.js';
 import type { Check } from './check-result.js';
@@ -11,6 +11,13 @@ export function checkUnshare({ unshare, distribution }: HostFacts): Check {
   if (unshare === undefined)
     return { ...check, state: 'missing', found: `not in ${SYSTEM_PATH}`, fix: `Install it: ${install}` };
   const found = `${unshare.path}: ${unshare.version}`;
+  if (!unshare.enters)
+    return {
+      ...check,
+      state: 'missing',
+      found: `${found}, and no nsenter(1) in ${SYSTEM_PATH}`,
+      fix: `Install it: ${install}`,
+    };
   if (unshare.keepsCapabilities) return { ...check, state: 'ok', found };
   return {
     ...check,

@@ -5,6 +5,9 @@ import type { Probe, UnshareFact } from './host-facts.js';
 
 const TIMEOUT_MS = 5_000;
 const LABEL = 'cat /proc/self/attr/apparmor/current 2>/dev/null; true';
+const NAMESPACE = ['--user', '--keep-caps', '--'];
+/** As a user the sandboxes' namespaces are made in that of the brokers. */
+const OUTER_NAMESPACE = ['--user', '--map-root-user', '--', 'unshare'];
 
 export interface UnshareAnswers {
   readonly unshare: UnshareFact | undefined;
@@ -37,12 +40,14 @@ export function probeUnshare(owner: number | undefined): UnshareAnswers {
       label: `${stdout}`.trim() || undefined,
     };
   };
-  const namespaces = probe(['--user', '--keep-caps', '--', '/bin/sh', '-c', LABEL]);
+  const outer = process.geteuid?.() === 0 ? [] : OUTER_NAMESPACE;
+  const namespaces = probe([...outer, ...NAMESPACE, '/bin/sh', '-c', LABEL]);
   return {
     unshare: {
       path,
       version: `${run(['--version']).stdout}`.trim().split('\n')[0] || 'of unknown version',
       keepsCapabilities: /--keep-caps/.test(`${run(['--help']).stdout}`),
+      enters: findProgram('nsenter', '/', SYSTEM_PATH) !== undefined,
     },
     namespaces,
     freshProc: namespaces.works

@@ -1,4 +1,4 @@
-// The error for a host that refuses the namespaces: finds the cause from unshare(1)'s message and the host's settings.
+// The error for a host that refuses the namespaces: finds the cause from the message of unshare(1) or nsenter(1), and the host's settings.
 
 import { readFileSync } from 'node:fs';
 import { PosternError } from '../../shared/errors.js';
@@ -6,7 +6,7 @@ import { readConfinement } from './confinement.js';
 import { briefContainerFix } from './container-fix.js';
 import { shortageIn } from './shortage.js';
 
-/** @param words the message of unshare(1), or of the attempt to start it */
+/** @param words the message of unshare(1) or nsenter(1), or of the attempt to start it */
 export function namespacesFailure(words: string): PosternError {
   const said = words.trim().split('\n')[0] ?? '';
   return new PosternError(
@@ -21,7 +21,7 @@ export function namespacesFailure(words: string): PosternError {
 
 /** The fix in one line. `postern doctor` prints the whole fix, and what it opens. */
 function fixFor(said: string): string {
-  if (/ENOENT|EACCES|not found/.test(said)) return 'install util-linux, which brings unshare';
+  if (/ENOENT|EACCES|not found/.test(said)) return 'install util-linux, which brings unshare and nsenter';
   if (said.includes('unrecognized option'))
     return 'install util-linux 2.36 or newer, whose unshare has --keep-caps';
   const forbidding = forbiddingSetting(readSetting);

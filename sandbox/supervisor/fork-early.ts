@@ -8,9 +8,9 @@ import { type ForkedBroker, forkBroker } from './broker/fork-broker.js';
 /** @returns undefined where it cannot be spawned. The start that follows meets the same reason, and tells it */
 export function forkEarly(): ForkedBroker | undefined {
   try {
-    const asRoot = ownPrivileges() === 'root';
+    const as = ownPrivileges();
     prepareOwnProcess();
-    return forkBroker(asRoot);
+    return forkBroker(as);
   } catch {
     return undefined;
   }

@@ -3,6 +3,7 @@ import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import type { ListenerAddress } from '../../shared/protocol/link.js';
 import type { IdRange } from '../host/id-range.js';
+import type { Privileges } from '../host/privileges.js';
 import { BrokerProcess } from './broker/broker-process.js';
 import type { PluginLine } from './broker/configure-plugin.js';
 import type { Written } from './files/plugin-links.js';
@@ -11,19 +12,21 @@ import type { SupervisorOptions } from './supervisor-options.js';
 import { viaLine } from './via/via-line.js';
 
 /**
- * @param owner of the ids that the broker takes; undefined: it keeps this process's
+ * @param own `owner`: of the ids that the broker takes; undefined: it keeps this process's
  * @param opened the listeners of postern itself, which no plugin may reach
  * @returns a broker whose events are recorded. It is not started
  */
 export function makeBroker(
   { dnsServers, onEvent, onBrokerWords, onNotice = () => {} }: SupervisorOptions,
-  owner: IdRange | undefined,
+  own: { readonly privileges: Privileges; readonly owner: IdRange | undefined },
   opened: Promise<readonly ListenerAddress[]>,
   records: Records,
 ): BrokerProcess {
+  const { privileges, owner } = own;
   // The broker loads meanwhile, and waits for it.
   opened.catch(() => {});
   const broker = new BrokerProcess({
+    privileges,
     becomeIds: owner === undefined ? undefined : { uid: owner.base, gid: owner.base },
     dnsServers,
     listeners: opened,

@@ -115,7 +115,7 @@ export class Supervisor {
     );
     // No plugin may reach these listeners of postern itself.
     const opened = this.#records.open(log, metrics, sources);
-    const broker = makeBroker(this.#options, this.#owner, opened, this.#records);
+    const broker = makeBroker(this.#options, { privileges, owner: this.#owner }, opened, this.#records);
     this.#broker = broker;
     takeQuestions(broker, this.asks);
     broker.on('blamed', (plugin) => this.#park(plugin));

@@ -17,6 +17,11 @@ export const BROKER_DESCRIPTOR_FD = 4;
 export const BROKER_LINES_OUT_FD = 5;
 /** The argument of a broker that changes its ids. It needs the capabilities of root for that, and loses them by it. */
 export const KEEPS_CAPABILITIES = 'keeps-capabilities';
+/**
+ * The argument of a user's broker. It needs the capabilities of its user namespace to make its root, and gives them up then. Where it fails, it
+ * begins its words with this one.
+ */
+export const OWN_ROOT = 'own-root';
 
 /**
  * The version of this link, with the forms of the memory that brokers share. A supervisor uses no broker of another version: the program
@@ -43,6 +48,8 @@ export type SupervisorLine =
       readonly listeners: readonly ListenerAddress[];
       /** Whether the audit log has room now. Missing: it loses events, and requests do not wait for it. */
       readonly auditRoom?: boolean | undefined;
+      /** Of a user's broker: its uid on the host. It sees none of the host's sockets: the supervisor opens their files. */
+      readonly user?: number | undefined;
     }
   | {
       readonly type: 'plugin';
@@ -110,8 +117,13 @@ export type SupervisorLine =
       readonly id: number;
       readonly result: number | 'host';
     }
-  /** The answer to a {@link MarkSocketPacket}: 0, or minus errno. */
-  | { readonly type: 'socket_marked'; readonly plugin: string; readonly id: number; readonly result: number }
+  /** The answer to a {@link MarkSocketPacket}: 0, or minus errno. To a {@link HostSocketPacket}: minus errno. */
+  | {
+      readonly type: 'plugin_order_done';
+      readonly plugin: string;
+      readonly id: number;
+      readonly result: number;
+    }
   /** Asks for a decision without a connection. `resolved` replaces the answer of DNS. `hostname` is that of the sandbox. */
   | {
       readonly type: 'explain';
@@ -314,6 +326,13 @@ export interface EndsPacket {
   readonly type: 'ends';
 }
 
+/** A packet from supervisor to broker with a handle (O_PATH) of a socket file: the answer to a {@link HostSocketPacket}. */
+export interface SocketFilePacket {
+  readonly type: 'socket_file';
+  readonly plugin: string;
+  readonly id: number;
+}
+
 /**
  * A packet from supervisor to broker with descriptors: the seccomp_unotify(2) listener of a sandbox, the memory of its calls in flight, the
  * UDP and TCP sockets of its DNS, a netlink socket that asks about its AF_UNIX sockets, its root folder, and with `notify` its notify socket.
@@ -388,4 +407,14 @@ export interface MarkSocketPacket {
   readonly id: number;
   /** Of the rules that the broker has. */
   readonly mark: number;
+}
+
+/** A packet from broker to supervisor, without a descriptor: the supervisor opens the file of a host's socket, and answers with a handle of it. */
+export interface HostSocketPacket {
+  readonly type: 'host_socket';
+  readonly plugin: string;
+  /** No other packet of the broker about a plugin has it. */
+  readonly id: number;
+  /** Of a rule of that plugin. */
+  readonly path: string;
 }

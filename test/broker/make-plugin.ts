@@ -1,5 +1,7 @@
 // A plugin of a broker, and what the broker keeps for all of them: without a sandbox, and without a supervisor that answers.
+
 import { DescriptorPool } from '../../broker/limit/descriptor-shares.js';
+import { PluginOrders } from '../../broker/limit/plugin-orders.js';
 import { HostAddresses } from '../../broker/names/host-addresses.js';
 import { HostsFile } from '../../broker/names/hosts-file.js';
 import { NameCache } from '../../broker/names/name-cache.js';
@@ -8,8 +10,8 @@ import { NameResolver } from '../../broker/names/resolve.js';
 import { Audit } from '../../broker/record/audit.js';
 import { Metrics } from '../../broker/record/metrics.js';
 import { Plugin, type Services } from '../../broker/request/plugin.js';
-import { SocketMarker } from '../../broker/upstream/socket-marker.js';
 import { BROKER_DESCRIPTORS } from '../../shared/limits.js';
+import { openSocketFile } from '../../shared/sys/open-socket-file.js';
 
 /** @param special what differs. Without it nobody reads the audit events, and no name has an address */
 export function makeServices(special: Partial<Services> = {}): Services & Disposable {
@@ -17,7 +19,9 @@ export function makeServices(special: Partial<Services> = {}): Services & Dispos
   return {
     audit: new Audit({ backlogBytes: 0, sendSoon: () => {} }, () => {}),
     host,
-    marker: new SocketMarker(),
+    orders: new PluginOrders(),
+    uid: process.getuid?.() ?? 0,
+    openSocketFile: (_plugin, path) => openSocketFile(path),
     metrics: new Metrics(),
     plugins: new Map(),
     descriptors: new DescriptorPool(BROKER_DESCRIPTORS),

@@ -274,7 +274,10 @@ export async function startBroker(
   } = {},
 ): Promise<TestBroker> {
   const [ours, theirs] = packetSocketPair();
-  const [program = '', ...args] = [...under, ...brokerCommand(start.becomeIds !== undefined, options)];
+  const [program = '', ...args] = [
+    ...under,
+    ...brokerCommand(start.becomeIds === undefined ? 'confined-root' : 'root', options),
+  ];
   const child = spawn(program, args, {
     env: BROKER_ENVIRONMENT,
     stdio: ['ignore', 'ignore', stderr, 'pipe', theirs.number, 'pipe'],

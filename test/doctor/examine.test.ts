@@ -53,7 +53,7 @@ Or, which opens them to every program of every user:
   sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`;
 const FILTERED = `a seccomp filter (Seccomp: 2 in /proc/self/status), and ${REFUSED}`;
 const CALLS =
-  'unshare, mount, umount2, pivot_root, open_tree, move_mount, mount_setattr, sethostname, setdomainname, pidfd_getfd and kcmp';
+  'unshare, setns, mount, umount2, pivot_root, open_tree, move_mount, mount_setattr, sethostname, setdomainname, pidfd_getfd and kcmp';
 const SCRIPT = bundlePath('seccomp-profile');
 const DOCKER_DEFAULT = 'https://raw.githubusercontent.com/moby/profiles/main/seccomp/default.json';
 const WITHOUT_FILE = "Or, which removes the container's whole filter: seccomp=unconfined";
@@ -364,10 +364,26 @@ Or map 131072 more ids into this user namespace.`,
         path: '/usr/bin/unshare',
         version: 'unshare from util-linux 2.34',
         keepsCapabilities: false,
+        enters: true,
       },
     },
     found: '/usr/bin/unshare: unshare from util-linux 2.34, without --keep-caps',
     fix: 'Install util-linux 2.36 or newer: apt-get install util-linux',
+  },
+  {
+    of: 'unshare(1)',
+    when: 'nsenter(1) is missing',
+    facts: {
+      unshare: {
+        path: '/usr/bin/unshare',
+        version: 'unshare from util-linux 2.38.1',
+        keepsCapabilities: true,
+        enters: false,
+      },
+    },
+    found:
+      '/usr/bin/unshare: unshare from util-linux 2.38.1, and no nsenter(1) in /usr/sbin:/usr/bin:/sbin:/bin',
+    fix: 'Install it: apt-get install util-linux',
   },
   {
     of: '/bin/sh',

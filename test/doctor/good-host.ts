@@ -42,7 +42,12 @@ export const GOOD: HostFacts = {
   freshProc: { works: true, words: '' },
   libseccomp: { loads: true, version: '2.5.4' },
   libcapNg: { loads: true },
-  unshare: { path: '/usr/bin/unshare', version: 'unshare from util-linux 2.38.1', keepsCapabilities: true },
+  unshare: {
+    path: '/usr/bin/unshare',
+    version: 'unshare from util-linux 2.38.1',
+    keepsCapabilities: true,
+    enters: true,
+  },
   shell: true,
   kernel: FEATURES,
   landlock: 6,

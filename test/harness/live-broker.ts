@@ -2,6 +2,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { DEFAULT_BASE } from '../../sandbox/host/id-range.js';
+import { ownPrivileges } from '../../sandbox/host/privileges.js';
 import { Channel } from '../../sandbox/plugin/channel.js';
 import { BrokerProcess } from '../../sandbox/supervisor/broker/broker-process.js';
 import { limitsOf } from '../../shared/config/limit-forms.js';
@@ -30,6 +31,7 @@ export interface LiveBroker {
 export async function startLiveBroker(keep = 1000): Promise<LiveBroker> {
   const broker = new BrokerProcess({
     listeners: [],
+    privileges: ownPrivileges(),
     becomeIds: process.geteuid?.() === 0 ? { uid: DEFAULT_BASE, gid: DEFAULT_BASE } : undefined,
   });
   const events: AuditLine[] = [];

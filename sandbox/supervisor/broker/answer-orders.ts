@@ -1,9 +1,11 @@
-// What the broker may have the supervisor do for it: connect an AF_UNIX socket inside a sandbox, mark a socket, set a folder's mode, answer a caller.
+// What the broker may have the supervisor do for it: connect an AF_UNIX socket inside a sandbox, open the file of a host's socket, mark a socket, set a
+// folder's mode, answer a caller.
 // Runs in the supervisor. The broker may have been taken over: an order is checked as a plugin's call would be. A packet of another form is dropped, and
 // another thread closes its descriptors, since a close can wait.
 import type {
   CallerAnswerPacket,
   FolderModePacket,
+  HostSocketPacket,
   MarkSocketPacket,
   UnixConnectPacket,
 } from '../../../shared/protocol/link.js';
@@ -41,6 +43,9 @@ export interface MarkOrder {
   readonly mark: number;
 }
 
+/** The file of a host's socket is to be opened. */
+export type SocketOrder = HostSocketPacket;
+
 /** A folder is to get a mode. */
 export interface ModeOrder {
   readonly type: FolderModePacket['type'];
@@ -58,7 +63,7 @@ export interface AnswerOrder {
   readonly bytes: Uint8Array;
 }
 
-type Order = UnixOrder | MarkOrder | ModeOrder | AnswerOrder;
+type Order = UnixOrder | MarkOrder | SocketOrder | ModeOrder | AnswerOrder;
 type OrderType = Order['type'];
 type OrderOf<T extends OrderType> = Extract<Order, { readonly type: T }>;
 
@@ -68,6 +73,7 @@ interface OrderTakers {
   readonly connect: (order: UnixOrder, socket: SentSocket | undefined) => void;
   /** Takes over the socket; undefined as in `connect`. */
   readonly mark: (order: MarkOrder, socket: SentSocket | undefined) => void;
+  readonly openSocket: (order: SocketOrder) => void;
   readonly setMode: (order: ModeOrder) => void;
   readonly answer: (order: AnswerOrder) => void;
 }
@@ -148,6 +154,11 @@ const ORDERS: { readonly [T in OrderType]: Kind<T> } = {
     shape: fields<MarkOrder>({ type: word(['mark_socket']), plugin: text(), id: number, mark: number }),
     hasSocket: true,
     take: (take, order, socket) => take.mark(order, socket),
+  },
+  host_socket: {
+    shape: fields<SocketOrder>({ type: word(['host_socket']), plugin: text(), id: number, path: text() }),
+    hasSocket: false,
+    take: (take, order) => take.openSocket(order),
   },
   folder_mode: {
     shape: (packet) => {

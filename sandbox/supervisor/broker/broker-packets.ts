@@ -8,6 +8,7 @@ import type {
   EndsPacket,
   MarksPacket,
   SandboxPacket,
+  SocketFilePacket,
   TallyPacket,
   TrapPacket,
 } from '../../../shared/protocol/link.js';
@@ -113,6 +114,11 @@ export class BrokerPackets {
     this.#send({ type: 'sandbox', plugin, ...facts }, [alarm.timer]);
   }
 
+  /** @param file closed as soon as the broker has it */
+  socketFile(plugin: string, id: number, file: OwnedFd): void {
+    this.#send({ type: 'socket_file', plugin, id }, [file], [file]);
+  }
+
   /** Drops what waits. The broker has ended. */
   close(): void {
     this.#closed = true;
@@ -128,6 +134,7 @@ export class BrokerPackets {
       | EndsPacket
       | MarksPacket
       | SandboxPacket
+      | SocketFilePacket
       | TallyPacket
       | TrapPacket,
     descriptors: readonly OwnedFd[],

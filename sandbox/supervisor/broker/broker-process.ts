@@ -42,7 +42,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   /** Of the last brokers. Each may have connected somewhere before it died. */
   readonly #pids = new BoundedMap<number, true>(KEPT_BROKER_PIDS);
   readonly #plugins: BrokerPlugins = new BrokerPlugins();
-  readonly #kept: KeptForBrokers = new KeptForBrokers((plugin, mark) => this.#plugins.mayMark(plugin, mark));
+  readonly #kept: KeptForBrokers = new KeptForBrokers(this.#plugins);
   readonly #deaths: BrokerDeaths = new BrokerDeaths();
   readonly #dropped = new DroppedEvents();
   #link: SpawnedBroker | undefined;

@@ -14,6 +14,7 @@ import {
   type ListenerAddress,
 } from '../../../shared/protocol/link.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import type { Privileges } from '../../host/privileges.js';
 import type { BrokerDeaths } from './blame.js';
 import { EventTally, type LostEvents } from './broker-events.js';
 import { type BrokerLines, brokerFailed } from './broker-lines.js';
@@ -83,7 +84,7 @@ export class BrokerRun {
     watch: (packets: OwnedFd) => () => void,
     events: BrokerRunEvents,
   ): Promise<BrokerRun> {
-    const spawned = await spawnBroker(options.becomeIds !== undefined, watch, options.onWords);
+    const spawned = await spawnBroker(options.privileges, watch, options.onWords);
     if (spawned.child.pid !== undefined) events.spawned(spawned.child.pid);
     const run = new BrokerRun(spawned, events);
     try {
@@ -189,6 +190,8 @@ export class BrokerRun {
 // The first line to a broker, and the answer to it.
 
 export interface BrokerOptions {
+  readonly privileges: Privileges;
+  /** As root. */
   readonly becomeIds?: { readonly uid: number; readonly gid: number } | undefined;
   readonly dnsServers?: readonly string[] | undefined;
   /** Of postern itself. The broker loads before they are known. */
@@ -210,7 +213,8 @@ async function beginBroker(lines: BrokerLines, options: BrokerOptions): Promise<
   const auditRoom = options.auditRoom?.();
   const supervisorMounts = readlinkSync('/proc/self/ns/mnt');
   const { becomeIds, dnsServers } = options;
-  lines.send({ type: 'start', becomeIds, dnsServers, listeners, auditRoom, supervisorMounts });
+  const user = options.privileges === 'user' ? process.geteuid?.() : undefined;
+  lines.send({ type: 'start', becomeIds, dnsServers, listeners, auditRoom, supervisorMounts, user });
   return lines.expect((line) => readyOf(line), BROKER_START_TIMEOUT_MS);
 }
 

@@ -1,10 +1,13 @@
 // Gives a broker the rules of one plugin. Runs in the supervisor.
 import { PosternError } from '../../../shared/errors.js';
 import { BROKER_START_TIMEOUT_MS } from '../../../shared/limits.js';
+import { compilePolicy } from '../../../shared/policy/compile-policy.js';
+import { decideUnix } from '../../../shared/policy/decide-unix.js';
 import { printable } from '../../../shared/printable.js';
 import type { ApprovedDestination, SupervisorLine } from '../../../shared/protocol/link.js';
 import type { BrokerLines } from './broker-lines.js';
 import type { Heartbeat } from './heartbeat.js';
+import type { Permissions } from './kept-for-brokers.js';
 
 export type PluginLine = Extract<SupervisorLine, { type: 'plugin' }>;
 
@@ -32,7 +35,9 @@ export async function configurePlugin(
 
 const NONE: readonly ApprovedDestination[] = [];
 
-export class BrokerPlugins {
+export class BrokerPlugins implements Permissions {
+  /** Of plugins that have reached a host's socket. */
+  readonly #policies = new WeakMap<PluginLine, ReturnType<typeof compilePolicy>>();
   readonly #lines = new Map<string, PluginLine>();
   /** Of all rules so far: while they change, a broker may have the former ones. */
   readonly #marks = new Set<number>();
@@ -65,6 +70,15 @@ export class BrokerPlugins {
   /** Whether a broker may ask for that mark. It may mix up the plugins: it makes the connections of all of them. */
   mayMark(plugin: string, mark: number): boolean {
     return this.#lines.has(plugin) && this.#marks.has(mark);
+  }
+
+  /** Whether the plugin's rules open the host's socket at that path. */
+  mayReach(plugin: string, path: string): boolean {
+    const line = this.#lines.get(plugin);
+    if (line === undefined) return false;
+    const policy = this.#policies.get(line) ?? compilePolicy(line);
+    this.#policies.set(line, policy);
+    return policy.ok && decideUnix(policy.policy, path).decision === 'allow';
   }
 
   drop(plugin: string): void {

@@ -2,7 +2,9 @@
 // start of a broker. Only what comes later tells it anything.
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { awaitEnd } from '../../../shared/sys/pidfd.js';
+import type { Privileges } from '../../host/privileges.js';
 import { type ForkedBroker, forkBroker } from './fork-broker.js';
+import { adoptUserNamespace } from './user-namespace.js';
 
 let early: ForkedBroker | undefined;
 
@@ -10,15 +12,16 @@ let early: ForkedBroker | undefined;
 export function keepEarly(broker: ForkedBroker | undefined): void {
   early = broker;
   if (broker === undefined) return;
+  if (broker.userNamespace !== undefined) adoptUserNamespace(broker.userNamespace);
   broker.child.unref();
   process.once('exit', endEarly);
 }
 
-/** @returns the broker that is kept, if it is of this kind and runs; else a new one @throws SystemError where there is no descriptor for one */
-export function takeBroker(asRoot: boolean): ForkedBroker {
-  if (early === undefined || early.asRoot !== asRoot || !isRunning(early)) {
+/** @returns the broker that is kept, if it is of this kind and runs; else a new one @throws SystemError where there is no descriptor for one; PosternError `launch_failed` */
+export function takeBroker(as: Privileges): ForkedBroker {
+  if (early === undefined || early.as !== as || !isRunning(early)) {
     abandonEarly();
-    return forkBroker(asRoot);
+    return forkBroker(as);
   }
   const taken = early;
   early = undefined;

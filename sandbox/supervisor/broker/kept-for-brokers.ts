@@ -2,7 +2,7 @@
 // all of it to each new broker, and answers what a broker says about it.
 import { constants } from 'node:os';
 import type { BrokerLine } from '../../../shared/protocol/link.js';
-import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { ConnectsAsPlugin } from '../orders/connects-as-plugin.js';
 import { PluginLanes } from '../orders/plugin-lanes.js';
 import type { SentSocket } from '../orders/sent-descriptors.js';
@@ -11,6 +11,7 @@ import {
   type MarkOrder,
   type ModeOrder,
   receiveOrders,
+  type SocketOrder,
   type UnixOrder,
 } from './answer-orders.js';
 import type { BrokerLines } from './broker-lines.js';
@@ -33,8 +34,13 @@ interface Link {
   readonly packets: BrokerPackets;
 }
 
-/** Whether there is such a plugin, and whether the operator has set that mark. */
-type MayMark = (plugin: string, mark: number) => boolean;
+/** What the operator has permitted. */
+export interface Permissions {
+  /** Whether there is such a plugin, and whether the operator has set that mark. */
+  readonly mayMark: (plugin: string, mark: number) => boolean;
+  /** Whether the plugin's rules open the host's socket at that path. */
+  readonly mayReach: (plugin: string, path: string) => boolean;
+}
 
 export class KeptForBrokers {
   readonly #channels = new ChannelKeeper();
@@ -44,11 +50,11 @@ export class KeptForBrokers {
   readonly #lanes = new PluginLanes();
   /** For each plugin, what ends its current sandbox. */
   readonly #sandboxes = new Map<string, KeptSandbox>();
-  readonly #mayMark: MayMark;
+  readonly #permissions: Permissions;
   #link: Link | undefined;
 
-  constructor(mayMark: MayMark) {
-    this.#mayMark = mayMark;
+  constructor(permissions: Permissions) {
+    this.#permissions = permissions;
   }
 
   /**
@@ -149,6 +155,7 @@ export class KeptForBrokers {
     return receiveOrders(packets, {
       connect: (order, socket) => this.#connectUnix(order, socket),
       mark: (order, socket) => this.#markSocket(order, socket),
+      openSocket: (order) => this.#openSocket(order),
       setMode: (order) => this.#setMode(order),
       answer: (order) => this.#answerCaller(order),
     });
@@ -173,16 +180,39 @@ export class KeptForBrokers {
   /** The broker names the plugin. It gains nothing by another one: it makes the connections of all of them. */
   #markSocket({ plugin, id, mark }: MarkOrder, socket: SentSocket | undefined): void {
     const lines = this.#link?.lines;
-    const answer = (result: number): void => lines?.send({ type: 'socket_marked', plugin, id, result });
+    const answer = (result: number): void => lines?.send({ type: 'plugin_order_done', plugin, id, result });
     if (socket === undefined) answer(-constants.errno.EAGAIN);
     else if (
-      /* protects: G22 a broker gets no mark that is in no rules => true */ this.#mayMark(plugin, mark)
+      /* protects: G22 a broker gets no mark that is in no rules => true */ this.#permissions.mayMark(
+        plugin,
+        mark,
+      )
     ) {
       this.#lanes.mark(plugin, { socket, mark }, answer);
     } else {
       socket.close();
       answer(-constants.errno.EPERM);
     }
+  }
+
+  /** The broker names the plugin. It gains nothing by another one: it makes the connections of all of them. */
+  #openSocket({ plugin, id, path }: SocketOrder): void {
+    const link = this.#link;
+    const refuse = (result: number): void =>
+      link?.lines.send({ type: 'plugin_order_done', plugin, id, result });
+    if (
+      /* protects: G16 a broker gets no socket of the host that no rule names => false */ !this.#permissions.mayReach(
+        plugin,
+        path,
+      )
+    )
+      refuse(-constants.errno.EACCES);
+    else
+      this.#lanes.openSocket(plugin, path, (result) => {
+        if (result < 0) refuse(result);
+        else if (link === undefined) new OwnedFd(result).close();
+        else link.packets.socketFile(plugin, id, new OwnedFd(result));
+      });
   }
 
   /** The broker names the trap. It gains nothing by another one's: the folder is that sandbox's, and its plugin could do the same. */

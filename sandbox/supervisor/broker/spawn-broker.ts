@@ -2,11 +2,14 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
+import { PosternError } from '../../../shared/errors.js';
 import { LAST_WORDS_MS } from '../../../shared/limits.js';
 import { printable } from '../../../shared/printable.js';
+import { OWN_ROOT } from '../../../shared/protocol/link.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { TokenBucket } from '../../../shared/token-bucket.js';
-import { namespacesFailure } from '../../host/namespaces-failure.js';
+import { namespacesFailure, refusalFix } from '../../host/namespaces-failure.js';
+import type { Privileges } from '../../host/privileges.js';
 import { shortageIn } from '../../host/shortage.js';
 import { type BrokerLines, brokerFailed, linesOver } from './broker-lines.js';
 import { BrokerPackets } from './broker-packets.js';
@@ -24,17 +27,16 @@ export interface SpawnedBroker {
 }
 
 /**
- * @param asRoot whether unshare(1) gives the broker its own mounts first; its message explains a failure
  * @param watch owns the packet socket from here on, and receives what the broker sends there. It returns what ends that, and closes the socket
  * @param onWords takes what it writes on stderr
  * @throws PosternError `launch_failed` or `broker_failed` if the process does not start
  */
 export async function spawnBroker(
-  asRoot: boolean,
+  as: Privileges,
   watch: (packets: OwnedFd) => () => void,
   onWords: (text: string) => void = (text) => void process.stderr.write(text),
 ): Promise<SpawnedBroker> {
-  const broker = takeBroker(asRoot);
+  const broker = takeBroker(as);
   const { child, spawned } = broker;
   const ours = new OwnedFd(broker.packets);
   const endWatch = watch(ours);
@@ -47,7 +49,7 @@ export async function spawnBroker(
   const stderr = new Socket({ fd: broker.words, writable: false });
   stderr.setEncoding('utf8').on('data', (text: string) => {
     // err(3) writes its line in parts.
-    if (!up && (unshared !== '' || text.startsWith('unshare: '))) unshared += text;
+    if (!up && (unshared !== '' || FAILED_START.test(text))) unshared += text;
     else words.push(text);
   });
   stderr.on('error', () => stderr.destroy()).once('close', () => words.end());
@@ -61,14 +63,18 @@ export async function spawnBroker(
         release();
         lines.closeSoon();
       }
-      reject(asRoot ? namespacesFailure(message) : brokerFailed(message, undefined, shortageIn(message)));
+      reject(
+        as === 'confined-root'
+          ? brokerFailed(message, undefined, shortageIn(message))
+          : namespacesFailure(message),
+      );
     });
     child.once('exit', (status, signal) => {
       release();
       const failure = (): Error =>
         unshared === ''
           ? brokerFailed(`it ended with ${signal ?? `status ${status}`}`)
-          : namespacesFailure(unshared);
+          : failedStart(unshared);
       // Its last output may still be under way. Nothing else should hold the other end; if something does, it has little time.
       const late = setTimeout(() => stderr.destroy(), LAST_WORDS_MS);
       const tell = (): void => {
@@ -91,6 +97,21 @@ export async function spawnBroker(
       up = true;
     },
   };
+}
+
+// What a broker says that does not come up.
+
+/** How unshare(1), nsenter(1) and the broker's first program begin what they say of a failure. */
+const FAILED_START = new RegExp(`^(?:unshare|nsenter|${OWN_ROOT}): `);
+
+function failedStart(words: string): PosternError {
+  const [first = ''] = words.trim().split('\n');
+  if (!first.startsWith(OWN_ROOT)) return namespacesFailure(words);
+  const said = first.slice(`${OWN_ROOT}: `.length);
+  return new PosternError('launch_failed', `Cannot start the broker, step root: ${said}`, {
+    fix: refusalFix(said),
+    fields: { step: 'root', errno: shortageIn(said) },
+  });
 }
 
 // Prints the broker's stderr on the operator's terminal. A broker that was taken over writes what it likes, so lines are made printable,

@@ -1,6 +1,6 @@
 // A thread of the supervisor that connects AF_UNIX sockets of plugins, and sets modes of their folders, with the plugins' ids. So the kernel
 // checks permissions, and tells a server the ids, as if the plugin had made the call. Only this thread takes the ids, credentials(7). It also
-// writes answers into the memory of callers, marks sockets as the supervisor, and receives and closes what a broker sends. Threads share the
+// writes answers into the memory of callers, marks sockets and opens files of sockets as the supervisor, and receives and closes what a broker sends. Threads share the
 // descriptor table.
 import { constants } from 'node:os';
 import { parentPort } from 'node:worker_threads';
@@ -8,6 +8,7 @@ import { tellLoaded } from '../../../shared/native-thread.js';
 import { dropOwnCapabilities } from '../../../shared/sys/capabilities.js';
 import { connectInside } from '../../../shared/sys/connect-inside.js';
 import { lookAtMessage, receiveMessage } from '../../../shared/sys/message.js';
+import { openSocketFile } from '../../../shared/sys/open-socket-file.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { dropThreadGroups, setNoNewPrivileges, withThreadIds } from '../../../shared/sys/process-control.js';
 import { SandboxListeners } from '../../../shared/sys/sandbox-listeners.js';
@@ -90,11 +91,18 @@ function closeAtOnce(descriptor: OwnedFd): void {
   descriptor.close();
 }
 
-function resultOf({ connect, setMode, answer, mark }: ConnectOrder & LaneOrder): number | 'host' {
+function resultOf({ connect, setMode, answer, mark, socketPath }: ConnectOrder & LaneOrder): number | 'host' {
   if (connect !== undefined) return carryOut(connect);
   if (setMode !== undefined) return changeMode(setMode);
   if (mark !== undefined) return setSocketMark(mark.socket, mark.mark);
+  if (socketPath !== undefined) return openFile(socketPath);
   return answer === undefined ? 0 : answerCaller(answer);
+}
+
+/** @returns the number of the file, or minus errno */
+function openFile(path: string): number {
+  const file = openSocketFile(path);
+  return typeof file === 'number' ? file : file.release();
 }
 
 function carryOut(order: NonNullable<ConnectOrder['connect']>): number | 'host' {

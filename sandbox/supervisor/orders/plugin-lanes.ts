@@ -1,4 +1,4 @@
-// Sets modes of plugins' folders, writes answers into callers' memory and marks sockets, on threads. Runs in the supervisor. The first two wait for
+// Sets modes of plugins' folders, writes answers into callers' memory, marks sockets and opens files of sockets, on threads. Runs in the supervisor. The first two wait for
 // locks that a plugin can hold for seconds, of the folder or of the memory; a broker that was taken over could hold that of a socket. A slow disk
 // looks the same, so no plugin is ended for that. One that takes long gets a thread of its own, and delays only itself.
 
@@ -61,6 +61,11 @@ export class PluginLanes {
     this.#add({ owner: plugin, work: mark, done: finish });
   }
 
+  /** @param done gets the number of the file, which it owns, or what it gets of {@link setMode} */
+  openSocket(plugin: string, socketPath: string, done: Ordered['done']): void {
+    this.#add({ owner: plugin, work: { socketPath }, done });
+  }
+
   /** A sandbox has ended, or a plugin is gone. */
   end(owner: Owner): void {
     const pending = this.#pending.get(owner);
@@ -117,6 +122,8 @@ export interface LaneOrder {
     | undefined;
   readonly answer?: CallerAnswer | undefined;
   readonly mark?: { readonly socket: number; readonly mark: number } | undefined;
+  /** Of a host's socket, whose file it opens. */
+  readonly socketPath?: string;
 }
 
 /** A socket, and the mark that it gets. */
@@ -126,7 +133,7 @@ interface SocketMark {
   readonly mark: number;
 }
 
-/** A mode of a folder, an answer, or a mark. */
+/** A mode of a folder, an answer, a mark, or a file to open. */
 type Work =
   | {
       /** The order fails if it is closed meanwhile. */
@@ -135,7 +142,8 @@ type Work =
       readonly change: FolderMode;
     }
   | CallerAnswer
-  | SocketMark;
+  | SocketMark
+  | { readonly socketPath: string };
 
 interface Ordered {
   /** The session of a sandbox, or the name of a plugin. */
@@ -198,6 +206,7 @@ class OrderLane {
 
   #orderOf(work: Work): LaneOrder {
     if ('mark' in work) return { owned: [], mark: { socket: work.socket.number, mark: work.mark } };
+    if ('socketPath' in work) return { owned: [], socketPath: work.socketPath };
     if (!('change' in work)) return { owned: [], answer: work };
     this.#owned = duplicate(work.root.number);
     const root = this.#owned.number;

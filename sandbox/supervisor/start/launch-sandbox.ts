@@ -148,17 +148,11 @@ async function hello(inbox: LaunchInbox, session: number): Promise<number> {
   return pid;
 }
 
-/** As a user only the user's own id can be mapped, user_namespaces(7); as root the sandbox's range. */
+/** As a user unshare(1) maps the one id that can be mapped, user_namespaces(7). */
 function mapIds(pid: number, { ranged }: LaunchRequest): void {
-  const folder = `/proc/${pid}`;
-  if (ranged === undefined) {
-    writeFileSync(`${folder}/setgroups`, 'deny');
-    writeFileSync(`${folder}/uid_map`, `${process.geteuid?.()} ${process.geteuid?.()} 1\n`);
-    writeFileSync(`${folder}/gid_map`, `${process.getegid?.()} ${process.getegid?.()} 1\n`);
-  } else {
-    writeFileSync(`${folder}/uid_map`, `0 ${ranged.base} ${ranged.size}\n`);
-    writeFileSync(`${folder}/gid_map`, `0 ${ranged.base} ${ranged.size}\n`);
-  }
+  if (ranged === undefined) return;
+  for (const map of ['uid_map', 'gid_map'])
+    writeFileSync(`/proc/${pid}/${map}`, `0 ${ranged.base} ${ranged.size}\n`);
 }
 
 /** @returns the plugin's notify socket, if it has one, owned by the caller */

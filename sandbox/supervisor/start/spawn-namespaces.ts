@@ -14,6 +14,7 @@ import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
 import { SYSTEM_PATH } from '../../host/find-program.js';
 import { namespacesFailure } from '../../host/namespaces-failure.js';
 import { type OwnCode, openOwnCode } from '../../host/own-code.js';
+import { enteringUserNamespace, userNamespace } from '../broker/user-namespace.js';
 
 // Starts unshare(1), whose script makes a sandbox's namespaces and starts init and launcher in them.
 
@@ -102,14 +103,22 @@ function spawnUnshare(
     const places = Array.from({ length: listeners }, () => place);
     // They become 3, 4, 5 and 6, as the script expects.
     const given = [launcher, code.node, code.folder, init];
+    const inside = ranged === undefined ? userNamespace() : undefined;
+    const [program, ...args] = namespacesCommand(code, inside !== undefined);
     const start = (as: SpawnOptions): ChildProcess =>
-      spawn('unshare', [...namespacesArguments(code)], {
+      spawn(program, args, {
         cwd: '/',
         env: { PATH: SYSTEM_PATH },
         // A session apart, without a terminal: the user's terminal sends no signal, such as Ctrl-Z's, to a start, and is not the plugin's /dev/tty.
         // protects: G18 the session of a start is not the user's => detached: false
         detached: true,
-        stdio: ['ignore', 'ignore', 'pipe', ...[...given, ...places].map((descriptor) => descriptor.number)],
+        // Neither init nor the launcher keeps the first one.
+        stdio: [
+          inside?.number ?? 'ignore',
+          'ignore',
+          'pipe',
+          ...[...given, ...places].map((descriptor) => descriptor.number),
+        ],
         ...as,
       });
     if (ranged === undefined) return start({});
@@ -151,9 +160,15 @@ program=$init run "$@" 3<&6 6<&- &
 program=$launcher run "$@" 6</dev/null &
 `;
 
-/** The arguments of unshare(1). */
-function namespacesArguments(code: OwnCode): readonly string[] {
-  return [
+/** Mapped from the user namespace of the brokers. As root the supervisor maps a range later. */
+const OWN_IDS = [`--map-user=${process.geteuid?.()}`, `--map-group=${process.getegid?.()}`];
+
+/** @param asUser whether it enters the user namespace of the brokers, its descriptor 0 */
+function namespacesCommand(code: OwnCode, asUser: boolean): readonly [string, ...string[]] {
+  const [program = '', ...args] = [
+    ...(asUser ? enteringUserNamespace(0) : []),
+    'unshare',
+    ...(asUser ? OWN_IDS : []),
     ...[
       /* protects: G15 launch: a namespace of users of its own (fails closed) */ '--user',
       /* protects: G1 launch: a namespace of networks of its own (fails closed) */ '--net',
@@ -167,6 +182,7 @@ function namespacesArguments(code: OwnCode): readonly string[] {
     ],
     ...['/bin/sh', '-c', SCRIPT, 'postern', code.init, code.launcher, ...nodeFlags()],
   ];
+  return [program, ...args];
 }
 
 // The supervisor's end of a socket to the launcher or to init. It returns their messages one at a time.

@@ -10,7 +10,7 @@ import type { ForkedBroker } from '../../../sandbox/supervisor/broker/fork-broke
 import { forkEarly } from '../../../sandbox/supervisor/fork-early.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 
-const asRoot = ownPrivileges() === 'root';
+const as = ownPrivileges();
 const isOpen = (fd: number): boolean => existsSync(`/proc/self/fd/${fd}`);
 
 function forked(): ForkedBroker {
@@ -46,8 +46,8 @@ test('a broker writes lines and words into pipes, which carry no descriptors', a
 test('takeBroker() takes the broker that is kept, once, and forks another one afterwards', async () => {
   const early = forked();
   keepEarly(early);
-  assert.equal(takeBroker(asRoot), early);
-  const next = takeBroker(asRoot);
+  assert.equal(takeBroker(as), early);
+  const next = takeBroker(as);
   assert.notEqual(next.child.pid, early.child.pid);
   await end(early);
   await end(next);
@@ -58,7 +58,7 @@ test('takeBroker() forks another one where the kept one has ended', async () => 
   early.child.kill('SIGKILL');
   await once(early.child, 'exit');
   keepEarly(early);
-  const taken = takeBroker(asRoot);
+  const taken = takeBroker(as);
   assert.notEqual(taken.child.pid, early.child.pid);
   await end(taken);
   assert.deepEqual(descriptorsOf(early).filter(isOpen), [], 'its descriptors are closed too');
@@ -67,8 +67,8 @@ test('takeBroker() forks another one where the kept one has ended', async () => 
 test('takeBroker() ends the kept one if another kind is wanted', async () => {
   const early = forked();
   const gone = once(early.child, 'exit');
-  keepEarly({ ...early, asRoot: !asRoot });
-  const taken = takeBroker(asRoot);
+  keepEarly({ ...early, as: 'confined-root' });
+  const taken = takeBroker(as);
   assert.notEqual(taken.child.pid, early.child.pid);
   assert.deepEqual(await gone, [null, 'SIGKILL']);
   await end(taken);
@@ -84,8 +84,8 @@ test('a kept one that could not be spawned ends no other process', async () => {
     const child = spawn('/no/such/program');
     child.on('error', () => {});
     const open = () => openSync('/dev/null');
-    keepEarly({ child, asRoot: ${asRoot}, packets: open(), lines: { from: open(), to: open() }, words: open() });
-    takeBroker(${asRoot}).child.kill('SIGKILL');
+    keepEarly({ child, as: '${as}', packets: open(), lines: { from: open(), to: open() }, words: open() });
+    takeBroker('${as}').child.kill('SIGKILL');
     console.log('still here');`;
   // A group of its own, which a mistake would kill.
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
@@ -110,7 +110,7 @@ test('a process that takes no broker ends all the same, and its broker with it',
 });
 
 // Only root may choose such a priority.
-if (asRoot)
+if (as === 'root')
   test('under SCHED_FIFO all threads of the process and its broker take turns, or are ordinary ones', async () => {
     const program = `import { forkEarly } from ${module('fork-early')};
       import { readdirSync, readFileSync } from 'node:fs';

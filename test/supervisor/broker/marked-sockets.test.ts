@@ -35,7 +35,10 @@ function openSockets(): number {
 test('a socket gets a mark of the rules; with another mark, without a plugin or beside another socket it gets none', {
   skip,
 }, async () => {
-  const kept = new KeptForBrokers((plugin, mark) => plugin === 'one' && mark === 42);
+  const kept = new KeptForBrokers({
+    mayMark: (plugin, mark) => plugin === 'one' && mark === 42,
+    mayReach: () => false,
+  });
   const answers: SupervisorLine[] = [];
   const lines = { send: (line: SupervisorLine) => void answers.push(line) } as unknown as BrokerLines;
   kept.giveTo({ lines, packets: { ends: () => {} } as unknown as BrokerPackets });
@@ -68,7 +71,7 @@ test('a socket gets a mark of the rules; with another mark, without a plugin or 
   send({ type: 'mark_socket', plugin: 'one', id: 6, mark: 42 }, [one]);
   await until(() => answers.length === 4 || undefined);
   const result = (id: number, value: number, plugin: string): SupervisorLine => ({
-    type: 'socket_marked',
+    type: 'plugin_order_done',
     plugin,
     id,
     result: value,

@@ -15,8 +15,8 @@ import { createServer, type Server } from 'node:net';
 import { constants } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { openSocketFile } from '../../../broker/request/host-sockets.js';
-import { readableFolder } from '../../harness/users.js';
+import { openSocketFile } from '../../shared/sys/open-socket-file.js';
+import { readableFolder } from '../harness/users.js';
 
 const { ELOOP, ENOENT, ENOTDIR, ENOTSOCK } = constants.errno;
 const folder = readableFolder();
