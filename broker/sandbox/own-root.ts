@@ -37,7 +37,6 @@ const SYSTEM = [
 ];
 /** Files that may be links to folders of a service, which replaces them at any time. */
 const REPLACED = ['/etc/resolv.conf', '/etc/hosts'];
-const PACKAGES = ['koffi', '@koromix'];
 
 /** @throws SystemError if a step fails */
 export function enterOwnRoot(): void {
@@ -57,13 +56,16 @@ function ownFiles(): readonly string[] {
     ...new Set([...mapped].map(([, file = '']) => dirname(file))),
     dirname(code),
     join(DIST, '../package.json'),
-    ...foldersAbove(code).flatMap((folder) => PACKAGES.map((name) => join(folder, 'node_modules', name))),
+    ...packagesFor(code),
   ];
 }
 
-function foldersAbove(path: string): readonly string[] {
-  const above = dirname(path);
-  return above === path ? [] : [above, ...foldersAbove(above)];
+/** koffi, and its part for this processor, where Node finds them. Another folder's is not postern's. */
+function packagesFor(path: string): readonly string[] {
+  const folder = dirname(path);
+  const koffi = join(folder, 'node_modules/koffi');
+  if (exists(koffi)) return [koffi, join(dirname(realpathSync(koffi)), '@koromix')];
+  return folder === path ? [] : packagesFor(folder);
 }
 
 class Root {

@@ -203,13 +203,25 @@ for (const user of userInTurn(0)) {
     );
   });
 
-  test(`doctor recognises a filter that refuses a later call of the launcher (${user})`, () => {
+  test(`doctor recognises a filter that refuses a later call of broker and launcher (${user})`, () => {
     const { status, stdout } = doctor(user, [], { asThatUser: underFilter(user, ['pivot_root']) });
     assert.equal(status, 1);
     assert.match(lines(stdout, 'user namespaces'), /^ok /);
     assert.match(lines(stdout, 'sandbox'), /Seccomp: 2 in .*pivot_root: EPERM .*\n +Start postern without/);
   });
 }
+
+test('doctor recognises a filter that keeps a user from entering a namespace', {
+  skip: users.includes('user') ? false : 'is about a user',
+}, () => {
+  const { status, stdout } = doctor('user', [], { asThatUser: underFilter('user', ['setns']) });
+  assert.equal(status, 1);
+  assert.match(lines(stdout, 'user namespaces'), /^ok /);
+  assert.match(
+    lines(stdout, 'sandbox'),
+    /Seccomp: 2 in .*nsenter: .*not permitted .*\n +Start postern without/,
+  );
+});
 
 for (const user of userInTurn(1)) {
   test(`doctor names the options of a container whose defaults forbid sandboxes (${user})`, {
