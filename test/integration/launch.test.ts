@@ -28,6 +28,11 @@ const statusOf = (pid: number): string => readFileSync(`/proc/${pid}/status`, 'u
 const groupOf = (pid: number): string | undefined =>
   readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').pop()?.split(' ')[2];
 
+const asAnotherBroker = (pid: number): readonly string[] => [
+  ...['nsenter', `--target=${pid}`, '--user', '--preserve-credentials', '--'],
+  ...['setpriv', '--bounding-set=-all', '--inh-caps=-all', '--'],
+];
+
 for (const user of users) {
   // proves: launch: a namespace of control groups of its own
   // proves: launch: every capability is dropped
@@ -64,7 +69,7 @@ for (const user of users) {
 
   // proves: supervisor: its memory is closed to its own user
   // proves: broker sandbox: its memory is closed to its own user
-  test(`no plugin of the same user reads the supervisor's memory or the broker's (${user})`, async () => {
+  test(`no plugin and no broker of the same user reads the supervisor's memory or the broker's (${user})`, async () => {
     const { child, result } = startPostern(['run', '--', 'sh', '-c', 'echo up; read -r _'], {
       as: user,
       keepInput: true,
@@ -74,8 +79,9 @@ for (const user of users) {
       const supervisor = child.pid ?? 0;
       const broker = brokerOf(supervisor);
       for (const pid of user === 'root' ? [broker] : [supervisor, broker]) {
-        // A user's own programs outside may read a user's broker: their uid owns its user namespace. Those of another one, as plugins are, may not.
-        const place = user === 'user' && pid === broker ? ['unshare', '--user', '--map-root-user', '--'] : [];
+        // As another broker does: without a capability, in the user namespace of a user's brokers.
+        const place =
+          user === 'user' && broker !== undefined && pid === broker ? asAnotherBroker(broker) : [];
         const [program = '', ...words] = [...asUser('user'), ...place, 'cat', `/proc/${pid}/mem`];
         const { stderr } = spawnSync(program, words, { encoding: 'utf8' });
         assert.match(stderr, /Permission denied/, `${pid} is ${commandOf(pid ?? 0)}`);
