@@ -230,6 +230,8 @@ const NAMESPACES = {
   CLONE_NEWPID: 0x20000000,
   CLONE_NEWNET: 0x40000000,
 };
+/** Of seccomp_unotify(2)'s requests. */
+const NOTIFY_TYPE = 0x21;
 const TIOCSTI = 0x5412;
 const TIOCLINUX = 0x541c;
 const TIOCSETD = 0x5423;
@@ -394,6 +396,12 @@ export const argumentDenials: readonly FilterGroup[] = [
     })),
   },
   fileSystemRequests,
+  // protects: G2 (row of seccomp)
+  {
+    name: 'seccomp.ioctl_listener',
+    why: 'the 0x21xx requests answer reported calls; a broker that was taken over can give the descriptor for them to a plugin',
+    rules: [refuseRequests({ mask: 0xff00, equals: NOTIFY_TYPE << 8 })],
+  },
   // protects: G10 (row of seccomp)
   {
     name: 'seccomp.listener',
