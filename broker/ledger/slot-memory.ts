@@ -1,8 +1,8 @@
 // The memory in which a plugin's open connections are noted, one slot each. The supervisor keeps it, so the next broker finds them there.
 // Runs in the broker. The kernel gives pages only to the slots that were used.
 //
-// A former broker may have been taken over. It can have written anything, and have given the memory to a plugin, which still writes. So each number
-// is checked whenever it is read, and what could not be is 0. A slot that cannot be one is cleared at the start.
+// A former broker may have been taken over, and can have written anything. So each number is checked whenever it is read, and what could not be is 0. A
+// slot that cannot be one is cleared at the start. This broker's memory is a copy: who has the former one changes nothing here.
 import { CONNECTION_SLOT_BYTES, CONNECTION_SLOTS, CONNECTIONS_MEMORY_BYTES } from '../../shared/limits.js';
 import { MappedMemory } from '../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';

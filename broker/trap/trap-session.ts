@@ -153,7 +153,12 @@ export class TrapSession {
       : [];
     this.#watch = new Watch(ends.notifyFd.number, () => this.#receive());
     this.#watch.want(READABLE);
-    for (const { slot, notification } of left) this.#take(slot, notification);
+    for (const { slot, notification } of left)
+      this.#take(
+        slot,
+        notification,
+        /* protects: G2 a call that a former broker left is taken as a connect, and not executed on its word => undefined */ 'connect',
+      );
   }
 
   /** See {@link DnsServer.tellRefusals}. */
@@ -229,8 +234,7 @@ export class TrapSession {
     if (this.#open && this.plugin.turn.isStopped) this.#watch.want(0);
   }
 
-  #take(slot: number, notification: Notification): void {
-    const name = trapCall(notification.call);
+  #take(slot: number, notification: Notification, name = trapCall(notification.call)): void {
     const call = new TrappedCall(
       name ?? 'connect',
       notification,
@@ -285,7 +289,8 @@ class NotifiedCalls {
    * Ends the calls that a former broker left: their callers would wait forever.
    *
    * @returns those for which nothing was done yet: they waited for an answer to a question, or their broker was replaced on purpose. They are
-   *   served anew
+   *   served anew, each as a connect(2), whatever is written there: that broker may have been taken over, and the kernel must not execute a call on
+   *   its word
    */
   takeLeftOvers(notifyFd: OwnedFd): readonly ReceivedCall[] {
     const waiting: ReceivedCall[] = [];

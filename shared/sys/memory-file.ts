@@ -11,6 +11,9 @@ const MFD_ALLOW_SEALING = 2;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
 
+const SEEK_DATA = 3;
+
+const lseek = bind('long lseek(int fd, long offset, int whence)');
 const memfdCreate = bind('int memfd_create(const char *name, uint flags)');
 const mmap = koffi
   .load(null)
@@ -29,6 +32,30 @@ export function createMemoryFile(name: string, bytes: number): OwnedFd {
   // protects: G16 a broker changes the size of no memory that the next one gets
   sealSize(file.number);
   return file;
+}
+
+const COPIED_BYTES = 64 * 1024;
+const copied = new Uint8Array(COPIED_BYTES);
+
+/**
+ * Puts another file with the same bytes in the place of one that {@link createMemoryFile} has made, and closes that. A process that still has the
+ * former one changes nothing in the other. It may write there meanwhile, so the steps have a bound.
+ *
+ * @param bytes its size
+ */
+export function renewMemoryFile(former: OwnedFd, name: string, bytes: number): OwnedFd {
+  const file = createMemoryFile(name, bytes);
+  for (let at = dataFrom(former, 0); at >= 0; at = dataFrom(former, at + COPIED_BYTES)) {
+    const length = readSync(former.number, copied, 0, COPIED_BYTES, at);
+    writeSync(file.number, copied, 0, length, at);
+  }
+  former.close();
+  return file;
+}
+
+/** Where the first bytes from a place on lie that were ever used; minus ENXIO if there are none, lseek(2). */
+function dataFrom(file: OwnedFd, at: number): number {
+  return lseek(file.number, at, SEEK_DATA);
 }
 
 function makeFile(name: string): OwnedFd {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
+import { LAYOUT } from '../../shared/sys/layout.js';
 import { anyUser } from '../harness/asked.js';
 import type { AuditLine } from '../harness/audit-line.js';
 import { copyPrograms } from '../harness/copy-programs.js';
@@ -138,39 +139,61 @@ for (const user of anyUser) {
   });
 }
 
-for (const user of users) {
-  // proves: a call that waits goes on with the broker that takes the place of another
-  test(`a call that waits when the broker is replaced goes on with the next one (${user})`, async (t) => {
-    const ports = await Ports.start();
-    t.after(() => ports.close());
-    const control = socketOf(user);
-    const known = new Set(ports.filling);
-    /** Waits for a connect that is neither the listener's own nor one of a broker before. */
-    const another = async (): Promise<void> => {
-      known.add(
-        await until(() => [...connectsUnderWay(ports.full)].find((local) => !known.has(local)), 20_000),
-      );
-    };
-    const { child, result } = startPostern(
-      [
-        ...['run', '--allow', `127.0.0.1:${ports.full}`, '--control', control],
-        ...['--', '/usr/bin/python3', '-c', ONCE, String(ports.full)],
-      ],
-      { as: user, ownControl: true, timeoutMs: 120_000 },
-    );
-    t.after(() => child.kill('SIGKILL'));
-    await another();
-    for (let round = 0; round < 2; round += 1) {
-      const { status, stderr } = await replace(user, control);
-      assert.equal(status, 0, stderr);
-      await another();
-    }
-    // The kernel resets it with the listener.
-    await ports.close();
-    const { stdout, stderr } = await result;
-    assert.equal(stdout, 'ended ECONNREFUSED\n', stderr);
-  });
+/** Programs whose broker says of each connect(2) that it leaves that it is a setsockopt(2), which the kernel may execute. */
+function lyingPrograms(): string {
+  const dist = copyPrograms();
+  const broker = join(dist, 'run/broker-main.cjs');
+  const honest = readFileSync(broker, 'utf8');
+  const number = process.arch === 'arm64' ? 208 : 54;
+  const at = LAYOUT['struct seccomp_notif']['data.nr'];
+  const lying = honest.replace(
+    /function markNotification\((\w+), (\w+)\) \{/,
+    `$& if ($2) $1[${at}] = ${number};`,
+  );
+  assert.notEqual(lying, honest);
+  writeFileSync(broker, lying);
+  return dist;
 }
+
+for (const [former, programs, asked] of [
+  ['', () => undefined, users],
+  [', also if the former one says that it is another call', lyingPrograms, anyUser],
+] as const)
+  for (const user of asked) {
+    // proves: a call that waits goes on with the broker that takes the place of another
+    // proves: a call that a former broker left is taken as a connect, and not executed on its word
+    test(`a call that waits when the broker is replaced goes on with the next one${former} (${user})`, async (t) => {
+      const ports = await Ports.start();
+      t.after(() => ports.close());
+      const dist = programs();
+      const control = socketOf(user);
+      const known = new Set(ports.filling);
+      /** Waits for a connect that is neither the listener's own nor one of a broker before. */
+      const another = async (): Promise<void> => {
+        known.add(
+          await until(() => [...connectsUnderWay(ports.full)].find((local) => !known.has(local)), 20_000),
+        );
+      };
+      const { child, result } = startPostern(
+        [
+          ...['run', '--allow', `127.0.0.1:${ports.full}`, '--control', control],
+          ...['--', '/usr/bin/python3', '-c', ONCE, String(ports.full)],
+        ],
+        { as: user, ownControl: true, timeoutMs: 120_000, ...(dist && { dist }) },
+      );
+      t.after(() => child.kill('SIGKILL'));
+      await another();
+      for (let round = 0; round < 2; round += 1) {
+        const { status, stderr } = await replace(user, control);
+        assert.equal(status, 0, stderr);
+        await another();
+      }
+      // The kernel resets it with the listener.
+      await ports.close();
+      const { stdout, stderr } = await result;
+      assert.equal(stdout, 'ended ECONNREFUSED\n', stderr);
+    });
+  }
 
 interface Changed {
   readonly dist: string;

@@ -24,6 +24,10 @@ export class BrokerDeaths {
     return this.#marks.memory;
   }
 
+  renewMarks(): void {
+    this.#marks.renewMemory();
+  }
+
   /** The number of a plugin's mark. @returns undefined if all are taken */
   markOf(plugin: string): number | undefined {
     return this.#marks.numberOf(plugin);

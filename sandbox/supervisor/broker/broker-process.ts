@@ -265,6 +265,8 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       this.auditRoom(this.#options.auditRoom?.());
       await run.tell(this.#plugins, this.#deaths);
       await will?.names.giveTo(spawned.lines);
+      this.#kept.renew();
+      this.#deaths.renewMarks();
     } catch (error) {
       await run.abandon();
       throw error;

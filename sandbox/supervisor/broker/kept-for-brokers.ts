@@ -57,6 +57,13 @@ export class KeptForBrokers {
     this.#permissions = permissions;
   }
 
+  /** Before a new broker gets all that is kept, and after the end of the former one. @throws SystemError if no descriptor or no memory is left */
+  renew(): void {
+    this.#connections.renewMemory();
+    this.#traps.renewMemory();
+    for (const { alarm } of this.#sandboxes.values()) alarm.renew();
+  }
+
   /**
    * Gives a new broker all that is kept. From now on it gets what is new, too.
    *

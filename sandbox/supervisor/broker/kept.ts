@@ -1,5 +1,6 @@
 // What outlives a broker, one class for each: the ends of channels and traps, the notes of connections and requests, the alarm that ends a
-// plugin. Runs in the supervisor, which gives them to each next broker.
+// plugin. Runs in the supervisor, which gives them to each next broker. A broker that was taken over may have given to a plugin what it got. So each
+// broker gets memory and alarms of its own, with what the former one has noted: that one is dead by then.
 
 import { readSync, writeSync } from 'node:fs';
 import { limitsBySockDiag } from '../../../shared/config/limit-forms.js';
@@ -14,15 +15,26 @@ import {
 import { type ConnectionsPacket, MARK_OF_END, type SandboxPacket } from '../../../shared/protocol/link.js';
 import { setPipeSize } from '../../../shared/sys/fcntl.js';
 import { SystemError } from '../../../shared/sys/libc.js';
-import { createMemoryFile } from '../../../shared/sys/memory-file.js';
+import { createMemoryFile, renewMemoryFile } from '../../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { makePipe, type Pipe } from '../../../shared/sys/pipe.js';
 import { NOTIFICATION_BYTES } from '../../../shared/sys/seccomp-notify.js';
-import { nameForGood, packetSocketPair, setSendBuffer, shutDown } from '../../../shared/sys/socket.js';
+import {
+  nameForGood,
+  packetSocketPair,
+  readableNow,
+  setSendBuffer,
+  shutDown,
+} from '../../../shared/sys/socket.js';
 import { openEndedSockets, SocketDiag } from '../../../shared/sys/socket-diag.js';
 import { makeTimer } from '../../../shared/sys/timerfd.js';
 import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
 import { shortageIn } from '../../host/shortage.js';
+
+const CONNECTIONS = 'postern-connections';
+const CALLS = 'postern-calls';
+const CALLS_BYTES = NOTIFIED_CALLS * NOTIFICATION_BYTES;
+const MARKS = 'postern-marks';
 
 /** A request that waits in the pipe of a channel takes one page. */
 const REQUEST_PIPE_BYTES = 64 * 4096;
@@ -181,7 +193,7 @@ export class ConnectionsKeeper {
   /** @returns what a running broker needs to know; undefined if it knows it, or if nothing is kept */
   keep(plugin: string): KeptConnections | undefined {
     if (this.#reports === undefined || this.#kept.has(plugin)) return undefined;
-    const memory = createMemoryFile('postern-connections', CONNECTIONS_MEMORY_BYTES);
+    const memory = createMemoryFile(CONNECTIONS, CONNECTIONS_MEMORY_BYTES);
     const kept: KeptConnections = { packet: { type: 'connections', plugin }, memory };
     this.#kept.set(plugin, kept);
     return kept;
@@ -189,6 +201,21 @@ export class ConnectionsKeeper {
 
   all(): readonly KeptConnections[] {
     return [...this.#kept.values(), ...this.#left.values()];
+  }
+
+  /** Before a new broker gets all of it. */
+  renewMemory(): void {
+    for (const all of [this.#kept, this.#left] as readonly Map<unknown, KeptConnections>[])
+      for (const [key, kept] of all)
+        all.set(key, {
+          ...kept,
+          memory:
+            /* protects: G22 accounts: who has a former broker's register changes nothing of the next one's => kept.memory */ renewMemoryFile(
+              kept.memory,
+              CONNECTIONS,
+              CONNECTIONS_MEMORY_BYTES,
+            ),
+        });
   }
 
   /** For a new broker. @returns its own socket of reports, and the former one with what nobody has taken, owned by the caller */
@@ -280,6 +307,7 @@ export interface KeptTrap extends TrapFacts {
   readonly session: number;
   /** Those that a broker gets: notify descriptor, calls in flight, DNS datagrams, DNS listener, root folder, AF_UNIX questions, notify socket. It gets the last two if it needs them. */
   readonly descriptors: readonly OwnedFd[];
+  readonly calls: OwnedFd;
   readonly unixDiag: OwnedFd;
   readonly root: OwnedFd;
 }
@@ -299,7 +327,7 @@ export class TrapKeeper {
       root === undefined
     )
       throw new RangeError(`A trap of ${trap.length} descriptors`);
-    const calls = createMemoryFile('postern-calls', NOTIFIED_CALLS * NOTIFICATION_BYTES);
+    const calls = createMemoryFile(CALLS, CALLS_BYTES);
     const session = this.#next;
     this.#next += 1;
     const notify = facts.notify === undefined ? [] : [facts.notify];
@@ -310,9 +338,23 @@ export class TrapKeeper {
         ? [unixDiag]
         : [];
     const descriptors = [notifyFd, calls, dnsDatagrams, dnsListener, root, ...questions, ...notify];
-    const kept = { ...facts, session, descriptors, unixDiag, root };
+    const kept = { ...facts, session, descriptors, calls, unixDiag, root };
     this.#kept.set(session, kept);
     return kept;
+  }
+
+  /** Before a new broker gets all of it. */
+  renewMemory(): void {
+    for (const [session, kept] of this.#kept) {
+      const calls =
+        /* protects: G2 who has a former broker's memory of calls changes none of the next one's => kept.calls */ renewMemoryFile(
+          kept.calls,
+          CALLS,
+          CALLS_BYTES,
+        );
+      const descriptors = kept.descriptors.map((one) => (one === kept.calls ? calls : one));
+      this.#kept.set(session, { ...kept, calls, descriptors });
+    }
   }
 
   all(): readonly KeptTrap[] {
@@ -341,9 +383,23 @@ export class TrapKeeper {
 const BYTES = BigUint64Array.BYTES_PER_ELEMENT;
 
 export class MarkKeeper {
-  readonly memory: OwnedFd = createMemoryFile('postern-marks', REQUEST_MARKS * BYTES);
+  #memory: OwnedFd = createMemoryFile(MARKS, REQUEST_MARKS * BYTES);
   readonly #numbers = new Map<string, number>();
   #free = Array.from({ length: REQUEST_MARKS }, (_, number) => REQUEST_MARKS - 1 - number);
+
+  get memory(): OwnedFd {
+    return this.#memory;
+  }
+
+  /** Before a new broker gets it. */
+  renewMemory(): void {
+    this.#memory =
+      /* protects: G11 who has a former broker's marks blames no plugin => this.#memory */ renewMemoryFile(
+        this.#memory,
+        MARKS,
+        REQUEST_MARKS * BYTES,
+      );
+  }
 
   /** The number of a plugin's mark. @returns undefined if all are taken */
   numberOf(plugin: string): number | undefined {
@@ -391,23 +447,44 @@ export interface KeptSandbox {
 export type SandboxFacts = Pick<SandboxPacket, 'pidNamespace' | 'inherits'>;
 
 export class EndAlarm {
-  /** For the broker and its successors. A stray use of its number in the broker harms no other descriptor. */
-  readonly timer: OwnedFd;
-  readonly #watch: Watch;
+  readonly #end: () => void;
+  #timer: OwnedFd;
+  #watch: Watch;
 
   constructor(end: () => void) {
-    this.timer = makeTimer();
-    this.#watch = new Watch(this.timer.number, () => {
-      this.#watch.close();
+    this.#end = end;
+    this.#timer = makeTimer();
+    this.#watch = this.#watchOver(this.#timer);
+  }
+
+  /** For the broker. A stray use of its number in the broker harms no other descriptor. */
+  get timer(): OwnedFd {
+    return this.#timer;
+  }
+
+  /** Before a new broker gets it. One that has run out already stays: its end is under way. */
+  renew(): void {
+    if (readableNow(this.#timer.number) === 'readable') return;
+    const timer =
+      /* protects: G16 who has a former broker's alarm ends no sandbox => this.#timer */ makeTimer();
+    this.close();
+    this.#timer = timer;
+    this.#watch = this.#watchOver(timer);
+  }
+
+  #watchOver(timer: OwnedFd): Watch {
+    const watch = new Watch(timer.number, () => {
+      watch.close();
       // protects: G16 a sandbox is ended when the broker asks for it
-      end();
+      this.#end();
     });
-    this.#watch.keepAlive(false);
-    this.#watch.want(READABLE);
+    watch.keepAlive(false);
+    watch.want(READABLE);
+    return watch;
   }
 
   close(): void {
     this.#watch.close();
-    this.timer.close();
+    this.#timer.close();
   }
 }

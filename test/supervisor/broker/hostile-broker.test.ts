@@ -1,7 +1,7 @@
 // What the supervisor answers to a broker that was taken over, and how much.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { ftruncateSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { fstatSync, ftruncateSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { join } from 'node:path';
@@ -154,6 +154,79 @@ test('a broker neither cuts nor grows the memory that it gets, and the next one 
     next.close();
     close();
   }
+});
+
+/** What a former broker, or who has it from that, writes into its memory after the next one has its own. */
+function overwritten(memory: () => OwnedFd, bytes: number, renew: () => void): readonly number[] {
+  const all = (fd: number): MappedMemory => new MappedMemory(fd, bytes);
+  const former = all(memory().number);
+  const places = [0, bytes >> 1, bytes - 1];
+  for (const at of places) former.part(at, 1)[0] = 7;
+  renew();
+  for (const at of places) former.part(at, 1)[0] = 9;
+  const next = all(memory().number);
+  const found = places.map((at) => next.part(at, 1)[0] ?? -1);
+  next.close();
+  former.close();
+  return found;
+}
+
+// proves: accounts: who has a former broker's register changes nothing of the next one's
+test("the next broker has a register of its own, with what the former one noted: the former one's is worth nothing", () => {
+  const keeper = new ConnectionsKeeper();
+  keeper.keep('web');
+  keeper.keep('gone');
+  keeper.leave('gone');
+  for (const at of [0, 1]) {
+    const memory = (): OwnedFd => {
+      const kept = keeper.all()[at];
+      assert.ok(kept !== undefined);
+      return kept.memory;
+    };
+    assert.deepEqual(
+      overwritten(memory, CONNECTIONS_MEMORY_BYTES, () => keeper.renewMemory()),
+      [7, 7, 7],
+    );
+    const { blocks } = fstatSync(memory().number);
+    assert.ok(
+      blocks * 512 < CONNECTIONS_MEMORY_BYTES / 100,
+      `${blocks} blocks: what was not used takes no memory`,
+    );
+  }
+  keeper.close();
+});
+
+// proves: who has a former broker's memory of calls changes none of the next one's
+test("the next broker has a memory of calls of its own, with the former one's calls", () => {
+  const traps = new TrapKeeper();
+  const ends = [0, 1, 2, 3, 4].map(() => makePipe().read);
+  const facts = { plugin: 'web', landlockDeniesTcp: false, scratch: [], kill: () => {} };
+  const { session } = traps.keep(ends, { ...facts, pluginId: undefined, pidNamespace: undefined });
+  const calls = (): OwnedFd => {
+    const kept = traps.get(session);
+    assert.ok(kept?.descriptors[1] === kept?.calls && kept !== undefined);
+    return kept.calls;
+  };
+  const found = overwritten(calls, NOTIFIED_CALLS * NOTIFICATION_BYTES, () => traps.renewMemory());
+  assert.deepEqual(found, [7, 7, 7]);
+  const last = calls();
+  for (const descriptor of traps.drop(session)) descriptor.close();
+  assert.equal(
+    [...ends, last].some(({ open }) => open),
+    false,
+  );
+});
+
+// proves: who has a former broker's marks blames no plugin
+test("the next broker has marks of its own, with the former one's", () => {
+  const marks = new MarkKeeper();
+  const found = overwritten(
+    () => marks.memory,
+    REQUEST_MARKS * WORD,
+    () => marks.renewMemory(),
+  );
+  assert.deepEqual(found, [7, 7, 7]);
+  marks.close();
 });
 
 // proves: unix orders: no broker has the socket by which the supervisor asks
