@@ -10,9 +10,10 @@ import {
 } from '../../shared/protocol/messages.js';
 import { encodeReply } from '../../shared/protocol/replies.js';
 import { decodeRequest } from '../../shared/protocol/requests.js';
-import { readOnce, setNonBlocking } from '../../shared/sys/fcntl.js';
+import { setNonBlocking } from '../../shared/sys/fcntl.js';
 import { errnoName } from '../../shared/sys/libc.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { readPipe } from '../../shared/sys/pipe.js';
 import { shutDown } from '../../shared/sys/socket.js';
 import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
 import type { ProtocolErrorKind } from '../../shared/words.js';
@@ -145,7 +146,7 @@ export class Session {
       }
       // The read may wait: a write(2) that waits for its caller's memory holds the pipe's lock.
       const length = this.#services.guard.watch(this.plugin.stall, () =>
-        readOnce(this.#request.number, buffer),
+        readPipe(this.#request.number, buffer),
       );
       if (length <= 0) {
         if (length === 0 || errnoName(-length) !== 'EAGAIN') this.end();

@@ -1,5 +1,6 @@
 // Inet sockets that serve others: recvfrom(2), sendto(2), accept4(2). Runs in broker and launcher.
 import { constants } from 'node:fs';
+import { constants as system } from 'node:os';
 import { bind, succeed } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 import {
@@ -17,6 +18,7 @@ import {
   MSG_NOSIGNAL,
   MSG_PEEK,
   MSG_TRUNC,
+  readableNow,
   recvfrom,
   SOCK_CLOEXEC,
   SOCK_DGRAM,
@@ -69,8 +71,15 @@ export function peekSome(fd: number, buffer: Uint8Array): number {
   return recvfrom(fd, buffer, buffer.length, MSG_PEEK | MSG_DONTWAIT, null, null);
 }
 
-/** Accepts a connection of a listening socket, non-blocking and close-on-exec. @returns it, or minus errno */
+/**
+ * Accepts a connection of a listening socket, non-blocking and close-on-exec. It waits for none: another process that has the socket can clear its
+ * O_NONBLOCK. Only one that takes a connection in this very moment makes it wait.
+ *
+ * @returns it, or minus errno: EAGAIN if there is none
+ */
 export function acceptConnection(fd: number): OwnedFd | number {
+  // protects: G8 a connection is accepted without waiting, whoever has the listener too
+  if (readableNow(fd) === 'idle') return -system.errno.EAGAIN;
   const result = accept4(fd, null, null, SOCK_CLOEXEC | constants.O_NONBLOCK);
   return result < 0 ? result : new OwnedFd(result);
 }

@@ -1,9 +1,16 @@
-// pipe(2). Runs in the supervisor and the tests.
+// pipe(2), and preadv2(2) on one. Runs in the supervisor, the broker and the tests.
 import { constants } from 'node:fs';
-import { O_CLOEXEC } from './fcntl.js';
+import { constants as system } from 'node:os';
+import koffi from 'koffi';
+import { O_CLOEXEC, readOnce } from './fcntl.js';
+import { LAYOUT } from './layout.js';
 import { bind, succeed } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 
+const IOVEC = LAYOUT['struct iovec'];
+const RWF_NOWAIT = 8;
+
+const preadv2 = bind('long preadv2(int fd, const void *parts, int count, long offset, int flags)');
 const pipe2 = bind('int pipe2(int *fds, int flags)');
 
 export interface PipeOptions {
@@ -29,4 +36,31 @@ export function makePipe({ packet = false, nonBlocking = false }: PipeOptions = 
   succeed(pipe2(new Uint8Array(fds.buffer), flags), 'pipe2');
   const [read = -1, write = -1] = fds;
   return { read: new OwnedFd(read), write: new OwnedFd(write) };
+}
+
+const part = new DataView(new ArrayBuffer(IOVEC.size));
+const partBytes = new Uint8Array(part.buffer);
+let described: Uint8Array | undefined;
+
+/**
+ * Reads once from a pipe, and does not wait for bytes. Another process that has the same open file can clear O_NONBLOCK at any time, and Linux 6.4
+ * needs no such flag. Before that the flag decides.
+ *
+ * @returns bytes read, 0 at the end, or minus errno: EAGAIN if there is nothing
+ */
+export function readPipe(fd: number, buffer: Uint8Array): number {
+  if (described !== buffer) {
+    // SAFETY: the memory of an ArrayBuffer does not move, and `described` keeps it alive.
+    part.setBigUint64(0, koffi.address(buffer), true);
+    part.setBigUint64(IOVEC.iov_len, BigInt(buffer.length), true);
+    described = buffer;
+  }
+  const length = preadv2(
+    fd,
+    partBytes,
+    1,
+    -1,
+    /* protects: G8 a request is read without waiting, whoever has the pipe too => 0 * RWF_NOWAIT */ RWF_NOWAIT,
+  );
+  return length === -system.errno.EOPNOTSUPP ? readOnce(fd, buffer) : length;
 }
