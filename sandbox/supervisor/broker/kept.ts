@@ -173,7 +173,7 @@ export class ChannelKeeper {
 }
 
 // Keeps the memory in which the broker notes the open connections of each plugin, and the kernel's reports of ended ones, so that the next broker
-// goes on with both. The memory of a plugin that is gone is kept until its last connection has ended. Runs in the supervisor, which reads neither. A
+// goes on with both. The memory of a plugin that is gone is kept until its last connection has ended. Runs in the supervisor, which believes neither. A
 // broker that was taken over can make its socket of reports deaf for good, by a filter or by bind(2). So the next one takes what has come there, and
 // then has its own.
 
