@@ -4,7 +4,9 @@
 /** By name: a test takes each one away in turn, and doctor names it. Without kcmp, postern runs degraded. */
 export const CONTAINER_CALLS: Readonly<Record<string, string>> = {
   unshare: 'makes the namespaces of the sandbox',
-  setns: 'enters the user namespace of the broker, where a user starts postern',
+  clone: 'makes user and mount namespaces of a moment, in which the mounts are locked to each other',
+  setns:
+    'takes the locked mounts out of there, and enters the user namespace of the broker, where a user starts postern',
   mount: "mounts the sandbox's root, /proc, /dev/pts, /dev/mqueue and scratch folders",
   umount2: 'lets go of the old root',
   pivot_root: 'enters the new root',

@@ -6,6 +6,7 @@ import { constants } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
 import { MAX_TERMINALS } from '../../shared/limits.js';
 import { SystemError } from '../../shared/sys/libc.js';
+import { copyLocked } from '../../shared/sys/locked-copy.js';
 import {
   attachTree,
   copyTree,
@@ -94,6 +95,22 @@ export function buildRoot(spec: LaunchSpec, sources: Sources): void {
     /* protects: G18 a plugin cannot take all of the host's pseudo-terminals => `newinstance,ptmxmode=0666,mode=0620` */ `newinstance,ptmxmode=0666,mode=0620,max=${MAX_TERMINALS}`,
   );
   mountQueues(stage);
+}
+
+/**
+ * The new root as it is entered. A plugin can pass a descriptor of a folder to another one, or leave it in the queue of its listener. So the descriptor can
+ * outlive the run, and what covers a path in that folder must outlive it as well.
+ */
+export function lockRoot(): OwnedFd {
+  return /* protects: G14 root: what covers a path stays there after the run => copyTree(STAGE, true) */ copyLocked(
+    STAGE,
+  );
+}
+
+export function enterRoot(root: OwnedFd): void {
+  using stage = openFolder(STAGE);
+  attachTree(root.number, stage.number, '/');
+  root.close();
   process.chdir(STAGE);
   pivotToCurrentDirectory();
   process.chdir('/');

@@ -83,21 +83,22 @@ export function arrangeDescriptors(
   return aside;
 }
 
-// Sets up the network of the sandbox: a loopback interface with one more address of each family, and no further namespace.
+// Sets up the network of the sandbox: a loopback interface with one more address of each family. Forbids further namespaces.
 
-/**
- * getaddrinfo(3) needs the further addresses, see sandbox-addresses.ts.
- * A user namespace made inside would bring back all capabilities, and with them more of the kernel to attack.
- */
+/** getaddrinfo(3) needs the further addresses, see sandbox-addresses.ts. */
 export function isolateNetwork(): void {
   bringLoopbackUp();
   addLoopbackAddresses(bytesOf(SANDBOX_ADDRESSES.v4), bytesOf(SANDBOX_ADDRESSES.v6));
-  // protects: G10 launch: no user namespace inside
-  writeFileSync('/proc/sys/user/max_user_namespaces', '0');
 }
 
 function bytesOf(text: string): Uint8Array {
   return parseAddress(text)?.bytes ?? new Uint8Array();
+}
+
+/** A user namespace made inside would bring back all capabilities, and with them more of the kernel to attack. Called before /proc is read-only. */
+export function forbidUserNamespaces(): void {
+  // protects: G10 launch: no user namespace inside
+  writeFileSync('/proc/sys/user/max_user_namespaces', '0');
 }
 
 // Binds the sockets of the sandbox's DNS server. The broker serves them, and from execve on only the broker holds them.

@@ -20,11 +20,12 @@ import {
   setNoNewPrivileges,
 } from '../../shared/sys/process-control.js';
 import { openUnixDiag } from '../../shared/sys/sandbox-listeners.js';
-import { buildRoot, takeTrees } from './build-root.js';
+import { buildRoot, enterRoot, lockRoot, takeTrees } from './build-root.js';
 import { enterLandlock } from './enter-landlock.js';
 import { execCommand } from './exec-command.js';
 import {
   arrangeDescriptors,
+  forbidUserNamespaces,
   isolateNetwork,
   keepJobControl,
   openNameService,
@@ -70,6 +71,9 @@ function launch(): void {
   const inNetwork = spec.egress === 'transparent' ? [...openNameService(), openUnixDiag()] : [];
   step = 'root';
   buildRoot(spec, sources);
+  const locked = lockRoot();
+  forbidUserNamespaces();
+  enterRoot(locked);
   const root = openFolder('/');
   process.chdir(spec.cwd);
   step = 'descriptors';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
-import type { Profile } from '../../deploy/container/seccomp-profile-format.js';
+import type { Profile, Rule } from '../../deploy/container/seccomp-profile-format.js';
 import { CONTAINER_CALLS } from '../../shared/container-calls.js';
 import { kernelFeatures } from '../../shared/sys/kernel-features.js';
 import { PATIENCE } from '../harness/patience.js';
@@ -9,6 +9,8 @@ import { distFor, readableFolder } from '../harness/users.js';
 import { dockerDefault, hasApt } from './docker-default.js';
 import { image } from './image.js';
 import { noContainers, type Outcome, run, succeed, writeJson } from './podman.js';
+
+const CLONE_NEWUSER = 0x10000000;
 
 let name = '';
 before(
@@ -44,7 +46,20 @@ function refusing(profile: Profile, call: string): Profile {
     ...rule,
     names: rule.names.filter((one) => one !== call),
   }));
-  return { ...profile, syscalls: [...rules, { names: [call], action: 'SCMP_ACT_ERRNO', errnoRet: 1 }] };
+  return { ...profile, syscalls: [...rules, ...refusals(call)] };
+}
+
+/** Nothing runs without clone(2), so only a new user namespace is refused. */
+function refusals(call: string): readonly Rule[] {
+  const refused = { names: [call], action: 'SCMP_ACT_ERRNO', errnoRet: 1 };
+  if (call !== 'clone') return [refused];
+  const flag = (valueTwo: number): readonly unknown[] => [
+    { index: 0, value: CLONE_NEWUSER, valueTwo, op: 'SCMP_CMP_MASKED_EQ' },
+  ];
+  return [
+    { ...refused, args: flag(CLONE_NEWUSER) },
+    { names: [call], action: 'SCMP_ACT_ALLOW', args: flag(0) },
+  ];
 }
 
 /** Without it postern compares inodes, if the kernel opens handles of threads. */

@@ -53,7 +53,7 @@ Or, which opens them to every program of every user:
   sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`;
 const FILTERED = `a seccomp filter (Seccomp: 2 in /proc/self/status), and ${REFUSED}`;
 const CALLS =
-  'unshare, setns, mount, umount2, pivot_root, open_tree, move_mount, mount_setattr, sethostname, setdomainname, pidfd_getfd and kcmp';
+  'unshare, clone, setns, mount, umount2, pivot_root, open_tree, move_mount, mount_setattr, sethostname, setdomainname, pidfd_getfd and kcmp';
 const SCRIPT = bundlePath('seccomp-profile');
 const DOCKER_DEFAULT = 'https://raw.githubusercontent.com/moby/profiles/main/seccomp/default.json';
 const WITHOUT_FILE = "Or, which removes the container's whole filter: seccomp=unconfined";
