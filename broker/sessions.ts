@@ -81,9 +81,17 @@ export class Sessions implements RetiringSessions {
     this.#link.send(configurePlugin(plugin, line, this.#services, this.#resolvers));
   }
 
-  /** Somebody has answered a question of a plugin. */
-  askAnswered({ plugin, id, answer, by }: SupervisorLine & { readonly type: 'ask_answered' }): void {
-    this.#plugins.get(plugin)?.asks.answer(id, { answer, by });
+  /** Somebody has answered a question of a plugin. One that retires leaves the answer to the next broker, which serves what waits. */
+  askAnswered({
+    plugin,
+    id,
+    host,
+    port,
+    answer,
+    by,
+  }: SupervisorLine & { readonly type: 'ask_answered' }): void {
+    // protects: G20 ask: an answer during a replacement is not lost => this.#plugins.get(plugin)?.asks.answer(id, { host, port }, { answer, by });
+    if (!this.#retiring) this.#plugins.get(plugin)?.asks.answer(id, { host, port }, { answer, by });
   }
 
   /** Explains to the operator what would be decided. */

@@ -92,11 +92,14 @@ export class PluginAsks {
     return ask.join(door);
   }
 
-  /** The supervisor has an answer. One for a question that is over changes nothing. */
-  answer(id: number, answered: Answered): void {
-    const ask = [...this.#open.values()].find((one) => one.id === id);
-    if (ask === undefined) return;
+  /** The supervisor has an answer. One for a question that is over, or of another destination, changes nothing. */
+  answer(id: number, asked: Asked, answered: Answered): void {
+    // protects: G20 ask: an answer opens what was asked about, and nothing else => const ask = [...this.#open.values()].find((one) => one.id === id);
+    const ask = this.#open.get(keyOf(asked));
+    if (ask?.id !== id) return;
     this.#open.delete(keyOf(ask.asked));
+    const { plugin, send } = this.#ends;
+    send({ type: 'ask_taken', plugin, ...ask.asked });
     const { answer } = answered;
     this.#ends.count(answer === 'deny' ? 'denied' : answer === 'timeout' ? 'timeout' : 'allowed');
     if (answer === 'deny' || answer === 'timeout') {

@@ -16,7 +16,7 @@ export function makeAsks(
   { askMs = DEFAULT_ASK_S * 1000, onAsk, askHook, ruleFile, onNotice = () => {} }: SupervisorOptions,
 ): Asks {
   const asks = new Asks(askMs, {
-    answer: (plugin, id, answer, by) => broker()?.answerAsk(plugin, id, answer, by),
+    answer: (line) => broker()?.answerAsk(line),
     keep: (plugin, destination) => broker()?.keepApproved(plugin, destination),
     writeRule:
       ruleFile === undefined
@@ -35,7 +35,8 @@ export function makeAsks(
 /** @param broker one that starts */
 export function takeQuestions(broker: BrokerProcess, asks: Asks): void {
   broker.on('ask', (line) => (line.type === 'asked' ? asks.asked(line) : asks.askEnded(line)));
-  broker.on('down', () => asks.brokerEnded());
+  broker.on('taken', (line) => asks.taken(line));
+  broker.on('gone', () => asks.brokerEnded());
 }
 
 /** Whether a plugin may write in a folder, also by another mount of it. */

@@ -69,11 +69,13 @@ export type SupervisorLine =
       /** What was approved for this run, also by a rule that the file has by now. */
       readonly approved?: readonly ApprovedDestination[] | undefined;
     }
-  /** The answer to `asked`. It may come after `ask_ended`. */
+  /** The answer to `asked`, with what was asked: another broker may have had the number. It may come after `ask_ended`. */
   | {
       readonly type: 'ask_answered';
       readonly plugin: string;
       readonly id: number;
+      readonly host: string;
+      readonly port: number;
       readonly answer: AskEnd;
       readonly by: Answerer;
     }
@@ -220,6 +222,8 @@ export type BrokerLine =
       readonly pid: number | null;
       readonly program: string | null;
     }
+  /** The broker acts on an answer: no further broker may. */
+  | { readonly type: 'ask_taken'; readonly plugin: string; readonly host: string; readonly port: number }
   /** Nothing waits for the answer any more: the callers are gone, or new rules have decided. */
   | { readonly type: 'ask_ended'; readonly plugin: string; readonly id: number }
   /** A plugin asked for another channel. The supervisor makes it and sends a `channel` packet with `answers`. */

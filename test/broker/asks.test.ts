@@ -42,8 +42,51 @@ test('new rules that deny, or that ask no more, decide what waits at once', asyn
   await broker.plugin(name, { unknown: 'deny' });
   assert.equal((await other).reason, 'no_rule');
   // An answer that comes too late opens nothing.
-  broker.send({ type: 'ask_answered', plugin: name, id, answer: 'run', by: 'control' });
+  broker.send({
+    type: 'ask_answered',
+    plugin: name,
+    id,
+    host: HOST,
+    port: 443,
+    answer: 'run',
+    by: 'control',
+  });
   assert.equal((await channel.refusal(HOST, 443)).reason, 'no_rule');
+});
+
+// proves: ask: an answer opens what was asked about, and nothing else
+test('an answer with the number of a question about another destination opens nothing', async () => {
+  await plugin();
+  const waiting = channel.refusal(HOST, 443);
+  const { id } = await asked(HOST);
+  const answer = { type: 'ask_answered', plugin: name, id, answer: 'once', by: 'control' } as const;
+  broker.send({ ...answer, host: HOST, port: 80 });
+  broker.send({ ...answer, host: '93.184.219.9', port: 443 });
+  broker.send({ ...answer, host: HOST, port: 443, answer: 'deny' });
+  assert.equal((await waiting).reason, 'no_rule');
+  const isTaken = (line: BrokerLine): line is BrokerLine => line.type === 'ask_taken' && line.plugin === name;
+  await broker.line(isTaken);
+  const taken = broker.lines.filter(isTaken);
+  assert.deepEqual(taken, [{ type: 'ask_taken', plugin: name, host: HOST, port: 443 }]);
+});
+
+// proves: ask: an answer during a replacement is not lost
+test('a broker that retires acts on no answer: the next one does', async () => {
+  const retiring = await startBroker();
+  await retiring.plugin('asker', { unknown: 'ask' });
+  const its = await retiring.channel('asker');
+  void its.connect(HOST, 443).catch(() => {});
+  const { id } = await retiring.line(isAsked);
+  retiring.send({ type: 'retire' });
+  const answer = { host: HOST, port: 443, answer: 'once', by: 'control' } as const;
+  retiring.send({ type: 'ask_answered', plugin: 'asker', id, ...answer });
+  await retiring.line((line): line is BrokerLine => line.type === 'retired');
+  assert.equal(
+    retiring.lines.some(({ type }) => type === 'ask_taken'),
+    false,
+  );
+  its.close();
+  await retiring.stop();
 });
 
 test('rules that are still silent about it leave a question as it is', async () => {
@@ -51,7 +94,15 @@ test('rules that are still silent about it leave a question as it is', async () 
   const waiting = channel.refusal(HOST, 443);
   const { id } = await asked(HOST);
   await broker.plugin(name, { unknown: 'ask', allow: ['other.example.com'] });
-  broker.send({ type: 'ask_answered', plugin: name, id, answer: 'deny', by: 'control' });
+  broker.send({
+    type: 'ask_answered',
+    plugin: name,
+    id,
+    host: HOST,
+    port: 443,
+    answer: 'deny',
+    by: 'control',
+  });
   assert.equal((await waiting).reason, 'no_rule');
   assert.equal(broker.lines.filter(isAsked).filter(({ plugin }) => plugin === name).length, 1);
 });
@@ -73,6 +124,8 @@ test('requests for one destination share a question, and a cancelled one leaves 
     type: 'ask_answered',
     plugin: name,
     id: questions[0]?.id ?? 0,
+    host: HOST,
+    port: 443,
     answer: 'timeout',
     by: 'nobody',
   });

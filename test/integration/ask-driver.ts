@@ -50,6 +50,7 @@ async function obey(line: string): Promise<void> {
     if (word === 'approve' && known !== undefined) await supervisor.asks.approve(id, known, 'control');
     else if (word === 'deny') supervisor.asks.deny(id, 'control');
     else if (word === 'kill') process.kill(supervisor.brokerPid ?? 0, 'SIGKILL');
+    else if (word === 'replace') await supervisor.replaceBroker();
     else if (word === 'stop') await supervisor.stopPlugin('asker');
     say({ done: line });
   } catch (error) {

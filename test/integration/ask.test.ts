@@ -3,7 +3,7 @@ import { after, before, type TestContext, test } from 'node:test';
 import { anyUser, userInTurn } from '../harness/asked.js';
 import { type PublicNet, startPublicNet } from '../harness/public-net.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
-import type { User } from '../harness/users.js';
+import { type User, users } from '../harness/users.js';
 import { SteeredPlugin } from './ask-scene.js';
 
 const PUBLIC = '93.184.216.20';
@@ -166,16 +166,17 @@ for (const user of userInTurn(1)) {
     assert.equal(plugin.questions.length, 1);
   });
 
-  test(`a name whose connect waits when the broker dies is not asked about again by its address (${user})`, async (t) => {
-    const plugin = run(t, user, EACH, ['api.example.com 8443'], { allow: ['api.example.com:443'] });
-    const { id, door, port } = await plugin.asked('api.example.com');
-    assert.deepEqual([door, port], ['trap', 8443]);
-    await plugin.say('kill');
-    await plugin.line(({ notice }) => notice?.includes('a new one serves') === true);
-    await plugin.say(`approve ${id} once`);
-    assert.deepEqual(await plugin.ended(), ['served api.example.com']);
-    assert.equal(plugin.questions.length, 1);
-  });
+  for (const end of ['kill', 'replace'])
+    test(`a name whose connect waits is not asked about again by its address after "${end}" (${user})`, async (t) => {
+      const plugin = run(t, user, EACH, ['api.example.com 8443'], { allow: ['api.example.com:443'] });
+      const { id, door, port } = await plugin.asked('api.example.com');
+      assert.deepEqual([door, port], ['trap', 8443]);
+      await plugin.say(end);
+      await plugin.line(({ notice }) => notice?.includes('serves') === true);
+      await plugin.say(`approve ${id} once`);
+      assert.deepEqual(await plugin.ended(), ['served api.example.com']);
+      assert.equal(plugin.questions.length, 1);
+    });
 
   test(`an answer while no broker runs reaches the next one (${user})`, async (t) => {
     const plugin = run(t, user, EACH, [`${PUBLIC} 80`]);
@@ -184,6 +185,52 @@ for (const user of userInTurn(1)) {
     await plugin.say(`approve ${id} once`);
     assert.deepEqual(await plugin.ended(), [`served ${PUBLIC}`]);
     assert.equal(plugin.questions.length, 1);
+  });
+}
+
+/** Asks for the first place without waiting, and for the second one later. */
+const TWO = `${FETCH}
+import struct, time
+first, later = sys.argv[1:]
+impatient = socket.socket()
+impatient.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, 300_000))
+host, port = first.split()
+print("first", impatient.connect_ex((host, int(port))), flush=True)
+time.sleep(1)
+fetch(later)
+`;
+
+for (const user of users) {
+  test(`an answer to what was asked before a broker was replaced opens nothing else (${user})`, async (t) => {
+    const other = '93.184.216.66';
+    const [heard, heardOther] = [heardFrom(`8443 ${PUBLIC}`), heardFrom(`8443 ${other}`)];
+    const plugin = run(t, user, TWO, [`${PUBLIC} 8443`, `${other} 8443`]);
+    const { id } = await plugin.asked(PUBLIC);
+    await plugin.line(({ out }) => out?.startsWith('first') === true);
+    await plugin.say('replace');
+    const later = await plugin.asked(other);
+    assert.notEqual(later.id, id);
+    assert.equal(await plugin.say(`approve ${id} run`), undefined);
+    await plugin.say(`deny ${later.id}`);
+    assert.deepEqual((await plugin.ended()).slice(1), [`PermissionError 13 ${other} 8443`]);
+    assert.deepEqual([heard(), heardOther()], [0, 0]);
+  });
+
+  test(`an approval for once that was used serves no further broker (${user})`, async (t) => {
+    const heard = heardFrom(`8443 ${PUBLIC}`);
+    const program = `${FETCH}
+fetch(sys.argv[1])
+import time
+time.sleep(1)
+fetch(sys.argv[1])
+`;
+    const plugin = run(t, user, program, [`${PUBLIC} 8443`]);
+    await plugin.say(`approve ${(await plugin.asked(PUBLIC)).id} once`);
+    await plugin.line(({ out }) => out === `served ${PUBLIC}`);
+    await plugin.say('kill');
+    await plugin.say(`deny ${(await plugin.asked(PUBLIC, 1)).id}`);
+    assert.deepEqual((await plugin.ended())[1], `PermissionError 13 ${PUBLIC} 8443`);
+    assert.equal(heard(), 1);
   });
 }
 

@@ -1,25 +1,32 @@
 // The open questions of all plugins, with their answers. A terminal, a control client, a hook and the library answer here, and the first answer
-// wins. Runs in the supervisor. Questions and answers outlive a broker: the next one asks again, and is answered by what is kept.
+// wins. Runs in the supervisor. Questions outlive a broker, and so does an answer on which no broker has acted: the next one asks again, and is
+// answered by what is kept. A broker's number of a question means nothing to the next one.
 
 import { EventEmitter } from 'node:events';
 import { PosternError } from '../../../shared/errors.js';
 
 import { suggestionFor } from '../../../shared/policy/may-be-asked.js';
 import { quote } from '../../../shared/policy/quote.js';
-import type { ApprovedDestination, AskDoor, BrokerLine } from '../../../shared/protocol/link.js';
+import type {
+  ApprovedDestination,
+  AskDoor,
+  BrokerLine,
+  SupervisorLine,
+} from '../../../shared/protocol/link.js';
 import type { Answerer, AskEnd, AskScope } from '../../../shared/words.js';
 
 /** Questions of all plugins that the supervisor keeps. Only a broker that was taken over asks more. */
 const KEPT_ASKS = 1_024;
-/** How long an answer is kept for the broker after the one that asked. */
+/** How long an answer is kept for a broker that asks again. */
 const ANSWER_KEPT_MS = 60_000;
 
 type AskedLine = Extract<BrokerLine, { type: 'asked' }>;
+export type AnswerLine = Extract<SupervisorLine, { type: 'ask_answered' }>;
 
 /** What becomes of an answer. */
 interface AskEnds {
   /** Tells the running broker. */
-  readonly answer: (plugin: string, id: number, answer: AskEnd, by: Answerer) => void;
+  readonly answer: (line: AnswerLine) => void;
   /** Tells every further broker. */
   readonly keep: (plugin: string, destination: ApprovedDestination) => void;
   /** Writes a rule into the file. Missing: there is no file. Throws if it cannot. */
@@ -30,18 +37,16 @@ interface Open {
   readonly request: AskRequest;
   /** Of a connect(2) whose host is a name. */
   readonly address: string | null;
-  /** The number of the question in the broker that asks now; undefined if that broker is gone. */
-  brokerId: number | undefined;
-  /** How many brokers had ended before that one. */
-  askedBy: number;
+  /** As the running broker asks, by {@link keyOf}: about the name, the address or both. */
+  readonly asking: Map<string, AskedLine>;
   readonly timer: NodeJS.Timeout;
 }
 
-/** An answer for the broker after the one that asked. */
+/** An answer for whichever broker asks again: an approval until a broker acts on it, a denial for its time. */
 interface Kept {
+  readonly plugin: string;
   readonly answer: AskEnd;
   readonly by: Answerer;
-  readonly askedBy: number;
   readonly until: number;
 }
 
@@ -52,8 +57,6 @@ export class Asks extends EventEmitter<{ opened: [AskRequest]; closed: [AskReque
   readonly #open = new Map<string, Open>();
   readonly #kept = new Map<string, Kept>();
   #next = 1;
-  /** How many brokers have ended. */
-  #brokers = 0;
 
   /** @param timeoutMs how long a question waits for its answer */
   constructor(timeoutMs: number, ends: AskEnds) {
@@ -86,29 +89,27 @@ export class Asks extends EventEmitter<{ opened: [AskRequest]; closed: [AskReque
 
   /** A broker asks. One that was taken over may say anything. */
   asked(line: AskedLine): void {
-    const { plugin, id, host, port, door } = line;
+    const { plugin, host, port, door } = line;
     const key = keyOf(line);
     const suggestion = suggestionFor(host, port);
     if (suggestion === undefined) return;
     // The broker after the one that asked does not know the name that led to an address.
     const known = [...this.#open.values()].find(
-      ({ request, address, brokerId }) =>
+      ({ request, address, asking }) =>
         keyOf(request) === key ||
-        (brokerId === undefined && keyOf({ plugin, host: address ?? '', port: request.port }) === key),
+        (asking.size === 0 && keyOf({ plugin, host: address ?? '', port: request.port }) === key),
     );
     if (known !== undefined) {
-      known.brokerId = id;
-      known.askedBy = this.#brokers;
+      known.asking.set(key, line);
       return;
     }
     const kept = this.#kept.get(key);
-    this.#kept.delete(key);
-    if (kept !== undefined && kept.askedBy < this.#brokers && kept.until > performance.now()) {
-      this.#ends.answer(plugin, id, kept.answer, kept.by);
+    if (kept !== undefined && kept.until > performance.now()) {
+      this.#answer(line, kept);
       return;
     }
     if (this.#open.size >= KEPT_ASKS) {
-      this.#ends.answer(plugin, id, 'deny', 'nobody');
+      this.#answer(line, { answer: 'deny', by: 'nobody' });
       return;
     }
     const since = Date.now();
@@ -121,7 +122,7 @@ export class Asks extends EventEmitter<{ opened: [AskRequest]; closed: [AskReque
     this.#next += 1;
     const late = (): void => this.#close(open, { answer: 'timeout', by: 'nobody' });
     const open: Open = {
-      ...{ request, address: line.address, brokerId: id, askedBy: this.#brokers },
+      ...{ request, address: line.address, asking: new Map([[key, line]]) },
       timer: setTimeout(late, this.#timeoutMs).unref(),
     };
     this.#open.set(request.id, open);
@@ -130,20 +131,33 @@ export class Asks extends EventEmitter<{ opened: [AskRequest]; closed: [AskReque
 
   /** The broker waits for an answer no more. */
   askEnded({ plugin, id }: Extract<BrokerLine, { type: 'ask_ended' }>): void {
-    for (const open of this.#open.values())
-      if (open.request.plugin === plugin && open.brokerId === id) this.#close(open, 'withdrawn');
+    for (const open of this.#open.values()) {
+      const [asked] = [...open.asking].filter(([, line]) => line.plugin === plugin && line.id === id);
+      if (asked === undefined) continue;
+      open.asking.delete(asked[0]);
+      if (open.asking.size === 0) this.#close(open, 'withdrawn');
+    }
+  }
+
+  /** A broker acts on an answer. If that broker ends, a denial still holds, and an approval has served. */
+  taken(line: Extract<BrokerLine, { type: 'ask_taken' }>): void {
+    const taken = this.#kept.get(keyOf(line));
+    if (taken === undefined || taken.answer === 'deny' || taken.answer === 'timeout') return;
+    // protects: G20 ask: an approval on which a broker has acted serves no further one
+    for (const [key, kept] of this.#kept) if (kept === taken) this.#kept.delete(key);
   }
 
   /** The broker is gone. Its questions stay: the next broker asks them again if their callers still wait. */
   brokerEnded(): void {
-    this.#brokers += 1;
-    for (const open of this.#open.values()) open.brokerId = undefined;
+    // protects: G20 ask: a number of a former broker means nothing
+    for (const { asking } of this.#open.values()) asking.clear();
   }
 
-  /** A plugin is gone: nobody waits for its answers. */
+  /** A plugin is gone: nobody waits for its answers, and none is for its next run. */
   pluginEnded(plugin: string): void {
     for (const open of this.#open.values())
       if (open.request.plugin === plugin) this.#close(open, 'withdrawn');
+    for (const [key, kept] of this.#kept) if (kept.plugin === plugin) this.#kept.delete(key);
   }
 
   /** Ends every question without an answer. */
@@ -169,14 +183,14 @@ export class Asks extends EventEmitter<{ opened: [AskRequest]; closed: [AskReque
   }
 
   #close(open: Open, ending: AskEnding): void {
-    const { request, brokerId } = open;
+    const { request, asking } = open;
     if (!this.#open.delete(request.id)) return;
     clearTimeout(open.timer);
     if (ending !== 'withdrawn') {
       const { answer, by } = ending;
       if (answer === 'run' || answer === 'rule') this.#keepApproved(request, answer, by);
       this.#keepAnswer(open, answer, by);
-      if (brokerId !== undefined) this.#ends.answer(request.plugin, brokerId, answer, by);
+      for (const line of asking.values()) this.#answer(line, ending);
     }
     this.emit('closed', request, ending);
   }
@@ -185,12 +199,16 @@ export class Asks extends EventEmitter<{ opened: [AskRequest]; closed: [AskReque
     this.#ends.keep(plugin, { host, port, answer, by });
   }
 
-  /** The broker may die before it has acted on it. */
-  #keepAnswer({ request, address, askedBy }: Open, answer: AskEnd, by: Answerer): void {
+  #answer({ plugin, id, host, port }: AskedLine, { answer, by }: Pick<Kept, 'answer' | 'by'>): void {
+    this.#ends.answer({ type: 'ask_answered', plugin, id, host, port, answer, by });
+  }
+
+  /** The broker may end before it has acted on it. */
+  #keepAnswer({ request, address }: Open, answer: AskEnd, by: Answerer): void {
     const now = performance.now();
     for (const [key, { until }] of this.#kept) if (until <= now) this.#kept.delete(key);
     if (this.#kept.size >= KEPT_ASKS) return;
-    const kept = { answer, by, askedBy, until: now + ANSWER_KEPT_MS };
+    const kept = { plugin: request.plugin, answer, by, until: now + ANSWER_KEPT_MS };
     this.#kept.set(keyOf(request), kept);
     if (address !== null) this.#kept.set(keyOf({ ...request, host: address }), kept);
   }

@@ -20,6 +20,10 @@ export interface BrokerEvents {
   audit: [AuditEvent];
   /** A plugin wants an unknown destination, or nobody waits for the answer any more. */
   ask: [Extract<BrokerLine, { type: 'asked' | 'ask_ended' }>];
+  /** A broker acts on an answer. It may have ended since. */
+  taken: [Extract<BrokerLine, { type: 'ask_taken' }>];
+  /** The broker that served has ended, in whatever way: what it numbered, the next one numbers anew. */
+  gone: [];
   /** A broker took audit events along. */
   lost: [LostEvents];
   /** Around a broker's death. */

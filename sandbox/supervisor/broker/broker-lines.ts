@@ -272,6 +272,7 @@ const LINES: { readonly [T in LineType]: Fields<Omit<Line<T>, 'type'>> } = {
     pid: orNull(number),
     program: orNull(cutText(MOST_PROGRAM)),
   },
+  ask_taken: { plugin: text(), host: text(MOST_HOST), port: number },
   ask_ended: { plugin: text(), id: number },
 };
 

@@ -5,10 +5,14 @@ import { EventEmitter } from 'node:events';
 import { BoundedMap } from '../../../shared/bounded-map.js';
 import type { LimitWord } from '../../../shared/config/limit-forms.js';
 
-import type { ApprovedDestination, ExplainQuestion, Explanation } from '../../../shared/protocol/link.js';
+import type {
+  ApprovedDestination,
+  ExplainQuestion,
+  Explanation,
+  SupervisorLine,
+} from '../../../shared/protocol/link.js';
 import type { OpenConnections, PluginUsage } from '../../../shared/protocol/open-connections.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import type { Answerer, AskEnd } from '../../../shared/words.js';
 import { BrokerDeaths } from './blame.js';
 import { type BrokerEvents, DroppedEvents, type Replaced } from './broker-events.js';
 import { type BrokerLines, brokerFailed } from './broker-lines.js';
@@ -199,8 +203,8 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   }
 
   /** Answers a question of the running broker. */
-  answerAsk(plugin: string, id: number, answer: AskEnd, by: Answerer): void {
-    this.#link?.lines.send({ type: 'ask_answered', plugin, id, answer, by });
+  answerAsk(line: SupervisorLine & { readonly type: 'ask_answered' }): void {
+    this.#link?.lines.send(line);
   }
 
   /** Has the broker write the refused look-ups of a plugin that it gathers. */
@@ -240,9 +244,10 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     return BrokerRun.begin(this.#options, (packets) => this.#kept.receiveOrders(packets), {
       spawned: (pid) => void this.#pids.set(pid, true),
       audit: (event) => this.emit('audit', event),
-      line: (line) => {
-        if (line.type === 'asked' || line.type === 'ask_ended') this.emit('ask', line);
-        else this.#kept.take(line);
+      taken: (line) => this.emit('taken', line),
+      line: (run, line) => {
+        if (line.type !== 'asked' && line.type !== 'ask_ended') this.#kept.take(line);
+        else if (this.#link === run.spawned) this.emit('ask', line);
       },
       lost: (lost) =>
         /* protects: G11 what a killed broker took along is told => this */ this.emit('lost', lost),
@@ -338,6 +343,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     this.#heartbeat?.close();
     this.#heartbeat = undefined;
     this.#kept.unlink();
+    this.emit('gone');
   }
 
   /** @param signal that ended the broker. SIGKILL from elsewhere is the operator's or the kernel's doing */

@@ -29,8 +29,10 @@ const RETIRE_TIMEOUT_MS = 5_000;
 interface BrokerRunEvents {
   readonly spawned: (pid: number) => void;
   readonly audit: (event: AuditEvent) => void;
+  /** It has acted on an answer. Taken after its exit too: the answer is used up. */
+  readonly taken: (line: Extract<BrokerLine, { type: 'ask_taken' }>) => void;
   /** Any other line. After its exit none is taken: a further broker answers for the rest. */
-  readonly line: (line: BrokerLine) => void;
+  readonly line: (run: BrokerRun, line: BrokerLine) => void;
   /** Its last event was read, and some are missing. */
   readonly lost: (lost: LostEvents) => void;
   readonly exit: (run: BrokerRun, signal: NodeJS.Signals | null) => void;
@@ -59,14 +61,16 @@ export class BrokerRun {
       if (lost !== undefined) events.lost(lost);
     });
     lines.on('line', (line) => {
+      if (line.type === 'ask_taken') events.taken(line);
       if (line.type !== 'audit') return;
       this.#tally.receive(line.line.ts);
       events.audit(line.line);
     });
-    lines.on('line', events.line);
+    const take = (line: BrokerLine): void => events.line(this, line);
+    lines.on('line', take);
     this.#exited = new Promise((resolve) => {
       child.once('exit', (_status, signal) => {
-        lines.off('line', events.line);
+        lines.off('line', take);
         events.exit(this, signal);
         resolve();
       });

@@ -134,6 +134,9 @@ function take(line: BrokerLine): string {
     case 'ask_ended':
       assert.equal(typeof line.id + typeof line.plugin, 'numberstring');
       return line.type;
+    case 'ask_taken':
+      assert.equal(typeof line.plugin + typeof line.host + typeof line.port, 'stringstringnumber');
+      return line.type;
     case 'given_names':
       assert.equal(typeof line.session, 'number');
       assert.ok(
