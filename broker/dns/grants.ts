@@ -78,20 +78,20 @@ export class Grants {
 
   /** All names that were given, the least recently used address first. */
   given(): readonly GivenName[] {
-    const now = this.#now();
     const granted = [...this.#addresses].flatMap(([address, names]) =>
-      [...names].map(([name, until]) => ({ address, name, freshMs: Math.max(until - now, 0) })),
+      [...names.keys()].map((name) => ({ address, name, standsFor: false })),
     );
     return [...this.standIns.given(), ...granted];
   }
 
-  /** Takes over what another broker's DNS has given. Each grant stays fresh for as long as it was. */
+  /** Takes over what another broker's DNS has given, it says. So each grant is stale: DNS must confirm it before it counts. */
   take(given: readonly GivenName[]): void {
-    for (const { address: text, name, freshMs } of given) {
+    for (const { address: text, name, standsFor } of given) {
       const address = parseAddress(text);
       if (address === undefined) throw new RangeError(`"${text}" is no address`);
-      if (freshMs === null) this.standIns.take(name, address);
-      else this.#note(address, name, this.#now() + freshMs);
+      if (standsFor) this.standIns.take(name, address);
+      // protects: G7 what a former broker says that its DNS gave is stale => else this.#note(address, name, this.#now() + MIN_GRANT_MS);
+      else this.#note(address, name, Number.NEGATIVE_INFINITY);
     }
   }
 
@@ -135,7 +135,7 @@ export class StandIns {
 
   /** All of them, the least recently used first. */
   given(): readonly GivenName[] {
-    return [...this.#addresses].map(([name, address]) => ({ address: address.text, name, freshMs: null }));
+    return [...this.#addresses].map(([name, address]) => ({ address: address.text, name, standsFor: true }));
   }
 
   /** Takes one over from another broker. New names get other addresses. */

@@ -154,8 +154,8 @@ export type ExplainQuestion = Omit<SupervisorLine & { readonly type: 'explain' }
 export interface GivenName {
   readonly address: string;
   readonly name: string;
-  /** For how long a connect to the address needs no further look-up, in milliseconds. null: the address stands for the name, which only the proxy resolves. */
-  readonly freshMs: number | null;
+  /** Whether the address only stands for the name, which only the proxy resolves. */
+  readonly standsFor: boolean;
 }
 
 /** Some names of one sandbox, in the order of their use. `session`: that of its trap. */

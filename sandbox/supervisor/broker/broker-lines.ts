@@ -10,7 +10,6 @@ import {
   LAST_WORDS_MS,
   LISTED_AT_ONCE,
   MAX_LINK_LINE_BYTES,
-  MIN_GRANT_MS,
   UNREAD_LINES_BYTES,
   USAGE_AT_ONCE,
 } from '../../../shared/limits.js';
@@ -219,22 +218,13 @@ const explanation = fields<Explanation>({
   way: orNull(fields<ExplainedWay>({ via: orNull(text()), tunnel: orNull(text()), rule: orNull(text()) })),
 });
 
-/** A grant of a retiring broker's DNS stays fresh for as long as any grant may. It allows nothing by itself. */
+/** A grant of a retiring broker's DNS allows nothing by itself, and the next broker asks DNS before it counts. */
 const givenName: Shape<GivenName> = refined(
-  fields<GivenName>({ address: text(), name: text(), freshMs: orNull(number) }),
-  ({ address, name, freshMs }) => {
-    if (parseAddress(address)?.text !== address || parseName(name) !== name) return NONE;
-    if (freshMs === null) return { address, name, freshMs };
-    if (!(freshMs >= 0)) return NONE;
-    return {
-      address,
-      name,
-      freshMs: /* protects: G13 a retiring broker makes no grant that lasts => freshMs */ Math.min(
-        freshMs,
-        MIN_GRANT_MS,
-      ),
-    };
-  },
+  fields<GivenName>({ address: text(), name: text(), standsFor: yesOrNo }),
+  (given) =>
+    parseAddress(given.address)?.text === given.address && parseName(given.name) === given.name
+      ? given
+      : NONE,
 );
 /** Of too many names the first count, and one of another form does not. */
 const givenNames: Shape<readonly GivenName[]> = (value) =>

@@ -5,7 +5,6 @@ import { AUDIT_EXAMPLES } from '../../../deploy/reference/audit-examples.js';
 import { describeExplanation } from '../../../sandbox/cli/explain.js';
 import { asRuleOption, refusalLine } from '../../../sandbox/cli/refusal-line.js';
 import { BrokerLines } from '../../../sandbox/supervisor/broker/broker-lines.js';
-import { MIN_GRANT_MS } from '../../../shared/limits.js';
 import type { BrokerLine } from '../../../shared/protocol/link.js';
 import { FedSocket } from '../fed-socket.js';
 import type { FuzzTarget } from '../fuzz-target.js';
@@ -140,10 +139,10 @@ function take(line: BrokerLine): string {
     case 'given_names':
       assert.equal(typeof line.session, 'number');
       assert.ok(
-        line.names.every(({ address, name, freshMs }) => {
-          const fresh = freshMs === null || (freshMs >= 0 && freshMs <= MIN_GRANT_MS);
-          return typeof address + typeof name === 'stringstring' && fresh;
-        }),
+        line.names.every(
+          ({ address, name, standsFor }) =>
+            typeof address + typeof name + typeof standsFor === 'stringstringboolean',
+        ),
       );
       return line.type;
     case 'ready':
