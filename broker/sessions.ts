@@ -2,7 +2,7 @@
 
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { END_AGAIN_MS, GIVEN_NAMES_A_LINE } from '../shared/limits.js';
+import { END_AGAIN_MS, GIVEN_NAMES_A_LINE, KEPT_TEXT, TOLD_PROBLEMS } from '../shared/limits.js';
 import { compilePolicy } from '../shared/policy/compile-policy.js';
 import { judgeRequest } from '../shared/policy/decide.js';
 import { mayBeAsked } from '../shared/policy/may-be-asked.js';
@@ -349,7 +349,8 @@ function configurePlugin(
     ...(compiled.ok ? [] : compiled.problems.map((problem) => textOf(problem.list, problem))),
     ...(direct.ok ? [] : direct.problems.map((problem) => textOf('via.direct', problem))),
   ];
-  return { type: 'plugin_refused', plugin: plugin.name, problems };
+  const told = problems.slice(0, TOLD_PROBLEMS).map((problem) => problem.slice(0, KEPT_TEXT));
+  return { type: 'plugin_refused', plugin: plugin.name, problems: told };
 }
 
 function textOf(list: string, { text, message, suggestion }: RuleProblem): string {

@@ -68,8 +68,9 @@ export const STAND_INS: number = 4096;
 export const BROKER_DESCRIPTORS: number = 16_384;
 export const RESERVED_DESCRIPTORS: number = 512;
 
-/** Questions of one plugin that wait for a person or a program, and the calls and requests that wait for their answers. */
+/** Questions of one plugin that wait for a person or a program, and new ones in a minute, and at once. Broker and supervisor both count them. */
 export const OPEN_ASKS: number = 16;
+export const ASKS_PER_MINUTE: number = 20;
 
 /** What is learnt of a running plugin: pairs of host and port, and refusals. */
 export const LIVE_ENDPOINTS: number = 1_024;
@@ -113,8 +114,12 @@ export const UNRECEIVED_PACKETS: number = 16_384;
 export const HEARTBEAT_MS: number = 500;
 /** Without an answer for this long, the supervisor kills the broker and starts another. */
 export const HEARTBEAT_TIMEOUT_MS: number = 3_000;
-/** One line between supervisor and broker. The longest has the rules of one plugin. */
+/** One line to the broker. The longest has the rules of one plugin. */
 export const MAX_LINK_LINE_BYTES: number = 64 * 1024 * 1024;
+/** One line of the broker, which may have been taken over. The longest explains a name of 2 * DNS_ANSWERS addresses, each with its deny rule. */
+export const MAX_BROKER_LINE_BYTES: number = 256 * 1024;
+/** Problems of a plugin's rules that one line of the broker tells. */
+export const TOLD_PROBLEMS: number = 32;
 
 /** Connections to the metrics listener at the same time. Further ones are closed. */
 export const METRICS_CONNECTIONS: number = 64;
@@ -132,8 +137,8 @@ export const CONTROL_CLIENTS: number = 64;
 export const CONTROL_LINE_BYTES: number = 64 * 1024;
 /** Refused destinations of one plugin that are kept. The one that was refused least often makes room. */
 export const KEPT_DENIALS: number = 256;
-/** Characters of one text of an audit event that are kept. */
-export const KEPT_TEXT: number = 2_000;
+/** Characters of one text in a line of the broker. No broker writes a longer one, so a line with one counts as none. */
+export const KEPT_TEXT: number = 4_000;
 /** The last lines of one plugin's output that are kept, their characters in all, and those of one line. */
 export const KEPT_LINES: number = 1_000;
 export const KEPT_CHARACTERS: number = 256 * 1024;

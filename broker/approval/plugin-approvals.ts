@@ -1,14 +1,12 @@
 // The questions to a person about one plugin's destinations (`unknown: ask`), and what was answered. Runs in the broker.
 import { BoundedMap } from '../../shared/bounded-map.js';
-import { OPEN_ASKS, REMEMBERED_VERDICTS } from '../../shared/limits.js';
+import { ASKS_PER_MINUTE, OPEN_ASKS, REMEMBERED_VERDICTS } from '../../shared/limits.js';
 import type { ApprovedDestination, AskDoor, BrokerLine } from '../../shared/protocol/link.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
 import type { Answerer, ASK_RESULTS, AskEnd, AskScope } from '../../shared/words.js';
 
 /** Calls and requests of one plugin that wait for answers. */
 const ASK_WAITERS = 256;
-/** New questions of one plugin in a minute, and at once. */
-const ASKS_PER_MINUTE = 20;
 /** How long an approval for once waits for what it approves: the connections after a look-up, or the next attempt of a caller that gave up. */
 const ASK_ONCE_MS = 60_000;
 /** How long a destination that was denied, or that nobody answered, is not asked about again. */

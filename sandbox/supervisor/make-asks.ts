@@ -16,6 +16,7 @@ export function makeAsks(
   { askMs = DEFAULT_ASK_S * 1000, onAsk, askHook, ruleFile, onNotice = () => {} }: SupervisorOptions,
 ): Asks {
   const asks = new Asks(askMs, {
+    mayAsk: (plugin) => plugins().some(({ name, unknown }) => name === plugin && unknown === 'ask'),
     answer: (line) => broker()?.answerAsk(line),
     keep: (plugin, destination) => broker()?.keepApproved(plugin, destination),
     writeRule:

@@ -1,6 +1,7 @@
 // Explains why a text is no rule, and suggests one. This makes messages only: a suggestion never becomes a rule.
 import { addressFromBytes, parseIpv4, parseIpv6 } from './address.js';
 import { parseName, toAscii } from './parse-host.js';
+import { MAX_PORT_ITEMS } from './parse-ports.js';
 import { type ListName, parseRule } from './parse-rule.js';
 import { formatPrefix, prefixOf } from './prefix.js';
 import { isPublicSuffix } from './public-suffix.js';
@@ -230,6 +231,8 @@ function diagnosePort(subject: string, port: string): Finding {
   if (reversed && Number(reversed[1]) > Number(reversed[2])) {
     return [`has the port range "${port}" the wrong way round`, `${subject}:${reversed[2]}-${reversed[1]}`];
   }
+  if (port.split(',').length > MAX_PORT_ITEMS)
+    return [`has more than ${MAX_PORT_ITEMS} ports and ranges: write several rules`];
   const items = port.split(',').filter((item) => item !== '');
   const plain = items.map((item) => item.replace(/^0+(?=\d)/, '')).join(',');
   const suggestion = plain === port ? subject : `${subject}:${plain}`;

@@ -19,6 +19,9 @@ const READ = new Map<string, readonly PortRange[]>([
 /** Further texts are read each time. */
 const MAX_READ = 1_024;
 
+/** Ports and ranges of one rule: its text is in each event that it decides. */
+export const MAX_PORT_ITEMS = 40;
+
 const ITEM = /^([1-9]\d{0,4})(?:-([1-9]\d{0,4}))?$/;
 
 /**
@@ -37,7 +40,9 @@ export function parsePorts(text: string): readonly PortRange[] | undefined {
 
 function readPorts(text: string): readonly PortRange[] | undefined {
   const ranges: PortRange[] = [];
-  for (const item of text.split(',')) {
+  const items = text.split(',');
+  if (items.length > MAX_PORT_ITEMS) return undefined;
+  for (const item of items) {
     const range = parseItem(item);
     if (!range) return undefined;
     ranges.push(range);

@@ -1,6 +1,7 @@
 // The events of the audit log with their fields. The broker writes them, the supervisor checks them, the CLI reads them. Their types and
 // docs/audit.md are made from these tables.
 
+import { KEPT_TEXT } from '../limits.js';
 import { WHOLLY_TRAPPED, type WhollyTrapped } from '../trap-calls.js';
 import {
   ANSWERERS,
@@ -405,7 +406,7 @@ export function readAuditEvent(value: unknown): AuditEvent | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { event, ts, ...fields } = value as Readonly<Record<string, unknown>>;
   const checks = CHECKS.get(event);
-  if (checks === undefined || typeof ts !== 'string') return undefined;
+  if (checks === undefined || !isKept(ts)) return undefined;
   for (const [name, check] of checks) if (!check(fields[name])) return undefined;
   return Object.keys(fields).every((name) => checks.has(name)) ? (value as AuditEvent) : undefined;
 }
@@ -421,16 +422,21 @@ function checksOf({ fields, nullable, optional, always }: EventForm): ReadonlyMa
   return new Map(fields.map((name) => [name, checkOf(name)]));
 }
 
+function isKept(value: unknown): value is string {
+  // protects: G13 a broker's event has no text that fills the memory => return typeof value === 'string';
+  return typeof value === 'string' && value.length <= KEPT_TEXT;
+}
+
 function checkType(type: keyof AuditTypes): Check {
   switch (type) {
     case 'string':
-      return (value) => typeof value === 'string';
+      return isKept;
     case 'number':
       return Number.isFinite;
     case 'boolean':
       return (value) => typeof value === 'boolean';
     case 'list of strings':
-      return (value) => Array.isArray(value) && value.every((text) => typeof text === 'string');
+      return (value) => Array.isArray(value) && value.every(isKept);
     default: {
       const words: ReadonlySet<unknown> = new Set(AUDIT_WORDS[type]);
       return (value) => words.has(value);

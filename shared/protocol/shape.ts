@@ -27,12 +27,6 @@ export const text = (most: number = Number.POSITIVE_INFINITY): Shape<string> =>
 export const word = <W extends string>(words: readonly W[]): Shape<W> =>
   shape((value): value is W => words.some((one) => one === value));
 
-/** A text of which the first characters are kept. */
-export const cutText =
-  (most: number): Shape<string> =>
-  (value) =>
-    typeof value === 'string' ? value.slice(0, most) : NONE;
-
 export const orNull =
   <T>(of: Shape<T>): Shape<T | null> =>
   (value) =>

@@ -7,7 +7,7 @@ import { readBrokerLine } from '../../sandbox/supervisor/broker/broker-lines.js'
 import { BROKER_ENVIRONMENT, brokerCommand } from '../../sandbox/supervisor/broker/fork-broker.js';
 import { makeChannel } from '../../sandbox/supervisor/broker/kept.js';
 import { type Limits, limitsOf } from '../../shared/config/limit-forms.js';
-import { MAX_LINK_LINE_BYTES } from '../../shared/limits.js';
+import { MAX_BROKER_LINE_BYTES } from '../../shared/limits.js';
 import { LineReader } from '../../shared/line-reader.js';
 import type { BrokerLine, ChannelPacket, SupervisorLine } from '../../shared/protocol/link.js';
 import { sendMessage } from '../../shared/sys/message.js';
@@ -44,7 +44,7 @@ export class TestBroker {
     this.#child = child;
     this.#lines = lines;
     this.#descriptors = descriptors;
-    const reader = new LineReader((text) => this.#take(text), MAX_LINK_LINE_BYTES);
+    const reader = new LineReader((text) => this.#take(text), MAX_BROKER_LINE_BYTES);
     lines.incoming.on('data', (chunk: Buffer) => reader.push(chunk));
     for (const stream of Object.values(lines)) stream.on('error', () => {});
   }

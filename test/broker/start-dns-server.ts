@@ -13,7 +13,7 @@ import { NameResolver } from '../../broker/names/resolve.js';
 import { Audit } from '../../broker/record/audit.js';
 import { LogRoom } from '../../broker/record/log-gate.js';
 import type { Plugin, Services } from '../../broker/request/plugin.js';
-import { BROKER_DESCRIPTORS, MAX_LINK_LINE_BYTES } from '../../shared/limits.js';
+import { BROKER_DESCRIPTORS, MAX_BROKER_LINE_BYTES } from '../../shared/limits.js';
 import { LineReader } from '../../shared/line-reader.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import type { BrokerLine } from '../../shared/protocol/link.js';
@@ -149,7 +149,7 @@ async function linkToSelf(): Promise<{ link: LineLink; lines: BrokerLine[]; clos
   const near = connect(address.port, '127.0.0.1');
   const [far] = await accepted;
   listener.close();
-  const reader = new LineReader((text) => lines.push(JSON.parse(text) as BrokerLine), MAX_LINK_LINE_BYTES);
+  const reader = new LineReader((text) => lines.push(JSON.parse(text) as BrokerLine), MAX_BROKER_LINE_BYTES);
   far.on('data', (chunk: Buffer) => reader.push(chunk));
   const close = (): void => {
     near.destroy();

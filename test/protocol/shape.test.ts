@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   count,
-  cutText,
   fields,
   list,
   NONE,
@@ -29,7 +28,6 @@ test('a shape reads a value of its form, and no other', () => {
     for (const value of good) assert.deepEqual(shape(value), value);
     for (const value of bad) assert.equal(shape(value), NONE, JSON.stringify(value));
   }
-  assert.equal(cutText(2)('abc'), 'ab');
   assert.equal(orMissing(number)('1'), undefined);
 });
 

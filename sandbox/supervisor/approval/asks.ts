@@ -3,8 +3,9 @@
 // answered by what is kept. A broker's number of a question means nothing to the next one.
 
 import { EventEmitter } from 'node:events';
+import { BoundedMap } from '../../../shared/bounded-map.js';
 import { PosternError } from '../../../shared/errors.js';
-
+import { ASKS_PER_MINUTE, OPEN_ASKS } from '../../../shared/limits.js';
 import { suggestionFor } from '../../../shared/policy/may-be-asked.js';
 import { quote } from '../../../shared/policy/quote.js';
 import type {
@@ -13,10 +14,11 @@ import type {
   BrokerLine,
   SupervisorLine,
 } from '../../../shared/protocol/link.js';
+import { TokenBucket } from '../../../shared/token-bucket.js';
 import type { Answerer, AskEnd, AskScope } from '../../../shared/words.js';
 
-/** Questions of all plugins that the supervisor keeps. Only a broker that was taken over asks more. */
-const KEPT_ASKS = 1_024;
+/** Plugins whose rates of questions are remembered. */
+const KEPT_RATES = 1_024;
 /** How long an answer is kept for a broker that asks again. */
 const ANSWER_KEPT_MS = 60_000;
 
@@ -25,6 +27,8 @@ export type AnswerLine = Extract<SupervisorLine, { type: 'ask_answered' }>;
 
 /** What becomes of an answer. */
 interface AskEnds {
+  /** Whether somebody may be asked about the destinations of a plugin. */
+  readonly mayAsk: (plugin: string) => boolean;
   /** Tells the running broker. */
   readonly answer: (line: AnswerLine) => void;
   /** Tells every further broker. */
@@ -56,6 +60,8 @@ export class Asks extends EventEmitter<{ opened: [AskRequest]; closed: [AskReque
   readonly #timeoutMs: number;
   readonly #open = new Map<string, Open>();
   readonly #kept = new Map<string, Kept>();
+  /** By plugin. One question more at once than the broker, whose lines come sooner or later. */
+  readonly #rates = new BoundedMap<string, TokenBucket>(KEPT_RATES);
   #next = 1;
 
   /** @param timeoutMs how long a question waits for its answer */
@@ -92,9 +98,11 @@ export class Asks extends EventEmitter<{ opened: [AskRequest]; closed: [AskReque
     const { plugin, host, port, door } = line;
     const key = keyOf(line);
     const suggestion = suggestionFor(host, port);
-    if (suggestion === undefined) return;
+    // protects: G20 ask: a broker asks for no plugin whose unknown destinations are denied => if (suggestion === undefined) return;
+    if (suggestion === undefined || !this.#ends.mayAsk(plugin)) return;
+    const all = [...this.#open.values()].filter(({ request }) => request.plugin === plugin);
     // The broker after the one that asked does not know the name that led to an address.
-    const known = [...this.#open.values()].find(
+    const known = all.find(
       ({ request, address, asking }) =>
         keyOf(request) === key ||
         (asking.size === 0 && keyOf({ plugin, host: address ?? '', port: request.port }) === key),
@@ -108,10 +116,18 @@ export class Asks extends EventEmitter<{ opened: [AskRequest]; closed: [AskReque
       this.#answer(line, kept);
       return;
     }
-    if (this.#open.size >= KEPT_ASKS) {
+    const left = all.find(({ asking }) => asking.size === 0);
+    // protects: G20 ask: a broker leaves no more questions open than a plugin may => const isFull = false;
+    const isFull = all.length >= OPEN_ASKS && left === undefined;
+    const mayAskNow =
+      /* protects: G20 ask: a broker asks no more often than a plugin may => true */ this.#rateOf(
+        plugin,
+      ).take();
+    if (isFull || !mayAskNow) {
       this.#answer(line, { answer: 'deny', by: 'nobody' });
       return;
     }
+    if (all.length >= OPEN_ASKS && left !== undefined) this.#close(left, 'withdrawn');
     const since = Date.now();
     const request: AskRequest = {
       ...{ id: String(this.#next), plugin, host, port, door, suggestion, since },
@@ -165,6 +181,13 @@ export class Asks extends EventEmitter<{ opened: [AskRequest]; closed: [AskReque
     for (const open of this.#open.values()) this.#close(open, 'withdrawn');
   }
 
+  #rateOf(plugin: string): TokenBucket {
+    const known = this.#rates.get(plugin);
+    const rate = known ?? new TokenBucket(ASKS_PER_MINUTE / 60, ASKS_PER_MINUTE + 1);
+    if (known === undefined) this.#rates.set(plugin, rate);
+    return rate;
+  }
+
   #find(id: string): Open {
     const open = this.#open.get(id);
     if (open !== undefined) return open;
@@ -207,7 +230,6 @@ export class Asks extends EventEmitter<{ opened: [AskRequest]; closed: [AskReque
   #keepAnswer({ request, address }: Open, answer: AskEnd, by: Answerer): void {
     const now = performance.now();
     for (const [key, { until }] of this.#kept) if (until <= now) this.#kept.delete(key);
-    if (this.#kept.size >= KEPT_ASKS) return;
     const kept = { plugin: request.plugin, answer, by, until: now + ANSWER_KEPT_MS };
     this.#kept.set(keyOf(request), kept);
     if (address !== null) this.#kept.set(keyOf({ ...request, host: address }), kept);

@@ -9,7 +9,8 @@ import {
   KEPT_TEXT,
   LAST_WORDS_MS,
   LISTED_AT_ONCE,
-  MAX_LINK_LINE_BYTES,
+  MAX_BROKER_LINE_BYTES,
+  TOLD_PROBLEMS,
   UNREAD_LINES_BYTES,
   USAGE_AT_ONCE,
 } from '../../../shared/limits.js';
@@ -29,7 +30,6 @@ import {
 import type { OpenConnection, PluginUsage } from '../../../shared/protocol/open-connections.js';
 import {
   count,
-  cutText,
   type Fields,
   fields,
   list,
@@ -72,7 +72,10 @@ export class BrokerLines extends EventEmitter<{ line: [BrokerLine] }> {
     this.setMaxListeners(0);
     this.#incoming = incoming;
     this.#outgoing = outgoing;
-    const reader = new LineReader((text) => this.#onLine(text), MAX_LINK_LINE_BYTES);
+    const reader = new LineReader(
+      (text) => this.#onLine(text),
+      /* protects: G13 a broker's line is short => Number.POSITIVE_INFINITY */ MAX_BROKER_LINE_BYTES,
+    );
     incoming.on('data', (chunk) => {
       this.#receivedBytes += chunk.length;
       if (!reader.push(chunk)) incoming.destroy();
@@ -161,7 +164,7 @@ export function brokerFailed(why: string, fix?: string, errno?: string): Postern
 }
 
 // The lines that a broker may send, each with its shape. A broker that was taken over must not bring this process down: a line of another form is
-// dropped.
+// dropped. A text that is too long is none, and is not cut: a part of a text keeps the whole in memory.
 
 type LineType = BrokerLine['type'];
 type Line<T extends LineType> = Extract<BrokerLine, { readonly type: T }>;
@@ -202,20 +205,20 @@ const usage = fields<PluginUsage>({
 const explanation = fields<Explanation>({
   decision: word(DECISIONS),
   reason: word(REASONS),
-  rule: orNull(text()),
-  host: text(),
+  rule: orNull(kept),
+  host: kept,
   port: number,
-  message: text(),
-  suggestion: orNull(text()),
+  message: kept,
+  suggestion: orNull(kept),
   addresses: list(
     fields<ExplainedAddress>({
-      address: text(),
+      address: kept,
       class: word(ADDRESS_CLASSES),
       fate: word(['dialed', 'inside', ...REASONS] as const),
-      rule: orNull(text()),
+      rule: orNull(kept),
     }),
   ),
-  way: orNull(fields<ExplainedWay>({ via: orNull(text()), tunnel: orNull(text()), rule: orNull(text()) })),
+  way: orNull(fields<ExplainedWay>({ via: orNull(kept), tunnel: orNull(kept), rule: orNull(kept) })),
 });
 
 /** A grant of a retiring broker's DNS allows nothing by itself, and the next broker asks DNS before it counts. */
@@ -236,12 +239,12 @@ const givenNames: Shape<readonly GivenName[]> = (value) =>
     : NONE;
 
 const LINES: { readonly [T in LineType]: Fields<Omit<Line<T>, 'type'>> } = {
-  ready: { link: number, version: cutText(MOST_VERSION) },
-  failed: { message: text(), fix: orMissing(text()) },
+  ready: { link: number, version: text(MOST_VERSION) },
+  failed: { message: kept, fix: orMissing(kept) },
   retired: { unanswered: list(number) },
   given_names: { session: number, names: givenNames },
   plugin_ready: { plugin: text(), policyHash: text() },
-  plugin_refused: { plugin: text(), problems: list(text()) },
+  plugin_refused: { plugin: text(), problems: list(kept, TOLD_PROBLEMS) },
   audit: { line: (value) => readAuditEvent(value) ?? NONE },
   metrics: { id: number, text: text(), last: yesOrNo },
   connections: { id: number, connections: list(connection, LISTED_AT_ONCE), more: count(), last: yesOrNo },
@@ -260,7 +263,7 @@ const LINES: { readonly [T in LineType]: Fields<Omit<Line<T>, 'type'>> } = {
     address: orNull(text()),
     door: word(ASK_DOORS),
     pid: orNull(number),
-    program: orNull(cutText(MOST_PROGRAM)),
+    program: orNull(text(MOST_PROGRAM)),
   },
   ask_taken: { plugin: text(), host: text(MOST_HOST), port: number },
   ask_ended: { plugin: text(), id: number },

@@ -1,7 +1,7 @@
 // The destinations that were refused, each once, with how often. Runs in the supervisor. The events come from the broker, which is not trusted, and a
 // plugin chooses their destinations: a table of bounded size for each plugin, in which what is refused often stays (the space-saving algorithm of
 // Metwally, Agrawal and El Abbadi, 2005).
-import { KEPT_DENIALS, KEPT_TEXT } from '../../../shared/limits.js';
+import { KEPT_DENIALS } from '../../../shared/limits.js';
 import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
 
 export interface Denial {
@@ -122,14 +122,14 @@ function denial(event: Refusing, host: string, port: number | null, count: numbe
     plugin,
     decision,
     reason: reason ?? 'no_rule',
-    host: host.slice(0, KEPT_TEXT),
+    host,
     port,
     count: Math.max(1, count),
     first: ts,
     last: ts,
     pid,
     program,
-    message: (message ?? `refused: ${reason}`).slice(0, KEPT_TEXT),
-    suggestion: suggestion?.slice(0, KEPT_TEXT) ?? null,
+    message: message ?? `refused: ${reason}`,
+    suggestion: suggestion ?? null,
   };
 }

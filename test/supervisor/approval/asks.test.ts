@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type AnswerLine, Asks } from '../../../sandbox/supervisor/approval/asks.js';
+import { ASKS_PER_MINUTE, OPEN_ASKS } from '../../../shared/limits.js';
 
 const HOST = '93.184.216.40';
 const OTHER = '93.184.216.66';
@@ -19,6 +20,7 @@ interface Scene {
 function scene(): Scene {
   const sent: AnswerLine[] = [];
   const asks = new Asks(60_000, {
+    mayAsk: (plugin) => plugin === 'agent',
     answer: (line) => sent.push(line),
     keep: () => {},
   });
@@ -81,4 +83,41 @@ test('an approval on which a broker has acted is used up, and a denial still hol
   asks.asked(asked(3, OTHER));
   assert.deepEqual(openHosts(asks), [OTHER]);
   asks.close();
+});
+
+// proves: ask: a broker asks for no plugin whose unknown destinations are denied
+test('a broker that asks in the name of a plugin that may not ask opens no question', () => {
+  const { asks, sent } = scene();
+  asks.asked({ ...asked(1, HOST), plugin: 'other' });
+  assert.deepEqual([openHosts(asks), sent], [[], []]);
+});
+
+// proves: ask: a broker leaves no more questions open than a plugin may
+test('a broker leaves no more questions open than a plugin may, and those that no broker asks any more make room', () => {
+  const { asks, sent } = scene();
+  for (let id = 0; id <= OPEN_ASKS; id += 1) asks.asked(asked(id, `93.184.217.${id}`));
+  assert.equal(asks.list().length, OPEN_ASKS);
+  assert.deepEqual(
+    sent.map(({ id, answer, by }) => [id, answer, by]),
+    [[OPEN_ASKS, 'deny', 'nobody']],
+  );
+  asks.brokerEnded();
+  asks.asked(asked(0, OTHER));
+  assert.equal(asks.list().length, OPEN_ASKS);
+  assert.equal(openHosts(asks).includes(OTHER), true);
+  asks.close();
+});
+
+// proves: ask: a broker asks no more often than a plugin may
+test('a broker asks no more often than a plugin may', () => {
+  const { asks, sent } = scene();
+  const all = Array.from({ length: 2 * ASKS_PER_MINUTE }, (_, id) => asked(id, `93.184.217.${id}`));
+  for (const line of all) {
+    asks.asked(line);
+    asks.askEnded({ type: 'ask_ended', plugin: 'agent', id: line.id });
+  }
+  assert.deepEqual(
+    sent.map(({ id }) => id),
+    all.slice(ASKS_PER_MINUTE + 1).map(({ id }) => id),
+  );
 });

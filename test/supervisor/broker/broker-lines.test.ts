@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { AUDIT_EXAMPLES } from '../../../deploy/reference/audit-examples.js';
 import { asRuleOption, refusalLine } from '../../../sandbox/cli/refusal-line.js';
 import { readBrokerLine } from '../../../sandbox/supervisor/broker/broker-lines.js';
+import { KEPT_TEXT, TOLD_PROBLEMS } from '../../../shared/limits.js';
 import { printable } from '../../../shared/printable.js';
 
 const explanation = {
@@ -52,6 +53,21 @@ test('readBrokerLine() refuses a line in which a field is missing or of another 
   }
   for (const text of ['', 'null', '5', '[]', '{', '{"type":"listen"}'])
     assert.equal(readBrokerLine(text), undefined, text);
+});
+
+// proves: a broker's event has no text that fills the memory
+test('readBrokerLine() refuses a text that is longer than any that a broker writes', () => {
+  const long = 'x'.repeat(KEPT_TEXT + 1);
+  for (const line of [
+    { type: 'ready', link: 1, version: long },
+    { type: 'failed', message: long },
+    { type: 'plugin_refused', plugin: 'web', problems: [long] },
+    { type: 'plugin_refused', plugin: 'web', problems: Array(TOLD_PROBLEMS + 1).fill('no') },
+    { type: 'explained', id: 1, explanation: { ...explanation, message: long } },
+    { type: 'audit', line: { ...AUDIT_EXAMPLES.decision, message: long } },
+    { type: 'audit', line: { ...AUDIT_EXAMPLES.decision, names: [long] } },
+  ])
+    assert.equal(readBrokerLine(JSON.stringify(line)), undefined, line.type);
 });
 
 // proves: what a broker writes is shown without what a terminal acts on

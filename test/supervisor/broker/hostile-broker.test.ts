@@ -17,10 +17,14 @@ import {
 import {
   CHANNELS_PER_PLUGIN,
   CONNECTIONS_MEMORY_BYTES,
+  DNS_ANSWERS,
+  GIVEN_NAMES_A_LINE,
+  MAX_BROKER_LINE_BYTES,
   NOTIFIED_CALLS,
   REQUEST_MARKS,
   UNREAD_LINES_BYTES,
 } from '../../../shared/limits.js';
+import { MAX_PORT_ITEMS } from '../../../shared/policy/parse-ports.js';
 import { duplicate } from '../../../shared/sys/fcntl.js';
 import { bind } from '../../../shared/sys/libc.js';
 import { createSealedFile, MappedMemory } from '../../../shared/sys/memory-file.js';
@@ -97,6 +101,42 @@ test('a broker that leaves lines unread is ended, and not one that reads or gets
   assert.ok(ended > 0);
   reader.destroy();
   stream.destroy();
+  server.close();
+});
+
+// proves: a broker's line is short
+test('a line of a broker that is longer than any broker writes is not read, and the longest ones are', async () => {
+  const path = join(readableFolder(), 'long.sock');
+  const server = createServer().listen(path);
+  await once(server, 'listening');
+  const connected = once(server, 'connection') as Promise<[Socket]>;
+  const stream = createConnection(path);
+  const [broker] = await connected;
+  const seen: string[] = [];
+  const lines = new BrokerLines(stream);
+  lines.on('line', ({ type }) => seen.push(type));
+  const name = `${`${'a'.repeat(62)}.`.repeat(4)}a`;
+  const rule = `${name}:${Array(MAX_PORT_ITEMS).fill('10000-20000').join()}`;
+  const address = '2001:db8:1111:2222:3333:4444:5555:6666';
+  const names = Array(GIVEN_NAMES_A_LINE).fill({ address, name, standsFor: false });
+  const fate = { address, class: 'special', fate: 'address_special', rule };
+  const explanation = {
+    ...{ decision: 'deny', reason: 'address_special', rule, host: name, port: 443, message: 'no' },
+    ...{ suggestion: rule, addresses: Array(2 * DNS_ANSWERS).fill(fate), way: null },
+  };
+  const longest = [
+    { type: 'given_names', session: 1, names },
+    { type: 'explained', id: 1, explanation },
+  ];
+  for (const line of longest) broker.write(`${JSON.stringify(line)}\n`);
+  broker.write(`{"type":"pong","id":1,"x":"${'x'.repeat(MAX_BROKER_LINE_BYTES)}"}\n`);
+  broker.end('{"type":"pong","id":2}\n');
+  await lines.closed;
+  assert.deepEqual(
+    seen,
+    longest.map(({ type }) => type),
+  );
+  broker.destroy();
   server.close();
 });
 

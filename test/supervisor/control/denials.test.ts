@@ -59,12 +59,10 @@ test('Denials keeps what is refused often, however many others a plugin makes up
   assert.equal(table.list('a', 'latest', 1)[0]?.host, 'last.example.com');
 });
 
-test('Denials keeps nothing for a plugin that is not there, and cuts long texts', () => {
+test('Denials keeps nothing for a plugin that is not there', () => {
   const table = denials();
   table.take(decision('x.example.com', { plugin: 'made-up' }));
   assert.deepEqual(table.list(undefined, 'count', 10), []);
-  table.take(decision('x'.repeat(100_000)));
-  assert.ok(JSON.stringify(table.list('a', 'count', 10)).length < 10_000);
 });
 
 test('Denials reports each denial to who watches, with its count so far', () => {
