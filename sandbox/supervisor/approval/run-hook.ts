@@ -8,8 +8,8 @@ import { printable } from '../../../shared/printable.js';
 import { type Answerer, ASK_SCOPES } from '../../../shared/words.js';
 import type { AskAnswer, AskRequest, Asks } from './asks.js';
 
-/** Hooks that run at the same time, the longest answer of one, and how long its output is read after its end. */
-const HOOKS_AT_ONCE = 8;
+/** Hooks that run at the same time for one plugin, the longest answer of one, and how long its output is read after its end. */
+const HOOKS_AT_ONCE = 4;
 const HOOK_ANSWER_BYTES = 4096;
 const HOOK_DRAIN_MS = 500;
 
@@ -24,13 +24,22 @@ const MOST_WORDS = 200;
  * @returns a callback that rejects if the program gives no answer
  */
 export function hookCallback(hook: HookCommand, refuse: () => void): OnAsk {
-  const queue = new PQueue({ concurrency: HOOKS_AT_ONCE });
-  return (request, signal) =>
-    queue.add(() => {
+  /** Each plugin has its own: slow answers about one keep no other waiting. */
+  const queues = new Map<string, PQueue>();
+  return (request, signal) => {
+    // protects: G20 ask: slow answers about one plugin keep no other waiting => const plugin = '';
+    const { plugin } = request;
+    const queue = queues.get(plugin) ?? new PQueue({ concurrency: HOOKS_AT_ONCE });
+    queues.set(
+      plugin,
+      queue.once('idle', () => queues.delete(plugin)),
+    );
+    return queue.add(() => {
       // protects: G20 ask: a hook that has come to lie where a plugin may write is not run
       refuse();
       return runHook(hook, `${JSON.stringify(request)}\n`, signal);
     });
+  };
 }
 
 function runHook({ command }: HookCommand, question: string, signal: AbortSignal): Promise<AskAnswer> {
@@ -51,9 +60,12 @@ function runHook({ command }: HookCommand, question: string, signal: AbortSignal
     });
     let out = '';
     let words = '';
+    let isReaped = false;
     const end = (): void => {
+      signal.removeEventListener('abort', abort);
       try {
-        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+        // protects: G20 ask: a hook that has ended is not killed: its pid may be another one's => if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+        if (child.pid !== undefined && !isReaped) process.kill(-child.pid, 'SIGKILL');
       } catch {
         // It has ended.
       }
@@ -63,7 +75,8 @@ function runHook({ command }: HookCommand, question: string, signal: AbortSignal
       end();
       reject(new Error(words === '' ? text : `${text}: ${printable(words.slice(0, MOST_WORDS)).trim()}`));
     };
-    signal.addEventListener('abort', () => fail('the question is over'), { once: true });
+    const abort = (): void => fail('the question is over');
+    signal.addEventListener('abort', abort, { once: true });
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       out += text;
       if (out.length > HOOK_ANSWER_BYTES) fail(`it wrote more than ${HOOK_ANSWER_BYTES} bytes`);
@@ -75,8 +88,12 @@ function runHook({ command }: HookCommand, question: string, signal: AbortSignal
     child.stdin.end(question);
     child.once('error', ({ message }) => fail(message));
     // A process that it leaves behind may hold its output open.
-    child.once('exit', () => setTimeout(() => child.stdout.destroy(), HOOK_DRAIN_MS).unref());
+    child.once('exit', () => {
+      isReaped = true;
+      setTimeout(() => child.stdout.destroy(), HOOK_DRAIN_MS).unref();
+    });
     child.once('close', (status, ended) => {
+      signal.removeEventListener('abort', abort);
       if (ended !== null) fail(`it ended with ${ended}`);
       else if (status !== 0) fail(`it ended with status ${status}`);
       else {
