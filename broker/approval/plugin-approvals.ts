@@ -94,7 +94,11 @@ export class PluginAsks {
   answer(id: number, asked: Asked, answered: Answered): void {
     // protects: G20 ask: an answer opens what was asked about, and nothing else => const ask = [...this.#open.values()].find((one) => one.id === id);
     const ask = this.#open.get(keyOf(asked));
-    if (ask?.id !== id) return;
+    if (ask?.id !== id) {
+      // The rule has decided what waited.
+      if (answered.answer === 'rule') this.#ends.count('allowed');
+      return;
+    }
     this.#open.delete(keyOf(ask.asked));
     const { plugin, send } = this.#ends;
     send({ type: 'ask_taken', plugin, ...ask.asked });
@@ -105,7 +109,7 @@ export class PluginAsks {
       ask.settle({ kind: 'refused', answered });
       return;
     }
-    if (answer === 'once') {
+    if (answer !== 'run') {
       const uses = ask.hasLookUp ? Number.POSITIVE_INFINITY : ask.waiters + (ask.awaited ? 1 : 0);
       this.approvals.addBrief(ask.asked, answered, ASK_ONCE_MS, uses);
     } else this.approvals.addForRun(ask.asked, answered);

@@ -13,6 +13,7 @@ import { parseHost } from '../../shared/policy/parse-host.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import { weighAddress } from '../../shared/policy/weigh-address.js';
 import type { ExplainedWay, Explanation, SupervisorLine } from '../../shared/protocol/link.js';
+import { orApproved } from '../approval/ask-about.js';
 import { RequestLife } from '../limit/request-life.js';
 import { proxyText } from '../upstream/upstream.js';
 import { dnsProblem } from './account.js';
@@ -38,7 +39,8 @@ export async function explainDecision(
     /* protects: G7 a program's own connect is decided as the trap decides it => false */ line.egress ===
       'transparent' &&
     policy !== undefined &&
-    !isLeftToProxy(services, plugin, policy, line);
+    !isLeftToProxy(services, plugin, policy, line) &&
+    !isApproved(services, plugin, policy, line);
   const {
     decision: judged,
     fates,
@@ -79,6 +81,13 @@ function isLeftToProxy(services: Services, plugin: Plugin, policy: Policy, line:
   if (plugin.upstream.proxy?.resolve !== 'proxy' || line.resolved !== undefined) return false;
   const verdict = judgeRequest(policy, line, services.host.context());
   return verdict.kind === 'settled' || proxyResolves(services, plugin, verdict);
+}
+
+/** Whether somebody has approved it. Then it is decided as a request is, by name or address. */
+function isApproved(services: Services, plugin: Plugin, policy: Policy, line: ExplainLine): boolean {
+  const context = services.host.context();
+  const verdict = judgeRequest(policy, line, context);
+  return orApproved(plugin.asks, policy, verdict, context) !== verdict;
 }
 
 async function judgeOwnConnect(

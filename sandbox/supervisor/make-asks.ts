@@ -9,21 +9,26 @@ import { hostFiles, isWithin } from './files/host-files.js';
 import { requireHookApart } from './start-problems.js';
 import type { SupervisorOptions } from './supervisor-options.js';
 
-/** @param broker the one that runs @param plugins those that may write something now */
+/** @param broker the one that runs @param plugins those that may write something now @param allow puts a rule in force */
 export function makeAsks(
   broker: () => BrokerProcess | undefined,
   plugins: () => readonly PluginConfig[],
+  allow: (plugin: string, rule: string) => Promise<void>,
   { askMs = DEFAULT_ASK_S * 1000, onAsk, askHook, ruleFile, onNotice = () => {} }: SupervisorOptions,
 ): Asks {
   const asks = new Asks(askMs, {
     mayAsk: (plugin) => plugins().some(({ name, unknown }) => name === plugin && unknown === 'ask'),
     answer: (line) => broker()?.answerAsk(line),
     keep: (plugin, destination) => broker()?.keepApproved(plugin, destination),
-    writeRule:
+    putRule:
       ruleFile === undefined
         ? undefined
-        : (plugin, rule) =>
-            writeRule(ruleFile, plugin, rule, (folder) => plugins().some((one) => mayWrite(one, folder))),
+        : (plugin, rule) => {
+            writeRule(ruleFile, plugin, rule, (folder) => plugins().some((one) => mayWrite(one, folder)));
+            return allow(plugin, rule).catch((error: Error) =>
+              onNotice(`the rule "${rule}" is in the file, and not in force: ${error.message}`),
+            );
+          },
   });
   if (onAsk !== undefined) answerByCallback(asks, onAsk, 'library', onNotice);
   if (askHook !== undefined) {

@@ -1,7 +1,7 @@
 // The plugins that a supervisor keeps, checked together. Runs in the supervisor.
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
-import type { BrokerProcess } from './broker/broker-process.js';
+import { type BrokerProcess, SharedLock } from './broker/broker-process.js';
 import type { PluginLine } from './broker/configure-plugin.js';
 import type { Cgroups } from './cgroup/cgroups.js';
 import { hostFiles } from './files/host-files.js';
@@ -12,7 +12,7 @@ import type { Listeners } from './listeners/listeners.js';
 import type { LiveRun } from './plugin-runs.js';
 import type { Records } from './record/records.js';
 import { requireStartable, type Startable } from './require-startable.js';
-import { lineOf } from './start-broker.js';
+import { lineOf, withRule } from './start-broker.js';
 import { type OwnOptions, seenHomes } from './start-problems.js';
 import type { SupervisorOptions } from './supervisor-options.js';
 
@@ -25,6 +25,7 @@ export class PluginList {
   #all: readonly PluginConfig[];
   #startable: Startable | undefined;
   #written: readonly Written[] = [];
+  readonly #changes = new SharedLock();
 
   /** @param live the runs that have not ended */
   constructor(options: SupervisorOptions, cgroups: Pick<Cgroups, 'claim'>, live: () => readonly LiveRun[]) {
@@ -70,7 +71,22 @@ export class PluginList {
    *
    * @throws PosternError as {@link check} and {@link changePlugins} do, with the former plugins in force
    */
-  async change(
+  change(parts: PluginParts, plugins: readonly PluginConfig[], change: PluginChange): Promise<void> {
+    return this.#changes.alone(() => this.#change(parts, plugins, change));
+  }
+
+  /** Adds an allow rule that was approved. @returns when it is in force @throws PosternError `broker_failed` */
+  allow(broker: Pick<BrokerProcess, 'setRules'>, name: string, rule: string): Promise<void> {
+    return this.#changes.alone(async () => {
+      const plugin = this.#all.find((one) => one.name === name);
+      if (plugin === undefined || plugin.allow.includes(rule)) return;
+      const next = withRule(plugin, rule, this.#written);
+      await broker.setRules(lineOf(next, this.#written));
+      this.#all = this.#all.map((one) => (one === plugin ? next : one));
+    });
+  }
+
+  async #change(
     parts: PluginParts,
     plugins: readonly PluginConfig[],
     { ownFiles = this.#ownFiles, restarted = [], endOthers = async () => {} }: PluginChange,

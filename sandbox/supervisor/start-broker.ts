@@ -75,6 +75,13 @@ export function lineOf(plugin: PluginConfig, written: readonly Written[]): Plugi
   return line;
 }
 
+/** A plugin with one allow rule more. Its credentials are not read again. */
+export function withRule(plugin: PluginConfig, rule: string, written: readonly Written[]): PluginConfig {
+  const next = { ...plugin, allow: [...plugin.allow, rule] };
+  lines.set(next, { ...lineOf(plugin, written), allow: next.allow });
+  return next;
+}
+
 // Notes what happens to the broker in the audit log and the metrics, and tells the operator.
 
 /** @param onEvent takes each audit event @param onNotice takes lines for the operator */

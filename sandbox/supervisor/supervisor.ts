@@ -69,6 +69,7 @@ export class Supervisor {
     this.asks = makeAsks(
       () => this.#broker,
       () => this.#plugins.writers,
+      (plugin, rule) => this.#plugins.allow(this.#requireBroker(), plugin, rule),
       options,
     );
   }

@@ -66,7 +66,7 @@ export type SupervisorLine =
       readonly mark?: number | undefined;
       /** What becomes of a destination that no rule allows. Missing: `deny`. */
       readonly unknown?: 'deny' | 'ask' | undefined;
-      /** What was approved for this run, also by a rule that the file has by now. */
+      /** What was approved for this run. */
       readonly approved?: readonly ApprovedDestination[] | undefined;
     }
   /** The answer to `asked`, with what was asked: another broker may have had the number. It may come after `ask_ended`. */

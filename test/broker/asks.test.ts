@@ -150,6 +150,18 @@ test('past a bound of open questions the plugin is refused without a question', 
   await broker.until(() => broker.events.some(({ message }) => String(message).includes('nobody was asked')));
 });
 
+test('an explanation says what a connect would get, approvals included', async () => {
+  await plugin({ approved: [{ host: HOST, port: 443, answer: 'run', by: 'control' }] });
+  const explain = async (id: number, port: number): Promise<unknown> => {
+    broker.send({ type: 'explain', id, plugin: name, host: HOST, port, egress: 'transparent' });
+    type Explained = Extract<BrokerLine, { type: 'explained' }>;
+    const isIts = (line: BrokerLine): line is Explained => line.type === 'explained' && line.id === id;
+    return (await broker.line(isIts)).explanation.reason;
+  };
+  assert.equal(await explain(1, 443), 'approved');
+  assert.equal(await explain(2, 444), 'no_rule');
+});
+
 // proves: an approval opens no special address
 // proves: an approval opens no localhost
 test('an approval opens no special address, localhost or socket: nobody is asked', async () => {

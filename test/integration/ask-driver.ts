@@ -15,6 +15,7 @@ export interface AskScene {
   readonly egress?: PluginConfig['egress'];
   readonly unknown?: PluginConfig['unknown'];
   readonly askMs?: number;
+  readonly ruleFile?: string;
   /** What the library's callback answers for each host; for another host it never answers. */
   readonly library?: Readonly<Record<string, AskAnswer['answer'] | 'throws'>>;
 }
@@ -30,6 +31,7 @@ const supervisor = new Supervisor({
   plugins: [plugin],
   dnsServers: [scene.dns],
   askMs: scene.askMs ?? 30_000,
+  ruleFile: scene.ruleFile,
   onEvent: (event) => say({ event }),
   onNotice: (notice) => say({ notice }),
   onAsk: (request, signal) =>
@@ -50,6 +52,7 @@ async function obey(line: string): Promise<void> {
     if (word === 'approve' && known !== undefined) await supervisor.asks.approve(id, known, 'control');
     else if (word === 'deny') supervisor.asks.deny(id, 'control');
     else if (word === 'kill') process.kill(supervisor.brokerPid ?? 0, 'SIGKILL');
+    else if (word === 'withdraw') await supervisor.setPlugins([plugin]);
     else if (word === 'replace') await supervisor.replaceBroker();
     else if (word === 'stop') await supervisor.stopPlugin('asker');
     say({ done: line });

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { anyUser, userInTurn } from '../harness/asked.js';
 import { type PublicNet, startPublicNet } from '../harness/public-net.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
-import { type User, users } from '../harness/users.js';
+import { chownTo, readableFolder, type User, users } from '../harness/users.js';
 import { SteeredPlugin } from './ask-scene.js';
 
 const PUBLIC = '93.184.216.20';
@@ -231,6 +233,35 @@ fetch(sys.argv[1])
     await plugin.say(`deny ${(await plugin.asked(PUBLIC, 1)).id}`);
     assert.deepEqual((await plugin.ended())[1], `PermissionError 13 ${PUBLIC} 8443`);
     assert.equal(heard(), 1);
+  });
+}
+
+for (const user of users) {
+  // proves: ask: an approval as a rule lasts as long as the rule
+  test(`an approval as a rule is a rule, and ends with it (${user})`, async (t) => {
+    const program = `${FETCH}
+import time
+while True:
+    fetch(sys.argv[1])
+    time.sleep(0.1)
+`;
+    const folder = readableFolder();
+    const ruleFile = join(folder, 'postern.yaml');
+    writeFileSync(ruleFile, 'plugins:\n  asker:\n    command: [python3]\n');
+    for (const path of [folder, ruleFile]) chownTo(user, path);
+    const plugin = run(t, user, program, [`${PUBLIC} 8443`], { ruleFile });
+    const served = (): number => plugin.output.filter((line) => line === `served ${PUBLIC}`).length;
+    const { id } = await plugin.asked(PUBLIC);
+    assert.equal(await plugin.say(`approve ${id} rule`), undefined);
+    await plugin.line(() => served() >= 2);
+    assert.equal(plugin.questions.length, 1);
+    assert.match(readFileSync(ruleFile, 'utf8'), new RegExp(`- ${PUBLIC}:8443`));
+    await plugin.say('withdraw');
+    const again = await plugin.asked(PUBLIC, 1);
+    await plugin.say(`deny ${again.id}`);
+    await plugin.line(({ out }) => out === `PermissionError 13 ${PUBLIC} 8443`);
+    const reasons = new Set(plugin.decisions().map((event) => event['reason']));
+    assert.deepEqual([...reasons], ['rule', 'no_rule']);
   });
 }
 

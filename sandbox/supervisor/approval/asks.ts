@@ -33,8 +33,8 @@ interface AskEnds {
   readonly answer: (line: AnswerLine) => void;
   /** Tells every further broker. */
   readonly keep: (plugin: string, destination: ApprovedDestination) => void;
-  /** Writes a rule into the file. Missing: there is no file. Throws if it cannot. */
-  readonly writeRule?: ((plugin: string, rule: string) => void) | undefined;
+  /** Writes a rule into the file, and puts it in force. Missing: there is no file. Throws if it cannot write it. @returns when it is in force, and never rejects */
+  readonly putRule?: ((plugin: string, rule: string) => Promise<void>) | undefined;
 }
 
 interface Open {
@@ -84,8 +84,7 @@ export class Asks extends EventEmitter<{ opened: [AskRequest]; closed: [AskReque
    */
   approve(id: string, scope: AskScope, by: Answerer): void {
     const open = this.#find(id);
-    if (scope === 'rule') this.#writeRule(open);
-    this.#close(open, { answer: scope, by });
+    this.#close(open, { answer: scope, by }, scope === 'rule' ? this.#putRule(open) : undefined);
   }
 
   /** @throws PosternError `no_such_ask` if the question is gone */
@@ -196,24 +195,31 @@ export class Asks extends EventEmitter<{ opened: [AskRequest]; closed: [AskReque
     });
   }
 
-  #writeRule({ request: { plugin, suggestion } }: Open): void {
-    const { writeRule } = this.#ends;
-    if (writeRule === undefined)
+  #putRule({ request: { plugin, suggestion } }: Open): Promise<void> {
+    const { putRule } = this.#ends;
+    if (putRule === undefined)
       throw new PosternError('rule_not_written', 'There is no file to write the rule to', {
         fix: 'approve it once, or for this run',
       });
-    writeRule(plugin, suggestion);
+    return putRule(plugin, suggestion);
   }
 
-  #close(open: Open, ending: AskEnding): void {
+  /** @param inForce of a rule, which decides what waits. No approval is kept beside it: it could not be taken back */
+  #close(open: Open, ending: AskEnding, inForce?: Promise<void>): void {
     const { request, asking } = open;
     if (!this.#open.delete(request.id)) return;
     clearTimeout(open.timer);
     if (ending !== 'withdrawn') {
       const { answer, by } = ending;
-      if (answer === 'run' || answer === 'rule') this.#keepApproved(request, answer, by);
-      this.#keepAnswer(open, answer, by);
-      for (const line of asking.values()) this.#answer(line, ending);
+      const tell = (): void => {
+        for (const line of asking.values()) this.#answer(line, ending);
+      };
+      // protects: G20 ask: an approval as a rule lasts as long as the rule => if (answer === 'run' || answer === 'rule') this.#keepApproved(request, answer, by);
+      if (answer === 'run') this.#keepApproved(request, answer, by);
+      if (inForce === undefined) {
+        this.#keepAnswer(open, answer, by);
+        tell();
+      } else void inForce.then(tell);
     }
     this.emit('closed', request, ending);
   }
