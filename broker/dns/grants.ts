@@ -89,9 +89,12 @@ export class Grants {
     for (const { address: text, name, standsFor } of given) {
       const address = parseAddress(text);
       if (address === undefined) throw new RangeError(`"${text}" is no address`);
-      if (standsFor) this.standIns.take(name, address);
-      // protects: G7 what a former broker says that its DNS gave is stale => else this.#note(address, name, this.#now() + MIN_GRANT_MS);
-      else this.#note(address, name, Number.NEGATIVE_INFINITY);
+      if (standsFor) {
+        this.standIns.take(name, address);
+        continue;
+      }
+      // protects: G7 what a former broker says that its DNS gave is stale => this.#note(address, name, this.#now() + MIN_GRANT_MS);
+      this.#note(address, name, Number.NEGATIVE_INFINITY);
     }
   }
 
