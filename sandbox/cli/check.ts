@@ -9,7 +9,8 @@ import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import { printable } from '../../shared/printable.js';
 import { processesInAll } from '../host/privileges.js';
 import { hostFiles } from '../supervisor/files/host-files.js';
-import { configFile, loadChecked, ownFilesIn, plansOf, problemsOfPlugins } from './load-checked.js';
+import { configFile } from './default-config.js';
+import { loadChecked, ownFilesIn, plansOf, problemsOfPlugins } from './load-checked.js';
 import { makeCommand } from './program.js';
 import { paint } from './say.js';
 import {

@@ -7,7 +7,8 @@ import { processesInAll } from '../host/privileges.js';
 import type { Fleet, FleetPlugin } from '../supervisor/fleet/fleet.js';
 import { type ReloadPlan, reload } from '../supervisor/fleet/reload.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
-import { configFile, loadChecked } from './load-checked.js';
+import { configFile } from './default-config.js';
+import { loadChecked } from './load-checked.js';
 import { describeError } from './say.js';
 import { describeWarning, processWarnings } from './warnings.js';
 

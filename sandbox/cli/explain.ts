@@ -17,7 +17,7 @@ import type { LiveQuestion, Status } from '../supervisor/control/control-surface
 import { Supervisor } from '../supervisor/supervisor.js';
 import type { ControlOptions } from './control/control-client.js';
 import { openControl } from './control/control-command.js';
-import { configFile } from './load-checked.js';
+import { configFile } from './default-config.js';
 import { makeCommand } from './program.js';
 import { asRuleOption, asYamlItems } from './refusal-line.js';
 import {

@@ -1,8 +1,5 @@
 // Loads a configuration file and asks what a start would refuse of it.
 
-import { lstatSync, type Stats, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { DEFAULT_CONFIG } from '../../shared/bundles.js';
 import { ConfigError, type ConfigProblem } from '../../shared/config/config-problem.js';
 import { type Config, loadConfig } from '../../shared/config/load-config.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
@@ -73,43 +70,4 @@ function auditProblems(config: Config): readonly ConfigProblem[] {
   if (problem === undefined) return [];
   const key = config.placeOf(['audit', 'to']) === undefined ? ['audit'] : ['audit', 'to'];
   return [{ ...config.problem(key, problem.message, problem.fix), code: 'audit_destination' }];
-}
-
-// The file that `up`, `check` and `explain` take. One that nobody named must be the starter's own: somebody else, for example a plugin, may have
-// put it into the folder.
-
-const ROOT = 0;
-const FOR_OTHERS = 0o002;
-
-/**
- * @param named the file of the command line, which may be anybody's
- * @throws ConfigError if the default file belongs to neither the starter nor root, or everybody may write it
- */
-export function configFile(named: string | undefined): string {
-  if (named !== undefined) return named;
-  const path = `./${DEFAULT_CONFIG}`;
-  const why = distrusted([lstatSync, statSync].flatMap((look) => statsOf(look, path) ?? []));
-  if (
-    /* protects: G14 a configuration that nobody named is the starter's own (as root) => true */ why ===
-    undefined
-  )
-    return path;
-  const name = join(process.cwd(), DEFAULT_CONFIG);
-  const message = `"${name}" ${why}, so it is not taken unless it is named`;
-  throw new ConfigError([{ file: path, key: '', message, suggestion: 'read it, and then name it' }]);
-}
-
-function distrusted(files: readonly Stats[]): string | undefined {
-  const stranger = files.find(({ uid }) => uid !== ROOT && uid !== process.geteuid?.());
-  if (stranger !== undefined) return `belongs to somebody else (uid ${stranger.uid})`;
-  const isOpen = files.some((file) => !file.isSymbolicLink() && (file.mode & FOR_OTHERS) !== 0);
-  return isOpen ? 'can be written by everybody' : undefined;
-}
-
-function statsOf(look: (path: string) => Stats, path: string): Stats | undefined {
-  try {
-    return look(path);
-  } catch {
-    return undefined; // Reading it says why.
-  }
 }

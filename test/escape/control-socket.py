@@ -10,7 +10,9 @@ def ask(path):
     try:
         client.connect(path)
         client.sendall(REQUEST)
-        return "answered " + client.makefile().readline().strip()
+        lines = client.makefile()
+        greeting = lines.readline()
+        return "answered " + lines.readline().strip() if greeting else "ended"
     except OSError as error:
         return errno.errorcode.get(error.errno, type(error).__name__)
 

@@ -1,13 +1,15 @@
 // No plugin sees, reaches or replaces the control socket: it would command the supervisor. The judge is a second plugin, which the first one asks
 // postern to stop.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { existsSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { anyUser, twin } from '../harness/asked.js';
+import { GREETING } from '../../sandbox/supervisor/control/rpc.js';
+import { anyUser, twin, userInTurn } from '../harness/asked.js';
 import { postern, type RunningPostern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
-import { chownTo, readableFolder, type User, users } from '../harness/users.js';
+import { asUser, chownTo, readableFolder, type User, users } from '../harness/users.js';
 import { mutantDist } from '../mutation/mutant-dist.js';
 
 const program = readFileSync(new URL('control-socket.py', import.meta.url), 'utf8');
@@ -182,3 +184,83 @@ for (const user of users.filter((one) => one === 'root'))
     const named = await postern(['status', '--control', path], { as: 'root' });
     assert.equal(named.status, 0, named.stderr);
   });
+
+/** Answers at each of its sockets as a postern would, and says what it hears. */
+const FALSE_SUPERVISOR = `
+import os, socket, sys, threading
+own = socket.socket(socket.AF_UNIX)
+own.bind(sys.argv[1])
+own.listen()
+def serve(server, greeting):
+    server.setblocking(True)
+    while True:
+        client, _ = server.accept()
+        try:
+            client.sendall(greeting)
+            print("heard", client.recv(100), flush=True)
+        except OSError:
+            print("heard b''", flush=True)
+for server in (own, socket.socket(fileno=3)) if "LISTEN_FDS" in os.environ else (own,):
+    threading.Thread(target=serve, args=(server, sys.argv[2].encode())).start()
+print("ready", flush=True)
+`;
+
+// proves: control: a command asks nothing of a plugin that answers at its listener
+for (const user of users)
+  test(`a command asks no plugin that a file leads to, at a listener or a socket of its own (${user})`, async (t) => {
+    const { folder, path } = place(user);
+    const out = join(folder, 'out');
+    mkdirSync(out);
+    chownTo(user, out);
+    const sockets = { listener: join(out, 'l.sock'), own: join(out, 'own.sock') };
+    const plugin = {
+      command: ['/usr/bin/python3', '-c', FALSE_SUPERVISOR, sockets.own, GREETING],
+      listen: [{ name: 'l', address: sockets.listener }],
+      filesystem: { writable: [out] },
+    };
+    const scene = await start(t, { user, path, plugin });
+    await until(() => scene.said().includes('hostile | ready') || undefined);
+    for (const socket of Object.values(sockets)) await assertUnasked(user, out, socket);
+    await until(() => scene.said().split('hostile | heard ').length > 2 || undefined);
+    assert.doesNotMatch(scene.said(), /heard b'[^']/);
+  });
+
+const SERVERS = [
+  // proves: control: a command sends nothing to a socket that is no postern's
+  { of: 'the host', through: [], greeting: `hello ${GREETING}` },
+  // A broker that has listened for a plugin may have ended, and a process of the plugin may have its pid.
+  // proves: control: a command asks no process of another pid namespace
+  {
+    of: 'another pid namespace',
+    through: ['unshare', '--user', '--map-current-user', '--pid', '--fork', '--kill-child'],
+    greeting: GREETING,
+  },
+];
+
+for (const [turn, { of, through, greeting }] of SERVERS.entries())
+  for (const user of userInTurn(turn))
+    test(`a command sends nothing to a server of ${of} that a file leads to (${user})`, async (t) => {
+      const { folder, path } = place(user);
+      const words = [...through, '/usr/bin/python3', '-c', FALSE_SUPERVISOR, path, greeting];
+      const [command = '', ...args] = [...asUser(user), ...words];
+      const server = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+      t.after(() => server.kill('SIGKILL'));
+      let said = '';
+      server.stdout.setEncoding('utf8').on('data', (text: string) => {
+        said += text;
+      });
+      await until(() => said.includes('ready') || undefined);
+      await assertUnasked(user, folder, path);
+      await until(() => said.includes('heard') || undefined);
+      assert.match(said, /heard b''/);
+    });
+
+/** An operator asks in a folder where a file names the socket. */
+async function assertUnasked(user: User, cwd: string, socket: string): Promise<void> {
+  const file = join(cwd, 'postern.yaml');
+  writeFileSync(file, `control: ${socket}\nplugins: {}\n`);
+  chownTo(user, file);
+  const { status, stdout, stderr } = await postern(['status'], { as: user, cwd });
+  assert.equal(status, 1, stdout);
+  assert.match(stderr, /what answers there is no postern|serves it, and not you/);
+}

@@ -51,6 +51,8 @@ class ControlClient:
         message = json.loads(line)
         if message.get("method") == "watched":
             self._news.append(message["params"])
+        elif message.get("method") == "postern":
+            pass
         elif message["id"] is None:
             raise Refused(message["error"])
         else:

@@ -6,7 +6,7 @@ import { until } from './until.js';
 export interface RawControl {
   readonly socket: Socket;
   readonly send: (text: string) => void;
-  /** What has come so far, each line parsed. */
+  /** What has come so far after the greeting, each line parsed. */
   readonly lines: () => readonly Answer[];
   /** Resolves when so many lines have come. */
   readonly answers: (count: number) => Promise<readonly Answer[]>;
@@ -34,7 +34,7 @@ export async function rawControl(path: string, allowHalfOpen = true): Promise<Ra
   const lines = (): readonly Answer[] =>
     text
       .split('\n')
-      .slice(0, -1)
+      .slice(1, -1)
       .map((line) => JSON.parse(line) as Answer);
   return {
     socket,

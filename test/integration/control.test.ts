@@ -406,7 +406,7 @@ s = socket.socket(socket.AF_UNIX)
 try:
     s.connect(sys.argv[1])
     s.sendall(b'{"jsonrpc":"2.0","id":1,"method":"stop","params":{"plugin":"quiet"}}\\n')
-    print(s.makefile().readline(), end="")
+    print(s.makefile().read(), end="")
 except OSError as error:
     print(type(error).__name__)`;
   const asOther = (): string => {

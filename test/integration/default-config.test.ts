@@ -1,4 +1,4 @@
-// The file that up, check and explain take without a name: only the starter and root can have put it there.
+// The file that a command takes without a name: only the starter and root can have put it there.
 import assert from 'node:assert/strict';
 import { chmodSync, chownSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,6 +26,10 @@ function configFolder(as: User): { readonly cwd: string; readonly file: string }
 }
 
 async function expectRefusal(as: User, cwd: string, why: RegExp): Promise<void> {
+  // So do the commands that ask a running postern.
+  const asked = await postern(['status'], { as, cwd });
+  assert.equal(asked.status, 1);
+  assert.match(asked.stderr, why);
   for (const [turn, { words, named, status }] of COMMANDS.entries()) {
     const refused = await postern(words, { as, cwd });
     assert.equal(refused.status, status, refused.stderr);

@@ -11,14 +11,17 @@ import { SOCKET_RETRY_MS } from '../../../shared/limits.js';
 import { LineReader } from '../../../shared/line-reader.js';
 import { quote } from '../../../shared/policy/quote.js';
 import { errnoName } from '../../../shared/sys/libc.js';
+import { receiveMessage } from '../../../shared/sys/message.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { connectToPath, unixSocket } from '../../../shared/sys/socket.js';
-import { peerCredentials } from '../../../shared/sys/socket-state.js';
+import { connectToPath, receiveCredentials, unixSocket } from '../../../shared/sys/socket.js';
+import { isPeerInPidNamespace, peerCredentials } from '../../../shared/sys/socket-state.js';
 import { controlFolder, controlName } from '../../host/control-folder.js';
+import { GREETING } from '../../supervisor/control/rpc.js';
+import { configFile } from '../default-config.js';
 
 /** An answer of the control socket as a command reads it. */
 const MAX_CONTROL_ANSWER_BYTES = 64 * 1024 * 1024;
-/** How long a command waits for room in the queue of the control socket. */
+/** How long a command waits for room in the queue of the control socket, and for the first word from there. */
 const CONTROL_CONNECT_MS = 30_000;
 
 // A client of the control socket: JSON-RPC 2.0, one object a line. It trusts no byte of the other side: what it prints is escaped by its callers.
@@ -144,13 +147,10 @@ export class ControlClient {
 export async function connectControl({ path, isNamed }: FoundControl): Promise<ControlClient> {
   const socket = unixSocket('stream');
   if (typeof socket === 'number') throw unreachable(path, errnoName(-socket), undefined);
-  let result = -EAGAIN;
+  receiveCredentials(socket.number);
+  const end = performance.now() + CONTROL_CONNECT_MS;
   // While the queue of the socket is full, connect(2) of a non-blocking socket fails.
-  for (const end = performance.now() + CONTROL_CONNECT_MS; performance.now() < end; ) {
-    result = tryConnect(socket.number, path);
-    if (result !== -EAGAIN) break;
-    await sleep(SOCKET_RETRY_MS);
-  }
+  const result = await retried(end, () => tryConnect(socket.number, path));
   if (result < 0) {
     socket.close();
     const [why, fix] = FAILURES[-result] ?? [errnoName(-result)];
@@ -168,7 +168,44 @@ export async function connectControl({ path, isNamed }: FoundControl): Promise<C
       own === 0 ? 'name the socket by --control if it is meant' : 'name another socket by --control',
     );
   }
+  if (!(await isPostern(socket.number, end))) {
+    socket.close();
+    throw unreachable(
+      path,
+      'what answers there is no postern, or one of another pid namespace',
+      'name another socket by --control, and run the command where postern runs',
+    );
+  }
   return new ControlClient(path, socket);
+}
+
+/**
+ * Takes the greeting, and asks the kernel who has sent it. Who has called listen(2) says too little: for a plugin's listener a supervisor has, and the plugin
+ * answers. For a socket of the plugin's own the broker has: it may have ended, and its pid may be another process's. So the process that listens must be the
+ * one that answers, and run in this pid namespace, where no plugin runs.
+ */
+async function isPostern(socket: number, end: number): Promise<boolean> {
+  const greeting = await retried(end, () => receiveMessage(socket, GREETING.length));
+  if (typeof greeting === 'number') return false;
+  for (const descriptor of greeting.descriptors) descriptor.close();
+  return (
+    /* protects: G21 control: a command sends nothing to a socket that is no postern's => true */ Buffer.from(
+      greeting.payload,
+    ).equals(Buffer.from(GREETING)) &&
+    // protects: G21 control: a command asks nothing of a plugin that answers at its listener
+    greeting.credentials?.pid === peerCredentials(socket).pid &&
+    // protects: G21 control: a command asks no process of another pid namespace
+    isPeerInPidNamespace(socket)
+  );
+}
+
+/** Tries what does not wait until it succeeds, fails for another reason than EAGAIN, or until the time. */
+async function retried<T>(end: number, attempt: () => T | number): Promise<T | number> {
+  for (;;) {
+    const result = attempt();
+    if (result !== -EAGAIN || performance.now() >= end) return result;
+    await sleep(SOCKET_RETRY_MS);
+  }
 }
 
 const FAILURES: Readonly<Record<number, readonly [why: string, fix?: string]>> = {
@@ -220,7 +257,7 @@ interface FoundControl {
 /** @throws PosternError `control_unreachable`; ConfigError for a file that is no YAML */
 export async function findControl({ control, config }: ControlOptions): Promise<FoundControl> {
   if (control !== undefined) return { path: resolve(control), isNamed: true };
-  const file = config ?? (existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : undefined);
+  const file = config === undefined && !existsSync(DEFAULT_CONFIG) ? undefined : configFile(config);
   const meant = file === undefined ? undefined : realOf(file);
   const written = file === undefined ? undefined : await writtenControl(file);
   if (written === 'off')

@@ -15,7 +15,7 @@ import { CONTROL_TIMES, ControlSession, type ControlTimes } from './control-sess
 import type { ControlSocket } from './control-socket.js';
 import type { ControlTarget } from './control-surface.js';
 import { type Method, methodsOf } from './methods.js';
-import { refuseLine } from './rpc.js';
+import { GREETING, refuseLine } from './rpc.js';
 
 const { EAGAIN, ECONNABORTED } = constants.errno;
 /** After an accept(2) that failed, as for want of descriptors. */
@@ -92,7 +92,7 @@ export class ControlServer {
         this.#turnedAway.delete(socket);
       })
       .resume()
-      .end(`${JSON.stringify(refuseLine(message))}\n`);
+      .end(`${GREETING}${JSON.stringify(refuseLine(message))}\n`);
     if (this.#turnedAway.size > CONTROL_CLIENTS) socket.destroy();
   }
 

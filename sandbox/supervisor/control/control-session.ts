@@ -8,7 +8,7 @@ import { CONTROL_LINE_BYTES } from '../../../shared/limits.js';
 import { LineReader } from '../../../shared/line-reader.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { type Method, read, type Watching } from './methods.js';
-import { answerLine, RpcError, refuseLine } from './rpc.js';
+import { answerLine, GREETING, RpcError, refuseLine } from './rpc.js';
 
 /** How long a client may take to send one line. */
 const CONTROL_LINE_MS = 10_000;
@@ -80,7 +80,8 @@ export class ControlSession {
       })
       .on('drain', () => this.#work())
       .on('error', () => this.#socket.destroy())
-      .on('close', () => this.#forget());
+      .on('close', () => this.#forget())
+      .write(GREETING);
   }
 
   /** Whether it waits for nothing of postern. */

@@ -2,6 +2,9 @@
 // the methods that it calls.
 import { PosternError } from '../../../shared/errors.js';
 
+/** What a client gets first: a notification. The commands send nothing to a socket that does not say this. */
+export const GREETING = '{"jsonrpc":"2.0","method":"postern"}\n';
+
 /** Requests in one line, a batch. */
 const CONTROL_BATCH = 64;
 

@@ -275,7 +275,9 @@ import socket, sys
 client = socket.socket(socket.AF_UNIX)
 client.connect(sys.argv[1])
 client.sendall(b'{"jsonrpc":"2.0","id":1,"method":"status"}\\n')
-print(client.makefile().readline())
+lines = client.makefile()
+lines.readline()
+print(lines.readline())
 `;
 
 /** A process that asks for the status. @param through a command that starts it @returns the answer */
