@@ -1,4 +1,4 @@
-// What learn found, as text and as a new file.
+// What learn found, as text, and the new file that learn and init write.
 
 import { accessSync, constants, lstatSync, writeFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
@@ -95,7 +95,7 @@ function list(words: readonly string[]): string {
 
 const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;
 
-// An output file that is written at the end and must not exist before. Checked at the start, so that no run is lost. The program may exchange
+// An output file that is written at the end and must not exist before. Checked at the start, so that no run is lost. A plugin may exchange
 // the folders of the path meanwhile, so the file goes to the folder that was there at the start.
 
 export class NewFile {
@@ -122,7 +122,7 @@ export class NewFile {
     try {
       // With O_EXCL, open(2) follows no link in the name's place.
       writeFileSync(
-        /* protects: G14 learn: its output follows no link of the program's => this.#path */ `/proc/self/fd/${this.#folder.number}/${basename(this.#path)}`,
+        /* protects: G14 learn and init: a new file follows no link of a plugin's => this.#path */ `/proc/self/fd/${this.#folder.number}/${basename(this.#path)}`,
         text,
         { flag: 'wx' },
       );

@@ -1,11 +1,12 @@
 // postern init: writes a first, commented postern.yaml that `check` accepts as it is.
-import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
 import { DIST } from '../../shared/bundles.js';
+import { NewFile } from './describe-learnt.js';
 import { makeCommand } from './program.js';
-import { say } from './say.js';
+import { describeError, say } from './say.js';
 
 const SCHEMA = join(DIST, 'postern.schema.json');
 
@@ -26,21 +27,12 @@ Exit status: 0, 1 where the file exists already or cannot be written, 2 for wron
 }
 
 function writeFirst(file: string): number {
-  let fd: number;
   try {
-    // O_EXCL: an existing file stays as it is.
-    fd = openSync(file, 'wx', 0o644);
+    new NewFile(file).write(firstFile(schemaFor(file)));
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    say(
-      code === 'EEXIST'
-        ? `"${file}" exists already; name another file, or move this one away`
-        : `Cannot write "${file}": ${code === 'ENOENT' ? 'its folder does not exist' : code}`,
-    );
+    say(describeError(error));
     return 1;
   }
-  writeSync(fd, firstFile(schemaFor(file)));
-  closeSync(fd);
   process.stdout.write(`Wrote ${file}. Next: postern check, then postern up.\n`);
   return 0;
 }

@@ -248,7 +248,7 @@ time.sleep(2)
   );
 });
 
-// proves: learn: its output follows no link of the program's
+// proves: learn and init: a new file follows no link of a plugin's
 test('the output goes to the folder that was there at the start, and not through a link that the program put there', async () => {
   for (const user of users) {
     const folder = readableFolder();
@@ -270,6 +270,9 @@ test('the output goes to the folder that was there at the start, and not through
     const next = await postern(['learn', ...options, '--', '/bin/true'], { as: user });
     assert.equal(next.status, 125);
     assert.match(next.stderr, /^postern: Cannot write ".*rules\.yaml"; .* leads through no link\n$/);
+    const first = await postern(['init', join(writable, 'rules/first.yaml')], { as: user });
+    assert.equal(first.status, 1);
+    assert.match(first.stderr, /^postern: Cannot write ".*first\.yaml"; .* leads through no link\n$/);
     assert.deepEqual(readdirSync(target), []);
   }
 });
