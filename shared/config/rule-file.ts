@@ -23,6 +23,8 @@ export function loadRuleFile(path: string): PlacedRules {
 // Gathers the rules of a plugin: from defaults, presets and its own lists, in this order.
 
 const NONE: PlacedRules = { allow: [], deny: [] };
+/** Of all plugins together. Each plugin has its own copy of the rules of a preset. */
+const MAX_RULES = 500_000;
 
 /**
  * @param folder of the file: paths of presets are relative to it
@@ -53,19 +55,32 @@ export function gatherRules(
     );
     return rules;
   };
-  const rulesOf = (parent: KeyPath): PlacedRules => {
+  const rulesOf = (parent: KeyPath): readonly PlacedRules[] => {
     const own = readRules(source, parent);
     problems.push(...own.problems);
     const presets = source
       .textsAt([...parent, 'presets'])
       .map(({ key, text }) => readPreset(key, isAbsolute(text) ? text : join(folder, text)));
-    return joinRules([...presets, own]);
+    return [...presets, own];
   };
   const common = rulesOf(['defaults']);
   const plugins = source.valueAt(['plugins']);
   const names =
     typeof plugins === 'object' && plugins !== null && !Array.isArray(plugins) ? Object.keys(plugins) : [];
-  const byName = new Map(names.map((name) => [name, joinRules([common, rulesOf(['plugins', name])])]));
+  let count = 0;
+  const byName = new Map<string, PlacedRules>();
+  for (const name of names) {
+    // A preset that is named twice says nothing new.
+    const parts = [...new Set([...common, ...rulesOf(['plugins', name])])];
+    count += parts.reduce((sum, { allow, deny }) => sum + allow.length + deny.length, 0);
+    // protects: G8 more rules than can be checked in time are refused
+    if (count > MAX_RULES) {
+      const message = `this plugin and those above have more than ${MAX_RULES} rules together`;
+      problems.push(source.problem(['plugins', name], message, 'name fewer or smaller presets'));
+      break;
+    }
+    byName.set(name, joinRules(parts));
+  }
   return { rules: (plugin) => byName.get(plugin) ?? NONE, presets: [...files.keys()], problems };
 }
 

@@ -125,6 +125,20 @@ plugins:
   assert.deepEqual(plugins[0]?.config.allow, ['git.example.com', 'api.example.com']);
 });
 
+// proves: more rules than can be checked in time are refused
+test('loadConfig() takes a preset once, however often it is named, and a bounded sum of rules', () => {
+  const rules = Array.from({ length: 3000 }, (_, index) => `h${index}.example.com`);
+  const preset = `allow: [${rules.join()}]`;
+  const often = `[${Array.from({ length: 2000 }, () => 'r.yaml').join()}]`;
+  const one = load({ 'r.yaml': preset, 'postern.yaml': `plugins: {a: {command: [x], presets: ${often}}}` });
+  assert.deepEqual(one.plugins[0]?.config.allow, rules);
+  const many = Array.from({ length: 167 }, (_, index) => `p${index}: {command: [x]}`).join();
+  assert.throws(
+    () => load({ 'r.yaml': preset, 'postern.yaml': `defaults: {presets: [r.yaml]}\nplugins: {${many}}` }),
+    /plugins\.p166: this plugin and those above have more than 500000 rules together; name fewer/,
+  );
+});
+
 test('loadConfig() takes an anchor and its aliases', () => {
   const { plugins } = load({
     'postern.yaml': `
