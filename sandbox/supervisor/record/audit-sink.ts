@@ -385,15 +385,15 @@ function mayBeLink(path: string): boolean {
  */
 export function auditProblem(audit: string): { readonly message: string; readonly fix: string } | undefined {
   if (audit === 'stderr' || audit === 'stdout') return undefined;
-  const found = lstatSync(audit, { throwIfNoEntry: false });
-  // protects: G14 an audit file that is a link is refused
-  if (found?.isSymbolicLink() === true && !mayBeLink(audit))
-    return {
-      message: `"${audit}" is a link, and would not be opened`,
-      fix: 'name the file that it leads to',
-    };
   const { W_OK, X_OK } = constants;
   try {
+    const found = lstatSync(audit, { throwIfNoEntry: false });
+    // protects: G14 an audit file that is a link is refused
+    if (found?.isSymbolicLink() === true && !mayBeLink(audit))
+      return {
+        message: `"${audit}" is a link, and would not be opened`,
+        fix: 'name the file that it leads to',
+      };
     if (found === undefined) accessSync(dirname(audit), W_OK | X_OK);
     else accessSync(audit, W_OK);
     return undefined;

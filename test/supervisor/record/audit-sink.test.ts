@@ -23,7 +23,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { AUDIT_EXAMPLES } from '../../../deploy/reference/audit-examples.js';
-import { AuditSink } from '../../../sandbox/supervisor/record/audit-sink.js';
+import { AuditSink, auditProblem } from '../../../sandbox/supervisor/record/audit-sink.js';
 import { AUDIT_BACKLOG_BYTES, AUDIT_LOOK_MS } from '../../../shared/limits.js';
 import { until } from '../../harness/until.js';
 
@@ -65,6 +65,10 @@ test('no event goes through a link in a folder that only its owner writes: a plu
   symlinkSync('victim', join(own, 'link'));
   assert.throws(() => new AuditSink(join(own, 'link'), dropped), { code: 'audit_destination' });
   assert.equal(readFileSync(join(own, 'victim'), 'utf8'), 'as it was');
+});
+
+test('auditProblem() says why a path cannot even be looked at', () => {
+  assert.match(auditProblem(join(folder, 'x'.repeat(300)))?.message ?? '', /ENAMETOOLONG$/);
 });
 
 test('the file is opened anew in the folder of the start, also when a link leads elsewhere by then', async () => {
