@@ -51,6 +51,7 @@ ${keyTable(own, '')}
 
 ## Files of rules
 A file that \`presets\` or \`--rules\` names has two keys, \`allow\` and \`deny\`. Both are lists of [rules](rules.md).
+A preset that is named twice counts once. All plugins together have 500,000 rules at most: a preset counts for each plugin that names it.
 
 ## System calls
 \`seccomp\`, \`--seccomp-allow\` and \`--unsafe-seccomp-allow\` add calls to [those of every plugin](sandbox.md#system-calls):
