@@ -2,10 +2,9 @@
 import { openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
-import { OUTPUT_TIMEOUT_MS } from '../../shared/limits.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { makePipe } from '../../shared/sys/pipe.js';
-import type { StandardStreams } from '../supervisor/start/standard-streams.js';
+import { OutputPipe, type StandardStreams } from '../supervisor/start/standard-streams.js';
 import type { PluginStreams, Stdio } from './types.js';
 
 /** What ended runs wrote, and the application that started their plugin has not read, in bytes for each stream. More is lost. */
@@ -81,28 +80,20 @@ function feed(from: Readable, opened: OwnedFd[], ends: End[]): OwnedFd {
   return pipe.read;
 }
 
-/** @returns the plugin's end of a pipe that flows into the stream @param ends takes what reads the rest of it, once its writers are gone */
+/** @returns the plugin's end of a pipe that flows into the stream @param ends takes what reads the rest of it, once the run has ended */
 function drain(to: Writable & { readonly readableLength?: number }, opened: OwnedFd[], ends: End[]): OwnedFd {
   const pipe = makePipe();
   opened.push(pipe.write);
-  const source = new Socket({ fd: pipe.read.release(), readable: true, writable: false });
-  source.on('error', () => source.destroy());
-  const closed = new Promise<void>((resolve) => source.once('close', resolve));
+  let ended = false;
   // While nobody reads, the plugin waits at its full pipe. Many plugins may share the stream, so this adds no listener to it, as pipe() would.
-  const forward = (chunk: Buffer): void => {
-    source.pause();
-    to.write(chunk, () => source.resume());
-  };
-  source.on('data', forward);
-  ends.push(async () => {
-    source.off('data', forward).on('data', (chunk: Buffer) => {
-      if (to.writableLength + (to.readableLength ?? 0) + chunk.length <= UNREAD_OUTPUT_BYTES) to.write(chunk);
-    });
-    source.resume();
-    // The end of the pipe does not come while a program outside of the sandbox holds it.
-    const timer = setTimeout(() => source.destroy(), OUTPUT_TIMEOUT_MS);
-    await closed;
-    clearTimeout(timer);
+  const source = new OutputPipe(pipe.read, (bytes) => {
+    if (!ended) return new Promise((resolve) => to.write(bytes, () => resolve()));
+    if (to.writableLength + (to.readableLength ?? 0) + bytes.length <= UNREAD_OUTPUT_BYTES) to.write(bytes);
+    return undefined;
+  });
+  ends.push(() => {
+    ended = true;
+    return source.finish();
   });
   return pipe.write;
 }

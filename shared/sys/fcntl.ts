@@ -12,6 +12,7 @@ const F_SETFD = 2;
 const F_GETFL = 3;
 const F_SETFL = 4;
 const F_SETPIPE_SZ = 1031;
+const F_GETPIPE_SZ = 1032;
 const F_ADD_SEALS = 1033;
 const F_GET_SEALS = 1034;
 const [F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE] = [1, 2, 4, 8] as const;
@@ -78,6 +79,11 @@ export function makeBlocking(fd: number): void {
 /** Sets the size of a pipe, in bytes at least. @returns the size, or minus EPERM beyond the user's limit, pipe(7) */
 export function setPipeSize(fd: number, bytes: number): number {
   return fcntl(fd, F_SETPIPE_SZ, bytes);
+}
+
+/** How many bytes a pipe holds at most, pipe(7). */
+export function pipeSize(fd: number): number {
+  return succeed(fcntl(fd, F_GETPIPE_SZ, 0), 'fcntl F_GETPIPE_SZ');
 }
 
 /** Keeps a file of memory at its size for good, memfd_create(2). Nobody adds a further seal, such as one against writing. */

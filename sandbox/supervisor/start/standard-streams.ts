@@ -2,16 +2,20 @@
 // reading, could open it for writing by /proc/self/fd. Runs in the supervisor.
 import { createReadStream, createWriteStream, fstatSync, openSync, type Stats } from 'node:fs';
 import { Socket } from 'node:net';
+import { constants } from 'node:os';
+import { StringDecoder } from 'node:string_decoder';
 import { isatty } from 'node:tty';
 import { PosternError } from '../../../shared/errors.js';
-import { duplicate } from '../../../shared/sys/fcntl.js';
+import { duplicate, pipeSize, readOnce } from '../../../shared/sys/fcntl.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { makePipe, type Pipe } from '../../../shared/sys/pipe.js';
 import { AF_UNIX } from '../../../shared/sys/sockaddr.js';
 import { isListening, nameForGood, SOCK_DGRAM, socketKind } from '../../../shared/sys/socket.js';
+import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
 import { TerminalRelay } from '../terminal/terminal-relay.js';
 import { UserTerminal } from '../terminal/user-terminal.js';
 
+const { EAGAIN } = constants.errno;
 const NULL_DEVICE = 0x103;
 const NAMES = ['stdin', 'stdout', 'stderr'] as const;
 
@@ -20,7 +24,7 @@ export interface StandardStreams {
   readonly descriptors: readonly OwnedFd[];
   /** If some of them are the user's terminal: what carries bytes to and from the plugin's own one. */
   readonly terminal?: TerminalRelay | undefined;
-  /** Resolves when the output of relayed streams has been written. @returns the failures */
+  /** Called when the run has ended. Resolves when what it wrote by then has been written. @returns the failures */
   readonly drained: () => Promise<readonly string[]>;
 }
 
@@ -32,7 +36,7 @@ export interface StandardStreams {
 export function inheritStreams(): StandardStreams {
   const descriptors: OwnedFd[] = [];
   const terminal = relayTerminal();
-  const relays: Promise<string | undefined>[] = [];
+  const relays: Relay[] = [];
   for (const fd of [0, 1, 2] as const) {
     const stats = statOf(fd);
     if (stats === undefined) {
@@ -58,7 +62,10 @@ export function inheritStreams(): StandardStreams {
   return {
     descriptors,
     terminal,
-    drained: async () => (await Promise.all(relays)).filter((failure) => failure !== undefined),
+    drained: async () => {
+      const failures = await Promise.all(relays.map((finish) => finish()));
+      return failures.filter((failure) => failure !== undefined);
+    },
   };
 }
 
@@ -94,7 +101,7 @@ export function captureStreams(
       readLines(stdout.read, (line) => onLine('stdout', line)),
       readLines(stderr.read, (line) => onLine('stderr', line)),
     ];
-    return { descriptors, drained: () => Promise.all(relays).then(() => []) };
+    return { descriptors, drained: () => Promise.all(relays.map((finish) => finish())).then(() => []) };
   } catch (error) {
     for (const descriptor of opened) descriptor.close();
     throw error;
@@ -150,34 +157,38 @@ function relayInput(): OwnedFd {
   return pipe.read;
 }
 
-/** @param relays takes a promise that resolves at the end, with the failure if there is one */
-function relayOutput(fd: 1 | 2, relays: Promise<string | undefined>[]): OwnedFd {
+/** Called when the run has ended. Resolves when its output is where it belongs, with the failure if there is one. */
+type Relay = () => Promise<string | undefined>;
+
+function relayOutput(fd: 1 | 2, relays: Relay[]): OwnedFd {
   const pipe = makePipe();
-  const source = new Socket({ fd: pipe.read.release(), readable: true, writable: false });
   const sink = createWriteStream('', { fd: duplicate(fd).release() });
-  relays.push(
-    new Promise((resolve) => {
-      let failure: string | undefined;
-      sink.on('error', ({ code }: NodeJS.ErrnoException) => {
-        failure = `Cannot write what the plugin wrote to ${NAMES[fd]}: ${code}`;
-        source.destroy();
-      });
-      sink.on('close', () => resolve(failure));
-      source.on('error', () => sink.end());
-    }),
+  const source = new OutputPipe(pipe.read, (bytes) =>
+    sink.write(bytes) ? undefined : new Promise((resolve) => sink.once('drain', resolve)),
   );
-  source.pipe(sink);
+  void source.closed.then(() => sink.end());
+  const written = new Promise<string | undefined>((resolve) => {
+    let failure: string | undefined;
+    sink.on('error', ({ code }: NodeJS.ErrnoException) => {
+      failure = `Cannot write what the plugin wrote to ${NAMES[fd]}: ${code}`;
+      source.close();
+    });
+    sink.on('close', () => resolve(failure));
+  });
+  relays.push(() => {
+    void source.finish();
+    return written;
+  });
   return pipe.write;
 }
 
 const MAX_LINE_CHARACTERS = 65_536;
 
-function readLines(end: OwnedFd, onLine: TakeLine<[line: string]>): Promise<void> {
-  const source = new Socket({ fd: end.release(), readable: true, writable: false });
-  source.setEncoding('utf8');
+function readLines(end: OwnedFd, onLine: TakeLine<[line: string]>): Relay {
+  const decoder = new StringDecoder('utf8');
   let rest = '';
-  source.on('data', (text: string) => {
-    const lines = (rest + text).split('\n');
+  const source = new OutputPipe(end, (bytes) => {
+    const lines = (rest + decoder.write(bytes)).split('\n');
     rest = lines.pop() ?? '';
     if (rest.length > MAX_LINE_CHARACTERS) {
       lines.push(rest);
@@ -185,15 +196,80 @@ function readLines(end: OwnedFd, onLine: TakeLine<[line: string]>): Promise<void
     }
     let room: Promise<void> | undefined;
     for (const line of lines) room = onLine(line);
-    if (room === undefined) return;
-    source.pause();
-    room.then(() => source.resume());
+    return room;
   });
-  return new Promise((resolve) => {
-    source.on('error', () => source.destroy());
-    source.on('close', () => {
-      if (rest !== '') onLine(rest);
-      resolve();
+  const told = source.closed.then(() => {
+    rest += decoder.end();
+    if (rest !== '') onLine(rest);
+    return undefined;
+  });
+  return async () => {
+    await source.finish();
+    return told;
+  };
+}
+
+// The reading end of a plugin's output. The pipe has an end only when nobody holds its other end, and a plugin can pass that on (SCM_RIGHTS): to another
+// plugin, or into a queue. So the end of the run is the end of the output. What the run wrote is in the pipe by then.
+
+const buffer = Buffer.alloc(65_536);
+
+export class OutputPipe {
+  /** Resolves when nothing more is read. */
+  readonly closed: Promise<void>;
+  #onClosed: () => void = () => {};
+  readonly #end: OwnedFd;
+  readonly #take: TakeLine<[bytes: Buffer]>;
+  readonly #watch: Watch;
+
+  /** @param end owned from here on @param take gets bytes that are its own */
+  constructor(end: OwnedFd, take: TakeLine<[bytes: Buffer]>) {
+    this.#end = end;
+    this.#take = take;
+    this.closed = new Promise((resolve) => {
+      this.#onClosed = resolve;
     });
-  });
+    this.#watch = new Watch(end.number, () => this.#readSome());
+    this.#watch.want(READABLE);
+  }
+
+  /** The run has ended: takes what is in the pipe. Resolves when there is room for more. */
+  async finish(): Promise<void> {
+    let room: Promise<void> | undefined;
+    // protects: G8 output: the end of the run is the end of its output => return this.closed;
+    for (
+      let left = this.#end.open ? pipeSize(this.#end.number) : 0;
+      /* protects: G8 output: an ended run writes no more than its pipe holds => true */ left > 0;
+    ) {
+      const bytes = this.#read();
+      if (bytes === undefined) break;
+      left -= bytes.length;
+      room = this.#take(bytes);
+    }
+    this.close();
+    await room;
+  }
+
+  close(): void {
+    if (!this.#end.open) return;
+    this.#watch.close();
+    this.#end.close();
+    this.#onClosed();
+  }
+
+  #readSome(): void {
+    const bytes = this.#read();
+    const room = bytes && this.#take(bytes);
+    if (room === undefined) return;
+    this.#watch.want(0);
+    void room.then(() => this.#watch.want(READABLE));
+  }
+
+  /** @returns undefined if there is nothing. At the end of the pipe it is closed */
+  #read(): Buffer | undefined {
+    const length = this.#end.open ? readOnce(this.#end.number, buffer) : 0;
+    if (length > 0) return Buffer.from(buffer.subarray(0, length));
+    if (length !== -EAGAIN) this.close();
+    return undefined;
+  }
 }

@@ -17,6 +17,8 @@ import type { UserTerminal } from './user-terminal.js';
 
 /** After the plugin's end, a terminal that takes nothing for this long gets no more. */
 const TERMINAL_DRAIN_MS = 5_000;
+/** The kernel's buffers of a pseudo-terminal hold less. */
+const TERMINAL_LEFT_BYTES = 65_536;
 /** Words of postern's own that wait for the terminal. */
 const TERMINAL_WORDS_BYTES = 65_536;
 
@@ -50,6 +52,8 @@ export class TerminalRelay {
   #lastShown = 0;
   #pluginEnded = false;
   #drained = false;
+  /** What is still read after the end: another process may hold the plugin's terminal, and write without end. */
+  #left = TERMINAL_LEFT_BYTES;
   #onDrained: (() => void) | undefined;
   #onTaken: (() => void) | undefined;
   readonly #onResize = (): void => this.#copySize();
@@ -222,7 +226,10 @@ export class TerminalRelay {
   #readPlugin(master: number): void {
     const length = readOnce(master, buffer);
     if (length === -EAGAIN) return;
-    this.#drained = length <= 0;
+    if (this.#pluginEnded) this.#left -= length;
+    this.#drained =
+      length <= 0 ||
+      /* protects: G8 terminal: the end of the run is the end of its output => false */ this.#left <= 0;
     if (this.#drained) {
       this.#show();
       return;
@@ -244,7 +251,14 @@ export class TerminalRelay {
 
   #show(): void {
     for (const bytes of [this.#shown, this.#words]) {
-      if (bytes.writeTo(this.#user.number)) this.#lastShown = performance.now();
+      const shown = bytes.writeTo(this.#user.number);
+      // After the end, only a slow terminal is waited for.
+      if (
+        shown &&
+        (bytes.length > 0 ||
+          /* protects: G8 terminal: the end of the run is the end of its output => true */ !this.#pluginEnded)
+      )
+        this.#lastShown = performance.now();
       if (bytes.length > 0) return;
     }
     if (this.#drained && this.#pluginEnded) this.#finish();
