@@ -87,6 +87,7 @@ async function start(line: Line<'start'>): Promise<void> {
     connections: (packet, memory) => serving.noteConnections(packet, memory),
     ends: (reports) => serving.attachEnds(reports),
     marks: (memory) => serving.attachMarks(memory),
+    runEnded: (plugin) => serving.endRun(plugin),
     sandbox: (packet, alarm) => serving.attachSandbox(packet, alarm),
     socketFile: (packet, file) => serving.orders.done(packet, file),
     tally: (memory) => tally.attach(memory),

@@ -5,6 +5,7 @@ import type {
   ConnectionsPacket,
   EndsPacket,
   MarksPacket,
+  RunEndedPacket,
   SandboxPacket,
   SocketFilePacket,
   TallyPacket,
@@ -23,6 +24,7 @@ export interface PacketTakers {
   readonly connections: (packet: ConnectionsPacket, memory: OwnedFd) => void;
   readonly ends: (reports: OwnedFd) => void;
   readonly marks: (memory: OwnedFd) => void;
+  readonly runEnded: (plugin: string) => void;
   readonly sandbox: (packet: SandboxPacket, alarm: OwnedFd) => void;
   readonly socketFile: (packet: SocketFilePacket, file: OwnedFd) => void;
   readonly tally: (memory: OwnedFd) => void;
@@ -62,7 +64,7 @@ export function receivePackets(fd: number, take: PacketTakers): void {
 
 /** A packet about one plugin. */
 export type PluginPacket = ChannelPacket | ConnectionsPacket | SandboxPacket | SocketFilePacket | TrapPacket;
-type Packet = PluginPacket | EndsPacket | MarksPacket | TallyPacket;
+type Packet = PluginPacket | EndsPacket | MarksPacket | RunEndedPacket | TallyPacket;
 
 /** What takes a packet of each type, and which descriptors come with it. */
 const PACKETS: {
@@ -76,6 +78,7 @@ const PACKETS: {
   connections: (take, packet, descriptors) => take.connections(packet, onlyOne(packet, descriptors)),
   ends: (take, packet, descriptors) => take.ends(onlyOne(packet, descriptors)),
   marks: (take, packet, descriptors) => take.marks(onlyOne(packet, descriptors)),
+  run_ended: (take, { plugin }) => take.runEnded(plugin),
   sandbox: (take, packet, descriptors) => take.sandbox(packet, onlyOne(packet, descriptors)),
   socket_file: (take, packet, descriptors) => take.socketFile(packet, onlyOne(packet, descriptors)),
   tally: (take, packet, descriptors) => take.tally(onlyOne(packet, descriptors)),

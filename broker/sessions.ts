@@ -270,6 +270,13 @@ export class Sessions implements RetiringSessions {
     owner.stall.begin(alarm);
   }
 
+  /** What the run has passed on to others is of no use to them any more. */
+  endRun(name: string): void {
+    const plugin = this.#plugins.get(name);
+    // protects: G7 a channel does not outlive the run that got it
+    if (plugin !== undefined) this.#endSessions(plugin);
+  }
+
   /** Brings the metrics up to date. */
   show(): void {
     this.#services.audit.flush();

@@ -19,13 +19,17 @@ export class ChannelSessions implements SessionEvents<Session> {
   }
 
   /** Serves a channel. Every request is refused until its plugin is configured. */
-  attach(plugin: Plugin, { session: number, resumed, answers }: ChannelPacket, ends: ChannelEnds): void {
+  attach(
+    plugin: Plugin,
+    { session: number, resumed, answers, over }: ChannelPacket,
+    ends: ChannelEnds,
+  ): void {
     const { request, reply, pluginRequest, pluginReply } = ends;
     for (const end of [request, reply, pluginRequest, pluginReply])
       if (end !== undefined) plugin.descriptors.hold(end);
     const session = new Session({ services: this.#services, events: this, plugin, number, ends, resumed });
     if (session.open) this.#open.set(number, session);
-    if (plugin.unguarded) session.end();
+    if (plugin.unguarded || over === true) session.end();
     if (answers === undefined || pluginRequest === undefined || pluginReply === undefined) return;
     const wanted = this.#wanted.take(answers.id);
     // If nobody waits for them, these ends are closed, and the new session ends by itself.

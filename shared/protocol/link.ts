@@ -286,6 +286,17 @@ export interface ChannelPacket {
   /** Whether another broker served this channel before. `unanswered`: it may have left requests without an answer. */
   readonly resumed: false | 'answered' | 'unanswered';
   readonly answers?: { readonly session: number; readonly id: number } | undefined;
+  /** Its run has ended, and the former broker has not ended the session. */
+  readonly over?: boolean | undefined;
+}
+
+/**
+ * A packet from supervisor to broker, without a descriptor: a run of the plugin has ended. Every channel and trap that came before it was that run's, and
+ * others may hold their ends.
+ */
+export interface RunEndedPacket {
+  readonly type: 'run_ended';
+  readonly plugin: string;
 }
 
 /** The mark of a plugin while the broker works at the end of its connections: later than any time. */

@@ -7,6 +7,7 @@ import type {
   ConnectionsPacket,
   EndsPacket,
   MarksPacket,
+  RunEndedPacket,
   SandboxPacket,
   SocketFilePacket,
   TallyPacket,
@@ -65,11 +66,15 @@ export class BrokerPackets {
   }
 
   channel(
-    { session, plugin, request, reply }: KeptChannel,
+    { session, plugin, request, reply, over }: KeptChannel,
     { resumed = false, answers, handOver }: ChannelOptions = {},
   ): void {
     const owned = handOver === undefined ? [] : [handOver.request, handOver.reply];
-    this.#send({ type: 'channel', plugin, session, resumed, answers }, [request, reply, ...owned], owned);
+    this.#send(
+      { type: 'channel', plugin, session, resumed, answers, over },
+      [request, reply, ...owned],
+      owned,
+    );
   }
 
   trap(trap: KeptTrap, resumed: boolean): void {
@@ -110,6 +115,10 @@ export class BrokerPackets {
     this.#send({ type: 'tally' }, [memory]);
   }
 
+  runEnded(plugin: string): void {
+    this.#send({ type: 'run_ended', plugin }, []);
+  }
+
   sandbox(plugin: string, { alarm, facts }: KeptSandbox): void {
     this.#send({ type: 'sandbox', plugin, ...facts }, [alarm.timer]);
   }
@@ -133,6 +142,7 @@ export class BrokerPackets {
       | ConnectionsPacket
       | EndsPacket
       | MarksPacket
+      | RunEndedPacket
       | SandboxPacket
       | SocketFilePacket
       | TallyPacket

@@ -161,8 +161,13 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   }
 
   /** Gives this broker and its successors the current sandbox of a plugin. @param end called when the broker asks for its end */
-  openSandbox(plugin: string, end: (() => void) | undefined, facts?: SandboxFacts): void {
+  openSandbox(plugin: string, end: () => void, facts: SandboxFacts): void {
     this.#kept.openSandbox(plugin, end, facts);
+  }
+
+  /** The current sandbox of a plugin has ended, and so do its channels. */
+  endSandbox(plugin: string): void {
+    this.#kept.endSandbox(plugin);
   }
 
   /**

@@ -104,22 +104,27 @@ export class KeptForBrokers {
     if (kept !== undefined) this.#link?.packets.connections(kept);
   }
 
-  /** Makes a channel for a plugin. @returns the plugin's ends, owned by the caller */
+  /** Makes a channel for a run. @returns the plugin's ends, owned by the caller @throws PosternError `launch_failed` */
   openChannel(plugin: string): Channel['plugin'] {
-    const { kept, ends } = this.#channels.open(plugin);
+    const { kept, ends } = this.#channels.openFirst(plugin);
     if (this.#link !== undefined)
       this.#link.packets.channel(kept, { resumed: this.#channels.give(kept.session) && 'unanswered' });
     return ends;
   }
 
-  /** @param end called when a broker asks for the end of the plugin's sandbox; undefined: there is no sandbox any more */
-  openSandbox(plugin: string, end: (() => void) | undefined, facts: SandboxFacts = {}): void {
-    this.#sandboxes.get(plugin)?.alarm.close();
-    this.#sandboxes.delete(plugin);
-    if (end === undefined) return;
+  /** @param end called when a broker asks for the end of the plugin's sandbox */
+  openSandbox(plugin: string, end: () => void, facts: SandboxFacts): void {
     const sandbox = { alarm: new EndAlarm(end), facts };
     this.#sandboxes.set(plugin, sandbox);
     this.#link?.packets.sandbox(plugin, sandbox);
+  }
+
+  /** A run has ended. Its channels end for all who hold them. */
+  endSandbox(plugin: string): void {
+    this.#sandboxes.get(plugin)?.alarm.close();
+    this.#sandboxes.delete(plugin);
+    this.#channels.endRun(plugin);
+    this.#link?.packets.runEnded(plugin);
   }
 
   /** @param trap as the launcher sends it (TRAP_DESCRIPTORS), owned from here on */
@@ -145,7 +150,8 @@ export class KeptForBrokers {
   close(): void {
     for (const { session } of this.#channels.all()) this.#channels.drop(session);
     for (const { session } of this.#traps.all()) this.#dropTrap(session);
-    for (const plugin of [...this.#sandboxes.keys()]) this.openSandbox(plugin, undefined);
+    for (const { alarm } of this.#sandboxes.values()) alarm.close();
+    this.#sandboxes.clear();
     this.#connections.close();
   }
 

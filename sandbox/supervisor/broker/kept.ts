@@ -81,6 +81,8 @@ export interface KeptChannel {
   readonly plugin: string;
   readonly request: OwnedFd;
   readonly reply: OwnedFd;
+  /** Its run has ended. It is kept until a broker has ended it: that closes its ends last. */
+  over: boolean;
 }
 
 interface OpenedChannel {
@@ -96,10 +98,22 @@ export class ChannelKeeper {
   readonly #given = new Set<number>();
   #next = 1;
 
+  /** Makes a channel for a run. @returns as {@link open} does @throws PosternError `launch_failed` where too many of former runs are left */
+  openFirst(plugin: string): OpenedChannel {
+    // protects: G8 former runs leave no more channels than a plugin may have
+    if (this.#countOf(plugin) >= CHANNELS_PER_PLUGIN)
+      throw new PosternError(
+        'launch_failed',
+        `Cannot start "${plugin}": others hold ${CHANNELS_PER_PLUGIN} channels of its former runs, with connections that wait there`,
+        { fix: 'stop the plugins that it passes descriptors to' },
+      );
+    return this.open(plugin);
+  }
+
   /** Makes a channel and keeps the broker's ends. @returns with the plugin's ends, owned by the caller */
   open(plugin: string): OpenedChannel {
     const channel = makeChannel();
-    const kept = { session: this.#next, plugin, ...channel.broker };
+    const kept = { session: this.#next, plugin, ...channel.broker, over: false };
     this.#next += 1;
     this.#kept.set(kept.session, kept);
     this.#unended.add(kept.session);
@@ -145,12 +159,24 @@ export class ChannelKeeper {
    * about it is not trusted.
    */
   mayOpen(plugin: string, session: number): boolean {
+    const asked = this.#kept.get(session);
     return (
-      this.#kept.get(session)?.plugin === plugin &&
-      /* protects: G8 a broker opens no more than a plugin's channels => this.all().filter((kept) => kept.plugin === plugin).length >= 0 */ this.all().filter(
-        (kept) => kept.plugin === plugin,
-      ).length < CHANNELS_PER_PLUGIN
+      asked?.plugin === plugin &&
+      !asked.over &&
+      /* protects: G8 a broker opens no more than a plugin's channels => this.#countOf(plugin) >= 0 */ this.#countOf(
+        plugin,
+      ) < CHANNELS_PER_PLUGIN
     );
+  }
+
+  #countOf(plugin: string): number {
+    return this.all().filter((kept) => kept.plugin === plugin).length;
+  }
+
+  /** A run of the plugin has ended. */
+  endRun(plugin: string): void {
+    // protects: G7 a further broker ends what a run has left that is over
+    for (const kept of this.#kept.values()) if (kept.plugin === plugin) kept.over = true;
   }
 
   /** Ends a channel for all holders of its ends. */

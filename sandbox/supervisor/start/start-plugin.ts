@@ -241,7 +241,7 @@ async function openWays(
     notify?.close();
     sandbox.kill();
     await sandbox.ended;
-    host.broker.openSandbox(config.name, undefined);
+    host.broker.endSandbox(config.name);
     throw error;
   }
 }
@@ -249,7 +249,7 @@ async function openWays(
 /** @param find returns the files that a plugin that failed may have missed */
 function watchEnd({ host, config, range }: Start, { ended }: Sandbox, find: () => readonly Unseen[]): void {
   ended.then((end) => {
-    host.broker.openSandbox(config.name, undefined);
+    host.broker.endSandbox(config.name);
     if (end.kind === 'exited' && end.status !== 0) host.onFailure?.(find);
   });
   if (range !== undefined) ended.then(range.release);
