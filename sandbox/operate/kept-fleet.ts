@@ -94,6 +94,8 @@ export class KeptFleet {
         };
       },
       stop: ({ name, stop }) => this.supervisor.stopPlugin(name, stop),
+      // protects: G12 a plugin that the operator stopped has no listener
+      rest: ({ name }) => this.supervisor.closeListeners(name),
     };
   }
 

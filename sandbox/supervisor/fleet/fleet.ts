@@ -98,6 +98,7 @@ export class Fleet {
     return this.#inTurn(name, async (member) => {
       member.good = undefined;
       await member.keeper.stop();
+      this.#starter.rest(member.keeper.config);
     });
   }
 

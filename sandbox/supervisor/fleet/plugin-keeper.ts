@@ -28,6 +28,8 @@ export interface PluginStarter {
   readonly start: (config: PluginConfig, cause: StartCause) => Promise<RunningPlugin>;
   /** Cancels a start that waits. Sends SIGTERM, then SIGKILL. Resolves when every process of the plugin is gone. */
   readonly stop: (config: PluginConfig) => Promise<void>;
+  /** It is stopped, and starts again only if an operator says so. */
+  readonly rest: (config: PluginConfig) => void;
 }
 
 export interface PluginWatcher {

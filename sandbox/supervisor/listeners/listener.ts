@@ -1,12 +1,13 @@
 // One socket that the supervisor binds for a plugin: bound, kept over restarts, and accepting once the plugin does. Runs in the supervisor.
 
-import { type BigIntStats, lstatSync } from 'node:fs';
+import { type BigIntStats, fstatSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { ListenAddress } from '../../../shared/config/listen-address.js';
 
 import { addressFromBytes } from '../../../shared/policy/address.js';
 import { duplicate, setNonBlocking } from '../../../shared/sys/fcntl.js';
+import { openAt } from '../../../shared/sys/open-folder.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { encodeSockaddr, encodeSocketPath } from '../../../shared/sys/sockaddr.js';
 import {
@@ -23,6 +24,7 @@ import {
   SO_LINGER,
   SOL_SOCKET,
   setOption,
+  shutDown,
   tcpSocket,
   unixSocket,
 } from '../../../shared/sys/socket.js';
@@ -100,11 +102,8 @@ export class Listener {
       this.#isSuspect = false;
       return fault;
     }
-    const fd = this.#bound.socket.number;
-    const options = this.path === undefined ? [...OPTIONS, ...TCP_OPTIONS] : OPTIONS;
-    // protects: G12 listener: what a plugin set is set back
-    for (const [level, name, value] of options) setOption(fd, level, name, value);
-    listenOn(fd, LISTEN_BACKLOG);
+    this.#resetOptions();
+    listenOn(this.#bound.socket.number, LISTEN_BACKLOG);
     return undefined;
   }
 
@@ -125,7 +124,9 @@ export class Listener {
 
   /** What net.connect() takes to reach it from this host. */
   get reachedAt(): { readonly path: string } | { readonly host: string; readonly port: number } {
-    const { address } = this.#bound;
+    const { address, file } = this.#bound;
+    // protects: G14 postern connects to the socket file that it made, whatever lies at its path
+    if (file !== undefined) return { path: `/proc/self/fd/${file.handle.number}` };
     if (address.kind === 'unix') return { path: address.path };
     const { family, text } = addressFromBytes(address.bytes);
     const isAny = address.bytes.every((byte) => byte === 0);
@@ -151,7 +152,18 @@ export class Listener {
     if (!socket.open) return;
     // While the socket is open, no other file can get its inode number.
     if (this.#place !== undefined && this.#isMade(this.#place.file())) removeFile(this.#place);
+    // The plugin may have passed it on. A port that somebody still holds can be bound anew if both sockets have SO_REUSEADDR, and neither listens.
+    this.#resetOptions();
+    // protects: G12 listener: its end is the end for all who hold it
+    shutDown(socket.number);
     socket.close();
+    this.#bound.file?.handle.close();
+  }
+
+  #resetOptions(): void {
+    const options = this.path === undefined ? [...OPTIONS, ...TCP_OPTIONS] : OPTIONS;
+    // protects: G12 listener: what a plugin set is set back
+    for (const [level, name, value] of options) setOption(this.#bound.socket.number, level, name, value);
   }
 
   #fault(): string | undefined {
@@ -193,8 +205,8 @@ interface BoundListener {
   readonly socket: OwnedFd;
   /** The bound address: with the port that the kernel picked, or the path with the links of its folder resolved. */
   readonly address: ListenAddress;
-  /** The socket file that was made. */
-  readonly file?: Pick<BigIntStats, 'dev' | 'ino'>;
+  /** The socket file that was made, with a handle of it (O_PATH). */
+  readonly file?: Pick<BigIntStats, 'dev' | 'ino'> & { readonly handle: OwnedFd };
 }
 
 /**
@@ -236,15 +248,22 @@ function bindUnix(name: string, place: SocketPlace): BoundListener {
     socket.close();
     throw listenFailure(name, address, -result);
   }
-  const file = lstatSync(place.path, { bigint: true });
+  const handle = openAt(undefined, place.entry);
+  const made = typeof handle === 'number' ? undefined : fstatSync(handle.number, { bigint: true });
   // If somebody put a link on the way in this moment, the file is elsewhere.
-  const found = place.file();
-  if (found?.dev !== file.dev || found.ino !== file.ino) {
+  const found = fileAt(place.path);
+  if (
+    typeof handle === 'number' ||
+    found === undefined ||
+    found.dev !== made?.dev ||
+    found.ino !== made.ino
+  ) {
     socket.close();
+    if (typeof handle !== 'number') handle.close();
     throw listenFailure(name, address, ELOOP);
   }
   listenOn(socket.number, LISTEN_BACKLOG);
-  return { socket, address, file: { dev: file.dev, ino: file.ino } };
+  return { socket, address, file: { dev: made.dev, ino: made.ino, handle } };
 }
 
 // Finds out when a plugin accepts connections on a listener. The listener itself is bound before the plugin starts, and takes clients into its

@@ -39,6 +39,10 @@ export class FakeStarter implements PluginStarter {
     this.end(name, { kind: 'killed', signal: 15 });
   };
 
+  rest: PluginStarter['rest'] = ({ name }): void => {
+    this.log.push(`rest ${name}`);
+  };
+
   end(name: string, end: PluginEnd): void {
     this.#ends.get(name)?.(end);
   }

@@ -72,10 +72,10 @@ test('an operator stops and starts a plugin, and the fleet goes on without it', 
   await fleet.start('a');
   await fleet.start('a');
   await turn();
-  assert.deepEqual(starter.log, ['start a boot', 'stop a', 'start a operator']);
+  assert.deepEqual(starter.log, ['start a boot', 'stop a', 'rest a', 'start a operator']);
   await fleet.restart('a');
   await turn();
-  assert.deepEqual(starter.log.slice(3), ['stop a', 'start a operator']);
+  assert.deepEqual(starter.log.slice(4), ['stop a', 'start a operator']);
   assert.equal(words(fleet)['a'], 'running');
 });
 
@@ -97,7 +97,13 @@ test('commands for one plugin are carried out one after the other', async () => 
   await turn();
   await Promise.all([fleet.restart('a'), fleet.stop('a'), fleet.start('a')]);
   await turn();
-  assert.deepEqual(starter.log.slice(1), ['stop a', 'start a operator', 'stop a', 'start a operator']);
+  assert.deepEqual(starter.log.slice(1), [
+    'stop a',
+    'start a operator',
+    'stop a',
+    'rest a',
+    'start a operator',
+  ]);
 });
 
 test('a command for a plugin that is not there is refused', async () => {

@@ -13,18 +13,23 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { hostFiles } from '../../../sandbox/supervisor/files/host-files.js';
-import { Listener } from '../../../sandbox/supervisor/listeners/listener.js';
+import { awaitAccept, Listener } from '../../../sandbox/supervisor/listeners/listener.js';
 import { Listeners } from '../../../sandbox/supervisor/listeners/listeners.js';
 import { showListenAddress } from '../../../sandbox/supervisor/listeners/socket-place.js';
 import { type ListenAddress, readListenAddress } from '../../../shared/config/listen-address.js';
 import { type PluginConfig, plainPlugin } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
+import { SOL_SOCKET, setOption } from '../../../shared/sys/socket.js';
 import { freePort } from '../../harness/free-port.js';
+import { until } from '../../harness/until.js';
 import { readableFolder } from '../../harness/users.js';
+
+const SO_REUSEADDR = 2;
 
 function at(text: string): ListenAddress {
   const read = readListenAddress(text);
@@ -441,4 +446,69 @@ test('a listener in a folder that a plugin may write is bound at its start, and 
 test('showListenAddress() writes an address as it is read', () => {
   for (const text of ['127.0.0.1:80', '[::1]:80', '[2001:db8::1]:443', '/run/a.sock'])
     assert.equal(showListenAddress(at(text)), text);
+});
+
+// proves: listener: its end is the end for all who hold it
+test('a listener that is closed accepts nothing for another holder, and its address is free', async (t) => {
+  for (const address of [`127.0.0.1:${await freePort()}`, join(readableFolder(), 'a.sock')]) {
+    const listener = new Listener('web', at(address), hostFiles);
+    t.after(() => listener.close());
+    const passed = listener.pass();
+    // As the plugin may have left it.
+    setOption(passed.number, SOL_SOCKET, SO_REUSEADDR, 0);
+    const source = `
+import os, socket, sys
+listener = socket.socket(fileno=3)
+listener.settimeout(2)
+for line in sys.stdin:
+    try:
+        listener.accept()
+        os.write(1, b"accepted")
+    except OSError as error:
+        os.write(1, str(error.errno).encode())`;
+    const holder = spawn('/usr/bin/python3', ['-c', source], {
+      stdio: ['pipe', 'pipe', 'inherit', passed.number],
+    });
+    const accepts = async (): Promise<string> => {
+      holder.stdin?.write('\n');
+      const [said] = (await once(holder.stdout as Readable, 'data')) as [Buffer];
+      return said.toString();
+    };
+    t.after(() => holder.kill());
+    passed.close();
+    assert.equal(await answerOf(address), 'connected');
+    assert.equal(await accepts(), 'accepted');
+    const reached = listener.path === undefined ? address : `${address}.link`;
+    if (reached !== address) linkSync(address, reached);
+    listener.close();
+    assert.equal(await answerOf(reached), 'ECONNREFUSED');
+    assert.notEqual(await accepts(), 'accepted');
+    const next = new Listener('web', at(address), hostFiles);
+    assert.equal(await answerOf(address), 'connected');
+    next.close();
+  }
+});
+
+// proves: postern connects to the socket file that it made, whatever lies at its path
+test('postern looks for a plugin that accepts at the file that it made, not at what lies there by now', async () => {
+  const [address, other] = ['a.sock', 'other.sock'].map((name) => join(readableFolder(), name));
+  const host = createServer((client) => client.destroy());
+  let heard = 0;
+  host.on('connection', () => {
+    heard += 1;
+  });
+  host.listen(other);
+  await once(host, 'listening');
+  const listener = new Listener('web', at(String(address)), hostFiles);
+  unlinkSync(String(address));
+  symlinkSync(String(other), String(address));
+  const over = new AbortController();
+  const accepted = awaitAccept(listener, over.signal);
+  // Nobody accepts it.
+  await until(() => listener.hasClients || heard > 0 || undefined);
+  over.abort();
+  await accepted;
+  assert.equal(heard, 0);
+  listener.close();
+  await new Promise((resolve) => host.close(resolve));
 });
