@@ -115,6 +115,8 @@ function describeName(name: string): string {
   if (labels.some((label) => label.length > 63)) return 'a label is longer than 63 characters';
   if (labels.some((label) => /^-|-$/.test(label))) return 'a label begins or ends with a hyphen';
   if (/^(?:\d+|0x[0-9a-f]*)$/i.test(labels.at(-1) ?? '')) return 'its last label is a number';
+  if (labels.some((label) => /^xn--[\w-]*$/i.test(label)))
+    return 'a label begins with "xn--" and is no valid punycode';
   return 'a character is not a letter, a digit, "-" or "_"';
 }
 

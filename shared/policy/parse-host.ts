@@ -1,5 +1,6 @@
 // Reads the host of a request, before anything is canonicalised. Trusts nothing: the text is from a plugin. No URL parser and no
 // getaddrinfo(3) reads it, so there is only one reading of it.
+import { domainToASCII } from 'node:url';
 import { type Address, parseAddress } from './address.js';
 
 /** A host: an address, or a name in lower case without its final dot. */
@@ -44,7 +45,11 @@ export function parseName(text: string): string | undefined {
   // Before lower-casing, which turns U+212A (the Kelvin sign) into an ASCII `k`.
   if (relative.length > MAX_NAME_CHARACTERS || !NAME.test(relative)) return undefined;
   const name = relative.toLowerCase();
-  return NUMERIC_LABEL.test(name) ? undefined : name;
+  if (NUMERIC_LABEL.test(name)) return undefined;
+  // Node converts a name before it asks a name server: a broken "xn--" label makes it the empty name.
+  // protects: G7 a name is asked for as it was judged
+  if (domainToASCII(name) !== name) return undefined;
+  return name;
 }
 
 // RFC 6761 section 6.3: names that mean this host, whatever a resolver says.

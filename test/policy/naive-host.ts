@@ -40,5 +40,7 @@ function readName(text: string): string | undefined {
   const hexadecimal =
     last.startsWith('0x') && [...last.slice(2)].every((digit) => '0123456789abcdef'.includes(digit));
   const decimal = [...last].every((digit) => digit >= '0' && digit <= '9');
-  return hexadecimal || decimal ? undefined : lower.join('.');
+  if (hexadecimal || decimal) return undefined;
+  const name = lower.join('.');
+  return URL.canParse(`http://${name}/`) && new URL(`http://${name}/`).hostname === name ? name : undefined;
 }

@@ -125,6 +125,14 @@ test('what is neither a name nor an address is refused, whatever a URL parser wo
   for (const text of refused) assert.equal(read(text), undefined, JSON.stringify(text));
 });
 
+// proves: a name is asked for as it was judged
+test('a name whose conversion is another one is refused: broken punycode would become the empty name', () => {
+  for (const text of ['xn--a-0000000.example.com', 'XN--ABC.example', 'a.xn--0.example', 'xn--a'])
+    assert.equal(read(text), undefined, text);
+  for (const text of ['XN--Mnchen-3ya.example', 'xn--fiq228c.example', 'a--b.example', 'ab--cd.example'])
+    assert.equal(read(text), text.toLowerCase());
+});
+
 test('an IPv6 address is read with brackets and without, and written as RFC 5952 does', () => {
   const addresses: [string, string][] = [
     ['::', '::'],

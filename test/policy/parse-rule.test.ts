@@ -67,6 +67,7 @@ test('a rule is ASCII, and the xn-- form is suggested', () => {
     ['ⓔxample.com', /not ASCII/, 'example.com'],
     ['exam\u00adple.com', /not ASCII/, 'example.com'],
     ['\u202eexample.com', /not ASCII/],
+    ['*.xn--a-0000000.example.com', /no valid punycode/],
   ]);
 });
 
