@@ -11,6 +11,8 @@ export class AgeLimit {
   readonly #services: Services;
   readonly #plugin: Plugin;
   #timer: NodeJS.Timeout | undefined;
+  /** The limit that the timer is for. */
+  #seconds: number | undefined;
   #ending = false;
 
   constructor(services: Services, plugin: Plugin) {
@@ -20,7 +22,15 @@ export class AgeLimit {
 
   /** The plugin has one more connection, or other limits. */
   begin(): void {
-    if (this.#timer === undefined && !this.#ending) this.#plan(0);
+    if (this.#ending) return;
+    // protects: G22 age: a limit that is lowered holds for what is open => void this.#seconds;
+    if (this.#seconds !== this.#plugin.limits.connectionSeconds) this.#forget();
+    if (this.#timer === undefined) this.#plan(0);
+  }
+
+  #forget(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   /** @param least milliseconds to wait */
@@ -30,6 +40,7 @@ export class AgeLimit {
     if (connectionSeconds === undefined) return;
     const oldest = connections?.oldest();
     if (oldest === undefined) return;
+    this.#seconds = connectionSeconds;
     const wait = oldest + connectionSeconds * 1_000 - monotonicMs();
     this.#timer = setTimeout(
       () => {

@@ -158,6 +158,16 @@ for (const user of users)
     await hasEnded(scene, 'age');
   });
 
+// proves: age: a limit that is lowered holds for what is open
+for (const user of users)
+  test(`a connection_seconds that is lowered ends what is older, though the former limit has not passed (${user})`, async (t) => {
+    const scene = await startScene(t, user, { limits: { connection_seconds: 3_000 } });
+    // Its maker starts again, as with each change of its limits.
+    scene.change({ limits: { connection_seconds: 1 } });
+    await until(() => scene.said().includes('held ended') || undefined, 30_000);
+    await until(() => scene.events().some(({ ended_by }) => ended_by === 'age') || undefined);
+  });
+
 for (const [turn, [what, next]] of Object.entries({
   'a rule that is withdrawn': ({ rules }: Scene): Config => ({ allow: rules.slice(1) }),
   'a deny rule': ({ rules }: Scene): Config => ({ deny: rules.slice(0, 1) }),
