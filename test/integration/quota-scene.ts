@@ -13,7 +13,7 @@ import { chownTo, readableFolder, type User } from '../harness/users.js';
 
 /** `dial(by)` connects by `trap` or by `channel`, and returns a socket or the name of an errno. */
 const PRELUDE = `
-import errno, os, socket, struct, sys, threading, time
+import errno, os, select, socket, struct, sys, threading, time
 port = int(sys.argv[1])
 channel = None
 def dial(by="trap"):

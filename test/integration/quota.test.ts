@@ -141,7 +141,12 @@ for s in held:
     except OSError: pass
 while dial() != "EDQUOT":
     time.sleep(0.1)
-for s in held: s.close()
+# What the program closes itself before the broker has come to it ends otherwise.
+over = select.poll()
+for s in held:
+    over.register(s, 0)
+    over.poll()
+    over.unregister(s)
 say("refused")
 sys.stdin.readline()`;
     const scene = await startScene(t, user, ['sent_mib=1'], program, (socket) => socket.pause());
