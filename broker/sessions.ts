@@ -156,7 +156,7 @@ export class Sessions implements RetiringSessions {
     for (const register of [connections, connections?.hostSockets])
       while (
         register !== undefined &&
-        !(await endConnections(this.#services, plugin, register, register.noted(), 'revoked'))
+        !(await endConnections(this.#services, plugin, register, () => true, 'revoked'))
       )
         await sleep(END_AGAIN_MS);
     plugin.register(undefined);

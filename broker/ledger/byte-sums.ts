@@ -92,18 +92,26 @@ export interface SpentQuota {
   /** Its word in the metrics. */
   readonly word: (typeof QUOTAS)[number]['word'];
   readonly mib: number;
+  /** It is not known, since the bytes of a connection are not. */
+  readonly isUncounted: boolean;
 }
 
 export function hasQuota(limits: QuotaLimits): boolean {
   return QUOTAS.some(({ limit }) => limits[limit] !== undefined);
 }
 
-/** @returns undefined while neither is used up */
-export function spentQuota(limits: QuotaLimits, carried: Carried): SpentQuota | undefined {
+/** @param isUncounted whether more may have been carried than is known @returns undefined while neither is used up */
+export function spentQuota(
+  limits: QuotaLimits,
+  carried: Carried,
+  isUncounted: boolean = false,
+): SpentQuota | undefined {
   for (const { limit, carried: bytes, key, word } of QUOTAS) {
     const mib = limits[limit];
+    if (mib === undefined) continue;
     // A sum that is no number counts as used up.
-    if (mib !== undefined && !(carried[bytes] < mib * MIB)) return { key, word, mib };
+    if (!(carried[bytes] < mib * MIB)) return { key, word, mib, isUncounted: false };
+    if (isUncounted) return { key, word, mib, isUncounted };
   }
   return undefined;
 }

@@ -2,8 +2,14 @@
 // in the broker, which keeps no descriptor of them. The kernel reports which socket has ended (socket-ends.ts), and says whether any process
 // holds one. The register lies in memory that the supervisor keeps for the next broker.
 
+import { fstatSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { CONNECTION_SLOTS, LOOKS_PER_SECOND, SORTED_CONNECTIONS } from '../../shared/limits.js';
+import {
+  CONNECTION_SLOTS,
+  LOOKS_PER_SECOND,
+  SORTED_CONNECTIONS,
+  SURVEYED_CONNECTIONS,
+} from '../../shared/limits.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Endpoint } from '../../shared/sys/sockaddr.js';
 import { isUnixSocketId, type SocketLook, writeSocketId } from '../../shared/sys/socket-diag.js';
@@ -19,10 +25,12 @@ import {
   type Entry,
   entryOf,
   firstOf,
+  type HeldConnection,
   isHeld,
   lookAt,
   NO_CONNECTIONS,
   type NotedConnection,
+  noteCause,
   notedOf,
   oldestOf,
   REFUSED,
@@ -105,6 +113,7 @@ export class ConnectionRegister implements ConnectionSlots, SocketOwner {
     description: ConnectionDescription,
   ): void {
     slot.since = monotonicMs();
+    slot.inode = fstatSync(socket.number).ino;
     slot.isUnderWay = true;
     // Before the cookie, which makes the slot a connection's: the next broker finds no connection without a description.
     // protects: G8 accounts: a connection is described before the plugin has it
@@ -138,6 +147,7 @@ export class ConnectionRegister implements ConnectionSlots, SocketOwner {
 
   endsLost(): void {
     this.#lost.begin(this.#known.size);
+    this.#lost.concludeLater([...this.#known.over.keys()]);
   }
 
   /** Looks at LOOKED_AT_CONNECTIONS, those with the oldest look. @returns the cookies of those that are gone */
@@ -151,8 +161,8 @@ export class ConnectionRegister implements ConnectionSlots, SocketOwner {
     for (const cookie of cookies) this.socketEnded(cookie, undefined);
   }
 
-  noted(): readonly NotedConnection[] {
-    return [...this.#known.held.values()].map(notedOf);
+  noted(cookies: readonly bigint[] = this.cookies): readonly NotedConnection[] {
+    return this.#entriesOf(cookies).map(([, slot]) => notedOf(slot));
   }
 
   async *newest(most: number, atOnce: number): AsyncGenerator<readonly NotedConnection[], void> {
@@ -164,11 +174,7 @@ export class ConnectionRegister implements ConnectionSlots, SocketOwner {
   }
 
   survey(most: number): void {
-    if (!this.#open) return;
-    for (const [look, [cookie, slot]] of this.#lookAt(firstOf(this.#known.held, most), true)) {
-      this.#sums.see(slot, look);
-      this.#known.sort(cookie, slot, isHeld(look));
-    }
+    if (this.#open) this.#see(this.#lookAt(firstOf(this.#known.held, most), true));
   }
 
   get carried(): ConnectionSlots['carried'] {
@@ -176,11 +182,31 @@ export class ConnectionRegister implements ConnectionSlots, SocketOwner {
   }
 
   get cookies(): readonly bigint[] {
-    return this.#known.cookies;
+    return [...this.#known.held.keys()];
   }
 
   count(cookies: readonly bigint[]): void {
-    for (const [look, [, slot]] of this.#lookAt(this.#entriesOf(cookies), true)) this.#sums.see(slot, look);
+    this.#see(this.#lookAt(this.#entriesOf(cookies), true));
+  }
+
+  over(milliseconds: number, isWanted: (cookie: bigint) => boolean): readonly HeldConnection[] {
+    return this.#overFor(milliseconds)
+      .filter(([cookie]) => isWanted(cookie))
+      .slice(0, SURVEYED_CONNECTIONS)
+      .map(([, slot]) => ({ connection: notedOf(slot), inode: slot.inode }));
+  }
+
+  hasOver(milliseconds: number): boolean {
+    return this.#overFor(milliseconds).length > 0;
+  }
+
+  /** The kernel may report it a little later. One that is under way is the broker's own. */
+  #overFor(milliseconds: number): readonly Entry[] {
+    if (!this.#open || this.#known.over.size === 0) return [];
+    const latest = monotonicMs() - milliseconds;
+    return [...this.#known.over].filter(
+      ([, { isUnderWay, overSince = 0 }]) => !isUnderWay && overSince <= latest,
+    );
   }
 
   total(): Carried {
@@ -198,8 +224,12 @@ export class ConnectionRegister implements ConnectionSlots, SocketOwner {
     return connections.map(({ cookie }) => looks.get(cookie) ?? { kind: 'gone' });
   }
 
-  ended({ cookie }: NotedConnection, account: TcpAccount | undefined, cause: EndCause): void {
+  ended({ cookie }: NotedConnection, account: TcpAccount | undefined, cause: EndCause | undefined): void {
     this.#end(cookie, account, cause);
+  }
+
+  endWithPlugin(connections: readonly NotedConnection[], cause: EndCause): void {
+    noteCause(this.#entriesOf(connections.map(({ cookie }) => cookie)), cause);
   }
 
   reportLast(): void {
@@ -216,6 +246,7 @@ export class ConnectionRegister implements ConnectionSlots, SocketOwner {
     }
     // A broker that died may have taken their reports along.
     this.endLost(gone);
+    this.hostSockets.reportLast();
   }
 
   close(): void {
@@ -223,7 +254,7 @@ export class ConnectionRegister implements ConnectionSlots, SocketOwner {
     this.hostSockets.close();
     this.#lost.close();
     this.#ends.remove(this);
-    for (const cookie of this.cookies) this.#ends.disown(cookie);
+    for (const [cookie] of this.#known.all) this.#ends.disown(cookie);
     this.#slots.close();
   }
 
@@ -239,9 +270,10 @@ export class ConnectionRegister implements ConnectionSlots, SocketOwner {
     return cookies.flatMap((cookie) => entryOf(cookie, this.#find(cookie)));
   }
 
-  #end(cookie: bigint, account: TcpAccount | undefined, cause?: EndCause): void {
+  #end(cookie: bigint, account: TcpAccount | undefined, because?: EndCause): void {
     const slot = this.#find(cookie);
     if (slot === undefined) return;
+    const cause = because ?? slot.cause;
     const durationMs = Math.max(0, monotonicMs() - slot.since);
     const description = readDescription(slot);
     // A program has reset it (SO_LINGER). What is known to have failed had no peer.
@@ -271,12 +303,25 @@ export class ConnectionRegister implements ConnectionSlots, SocketOwner {
    * @returns the cookies of those that are gone
    */
   #look(entries: readonly Entry[]): readonly bigint[] {
-    const gone: bigint[] = [];
-    for (const [look, [cookie, slot]] of this.#lookAt(entries, false)) {
-      if (look.kind === 'gone') gone.push(cookie);
-      this.#known.sort(cookie, slot, isHeld(look));
+    const looks = this.#lookAt(entries, false);
+    this.#see(looks);
+    // It is not looked at again until its end is reported. No process holds its lock.
+    const unheld = looks.filter(([look]) => look.kind === 'there' && look.inode === 0);
+    this.#see(
+      this.#lookAt(
+        unheld.map(([, entry]) => entry),
+        true,
+      ),
+    );
+    return looks.flatMap(([look, [cookie]]) => (look.kind === 'gone' ? [cookie] : []));
+  }
+
+  #see(looks: readonly (readonly [SocketLook, Entry])[]): void {
+    for (const [look, [cookie, slot]] of looks) {
+      this.#sums.see(slot, look);
+      // protects: G22 quota: what is over makes the looks at others no rarer
+      this.#known.sort(cookie, slot, look);
     }
-    return gone;
   }
 
   #lookAt(entries: readonly Entry[], accounts: boolean): readonly (readonly [SocketLook, Entry])[] {
@@ -347,7 +392,7 @@ class LostEnds {
     const look = (): void => {
       this.#looking = undefined;
       const gone = this.#register.lookForGone();
-      if (gone.length > 0) this.#concludeLater(gone);
+      if (gone.length > 0) this.concludeLater(gone);
       left -= LOOKED_AT_CONNECTIONS;
       if (left > 0) this.#looking = setImmediate(look);
     };
@@ -360,7 +405,7 @@ class LostEnds {
   }
 
   /** The kernel reports an end some time after the socket is gone. */
-  #concludeLater(gone: readonly bigint[]): void {
+  concludeLater(gone: readonly bigint[]): void {
     const timer = setTimeout(() => {
       this.#concluding.delete(timer);
       this.#register.endLost(gone);
@@ -369,16 +414,22 @@ class LostEnds {
   }
 }
 
-// The connections of a register, by socket cookie: those that a process holds, and those whose end the kernel has still to report.
+// The connections of a register, by socket cookie: those that a process holds, those that are over, and those whose end the kernel has still to report.
 
 class KnownConnections {
   /** The one with the oldest look comes first. */
   readonly #held = new Map<bigint, ConnectionSlot>();
   /** No process holds them any more. The kernel still delivers their last bytes, and then reports their end. */
   readonly #closing = new Map<bigint, ConnectionSlot>();
+  /** The kernel knows no connection any more, and reports its end once no process holds the socket. */
+  readonly #over = new Map<bigint, ConnectionSlot>();
 
   get held(): ReadonlyMap<bigint, ConnectionSlot> {
     return this.#held;
+  }
+
+  get over(): ReadonlyMap<bigint, ConnectionSlot> {
+    return this.#over;
   }
 
   get size(): number {
@@ -386,11 +437,7 @@ class KnownConnections {
   }
 
   get all(): readonly Entry[] {
-    return [...this.#held, ...this.#closing];
-  }
-
-  get cookies(): readonly bigint[] {
-    return [...this.#held.keys(), ...this.#closing.keys()];
+    return [...this.#held, ...this.#closing, ...this.#over];
   }
 
   add(cookie: bigint, slot: ConnectionSlot): void {
@@ -398,19 +445,20 @@ class KnownConnections {
   }
 
   find(cookie: bigint): ConnectionSlot | undefined {
-    return this.#held.get(cookie) ?? this.#closing.get(cookie);
+    return this.#held.get(cookie) ?? this.#closing.get(cookie) ?? this.#over.get(cookie);
   }
 
   remove(cookie: bigint): void {
     this.#held.delete(cookie);
     this.#closing.delete(cookie);
+    this.#over.delete(cookie);
   }
 
   /** Puts a connection last among those like it. */
-  sort(cookie: bigint, slot: ConnectionSlot, isHeld: boolean): void {
-    this.#held.delete(cookie);
-    this.#closing.delete(cookie);
-    (isHeld ? this.#held : this.#closing).set(cookie, slot);
+  sort(cookie: bigint, slot: ConnectionSlot, look: SocketLook): void {
+    this.remove(cookie);
+    if (look.kind === 'gone') slot.overSince ??= monotonicMs();
+    (look.kind === 'gone' ? this.#over : isHeld(look) ? this.#held : this.#closing).set(cookie, slot);
   }
 
   /** Those with the oldest looks, as many as one look may cover. Those that are held come first. */

@@ -62,6 +62,12 @@ export interface NotedConnection {
   readonly isUnderWay: boolean;
 }
 
+/** A connection that a process may hold, and by which file. */
+export interface HeldConnection {
+  readonly connection: NotedConnection;
+  readonly inode: number;
+}
+
 /** No place is free. */
 export const REFUSED: Claim = {
   granted: false,
@@ -74,10 +80,16 @@ export const REFUSED: Claim = {
 
 /** A register, as it is asked about its open connections. */
 export interface OpenRegister {
+  /** Those that a process holds, as far as it is known. */
+  readonly cookies: readonly bigint[];
+  /** @param cookies those that are wanted; missing: all that a process holds */
+  noted(cookies?: readonly bigint[]): readonly NotedConnection[];
   /** See SocketDiag.look(). A connection that is not noted any more is `gone`. */
   look(connections: readonly NotedConnection[], accounts: boolean): readonly SocketLook[];
-  /** Postern has ended a connection. */
-  ended(connection: NotedConnection, account: TcpAccount | undefined, cause: EndCause): void;
+  /** A connection is over. @param cause undefined: postern has not ended it */
+  ended(connection: NotedConnection, account: TcpAccount | undefined, cause: EndCause | undefined): void;
+  /** Postern ends the plugin that holds them. */
+  endWithPlugin(connections: readonly NotedConnection[], cause: EndCause): void;
 }
 
 export interface HostSocketSlots extends OpenRegister {
@@ -87,7 +99,6 @@ export interface HostSocketSlots extends OpenRegister {
    * @returns its place; `full` if there is no room; undefined if the kernel knows nothing of such sockets
    */
   hold(socket: OwnedFd, description: ConnectionDescription): Claim | 'full' | undefined;
-  noted(): readonly NotedConnection[];
 }
 
 /** Places for connections. */
@@ -104,20 +115,20 @@ export interface ConnectionSlots extends OpenRegister {
   socketEnded(cookie: bigint, account: TcpAccount | undefined): void;
   /** @param limit undefined: there is none */
   bound(limit: number | undefined): void;
-  /** Those that a process holds, as far as it is known. */
-  noted(): readonly NotedConnection[];
   /** So many of them, the newest first, in parts. The event loop turns before each. */
   newest(most: number, atOnce: number): AsyncIterable<readonly NotedConnection[]>;
   /** Looks at so many, those with the oldest look first, and notes what each has carried. It may wait for the lock of a connection. */
   survey(most: number): void;
   /** What those that have not ended have carried, as of the last look at each. */
   readonly carried: Pick<TcpAccount, 'sentBytes' | 'receivedBytes'>;
-  /** Those that have not ended, as far as it is known. */
-  readonly cookies: readonly bigint[];
   /** Notes what these have carried so far. It waits for the lock of each, which its plugin may keep. */
   count(cookies: readonly bigint[]): void;
   /** What all connections have carried since postern started: those that have ended, and those that are open when they were last counted. */
   total(): Carried;
+  /** Those that a look has found over, and that the kernel has not reported: perhaps a process still holds them. Not all, if they are very many. @param isWanted asked with the cookie */
+  over(milliseconds: number, isWanted: (cookie: bigint) => boolean): readonly HeldConnection[];
+  /** Whether one has been so for so many milliseconds. */
+  hasOver(milliseconds: number): boolean;
   /** When the plugin got its oldest open connection; undefined if it has none. */
   oldest(): number | undefined;
   /** Reports connections that no process holds any more, and those whose report has not come: this broker ends, and what it did not report is lost. */
@@ -135,6 +146,9 @@ export const NO_CONNECTIONS: ConnectionSlots = {
   socketEnded: () => {},
   bound: () => {},
   noted: () => [],
+  over: () => [],
+  hasOver: () => false,
+  endWithPlugin: () => {},
   newest: async function* () {},
   survey: () => {},
   carried: { sentBytes: 0, receivedBytes: 0 },
@@ -216,6 +230,11 @@ function isDescription(value: unknown): value is ConnectionDescription {
 
 /** A slot by its cookie. */
 export type Entry = readonly [cookie: bigint, slot: ConnectionSlot];
+
+/** Notes why the plugin ends that holds them. */
+export function noteCause(entries: readonly Entry[], cause: EndCause): void {
+  for (const [, slot] of entries) slot.cause = cause;
+}
 
 /** @returns nothing without a slot */
 export function entryOf(cookie: bigint, slot: ConnectionSlot | undefined): readonly Entry[] {

@@ -15,6 +15,7 @@ import {
   type HostSocketSlots,
   lookAt,
   type NotedConnection,
+  noteCause,
   readDescription,
   writeDescription,
 } from './connection-slots.js';
@@ -74,8 +75,12 @@ export class HostSockets implements HostSocketSlots {
     };
   }
 
-  noted(): readonly NotedConnection[] {
-    return [...this.#held].map(([cookie, slot]) => ({
+  get cookies(): readonly bigint[] {
+    return [...this.#held.keys()];
+  }
+
+  noted(cookies: readonly bigint[] = this.cookies): readonly NotedConnection[] {
+    return this.#entriesOf(cookies).map(([cookie, slot]) => ({
       cookie,
       since: slot.since,
       description: readDescription(slot),
@@ -85,19 +90,31 @@ export class HostSockets implements HostSocketSlots {
   }
 
   look(connections: readonly NotedConnection[]): readonly SocketLook[] {
-    const found = connections.flatMap(({ cookie }) => entryOf(cookie, this.#held.get(cookie)));
+    const found = this.#entriesOf(connections.map(({ cookie }) => cookie));
     const looks = new Map(this.#lookAt(found).map(([look, [cookie]]) => [cookie, look]));
     return connections.map(({ cookie }) => looks.get(cookie) ?? { kind: 'gone' });
   }
 
-  ended({ cookie }: NotedConnection, _account: undefined, cause: EndCause): void {
+  ended({ cookie }: NotedConnection, _account: undefined, cause: EndCause | undefined): void {
     const slot = this.#find(cookie);
-    if (slot === undefined) return;
+    if (slot !== undefined) this.#end(cookie, slot, cause);
+  }
+
+  endWithPlugin(connections: readonly NotedConnection[], cause: EndCause): void {
+    noteCause(this.#entriesOf(connections.map(({ cookie }) => cookie)), cause);
+  }
+
+  #end(cookie: bigint, slot: ConnectionSlot, cause: EndCause | undefined): void {
     const durationMs = Math.max(0, monotonicMs() - slot.since);
     const description = readDescription(slot);
     this.#events.owe();
     this.#remove(cookie, slot);
     this.#events.ended({ durationMs, description, account: undefined, cause });
+  }
+
+  /** Reports those that have ended with their plugin. */
+  reportLast(): void {
+    this.#lookAt([...this.#held].filter(([, { cause }]) => cause !== undefined));
   }
 
   /** The memory goes away. */
@@ -118,8 +135,17 @@ export class HostSockets implements HostSocketSlots {
   /** Those that are gone give their places back. */
   #lookAt(entries: readonly Entry[]): readonly (readonly [SocketLook, Entry])[] {
     const looks = lookAt(this.#ends, entries, false);
-    for (const [look, entry] of looks) if (look.kind === 'gone') this.#remove(...entry);
+    for (const [look, [cookie, slot]] of looks) {
+      if (look.kind !== 'gone') continue;
+      // protects: G7 accounts: a connection to a UNIX socket that ends with its plugin has its event => this.#remove(cookie, slot);
+      if (slot.cause === undefined) this.#remove(cookie, slot);
+      else this.#end(cookie, slot, slot.cause);
+    }
     return looks;
+  }
+
+  #entriesOf(cookies: readonly bigint[]): readonly Entry[] {
+    return cookies.flatMap((cookie) => entryOf(cookie, this.#held.get(cookie)));
   }
 
   #find(cookie: bigint): ConnectionSlot | undefined {

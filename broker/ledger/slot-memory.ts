@@ -7,18 +7,20 @@ import { CONNECTION_SLOT_BYTES, CONNECTION_SLOTS, CONNECTIONS_MEMORY_BYTES } fro
 import { MappedMemory } from '../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { cookieOf, SOCKET_ID_BYTES, type SocketLook } from '../../shared/sys/socket-diag.js';
+import type { EndCause } from '../../shared/words.js';
 
 /** V8 counts each view of the memory, so a view of all of it would make it collect garbage for nothing. */
 const SLOTS_AT_A_TIME = 64;
 const BLOCK_BYTES = SLOTS_AT_A_TIME * CONNECTION_SLOT_BYTES;
 /**
- * Of a slot: the id of the socket, when the plugin got it, the bytes when it was last looked at, the length of the
- * description, whether its event leaves open that it was connected, and the description.
+ * Of a slot: the id of the socket, when the plugin got it, the bytes when it was last looked at, the inode by which processes hold it, the length of
+ * the description, whether its event leaves open that it was connected, and the description.
  */
 const SINCE = SOCKET_ID_BYTES;
 const SENT = SINCE + 8;
 const RECEIVED = SENT + 8;
-const LENGTH = RECEIVED + 8;
+const HOLDERS_INODE = RECEIVED + 8;
+const LENGTH = HOLDERS_INODE + 8;
 const CONNECTED = LENGTH + 4;
 const TEXT = CONNECTED + 4;
 const MOST_TEXT_BYTES = CONNECTION_SLOT_BYTES - TEXT;
@@ -36,6 +38,10 @@ export class ConnectionSlot {
   receivedBytes = 0;
   /** See NotedConnection. This broker alone knows it. */
   isUnderWay = false;
+  /** When a look found that it is over, and a process may still hold it. This broker alone knows it. */
+  overSince: number | undefined;
+  /** Why postern has ended the plugin that held it. This broker alone knows it. */
+  cause: EndCause | undefined;
 
   /** @param bytes CONNECTION_SLOT_BYTES */
   constructor(bytes: Uint8Array) {
@@ -69,6 +75,15 @@ export class ConnectionSlot {
   set seen({ sentBytes, receivedBytes }: Carried) {
     this.#view.setFloat64(SENT, sentBytes, true);
     this.#view.setFloat64(RECEIVED, receivedBytes, true);
+  }
+
+  /** Of the socket. The kernel tells it no more once the connection is over. */
+  get inode(): number {
+    return this.#numberAt(HOLDERS_INODE);
+  }
+
+  set inode(inode: number) {
+    this.#view.setFloat64(HOLDERS_INODE, inode, true);
   }
 
   /** @param now of the host's monotonic clock */
@@ -111,6 +126,8 @@ export class ConnectionSlot {
     this.sentBytes = 0;
     this.receivedBytes = 0;
     this.isUnderWay = false;
+    this.overSince = undefined;
+    this.cause = undefined;
   }
 }
 

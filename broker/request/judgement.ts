@@ -52,6 +52,9 @@ export function denial(
 
 // The bounds on a plugin's connections that a new one must keep, for both ways out: how many are open, and what they may carry.
 
+/** So long the broker may look for the holder of a connection that is over, to count its bytes, before the plugin with a quota gets no other one. */
+const UNCOUNTED_MS = 1_000;
+
 export interface Admission {
   /** The judgement as it was, or a refusal. */
   readonly judgement: Judgement;
@@ -105,12 +108,21 @@ function spendApproval({ asks }: Plugin, admission: Admission): Admission {
 
 /** @returns undefined while the plugin may carry more */
 export function spentOf({ connections, limits }: Plugin): SpentQuota | undefined {
-  return connections !== undefined && hasQuota(limits) ? spentQuota(limits, connections.total()) : undefined;
+  if (connections === undefined || !hasQuota(limits)) return undefined;
+  const total = connections.total();
+  // protects: G22 quota: a connection whose bytes nobody knows lets no other one be made => const isUncounted = false;
+  const isUncounted = connections.hasOver(UNCOUNTED_MS);
+  return spentQuota(limits, total, isUncounted);
 }
 
 /** The refusal of what a quota permits no more. */
-export function refuseSpent({ key, mib }: SpentQuota, { host, port, dropped }: Decision): Decision {
-  const cause = `limits.${key} is used up: ${mib} MiB`;
+export function refuseSpent(
+  { key, mib, isUncounted }: SpentQuota,
+  { host, port, dropped }: Decision,
+): Decision {
+  const cause = isUncounted
+    ? `limits.${key} cannot be judged: a connection is over that the plugin holds and postern does not find. Let the plugin close it`
+    : `limits.${key} is used up: ${mib} MiB`;
   return makeDecision({ decision: 'deny', reason: 'quota_exceeded', host, port, dropped, cause });
 }
 

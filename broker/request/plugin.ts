@@ -18,6 +18,7 @@ import { OpenQuestions } from '../limit/open-questions.js';
 import type { PluginOrders } from '../limit/plugin-orders.js';
 import { type Gate, RequestQueue } from '../limit/request-queue.js';
 import { TurnShare } from '../limit/turn-share.js';
+import { VainSearches } from '../limit/vain-searches.js';
 import type { HostAddresses } from '../names/host-addresses.js';
 import type { NameResolver } from '../names/resolve.js';
 import type { Audit } from '../record/audit.js';
@@ -66,6 +67,8 @@ export class Plugin {
   boundConnections: () => void = () => {};
   /** Does work at the end of its connections. If the broker hangs meanwhile, the plugin is to blame. */
   ending: <T>(work: () => T) => T = (work) => work();
+  /** Searches for holders of its connections that found none. */
+  readonly vainSearches: VainSearches = new VainSearches();
   /** Sockets of its connections that the broker itself still has. */
   readonly kept: Set<KeptSocket> = new Set();
   /** Bounds what a plugin costs that keeps asking at its limit. */

@@ -1,5 +1,6 @@
 // Ends connections of a plugin that are older than connection_seconds. Runs in the broker.
 
+import type { NotedConnection } from '../ledger/connection-slots.js';
 import { monotonicMs } from '../ledger/slot-memory.js';
 import type { Plugin, Services } from '../request/plugin.js';
 import { endConnections } from './end-connections.js';
@@ -55,10 +56,10 @@ export class AgeLimit {
     this.#ending = true;
     const latest = monotonicMs() - seconds * 1_000;
     const { connections } = this.#plugin;
-    const old = connections?.noted().filter(({ since }) => since <= latest) ?? [];
-    if (connections !== undefined && old.length > 0)
-      // protects: G22 a connection that is too old ends => void endConnections;
-      await endConnections(this.#services, this.#plugin, connections, old, 'age');
+    const isOld = ({ since }: NotedConnection): boolean => since <= latest;
+    if (connections !== undefined)
+      // protects: G22 a connection that is too old ends => void [endConnections, isOld];
+      await endConnections(this.#services, this.#plugin, connections, isOld, 'age');
     this.#ending = false;
     this.#plan(AGE_LOOK_MS.least);
   }

@@ -1,9 +1,10 @@
 // Ends open connections of a plugin, whichever process holds them: one of its sandbox, or of another one, to which a UNIX socket has passed it. Runs
 // in the broker, which needs no privilege for it: it may take duplicates of a plugin's descriptors anyway, as for a trapped call.
-// - A search reads a file of proc(5) for each descriptor, and a plugin can have millions. So it goes on in short turns, and END_SEARCH_MS of the
+// - A search reads a file of proc(5) for each descriptor, and a plugin can have millions. So it goes on in short turns, and SEARCH_MS of the
 //   processor are all that one end gets. The plugin whose connections must end answers for that time, never one whose sandbox is searched.
-// - What no process holds, and is not closed, is in a message that nobody has received, or in a call. Only the end of its sandbox ends that, and so
-//   it is where the time was too short. A connection that has carried nothing can wait: perhaps its program has still to receive it.
+// - What no process holds, and is not closed, is in a message that nobody has received, or in a call. Only the end of its sandbox ends that.
+//   A connection that has carried nothing can wait: perhaps its program has still to receive it. Where the time is too short, nothing can.
+// - By the same search the bytes of a connection are read that is over: the kernel tells them only to its holder, and reports them at close(2).
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { LISTED_AT_ONCE } from '../../shared/limits.js';
 import {
@@ -18,7 +19,13 @@ import { threadMilliseconds } from '../../shared/sys/process-control.js';
 import type { SocketLook } from '../../shared/sys/socket-diag.js';
 import { socketCookie, tcpAccount } from '../../shared/sys/socket-state.js';
 import type { EndCause } from '../../shared/words.js';
-import type { NotedConnection, OpenRegister } from '../ledger/connection-slots.js';
+import type {
+  ConnectionSlots,
+  HeldConnection,
+  NotedConnection,
+  OpenRegister,
+} from '../ledger/connection-slots.js';
+import { SEARCH_MS } from '../limit/vain-searches.js';
 import type { Plugin, Services } from '../request/plugin.js';
 
 /**
@@ -26,17 +33,17 @@ import type { Plugin, Services } from '../request/plugin.js';
  * still open then is looked for again.
  */
 const REVOKE_LOOKS_MS: readonly number[] = [0, 20, 50, 100, 200, 300];
-/**
- * Processor time in which the broker looks for the holders of connections that must end, and the files of proc(5) that it reads before it turns to other
- * work. What does not end is looked for again after a pause of so many times as long.
- */
-const END_SEARCH_MS = 1_000;
+/** The files of proc(5) that a search reads before the broker turns to other work. */
 const END_FILES_PER_TURN = 32;
-const END_PAUSE_FACTOR = 10;
+/** Processes that a search begins with in another plugin's sandbox: the newest, in which a connection may be that hops from one to the next. */
+const NEWEST_PROCESSES = 16;
 
 /**
+ * Ends open connections, without those that a former search has not found, until their pause is over.
+ *
  * @param plugin that got them from postern
  * @param register that has noted them
+ * @param mustEnd asked for each, in parts
  * @param clock the processor time of this thread, in ms
  * @returns whether they have ended. Those that have not may end with the plugin
  */
@@ -44,29 +51,66 @@ export async function endConnections(
   services: Services,
   plugin: Plugin,
   register: OpenRegister,
-  connections: readonly NotedConnection[],
+  mustEnd: (connection: NotedConnection) => boolean,
   cause: EndCause,
   clock: () => number = threadMilliseconds,
 ): Promise<boolean> {
+  const { vainSearches } = plugin;
+  const { cookies } = register;
+  const due = cookies.filter((cookie) => vainSearches.isDue(cookie));
+  let left: readonly NotedConnection[] = await chosen(register, due, mustEnd);
+  if (left.length === 0) return due.length === cookies.length;
   const end = new End(services, plugin, register, cause, clock);
-  let left = connections;
   for (const pause of REVOKE_LOOKS_MS) {
     await setTimeout(pause);
     left = await end.endHeld(left);
-    if (left.length === 0) return true;
+    if (left.length === 0) return due.length === cookies.length;
     if (end.isOver) break;
   }
   await end.endRun(left);
-  // protects: G8 an end that does not come about takes a part of the broker's time => void END_PAUSE_FACTOR;
-  await setTimeout(END_PAUSE_FACTOR * end.searchedMs, undefined, { ref: false });
   return false;
+}
+
+async function chosen(
+  register: OpenRegister,
+  cookies: readonly bigint[],
+  mustEnd: (connection: NotedConnection) => boolean,
+): Promise<readonly NotedConnection[]> {
+  const found: NotedConnection[] = [];
+  // protects: G8 an end decides on some connections in a turn of the event loop => const atOnce = cookies.length + LISTED_AT_ONCE;
+  const atOnce = LISTED_AT_ONCE;
+  for (let at = 0; at < cookies.length; at += atOnce) {
+    await nextTurn();
+    found.push(...register.noted(cookies.slice(at, at + atOnce)).filter(mustEnd));
+  }
+  return found;
+}
+
+/**
+ * Counts what connections have carried that are over, and that a process holds.
+ *
+ * @returns the processor time that it took, in ms
+ */
+export async function countOver(
+  services: Services,
+  plugin: Plugin,
+  register: Pick<ConnectionSlots, 'has' | 'total'> & OpenRegister,
+  over: readonly HeldConnection[],
+): Promise<number> {
+  const end = new End(services, plugin, register, undefined, threadMilliseconds);
+  const left = await end.find(over);
+  // Takes the reports of those that were closed meanwhile.
+  register.total();
+  await end.endRun(left.filter(({ cookie }) => register.has(cookie)));
+  return end.searchedMs;
 }
 
 class End {
   readonly #services: Services;
   readonly #plugin: Plugin;
   readonly #register: OpenRegister;
-  readonly #cause: EndCause;
+  /** Undefined: the connections are over, and are counted. */
+  readonly #cause: EndCause | undefined;
   readonly #clock: () => number;
   searchedMs = 0;
 
@@ -74,7 +118,7 @@ class End {
     services: Services,
     plugin: Plugin,
     register: OpenRegister,
-    cause: EndCause,
+    cause: EndCause | undefined,
     clock: () => number,
   ) {
     this.#services = services;
@@ -87,8 +131,7 @@ class End {
   /** Its time is used up. */
   get isOver(): boolean {
     return (
-      /* protects: G8 an end has a time => this.searchedMs > 1_000 * END_SEARCH_MS */ this.searchedMs >
-      END_SEARCH_MS
+      /* protects: G8 an end has a time => this.searchedMs > 1_000 * SEARCH_MS */ this.searchedMs > SEARCH_MS
     );
   }
 
@@ -96,45 +139,66 @@ class End {
   async endHeld(wanted: readonly NotedConnection[]): Promise<readonly NotedConnection[]> {
     const open = await this.#openOf(wanted);
     if (open.length === 0) return [];
-    const byCookie = new Map(open.map(({ connection }) => [connection.cookie, connection]));
+    return (await this.#openOf(await this.find(open))).map(({ connection }) => connection);
+  }
+
+  /** @returns those that it has not found */
+  async find(wanted: readonly HeldConnection[]): Promise<readonly NotedConnection[]> {
+    const byCookie = new Map(wanted.map(({ connection }) => [connection.cookie, connection]));
     // protects: G8 an end begins with what the broker itself still has => void this.#endKept;
     await this.#work(() => this.#endKept(byCookie));
-    const files = this.#filesAbout(open);
+    const files = this.#filesAbout(wanted);
     try {
       while (byCookie.size > 0 && !this.isOver)
         if (await this.#work(() => this.#endSome(files, byCookie))) break;
     } finally {
       files.return(undefined);
     }
-    return (await this.#openOf([...byCookie.values()])).map(({ connection }) => connection);
+    return [...byCookie.values()];
   }
 
   /** What no process holds ends with the run of its plugin, if that can have it. */
   async endRun(left: readonly NotedConnection[]): Promise<void> {
-    const used = (await this.#look(left, true)).flatMap(([connection, look]) =>
+    if (left.length === 0) return;
+    // What is left of a former run has outlived its processes: another plugin hides it.
+    const ofRun = left.filter(
+      ({ since }) =>
+        /* protects: G8 a run of a plugin is not ended for what a former one has given away => true */ since >=
+        (this.#plugin.runsSince ?? 0),
+    );
+    const cookies = left.map(({ cookie }) => cookie);
+    const isSpent =
+      /* protects: G8 a plugin whose searches are in vain has a time => $& && false */ this.#plugin.vainSearches.note(
+        cookies,
+        this.searchedMs,
+      ) || this.isOver;
+    const ending = isSpent ? ofRun : await this.#used(ofRun);
+    const [first] = ending;
+    if (first === undefined || this.#plugin.stall.hasEnded) return;
+    const what = this.#cause === undefined ? 'is over and must be counted' : `must end (${this.#cause})`;
+    const why = isSpent ? 'its sandbox is too large to search' : 'no process holds it';
+    process.stderr.write(
+      `postern: broker: plugin ${this.#plugin.name}: a connection to ${first.description?.host ?? 'a host'} ${what}, and ${why}: the plugin is ended\n`,
+    );
+    if (this.#cause !== undefined) this.#register.endWithPlugin(ending, this.#cause);
+    // protects: G7 what no process holds ends with its plugin
+    this.#plugin.stall.end();
+  }
+
+  /** One that is over may wait for its program too: until it is counted, the plugin gets no other one. */
+  async #used(connections: readonly NotedConnection[]): Promise<readonly NotedConnection[]> {
+    if (this.#cause === undefined) return [];
+    return (await this.#look(connections, true)).flatMap(([connection, look]) =>
       /* protects: G8 a plugin is not ended for a connection that it has not used => (void isUnused, void look, false) */ isUnused(
         look,
       )
         ? []
         : [connection],
     );
-    // What is left of a former run has outlived its processes: another plugin hides it.
-    const ofRun = used.find(
-      ({ since }) =>
-        /* protects: G8 a run of a plugin is not ended for what a former one has given away => true */ since >=
-        (this.#plugin.runsSince ?? 0),
-    );
-    if (ofRun === undefined || this.#plugin.stall.hasEnded) return;
-    const why = this.isOver ? 'its sandbox is too large to search' : 'no process holds it';
-    process.stderr.write(
-      `postern: broker: plugin ${this.#plugin.name}: a connection to ${ofRun.description?.host ?? 'a host'} must end (${this.#cause}), and ${why}: the plugin is ended\n`,
-    );
-    // protects: G7 what no process holds ends with its plugin
-    this.#plugin.stall.end();
   }
 
   /** Those that a process holds, or that wait in a message. What a program has closed cannot be ended, and carries no more of its words. */
-  async #openOf(connections: readonly NotedConnection[]): Promise<readonly Open[]> {
+  async #openOf(connections: readonly NotedConnection[]): Promise<readonly HeldConnection[]> {
     const looks = await this.#look(connections, false);
     return looks.flatMap(([connection, look]) =>
       look?.kind === 'there' && look.inode !== 0 ? [{ connection, inode: look.inode }] : [],
@@ -197,26 +261,26 @@ class End {
   #end(socket: OwnedFd, connection: NotedConnection, byCookie: Map<bigint, NotedConnection>): void {
     byCookie.delete(connection.cookie);
     const account = tcpAccount(socket.number);
-    endConnection(socket.number);
+    if (this.#cause !== undefined) endConnection(socket.number);
     this.#register.ended(connection, account, this.#cause);
   }
 
   /** The files of all sandboxes. First come the processes that made the connections, and then the others of the plugin: most connections are there. */
-  *#filesAbout(open: readonly Open[]): Generator<HeldDescriptor | undefined> {
+  *#filesAbout(open: readonly HeldConnection[]): Generator<HeldDescriptor | undefined> {
     const inodes = new Set(open.map(({ inode }) => inode));
     const makers = new Set(open.map(({ connection }) => connection.description?.pid));
     const { plugins } = this.#services;
     const owners = new Map<string, Plugin>();
     for (const one of [/* protects: G22 an end searches every sandbox */ ...plugins.values(), this.#plugin])
       if (one.pidNamespace !== undefined) owners.set(one.pidNamespace, one);
-    const found: { readonly pid: number; readonly rank: number }[] = [];
+    const found: Ranked[] = [];
     for (const process of processesIn(owners)) {
       yield undefined;
       if (process === undefined) continue;
       const { pid, owner } = process;
       found.push({ pid, rank: makers.has(pid) ? 0 : owner === this.#plugin ? 1 : 2 });
     }
-    for (const { pid } of found.sort((one, other) => one.rank - other.rank)) yield* holdersIn(pid, inodes);
+    for (const pid of inOrder(found)) yield* holdersIn(pid, inodes);
   }
 }
 
@@ -229,9 +293,21 @@ function nextTurn(): Promise<void> {
   return lastTurn;
 }
 
-interface Open {
-  readonly connection: NotedConnection;
-  readonly inode: number;
+interface Ranked {
+  readonly pid: number;
+  readonly rank: number;
+}
+
+/** In each rank the newest come first, and the others from somewhere, so that no process is always one of those for which there is no time. */
+function inOrder(found: readonly Ranked[]): readonly number[] {
+  return [0, 1, 2].flatMap((rank) => {
+    const pids = found
+      .flatMap((one) => (one.rank === rank ? [one.pid] : []))
+      .sort((one, other) => other - one);
+    const rest = pids.slice(NEWEST_PROCESSES);
+    const start = Math.floor(Math.random() * rest.length);
+    return [...pids.slice(0, NEWEST_PROCESSES), ...rest.slice(start), ...rest.slice(0, start)];
+  });
 }
 
 /** It has carried nothing in either direction. */

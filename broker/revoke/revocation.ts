@@ -7,12 +7,7 @@ import type { Decision } from '../../shared/policy/decision.js';
 import type { HostContext } from '../../shared/policy/host-block.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import { UNIX_PREFIX } from '../../shared/policy/socket-path.js';
-import type {
-  ConnectionDescription,
-  ConnectionSlots,
-  NotedConnection,
-  OpenRegister,
-} from '../ledger/connection-slots.js';
+import type { ConnectionDescription, NotedConnection, OpenRegister } from '../ledger/connection-slots.js';
 import type { Plugin, Services } from '../request/plugin.js';
 import { endConnections } from './end-connections.js';
 
@@ -43,31 +38,23 @@ export class Revocation {
       // What was answered is accounted for first. What is under way is decided again once it is.
       this.#services.audit.flush();
       const { connections } = this.#plugin;
-      hasEnded = await this.#end(connections, this.#revoked(connections));
+      hasEnded = await this.#end(connections);
       // protects: G7 a withdrawn rule ends connections to UNIX sockets
-      hasEnded =
-        (await this.#end(connections?.hostSockets, this.#revoked(connections?.hostSockets))) && hasEnded;
+      hasEnded = (await this.#end(connections?.hostSockets)) && hasEnded;
     }
     this.#running = false;
-    if (!hasEnded) setTimeout(() => this.begin(), END_AGAIN_MS).unref();
+    if (!hasEnded)
+      setTimeout(() => this.begin(), Math.max(END_AGAIN_MS, this.#plugin.vainSearches.pauseMs)).unref();
   }
 
-  /** @returns whether they have ended */
-  async #end(register: OpenRegister | undefined, connections: readonly NotedConnection[]): Promise<boolean> {
-    if (register === undefined || connections.length === 0) return true;
-    return endConnections(this.#services, this.#plugin, register, connections, 'revoked');
-  }
-
-  #revoked(register: Pick<ConnectionSlots, 'noted'> | undefined): readonly NotedConnection[] {
+  /** @returns whether those have ended that are not allowed any more */
+  async #end(register: OpenRegister | undefined): Promise<boolean> {
     const { policy } = this.#plugin;
-    if (policy === undefined || register === undefined) return [];
+    if (policy === undefined || register === undefined) return true;
     const context = this.#services.host.context();
-    return register
-      .noted()
-      .filter(
-        ({ isUnderWay, description }) =>
-          !isUnderWay && (description === undefined || !isStillAllowed(policy, description, context)),
-      );
+    const isRevoked = ({ isUnderWay, description }: NotedConnection): boolean =>
+      !isUnderWay && (description === undefined || !isStillAllowed(policy, description, context));
+    return endConnections(this.#services, this.#plugin, register, isRevoked, 'revoked');
   }
 }
 

@@ -20,6 +20,9 @@ const RATE = CHUNK / PAUSE_S;
 /** The broker looks every 20 ms near the limit. On a busy machine it is late, but never a second. */
 const MOST_OVER = RATE * PATIENCE;
 
+/** Four of them are more than the quota. */
+const OVER_BYTES = 270_000;
+
 /** Sends slowly until its connection ends. */
 const SEND = `
 def send(s, name="one"):
@@ -127,6 +130,43 @@ sys.stdin.readline()`;
     assert.match(scene.said(), /^True$/m);
     await until(() => scene.received() >= MIB || undefined);
     assert.equal(scene.received(), MIB);
+  });
+
+  // proves: quota: a connection that is over counts before its program closes it
+  test(`a connection that is over counts though its program keeps the socket (${user})`, async (t) => {
+    const program = `
+held = []
+while isinstance(s := dial(), socket.socket):
+    held.append(s)
+    s.sendall(b"x" * ${OVER_BYTES})
+    if len(held) % 2: s.shutdown(socket.SHUT_WR)
+    try:
+        while s.recv(1): pass
+    except OSError: pass
+    sys.stdin.readline()
+say("refused", len(held))
+sys.stdin.readline()`;
+    let made = 0;
+    const scene = await startScene(t, user, ['sent_mib=1'], program, (socket) => {
+      made += 1;
+      if (made % 2 === 1) return;
+      let received = 0;
+      socket.on('data', ({ length }) => {
+        received += length;
+        if (received === OVER_BYTES) socket.resetAndDestroy();
+      });
+    });
+    for (let count = 1; count <= 4; count += 1) {
+      const closed = await until(() => {
+        const lines = scene.events().filter(({ event }) => event === 'closed');
+        return lines.length === count ? lines : undefined;
+      }, 20_000);
+      const { sent_bytes, ended_by } = closed.at(-1) ?? {};
+      assert.deepEqual([sent_bytes, ended_by], [OVER_BYTES, 'closed']);
+      scene.tell();
+    }
+    await until(() => scene.said().includes('refused 4') || undefined);
+    assert.equal(await scene.listener.allConnections(), 4);
   });
 
   // proves: quota: what a socket has still to send counts

@@ -128,6 +128,7 @@ for (const user of users) {
     assert.equal(scene.lost.made(), made);
   });
 
+  // proves: accounts: a connection to a UNIX socket that ends with its plugin has its event
   test(`one that waits in a message, and no process holds, ends with its plugin (${user})`, async (t) => {
     const scene = await startScene(t, user, QUEUES);
     await until(() => scene.said().includes('queued') || undefined);
@@ -135,6 +136,8 @@ for (const user of users) {
     await until(() => scene.lost.open() === 0 || undefined);
     await until(() => /no process holds it: the plugin is ended/.test(scene.said()) || undefined);
     await until(() => /talker: ended with signal 9/.test(scene.said()) || undefined);
+    const [event] = await until(() => (scene.revoked().length > 0 ? scene.revoked() : undefined));
+    assert.equal(event?.['host'], `unix:${scene.lost.path}`);
   });
 
   test(`a rule that is withdrawn while no broker runs ends its connection once one does (${user})`, async (t) => {

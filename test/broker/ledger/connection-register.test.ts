@@ -263,6 +263,38 @@ test('a survey looks at each connection in its turn, and what they have carried 
   connections.survey(9);
 });
 
+// proves: quota: what is over makes the looks at others no rarer
+test('what a look finds over is looked at no more, and told with the inode of its holder until it is counted', () => {
+  const { connections, gone, asked, ended } = limited(3);
+  const made = Array.from({ length: 3 }, () => connection());
+  for (const { socket, own, peer } of made) {
+    const claim = connections.claim();
+    claim.hold(socket, own, peer, DESCRIPTION);
+    claim.settle(true);
+  }
+  const [first = 0n, second = 0n, third = 0n] = connections.cookies;
+  gone.add(first).add(second);
+  connections.count(connections.cookies);
+  assert.deepEqual([connections.cookies, connections.open], [[third], 1]);
+  const before = asked();
+  connections.count(connections.cookies);
+  assert.equal(asked(), before + 1);
+  assert.deepEqual([connections.hasOver(0), connections.hasOver(60_000)], [true, false]);
+  const [over, ...more] = connections.over(0, (cookie) => cookie !== second);
+  assert.deepEqual([over?.connection.cookie, more], [first, []]);
+  assert.equal(over?.inode, fstatSync(made[0]?.socket.number ?? -1).ino);
+  connections.socketEnded(first, undefined);
+  assert.deepEqual(
+    connections.over(0, () => true).map(({ connection: { cookie } }) => cookie),
+    [second],
+  );
+  connections.endsLost();
+  connections.socketEnded(second, undefined);
+  assert.deepEqual([connections.hasOver(0), ended.length], [false, 2]);
+  for (const { socket } of made) socket.close();
+  connections.close();
+});
+
 // proves: quota: a sum never falls
 test('what was seen of a connection stays in the sum, whatever the kernel says of it later', () => {
   const { connections, ended, carry } = limited(2);

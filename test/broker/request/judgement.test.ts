@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { admitConnection, type Judgement } from '../../../broker/request/judgement.js';
+import { NO_CONNECTIONS } from '../../../broker/ledger/connection-slots.js';
+import { admitConnection, type Judgement, refuseSpent, spentOf } from '../../../broker/request/judgement.js';
+import { limitsOf, type WrittenLimits } from '../../../shared/config/limit-forms.js';
 import { makeDecision } from '../../../shared/policy/decision.js';
+import { policyOf } from '../../policy/rules.js';
 import { makePlugin, makeServices } from '../make-plugin.js';
 
 const ASKED = { host: 'a.example.com', port: 443 };
@@ -11,6 +14,24 @@ const APPROVED: Judgement = {
   considered: [],
   dnsMs: null,
 };
+
+// proves: quota: a connection whose bytes nobody knows lets no other one be made
+test('while the bytes of a connection that is over are unknown, a plugin with a quota gets no other one', () => {
+  using services = makeServices();
+  const plugin = makePlugin('maker', services);
+  const refusal = (written: WrittenLimits, isOver: boolean): string | undefined => {
+    plugin.configure(policyOf([]), limitsOf(written));
+    plugin.register({ ...NO_CONNECTIONS, hasOver: () => isOver });
+    const spent = spentOf(plugin);
+    return spent && refuseSpent(spent, APPROVED.decision).message;
+  };
+  assert.equal(refusal({ sent_mib: 1 }, false), undefined);
+  assert.equal(refusal({}, true), undefined);
+  assert.match(
+    refusal({ received_mib: 1 }, true) ?? '',
+    /received_mib cannot be judged: a connection is over/,
+  );
+});
 
 // proves: an approval for once permits one connection, however many wait for it
 test('of many requests that have found one approval for once, one gets its connection', () => {

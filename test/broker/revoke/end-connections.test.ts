@@ -62,7 +62,9 @@ interface Scene {
   readonly register: OpenRegister;
   readonly ended: readonly bigint[];
   /** How many connections the kernel was asked about, each time. */
-  readonly looks: readonly number[];
+  readonly looks: number[];
+  /** How many of them were noted, each time. */
+  readonly noted: readonly number[];
   /** Whose stalls the steps of the search would be. */
   readonly charged: readonly unknown[];
 }
@@ -74,10 +76,20 @@ interface Plan {
   /** Another plugin's. */
   readonly neighbour?: string;
   readonly kept?: readonly KeptSocket[];
+  /** Without it, HIDDEN. */
+  readonly open?: readonly NotedConnection[];
   readonly onWork?: () => void;
 }
 
-function scene({ runsSince, account = USED, pidNamespace, neighbour, kept = [], onWork }: Plan): Scene {
+function scene({
+  runsSince,
+  account = USED,
+  pidNamespace,
+  neighbour,
+  kept = [],
+  open = [HIDDEN],
+  onWork,
+}: Plan): Scene {
   const ended: bigint[] = [];
   const charged: unknown[] = [];
   const looks: number[] = [];
@@ -95,7 +107,14 @@ function scene({ runsSince, account = USED, pidNamespace, neighbour, kept = [], 
   for (const one of kept) plugin.kept.add(one);
   makePlugin('neighbour', services).pidNamespace = neighbour;
   const look = { kind: 'there', inode: 1, uid: 0, account } as const;
+  const noted: number[] = [];
   const register: OpenRegister = {
+    cookies: open.map(({ cookie }) => cookie),
+    noted: (cookies) => {
+      noted.push(cookies?.length ?? open.length);
+      return open.filter(({ cookie }) => cookies?.includes(cookie) ?? true);
+    },
+    endWithPlugin: () => {},
     look: (connections): SocketLook[] => {
       looks.push(connections.length);
       return connections.map(({ cookie }) => (ended.includes(cookie) ? { kind: 'gone' } : look));
@@ -103,11 +122,11 @@ function scene({ runsSince, account = USED, pidNamespace, neighbour, kept = [], 
     ended: ({ cookie }) => ended.push(cookie),
   };
   made.push(services, alarm);
-  return { plugin, services, register, ended, looks, charged };
+  return { plugin, services, register, ended, looks, noted, charged };
 }
 
 function endHidden({ services, plugin, register }: Scene, clock: () => number = () => 0): Promise<boolean> {
-  return endConnections(services, plugin, register, [HIDDEN], 'age', clock);
+  return endConnections(services, plugin, register, () => true, 'age', clock);
 }
 
 /** @returns whether the connection has ended, and whether its plugin has */
@@ -196,17 +215,19 @@ test('however many ends there are, the event loop turns after each part', async 
 });
 
 // proves: an end looks at some connections in a turn of the event loop
+// proves: an end decides on some connections in a turn of the event loop
 test('between its looks at many connections an end leaves the broker to others', async () => {
-  const one = scene({});
-  const many = Array.from({ length: 3 * LISTED_AT_ONCE + 1 }, (_, at) => noted(BigInt(at)));
-  await endConnections(one.services, one.plugin, one.register, many, 'revoked', () => 0);
+  const open = Array.from({ length: 3 * LISTED_AT_ONCE + 1 }, (_, at) => noted(BigInt(at)));
+  const one = scene({ open });
+  await endHidden(one);
   assert.ok(one.looks.length >= 4 * 6, `${one.looks.length} looks`);
   assert.equal(Math.max(...one.looks), LISTED_AT_ONCE);
+  assert.deepEqual(one.noted, [LISTED_AT_ONCE, LISTED_AT_ONCE, LISTED_AT_ONCE, 1]);
 });
 
 // proves: an end has a time
-test('an end whose time is over ends the plugin, though not all was searched', async () => {
-  const one = scene({});
+test('an end whose time is over ends the plugin, though not all was searched, and the connection is unused', async () => {
+  const one = scene({ account: UNUSED });
   let now = 0;
   void endHidden(one, () => {
     now += 100;
@@ -217,16 +238,58 @@ test('an end whose time is over ends the plugin, though not all was searched', a
 });
 
 // proves: an end that does not come about takes a part of the broker's time
-test('the longer an end has searched in vain, the later it searches again', async () => {
-  const one = scene({});
-  let now = 0;
-  const began = performance.now();
-  await endHidden(one, () => {
-    now += one.charged.length === 1 ? 150 : 0;
-    return now;
-  });
-  assert.ok(performance.now() - began > 670 + 1_400);
+test('what was not found waits the longer for the next search the longer the last one took, and no other connection does', async () => {
+  const open = [HIDDEN];
+  const one = scene({ account: UNUSED, open });
+  assert.equal(await endHidden(one, searchOf(one, 900)), false);
+  const { pauseMs } = one.plugin.vainSearches;
+  assert.ok(pauseMs > 8_000 && pauseMs <= 9_000, `${pauseMs} ms`);
+  one.looks.length = 0;
+  assert.equal(await endHidden(one), false);
+  assert.deepEqual([one.looks, one.plugin.stall.hasEnded], [[], false]);
+  const young = noted(2n);
+  const { services, plugin } = one;
+  const both = {
+    ...one.register,
+    cookies: [1n, 2n],
+    noted: (cookies: readonly bigint[] = []) =>
+      [HIDDEN, young].filter(({ cookie }) => cookies.includes(cookie)),
+  };
+  assert.equal(
+    await endConnections(
+      services,
+      plugin,
+      both,
+      () => true,
+      'age',
+      () => 0,
+    ),
+    false,
+  );
+  assert.deepEqual(new Set(one.looks), new Set([1]), 'the young one alone');
 });
+
+// proves: a plugin whose searches are in vain has a time
+test('a plugin that hides ever new connections from long searches is ended, though it has used none of them', async () => {
+  const account = UNUSED;
+  const one = scene({ account });
+  await endHidden(one, searchOf(one, 600));
+  assert.equal(one.plugin.stall.hasEnded, false);
+  const cookies = [2n];
+  const register = { ...one.register, cookies, noted: () => [noted(2n)] };
+  await endConnections(one.services, one.plugin, register, () => true, 'age', searchOf(one, 600));
+  assert.equal(one.plugin.stall.hasEnded, true);
+});
+
+/** A clock by which a search takes so long. */
+function searchOf({ charged }: Scene, milliseconds: number): () => number {
+  const before = charged.length;
+  let now = 0;
+  return () => {
+    now += charged.length === before + 1 ? milliseconds : 0;
+    return now;
+  };
+}
 
 // proves: an end begins with what the broker itself still has
 test('what only the broker has ends at once, and not with its plugin', async (t) => {
@@ -243,9 +306,19 @@ test('what only the broker has ends at once, and not with its plugin', async (t)
   const cancel = (): void => {
     canceled += 1;
   };
-  const one = scene({ kept: [{ socket, cancel, leaveIfGivenUp: () => false }] });
+  const one = scene({ kept: [{ socket, cancel, leaveIfGivenUp: () => false }], open: [noted(cookie)] });
   const { services, plugin, register } = one;
-  assert.equal(await endConnections(services, plugin, register, [noted(cookie)], 'quota', () => 0), true);
+  assert.equal(
+    await endConnections(
+      services,
+      plugin,
+      register,
+      () => true,
+      'quota',
+      () => 0,
+    ),
+    true,
+  );
   assert.deepEqual([one.ended, canceled, plugin.stall.hasEnded], [[cookie], 1, false]);
   await until(() => closed.length === 1 || undefined);
 });

@@ -56,6 +56,7 @@ async function watchFor(written: WrittenLimits, open: number): Promise<{ guarded
     const parts: number[] = [];
     const connections = {
       ...NO_CONNECTIONS,
+      open,
       cookies: Array.from({ length: open }, (_, at) => BigInt(at)),
       count: (cookies: readonly bigint[]) => void parts.push(cookies.length),
     };
