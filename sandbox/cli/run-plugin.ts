@@ -69,6 +69,7 @@ export async function runPlugin(
     stop: () => void supervisor.stopPlugin(config.name),
     toTerminal: (signal) => terminal?.signal(signal) === true,
   });
+  const job = joinJob(terminal);
   // The sandbox is made while the broker starts. If the broker does not start, startPlugin() says why.
   supervisor.start().catch(() => {});
   operated.serve(viewOf(config, () => ({ pid: sandbox?.pid, since })));
@@ -76,7 +77,7 @@ export async function runPlugin(
     sandbox = await supervisor.startPlugin(config, () => streams, 'boot');
     since = performance.now();
     signals.deliver();
-    const job = joinJob(terminal, sandbox);
+    job.deliver(sandbox);
     if (terminal !== undefined) divertOwnWords((text) => terminal.say(text), terminal.streams);
     terminal?.whenRefused(say);
     const end = await sandbox.ended;
@@ -91,6 +92,7 @@ export async function runPlugin(
     await terminal?.end();
     await operated.close();
     asking?.close();
+    job.release();
     signals.release();
   }
 }

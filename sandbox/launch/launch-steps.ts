@@ -131,12 +131,19 @@ export function openTerminal({ modes, size }: TerminalSpec): TerminalPair {
 // only sleep. Runs in the launcher, right before it becomes the plugin: they have the plugin's filters, and no capability.
 
 /**
- * The first sleep(1) stays in the plugin's group. Its parent becomes timeout(1), which makes a group for itself. Neither is a child of the
- * plugin's, which may wait for all of its children. They ignore what the terminal sends to the group.
+ * The first sleep(1) stays in the plugin's group. Its parent becomes timeout(1), which makes a group for itself and then runs a program: that
+ * one says so, and the script ends. A Ctrl-Z before would stop nothing. Neither is a child of the plugin's, which may wait for all of its
+ * children. They ignore what the terminal sends to the group.
  */
 const SCRIPT = `
-trap '' HUP INT QUIT TERM USR1 USR2 PIPE ALRM TSTP TTIN TTOU
-(sleep 2147483647 & exec timeout 0 sleep 2147483647) &
+trap '' HUP INT QUIT TERM USR2 PIPE ALRM TSTP TTIN TTOU
+trap exit USR1
+(
+  trap '' USR1
+  sleep 2147483647 &
+  exec timeout 0 sh -c "kill -USR1 $$; exec sleep 2147483647"
+) &
+wait
 `;
 
 /**

@@ -1,5 +1,6 @@
 // proves: G8
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { connectOver } from '../../sandbox/plugin/connect-over.js';
 import { encodeRequest } from '../../shared/protocol/requests.js';
@@ -31,6 +32,8 @@ test('200,000 hostile frames leave the broker as it was, and another plugin is s
   await connectOnce();
   const pid = broker.process.pid;
   const before = broker.descriptors();
+  const own = (): number => readdirSync('/proc/self/fd').length;
+  const ownBefore = own();
   const pick = chance(SEED);
   let slowest = 0;
   let served = 0;
@@ -53,6 +56,8 @@ test('200,000 hostile frames leave the broker as it was, and another plugin is s
     }
     ends.request.close();
     ends.reply.close();
+    // The supervisor, which is this process, keeps two descriptors of each session that a slow broker has not ended, and 64 sessions at most.
+    while (own() > ownBefore + 64) await turn();
     if (sessions % 50 === 0) {
       const start = performance.now();
       await connectOnce();

@@ -14,19 +14,25 @@ interface Stoppable {
 }
 
 export interface TerminalJob {
+  /** Call it when the plugin runs. A Ctrl-Z of before stops it now. */
+  readonly deliver: (plugin: Stoppable) => void;
   /** Call it after the plugin's end. */
   readonly release: () => void;
 }
 
 /**
+ * Call it before the start: the plugin runs a moment before its start is over, and Ctrl-Z must not stop postern alone then.
+ *
  * Stops this process when the plugin stops at the user's wish, and lets `fg` and `bg` continue both. A plugin in the background or in a
  * pipeline that stops by itself stops nothing else. Nor does one whose postern has other programs in its job, as a script's shell: after
  * Ctrl-Z these stop too, as they would at the terminal itself.
  */
-export function joinJob(relay: TerminalRelay | undefined, sandbox: Stoppable): TerminalJob {
+export function joinJob(relay: TerminalRelay | undefined): TerminalJob {
   // Only a terminal stops and continues jobs. Without one, the supervisor does not stop with the plugin.
-  if (relay === undefined) return { release: () => {} };
+  if (relay === undefined) return { deliver: () => {}, release: () => {} };
+  let sandbox: Stoppable | undefined;
   const toGroup = (signal: NodeJS.Signals): void => {
+    if (sandbox === undefined) return;
     try {
       process.kill(-sandbox.pid, signal);
     } catch {
@@ -66,7 +72,7 @@ export function joinJob(relay: TerminalRelay | undefined, sandbox: Stoppable): T
     return ancestors.length + others.length > 0;
   };
   const onChild = (): void => {
-    if (sandbox.takeStop() === undefined) return;
+    if (sandbox?.takeStop() === undefined) return;
     // protects: G18 a plugin that stops itself stops postern only in the foreground
     if (!asked && !relay.isAlone) {
       left = true;
@@ -84,6 +90,7 @@ export function joinJob(relay: TerminalRelay | undefined, sandbox: Stoppable): T
   // In a pipeline Ctrl-Z comes here first.
   const onStop = (): void => {
     asked = true;
+    if (sandbox === undefined) return;
     if (!relay.signal(SIGTSTP)) toGroup('SIGTSTP');
     // A plugin that has stopped already reports no further stop.
     if (left) stop(false);
@@ -94,9 +101,14 @@ export function joinJob(relay: TerminalRelay | undefined, sandbox: Stoppable): T
   process.on('SIGCHLD', onChild);
   process.on('SIGCONT', onContinue);
   process.on('SIGTSTP', onStop);
-  // The plugin runs already, and may have stopped before anything listened for that.
-  onChild();
   return {
+    deliver: (plugin) => {
+      sandbox = plugin;
+      // protects: G18 a Ctrl-Z while the plugin starts stops it too
+      if (asked) onStop();
+      // It may have stopped itself by now.
+      onChild();
+    },
     release: () => {
       process.off('SIGCHLD', onChild);
       process.off('SIGCONT', onContinue);
