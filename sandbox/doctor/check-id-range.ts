@@ -2,7 +2,7 @@
 
 import { AS_USER } from '../host/container-fix.js';
 import { RANGE_SIZE } from '../host/id-range.js';
-import type { Check } from './check-result.js';
+import { type HostCheck, missing, type Outcome, ok } from './check-result.js';
 import type { HostFacts } from './host-facts.js';
 
 /** One range for the broker, and one for a plugin. */
@@ -13,30 +13,27 @@ interface Range {
   readonly count: number;
 }
 
-export function checkIdRange(facts: HostFacts): Check {
+export const ID_RANGE_CHECK: HostCheck = {
+  name: 'id range',
+  needed: `${LEAST_IDS} host ids for plugins, where root starts postern`,
+  judge,
+};
+
+function judge(facts: HostFacts): Outcome {
   const { root, uidMap, gidMap, subordinate } = facts;
-  const check = { name: 'id range', needed: `${LEAST_IDS} host ids for plugins, where root starts postern` };
-  if (!root) return { ...check, state: 'ok', found: 'not needed: started by an ordinary user' };
+  if (!root) return ok('not needed: started by an ordinary user');
   const mapped = common(readMap(uidMap), readMap(gidMap));
   const { base, count, configured } = subordinate;
   const source = configured ? "/etc/subuid's entry for postern" : 'the default';
   const taken = `${base} to ${base + count - 1}, ${source}`;
-  if (count < LEAST_IDS) {
-    return {
-      ...check,
-      state: 'missing',
-      found: `${count} ids: ${taken}`,
-      fix: `Give "postern" ${LEAST_IDS} ids or more in /etc/subuid.`,
-    };
-  }
+  if (count < LEAST_IDS)
+    return missing(`${count} ids: ${taken}`, `Give "postern" ${LEAST_IDS} ids or more in /etc/subuid.`);
   if (mapped.some(({ start, count: size }) => start <= base && base + LEAST_IDS <= start + size))
-    return { ...check, state: 'ok', found: taken };
-  return {
-    ...check,
-    state: 'missing',
-    found: `${describe(mapped)} mapped by /proc/self/uid_map and gid_map, and postern takes ${taken}`,
-    fix: fixFor(mapped, facts),
-  };
+    return ok(taken);
+  return missing(
+    `${describe(mapped)} mapped by /proc/self/uid_map and gid_map, and postern takes ${taken}`,
+    fixFor(mapped, facts),
+  );
 }
 
 /** Ids of this user namespace, user_namespaces(7): ID-inside ID-outside length. */

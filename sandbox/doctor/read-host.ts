@@ -13,7 +13,7 @@ import { configuredIds, DEFAULT_BASE } from '../host/id-range.js';
 import { APPARMOR_SETTING, NAMESPACE_SETTINGS, readSetting } from '../host/namespaces-failure.js';
 import { ownPrivileges } from '../host/privileges.js';
 import { surveyCgroup } from '../supervisor/cgroup/survey-cgroup.js';
-import { YAMA_SETTING } from './check-yama.js';
+import { YAMA_SETTING } from './check-kernel.js';
 import { findClosedPath } from './find-closed-path.js';
 import type { HostFacts, LibraryFact } from './host-facts.js';
 import { probeUnshare } from './probe-unshare.js';
