@@ -19,16 +19,22 @@ interface Refused {
   readonly program: string | null;
 }
 
-/** @returns as {@link PluginAsks.ask}; undefined if nobody is asked about it */
+/** What a judgement says about it. `too_many`: the plugin asks too much. */
+interface Settled {
+  readonly answered?: Answered | 'too_many' | undefined;
+}
+
+/** @returns a place in which to wait for an answer, or the answer that there is; undefined if nobody is asked about it */
 export function askAbout(
   asks: PluginAsks,
   { decision, policy, address, door, pid, program }: Refused,
   context: () => HostContext,
-): AskTicket | Answered | 'too_many' | undefined {
+): AskTicket | Settled | undefined {
   if (!asks.on || policy === undefined || decision.decision !== 'deny') return undefined;
   if (!mayBeAsked(policy, decision, context())) return undefined;
   const { host, port } = decision;
-  return asks.ask({ host, port, address, door, pid, program });
+  const asked = asks.ask({ host, port, address, door, pid, program });
+  return asked !== 'too_many' && 'outcome' in asked ? asked : { answered: asked };
 }
 
 // Verdicts with what was approved. The rules come first: an approval counts where they leave a destination unknown.
@@ -44,6 +50,14 @@ export function orApproved(
   const { decision } = verdict;
   if (!mayBeAsked(policy, decision, context) || asks.approvals.find(decision) === undefined) return verdict;
   return approvedVerdict(decision);
+}
+
+/** Who approved it, if somebody did. */
+export function approvalOf(
+  { approvals }: PluginAsks,
+  decision: Pick<Decision, 'host' | 'port' | 'reason'>,
+): Settled {
+  return decision.reason === 'approved' ? { answered: approvals.find(decision) } : {};
 }
 
 /** A whole decision, as decide() makes it, with what was approved. */

@@ -116,7 +116,7 @@ export class TrappedCall {
    *
    * @param ends whether the call returns its number
    */
-  installation(socket: OwnedFd, closesOnExec: boolean, ends: boolean = false): Installation {
+  installation(socket: OwnedFd, closesOnExec: boolean, ends: boolean): Installation {
     return {
       notifyFd: this.#notifyFd.number,
       id: this.notification.id,

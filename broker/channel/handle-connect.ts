@@ -23,7 +23,7 @@ import { connectUpstream } from '../request/connect-upstream.js';
 import { decideRequest } from '../request/decide-request.js';
 import { connectSocket } from '../request/host-sockets.js';
 import { admitConnection, type Judgement, refuseQueued } from '../request/judgement.js';
-import type { Plugin, Services } from '../request/plugin.js';
+import type { Services } from '../request/plugin.js';
 import type { Requester } from './channel-client.js';
 
 /**
@@ -44,8 +44,9 @@ export function handleConnect(
     return undefined;
   }
   return andThen(decideRequest(services, requester.plugin, request, life), (judged) => {
-    const { path } = judged.decision;
-    const asked = askFor(services, requester.plugin, judged);
+    const { decision, policy } = judged;
+    const refused = { decision, policy, door: 'channel', pid: null, program: null } as const;
+    const asked = askAbout(requester.plugin.asks, refused, () => services.host.context());
     if (asked !== undefined && 'outcome' in asked) {
       // It waits outside of the queue.
       void awaitAnswer(services, requester, request, judged, life, asked);
@@ -53,21 +54,10 @@ export function handleConnect(
     }
     if (asked !== undefined)
       return connectToAddress(services, requester, request, { ...judged, ...asked }, life);
-    return path === undefined
+    return decision.path === undefined
       ? connectToAddress(services, requester, request, judged, life)
-      : connectToSocket(services, requester, request, judged, path, life);
+      : connectToSocket(services, requester, request, judged, decision.path, life);
   });
-}
-
-/** @returns a place in which to wait for an answer, or the answer that there is; undefined if nobody is asked */
-function askFor(
-  { host }: Services,
-  { asks }: Plugin,
-  { decision, policy }: Judgement,
-): AskTicket | Pick<Judgement, 'answered'> | undefined {
-  const refused = { decision, policy, door: 'channel', pid: null, program: null } as const;
-  const asked = askAbout(asks, refused, () => host.context());
-  return asked === undefined || (asked !== 'too_many' && 'outcome' in asked) ? asked : { answered: asked };
 }
 
 /** A request with a time limit of its own has no more time for that. */

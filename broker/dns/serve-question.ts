@@ -82,7 +82,7 @@ function refuseOrAsk(
   if (decision === undefined) return refuseWith();
   const { pid, program } = origin;
   const asked = askAbout(plugin.asks, { decision, policy, door: 'dns', pid, program }, context);
-  if (asked === undefined || asked === 'too_many' || 'answer' in asked) return refuseWith(asked);
+  if (asked === undefined || !('outcome' in asked)) return refuseWith(asked?.answered);
   return asked.outcome.then((outcome) => {
     if (outcome.kind === 'ended') return undefined;
     return outcome.kind === 'decide'

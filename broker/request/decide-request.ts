@@ -1,16 +1,14 @@
 // The first half of the data path: decide, resolve, classify. Runs in the broker, and dials nothing.
 import { judgeAddresses } from '../../shared/policy/decide.js';
-import { makeDecision, type RequestVerdict, type ResolveVerdict } from '../../shared/policy/decision.js';
+import { makeDecision, type ResolveVerdict } from '../../shared/policy/decision.js';
 import { isNamedDirect } from '../../shared/policy/direct-way.js';
 import type { Policy } from '../../shared/policy/policy.js';
-import { orApproved } from '../approval/ask-about.js';
+import { approvalOf, orApproved } from '../approval/ask-about.js';
 import type { RequestLife } from '../limit/request-life.js';
 import type { FamilyAnswer } from '../names/name-servers.js';
 import { countLookup } from '../record/metrics.js';
 import { type Destination, denial, type Judgement, refuseDescriptor } from './judgement.js';
 import type { Plugin, Services } from './plugin.js';
-
-// The first half of the data path: decide, resolve, classify. Runs in the broker, and dials nothing.
 
 /**
  * Decides a request by the rules in force now.
@@ -33,23 +31,13 @@ export function decideRequest(
     plugin.verdicts.judge(policy, { host, port }, context),
     context,
   );
-  const answered = approvalOf(plugin, verdict);
   const seconds = (performance.now() - start) / 1000;
   if (verdict.kind === 'resolve' && proxyResolves(services, plugin, verdict))
     return unresolved(policy, verdict);
   if (verdict.kind === 'resolve') return decideName(services, plugin, policy, verdict, life, seconds);
   services.metrics.observe('decisionDuration', {}, seconds);
-  return { decision: verdict.decision, policy, considered: [], dnsMs: null, ...answered };
-}
-
-/** Who approved it, if it was. */
-function approvalOf({ asks }: Plugin, verdict: RequestVerdict): Pick<Judgement, 'answered'> {
-  if (verdict.kind === 'resolve')
-    return verdict.reason === 'approved'
-      ? { answered: asks.approvals.find({ host: verdict.name, port: verdict.port }) }
-      : {};
   const { decision } = verdict;
-  return decision.reason === 'approved' ? { answered: asks.approvals.find(decision) } : {};
+  return { decision, policy, considered: [], dnsMs: null, ...approvalOf(plugin.asks, decision) };
 }
 
 async function decideName(
@@ -80,7 +68,8 @@ async function decideName(
   services.metrics.observe('decisionDuration', {}, secondsSoFar + (performance.now() - answered) / 1000);
   for (const dropped of decision.dropped)
     services.metrics.count('addressesDropped', { class: dropped.class });
-  const judgement = { decision, policy, considered: addresses, dnsMs, ...approvalOf(plugin, verdict) };
+  const approval = approvalOf(plugin.asks, { host, port, reason: verdict.reason });
+  const judgement = { decision, policy, considered: addresses, dnsMs, ...approval };
   return result === 'ok' ? judgement : { ...judgement, dnsFailure: result };
 }
 

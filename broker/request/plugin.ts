@@ -36,7 +36,6 @@ export const SETTLING_CONNECTS = 512;
 /** How many of them it checks in a second for those that their programs gave up, for a plugin at its limit of connections (5 µs each). */
 const GIVEN_UP_LOOKS_PER_SECOND = 2_000;
 const DEFAULT_LIMITS: Limits = limitsOf({});
-const NO_LINK: Pick<AskEnds, 'nextId' | 'send'> = { nextId: () => 0, send: () => {} };
 
 /** Without a policy every request is refused (`policy_unavailable`). */
 export class Plugin {
@@ -101,8 +100,8 @@ export class Plugin {
     metrics: Metrics,
     audit: Audit,
     descriptors: DescriptorShare,
-    hasNeighbours: () => boolean = () => true,
-    link: Pick<AskEnds, 'nextId' | 'send'> = NO_LINK,
+    hasNeighbours: () => boolean,
+    link: Pick<AskEnds, 'nextId' | 'send'>,
   ) {
     this.name = name;
     this.descriptors = descriptors;

@@ -175,22 +175,18 @@ interface BrokeredConnect extends Replaced {
 // A trapped connect(2) that waits while somebody is asked about its destination. Nothing was done for the call yet: if the
 // broker dies, the next one serves it from its begin.
 
-/**
- * @returns a place in which to wait for an answer, or the answer that there is; undefined if nobody is asked. Under a name too, nobody is asked
- *   about an address that an approval cannot open
- */
+/** Under a name too, nobody is asked about an address that an approval cannot open. @returns as askAbout() */
 function askAboutConnect(
   { context, address: { address, port }, origin }: BrokeredConnect,
   { decision, policy }: Judgement,
-): AskTicket | Pick<Judgement, 'answered'> | undefined {
+): ReturnType<typeof askAbout> {
   const { services, plugin } = context;
   if (!plugin.asks.on || policy === undefined || decision.decision !== 'deny') return undefined;
   const host = services.host.context();
   if (!mayBeAsked(policy, plugin.verdicts.decide(policy, address, port, host), host)) return undefined;
   const { pid, program } = origin;
   const about = { decision, policy, address: address.text, door: 'trap', pid, program } as const;
-  const asked = askAbout(plugin.asks, about, () => host);
-  return asked === undefined || (asked !== 'too_many' && 'outcome' in asked) ? asked : { answered: asked };
+  return askAbout(plugin.asks, about, () => host);
 }
 
 /** Waits for an answer, or until the caller is gone, has a signal to handle, or has no more time. @returns `ended` if the call has ended */

@@ -6,7 +6,7 @@ import { judgeBare, pickBest } from '../../shared/policy/decide.js';
 import { type Decision, makeDecision } from '../../shared/policy/decision.js';
 import type { HostContext } from '../../shared/policy/host-block.js';
 import type { Policy } from '../../shared/policy/policy.js';
-import { decideOrApproved } from '../approval/ask-about.js';
+import { approvalOf, decideOrApproved } from '../approval/ask-about.js';
 import type { Grants } from '../dns/grants.js';
 import type { RequestLife } from '../limit/request-life.js';
 import { askFamily, proxyResolves, unresolved } from '../request/decide-request.js';
@@ -62,7 +62,7 @@ export function decideGranted(
   const names = fresh.length > 0 ? fresh : stale;
   const settled = (decision: Decision): Judgement => ({
     ...{ decision, policy, considered, names, dnsMs: null },
-    ...approvalOf(bare, decision),
+    ...approvalOf(plugin.asks, decision),
   });
   if (best.decision === 'allow' || literal.reason === 'denied_by_rule') return settled(best);
   const hopeful = stale.filter((name) => judgeUnder(bare, name).decision !== 'deny');
@@ -97,11 +97,6 @@ function orApprovedBare(bare: Case, names: readonly string[], literal: Decision,
   return approved.find(({ decision }) => decision === 'allow') ?? best;
 }
 
-/** Who approved it, if it was. */
-function approvalOf({ plugin }: Case, decision: Decision): Pick<Judgement, 'answered'> {
-  return decision.reason === 'approved' ? { answered: plugin.asks.approvals.find(decision) } : {};
-}
-
 async function decideStale(
   bare: Case,
   names: readonly string[],
@@ -123,7 +118,7 @@ async function decideStale(
   const decision = best.decision === 'deny' && found.length === 0 ? refusal : best;
   return {
     ...{ decision, policy, considered: [address], names: found, dnsMs: performance.now() - start },
-    ...approvalOf(bare, decision),
+    ...approvalOf(bare.plugin.asks, decision),
   };
 }
 

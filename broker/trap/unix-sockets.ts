@@ -248,22 +248,24 @@ async function install(
   [one, other]: readonly [OwnedFd, OwnedFd],
   closesOnExec: boolean,
 ): Promise<number> {
-  const first = await installed(context, call, one, closesOnExec);
+  const first = await installed(context, call, one, closesOnExec, false);
   if (first < 0) return first;
-  const second = await installed(context, call, other, closesOnExec);
+  const second = await installed(context, call, other, closesOnExec, false);
   return second < 0 ? second : written(context, call, numbers(first, second));
 }
 
+/** @param ends whether the call returns the number and has ended then @returns the number, or minus errno */
 async function installed(
   { services: { guard, slowLane }, plugin: { stall } }: TrapContext,
   call: TrappedCall,
   socket: OwnedFd,
   closesOnExec: boolean,
+  ends: boolean,
 ): Promise<number> {
   if (!call.stillWaits()) return -EINVAL;
-  const installation = call.installation(socket, closesOnExec);
+  const installation = call.installation(socket, closesOnExec, ends);
   stall.caller = call.tid;
-  // test point: the main thread puts pairs into tables
+  // test point: the main thread puts sockets into tables
   if (!stall.slow) return guard.watch(stall, () => installSocket(installation));
   // Without a descriptor for the alarm nothing could end a step that waits.
   return slowLane.install(stall, installation).catch(() => -EAGAIN);
@@ -290,24 +292,10 @@ export async function giveNotifySocket(context: TrapContext, call: TrappedCall):
   else if (protocol !== 0 && protocol !== PF_UNIX) call.end(-EPROTONOSUPPORT, 'error');
   else {
     // SOCK_NONBLOCK is left out: the mode would be that of every such socket of the sandbox, since all are one open file description.
-    const result = await giveEnd(context, call, context.notify, (flags & SOCK_CLOEXEC) !== 0);
+    const result = await installed(context, call, context.notify, (flags & SOCK_CLOEXEC) !== 0, true);
     if (result < 0) call.end(result, 'error');
     else call.gotDescriptor();
   }
-}
-
-/** @returns the number that the call has returned, or minus errno if it has not ended */
-async function giveEnd(
-  { services: { guard, slowLane }, plugin: { stall } }: TrapContext,
-  call: TrappedCall,
-  socket: OwnedFd,
-  closesOnExec: boolean,
-): Promise<number> {
-  const installation = call.installation(socket, closesOnExec, true);
-  // test point: the main thread gives the notify socket
-  if (!stall.slow) return guard.watch(stall, () => installSocket(installation));
-  // Without a descriptor for the alarm nothing could end a step that waits.
-  return slowLane.install(stall, installation).catch(() => -EAGAIN);
 }
 
 // connect(2) on the notify socket, as clients of sd_notify(3) call it before they send. The socket has its peer already, so nothing is connected.

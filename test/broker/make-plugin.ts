@@ -42,7 +42,9 @@ export function makeServices(special: Partial<Services> = {}): Services & Dispos
 }
 
 export function makePlugin(name: string, services: Services): Plugin {
-  const plugin = new Plugin(name, services.metrics, services.audit, services.descriptors.share());
+  const { metrics, audit, descriptors } = services;
+  const link = { nextId: () => 0, send: () => {} };
+  const plugin = new Plugin(name, metrics, audit, descriptors.share(), () => true, link);
   services.plugins.set(name, plugin);
   return plugin;
 }

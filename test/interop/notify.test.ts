@@ -96,7 +96,7 @@ for (const [turn, { name, command, visible = false }] of WAYS.entries())
     });
 
 test('the slow lane gives the socket as the main thread does', async () => {
-  const dist = mutantDist('the main thread gives the notify socket');
+  const dist = mutantDist('the main thread puts sockets into tables');
   for (const user of anyUser) {
     const path = join(readableFolder(), 'postern.yaml');
     const plugins = {

@@ -14,7 +14,7 @@ after(() => ports.close());
 // proves: the slow lane installs the sockets of a pair
 test('the slow lane installs pairs of sockets as the main thread does', async () => {
   const program = semanticsProgram('pairs');
-  const dist = mutantDist('the main thread puts pairs into tables', 'own_datagrams');
+  const dist = mutantDist('the main thread puts sockets into tables', 'own_datagrams');
   const expected = await direct(program, ports);
   for (const user of anyUser) assert.deepEqual(await inside(user, program, ports, dist), expected, user);
 });
