@@ -35,6 +35,8 @@ export type TrappedAddress =
     }
   | { readonly kind: 'unspec' | 'unix' | 'netlink' | 'other' | 'short' };
 
+export type InetAddress = Extract<TrappedAddress, { kind: 'inet' }>;
+
 /** @param raw exactly as many bytes as the call's length says, 2 at least */
 export function readSockaddr(raw: Uint8Array): TrappedAddress {
   const family = familyOf(raw);

@@ -10,8 +10,7 @@ import type { CallerProcesses } from './caller-processes.js';
 /** The broker does not search a larger table of descriptors for duplicates of a socket. */
 const SEARCHED_DESCRIPTORS = 64;
 
-// Puts a socket in the place of a caller's own, in every duplicate of the same descriptor table. The caller's thread does it in the
-// kernel, so this waits for that thread and for locks of its process.
+// In the place of a caller's own, in every duplicate of the same descriptor table.
 
 /** A call that waits, and the socket that it gets. */
 export interface Placement {
@@ -71,7 +70,7 @@ function replace({ notifyFd, id, socket }: Placement, { descriptor, closesOnExec
   return replaceDescriptor(notifyFd, id, socket, descriptor, closesOnExec);
 }
 
-// Gives a caller a socket at a new number. The caller's thread does it in the kernel, so this waits for that thread and for locks of its process.
+// At a new number.
 
 /** A call that waits, and the socket that it gets. */
 export interface Installation {

@@ -30,7 +30,7 @@ export class TrappedCall {
     notification: Notification,
     notifyFd: OwnedFd,
     onEnd: (call: TrappedCall, answer: TrapAnswer) => void,
-    onAsking: (asking: boolean) => void = () => {},
+    onAsking: (asking: boolean) => void,
   ) {
     this.call = call;
     this.notification = notification;

@@ -21,9 +21,9 @@ const NOTED_ASKERS = 1024;
 /** The sockets, as the launcher bound them. */
 interface DnsSockets {
   /** UDP. */
-  readonly datagrams: readonly OwnedFd[];
-  /** TCP, listening. */
-  readonly listeners: readonly OwnedFd[];
+  readonly datagrams: OwnedFd;
+  /** TCP. */
+  readonly listener: OwnedFd;
 }
 
 /** Serves one sandbox until it is closed. A sandbox that starts anew gets a new server, without the former grants. */
@@ -39,7 +39,7 @@ export class DnsServer {
   #open = true;
 
   /** @param sockets owned from here on */
-  constructor(services: Services, plugin: Plugin, { datagrams, listeners }: DnsSockets) {
+  constructor(services: Services, plugin: Plugin, { datagrams, listener }: DnsSockets) {
     this.#services = services;
     const refusals = new QuestionRefusals(services.audit, plugin.name, plugin.metrics);
     this.#asker = { plugin, grants: this.grants, refusals };
@@ -62,8 +62,8 @@ export class DnsServer {
       (message, port) =>
         this.#answer(message, transport, port);
     this.#servers = [
-      ...datagrams.map((fd) => new DnsDatagrams(fd, bounds, answer('udp'))),
-      ...listeners.map((fd) => new DnsListener(fd, bounds, answer('tcp'))),
+      new DnsDatagrams(datagrams, bounds, answer('udp')),
+      new DnsListener(listener, bounds, answer('tcp')),
     ];
   }
 

@@ -34,7 +34,7 @@ export class RequestQueue {
   constructor(
     { concurrentRequests, queuedRequests, requestsPerSecond }: Limits,
     turn: TurnShare,
-    gate: Gate = OPEN_GATE,
+    gate: Gate,
   ) {
     this.#turn = turn;
     this.#gate = gate;
@@ -180,6 +180,3 @@ export interface Gate {
   /** Resolves when it is open, or when the request ends. It replaces the request's callback, and starts its time limit. */
   pass(life: RequestLife): Promise<void>;
 }
-
-/** For what nothing holds back. */
-const OPEN_GATE: Gate = { isOpen: true, whenOpen: (callback) => callback(), pass: async () => {} };

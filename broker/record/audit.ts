@@ -7,7 +7,7 @@ import { MappedMemory } from '../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
 import type { Door } from '../../shared/words.js';
-import { LogGate, LogRoom } from './log-gate.js';
+import { LogGate, type LogRoom } from './log-gate.js';
 
 /** Records of answered requests that the broker keeps before it makes their events. */
 const LATE_RECORDS = 8;
@@ -44,12 +44,7 @@ export class Audit {
    * @param room whether the log has room, if it loses no event
    * @param tally counts events for the time after this process
    */
-  constructor(
-    output: AuditOutput,
-    onDropped: () => void,
-    room: LogRoom = new LogRoom(undefined, () => output.backlogBytes),
-    tally: EventTally = new EventTally(),
-  ) {
+  constructor(output: AuditOutput, onDropped: () => void, room: LogRoom, tally: EventTally) {
     this.#tally = tally;
     this.#onDropped = onDropped;
     this.room = room;

@@ -26,8 +26,6 @@ import type { Plugin, Services } from './plugin.js';
 /** Addresses of a name that a proxy is asked for, one after the other, while it cannot reach them. */
 const MAX_PROXY_TARGETS = 4;
 
-// Connects to what was decided, the way that the plugin's connections leave this host: straight, or by a proxy.
-
 /** The way through a proxy, for the log. */
 export interface Passage {
   /** As in `http://proxy.example.com:3128`. */

@@ -3,7 +3,7 @@
 import { constants } from 'node:os';
 import { CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
 import { WHOLLY_TRAPPED } from '../../shared/trap-calls.js';
-import { readSockaddr, type TrappedAddress } from '../caller/caller-memory.js';
+import { type InetAddress, readSockaddr, type TrappedAddress } from '../caller/caller-memory.js';
 import { NO_MEMORY } from '../caller/reach-caller.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import { RequestLife } from '../limit/request-life.js';
@@ -16,8 +16,6 @@ const { EACCES, EAGAIN, ECONNABORTED, ETIMEDOUT } = constants.errno;
 
 // A trapped call of a plugin that has used up its share of the broker's descriptors. The refusal of a connect is an event,
 // so it waits while the log has no room.
-
-type InetAddress = Extract<TrappedAddress, { kind: 'inet' }>;
 
 /** @param memory that the call passed, copied. Missing: the broker did not read it */
 export function refuseFull(context: TrapContext, call: TrappedCall, memory: Uint8Array = NO_MEMORY): void {

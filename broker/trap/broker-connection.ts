@@ -11,7 +11,7 @@ import { AF_INET } from '../../shared/sys/sockaddr.js';
 import { sendTimeout } from '../../shared/sys/socket-state.js';
 import { askAbout } from '../approval/ask-about.js';
 import type { AskOutcome, AskTicket } from '../approval/plugin-approvals.js';
-import type { TrappedAddress } from '../caller/caller-memory.js';
+import type { InetAddress } from '../caller/caller-memory.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import type { Claim } from '../ledger/connection-slots.js';
 import { RequestLife } from '../limit/request-life.js';
@@ -165,8 +165,6 @@ function closeOriginal({ context: { services, plugin }, original }: BrokeredConn
 }
 
 // One trapped connect(2) to the outside, while it is worked on.
-
-type InetAddress = Extract<TrappedAddress, { kind: 'inet' }>;
 
 interface BrokeredConnect extends Replaced {
   readonly address: InetAddress;

@@ -19,6 +19,7 @@ import {
 } from '../../shared/sys/socket-state.js';
 import type { TrapAnswer } from '../../shared/words.js';
 import {
+  type InetAddress,
   readSockaddr,
   SOCKADDR_IN_BYTES,
   SOCKADDR_IN6_BYTES,
@@ -36,8 +37,6 @@ const { EACCES, EAFNOSUPPORT, EALREADY, EINPROGRESS, EINVAL, EISCONN } = constan
 
 // connect(2) on a TCP socket. A socket in use gets the kernel's own answer. A connect to the sandbox's loopback happens on the socket itself.
 // For every other one the broker puts its connection in the socket's place.
-
-type InetAddress = Extract<TrappedAddress, { kind: 'inet' }>;
 
 /** @returns whether the descriptor is kept while the call waits */
 export function connectStream(

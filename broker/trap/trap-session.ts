@@ -69,8 +69,6 @@ interface TrapSetup {
   readonly landlockDeniesTcp: boolean;
   /** st_dev of each file system of the sandbox's own, as decimal text. */
   readonly scratch: readonly string[];
-  /** Missing: yes. */
-  readonly servesDns?: boolean;
   /** Another broker has served this trap: the calls that it left are answered first. */
   readonly resumed: boolean;
   /** What that broker's DNS gave the sandbox, if it said so. */
@@ -101,13 +99,10 @@ export class TrapSession {
     this.#onEnd = onEnd;
     this.#supervised = new SupervisedOrders(number);
     const netns = netnsCookie(ends.dnsDatagrams.number);
-    this.#dns = new DnsServer(
-      services,
-      plugin,
-      setup.servesDns === false
-        ? { datagrams: [], listeners: [] }
-        : { datagrams: [ends.dnsDatagrams], listeners: [ends.dnsListener] },
-    );
+    this.#dns = new DnsServer(services, plugin, {
+      datagrams: ends.dnsDatagrams,
+      listener: ends.dnsListener,
+    });
     this.#dns.grants.take(setup.given);
     this.#calls = new NotifiedCalls(ends.calls);
     const processes = new CallerProcesses(plugin.descriptors);

@@ -17,20 +17,16 @@ export function findClosedPath(): OwnCodeFact {
     const library = relative(folder, createRequire(bundlePath('launcher')).resolve('koffi'));
     const paths = [code.launcher, code.init, library].flatMap((path) => stepsOf(folder, path));
     for (const path of [folder, ...new Set(paths), process.execPath]) {
-      const { mode, isFolder } = statOf(path);
-      const wanted = isFolder || path === process.execPath ? READ | ENTER : READ;
-      if ((mode & wanted) !== wanted) return { folder, closed: { path, mode: (mode & 0o777).toString(8) } };
+      const stats = statSync(path);
+      const wanted = stats.isDirectory() || path === process.execPath ? READ | ENTER : READ;
+      if ((stats.mode & wanted) !== wanted)
+        return { folder, closed: { path, mode: (stats.mode & 0o777).toString(8) } };
     }
     return { folder };
   } finally {
     code.node.close();
     code.folder.close();
   }
-}
-
-function statOf(path: string): { readonly mode: number; readonly isFolder: boolean } {
-  const stats = statSync(path);
-  return { mode: stats.mode, isFolder: stats.isDirectory() };
 }
 
 /** Each folder on the way from `folder`, and the file. */

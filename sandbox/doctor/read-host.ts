@@ -1,5 +1,5 @@
 // Reads the facts that the checks judge. Changes nothing: the namespaces of a probe end with it.
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { networkInterfaces, release } from 'node:os';
 import { PosternError } from '../../shared/errors.js';
 import { seccompVersion } from '../../shared/sys/call-numbers.js';
@@ -9,6 +9,7 @@ import { SystemError } from '../../shared/sys/libc.js';
 import { loadLibrary } from '../../shared/sys/load-library.js';
 import { getLimit, RLIMIT } from '../../shared/sys/rlimit.js';
 import { readConfinement } from '../host/confinement.js';
+import { findProgram } from '../host/find-program.js';
 import { configuredIds, DEFAULT_BASE } from '../host/id-range.js';
 import { APPARMOR_SETTING, NAMESPACE_SETTINGS, readSetting } from '../host/namespaces-failure.js';
 import { ownPrivileges } from '../host/privileges.js';
@@ -41,7 +42,7 @@ export function readHost(): HostFacts {
       loadLibrary('libcap-ng.so.0', 'libcap-ng0');
       return { loads: true };
     }),
-    shell: isExecutable('/bin/sh'),
+    shell: findProgram('sh', '/', '/bin') !== undefined,
     kernel: kernelFeatures(),
     landlock: readLandlock(),
     resolvConf: read('/etc/resolv.conf'),
@@ -77,15 +78,6 @@ function readLibrary(load: () => LibraryFact): LibraryFact {
       loads: false,
       why: (cause instanceof Error ? cause.message : String(cause)).split('\n')[0] ?? '',
     };
-  }
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -7,8 +7,6 @@ import type { Duplex } from 'node:stream';
 import { connect } from './connect.js';
 import { impossibleOption } from './plugin-error.js';
 
-// Makes the connection for an agent's request. Runs in the plugin, on the main thread.
-
 export type SocketCallback = (error: Error | null, stream: Duplex) => void;
 
 /** The part of createConnection()'s arguments that concerns the connection. */
@@ -56,8 +54,6 @@ function connectFor(
   );
 }
 
-// An http.Agent over the channel. Runs in the plugin, on the main thread.
-
 /**
  * An `http.Agent` whose connections come from the channel. It takes the options of `http.Agent`, keep-alive included. It works with
  * everything that takes an agent: `http.request`, `ws` and most HTTP clients except fetch.
@@ -86,8 +82,6 @@ export class HttpAgent extends Agent {
     return undefined;
   }
 }
-
-// An https.Agent over the channel. Runs in the plugin, on the main thread.
 
 /**
  * An `https.Agent` whose connections come from the channel. Certificate and server name are checked as usual, TLS sessions are

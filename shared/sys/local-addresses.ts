@@ -9,6 +9,7 @@ import {
   NLM_F_REQUEST,
   NLMSG_DONE,
   NLMSG_ERROR,
+  netlinkAlign,
   netlinkResult,
   openNetlink,
   receiveNetlink,
@@ -125,7 +126,7 @@ export class LocalAddresses implements Disposable {
         if (prefix !== undefined)
           // protects: G7 names: an address that the kernel takes for the host's own is no public one
           into.push(prefix);
-        at += align(length);
+        at += netlinkAlign(length);
       }
     }
   }
@@ -186,11 +187,7 @@ function attribute(start: number, end: number, wanted: number): Uint8Array | und
     const value = received.slice(at + ATTRIBUTE_BYTES, at + length);
     if (view.getUint16(at + 2, little) === wanted && (value.length === 4 || value.length === 16))
       return value;
-    at += align(length);
+    at += netlinkAlign(length);
   }
   return undefined;
-}
-
-function align(length: number): number {
-  return (length + 3) & ~3;
 }

@@ -63,6 +63,11 @@ export function openNetlink(protocol: number, name: string, groups = 0): OwnedFd
   }
 }
 
+/** NLMSG_ALIGN and NLA_ALIGN */
+export function netlinkAlign(length: number): number {
+  return (length + 3) & ~3;
+}
+
 /** Writes the header of a message that fills `message`. @param number returns in the answers */
 export function writeNetlinkHeader(message: Uint8Array, type: number, flags: number, number = 0): void {
   const view = new DataView(message.buffer, message.byteOffset, NETLINK_HEADER.size);

@@ -14,6 +14,7 @@ import {
   NLM_F_REQUEST,
   NLMSG_DONE,
   NLMSG_ERROR,
+  netlinkAlign,
   openNetlink,
   receiveNetlink,
   SOCK_DIAG_BY_FAMILY,
@@ -166,7 +167,7 @@ function readAnswers(bytes: number, id: number, into: Listening[]): boolean {
     const one =
       answers && type === SOCK_DIAG_BY_FAMILY ? readListening(at + HEADER.size, at + length) : undefined;
     if (one !== undefined) into.push(one);
-    at += align(length);
+    at += netlinkAlign(length);
   }
   return true;
 }
@@ -201,12 +202,7 @@ function readFile(from: number, to: number): string | undefined {
     const value = at + ATTRIBUTE.size;
     if (view.getUint16(at + ATTRIBUTE.nla_type, little) === UNIX_DIAG_VFS && value + VFS.size <= at + length)
       return fileName(view.getUint32(value + VFS.udiag_vfs_dev, little), view.getUint32(value, little));
-    at += align(length);
+    at += netlinkAlign(length);
   }
   return undefined;
-}
-
-/** NLMSG_ALIGN and NLA_ALIGN */
-function align(length: number): number {
-  return (length + 3) & ~3;
 }

@@ -7,7 +7,8 @@ import { HostsFile } from '../../broker/names/hosts-file.js';
 import { NameCache } from '../../broker/names/name-cache.js';
 import { NameServers } from '../../broker/names/name-servers.js';
 import { NameResolver } from '../../broker/names/resolve.js';
-import { Audit } from '../../broker/record/audit.js';
+import { Audit, EventTally } from '../../broker/record/audit.js';
+import { LogRoom } from '../../broker/record/log-gate.js';
 import { Metrics } from '../../broker/record/metrics.js';
 import { Plugin, type Services } from '../../broker/request/plugin.js';
 import { BROKER_DESCRIPTORS } from '../../shared/limits.js';
@@ -17,7 +18,12 @@ import { openSocketFile } from '../../shared/sys/open-socket-file.js';
 export function makeServices(special: Partial<Services> = {}): Services & Disposable {
   const host = new HostAddresses([]);
   return {
-    audit: new Audit({ backlogBytes: 0, sendSoon: () => {} }, () => {}),
+    audit: new Audit(
+      { backlogBytes: 0, sendSoon: () => {} },
+      () => {},
+      new LogRoom(undefined, () => 0),
+      new EventTally(),
+    ),
     host,
     orders: new PluginOrders(),
     uid: process.getuid?.() ?? 0,

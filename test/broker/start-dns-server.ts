@@ -10,7 +10,7 @@ import { HostsFile } from '../../broker/names/hosts-file.js';
 import { NameCache } from '../../broker/names/name-cache.js';
 import { NameServers } from '../../broker/names/name-servers.js';
 import { NameResolver } from '../../broker/names/resolve.js';
-import { Audit } from '../../broker/record/audit.js';
+import { Audit, EventTally } from '../../broker/record/audit.js';
 import { LogRoom } from '../../broker/record/log-gate.js';
 import type { Plugin, Services } from '../../broker/request/plugin.js';
 import { BROKER_DESCRIPTORS, MAX_BROKER_LINE_BYTES } from '../../shared/limits.js';
@@ -77,7 +77,7 @@ function serveDns(
   { link, lines, close }: Awaited<ReturnType<typeof linkToSelf>>,
 ): TestDnsServer {
   const services = makeServices({
-    audit: new Audit(link, () => {}, new LogRoom(options.logRoom, () => link.backlogBytes)),
+    audit: new Audit(link, () => {}, new LogRoom(options.logRoom, () => link.backlogBytes), new EventTally()),
     descriptors: new DescriptorPool(options.descriptors ?? BROKER_DESCRIPTORS),
     names: new NameResolver(
       new HostsFile(options.hosts ?? '/nonexistent'),
@@ -93,7 +93,7 @@ function serveDns(
   };
   if (options.allow !== undefined || options.mode !== undefined) rules(options);
   const { datagrams, listener, port } = bindPair(options.port);
-  const dns = new DnsServer(services, plugin, { datagrams: [datagrams], listeners: [listener] });
+  const dns = new DnsServer(services, plugin, { datagrams, listener });
   let closed = false;
   return {
     port,

@@ -53,7 +53,7 @@ import type { LinePipes } from './fork-broker.js';
 export function linesOver({ from, to }: LinePipes, onUnread: () => void): BrokerLines {
   const outgoing = new Socket({ fd: to, readable: false, writable: true });
   const incoming = new Socket({ fd: from, readable: true, writable: false });
-  return new BrokerLines(incoming, onUnread, outgoing);
+  return new BrokerLines(incoming, outgoing, onUnread);
 }
 
 /** Emits `line` for each valid line. It ignores other lines: the broker is not trusted. */
@@ -66,7 +66,7 @@ export class BrokerLines extends EventEmitter<{ line: [BrokerLine] }> {
   #id = 0;
 
   /** @param onUnread ends a broker that writes, and so makes this process answer, but does not read */
-  constructor(incoming: Socket, onUnread: () => void = () => {}, outgoing: Socket = incoming) {
+  constructor(incoming: Socket, outgoing: Socket, onUnread: () => void) {
     super();
     this.#onUnread = onUnread;
     this.setMaxListeners(0);

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RequestLife } from '../../../broker/limit/request-life.js';
-import { RequestQueue } from '../../../broker/limit/request-queue.js';
+import { type Gate, RequestQueue } from '../../../broker/limit/request-queue.js';
 import { TurnShare } from '../../../broker/limit/turn-share.js';
 import { limitsOf } from '../../../shared/config/limit-forms.js';
 import type { NowOrLater } from '../../../shared/now-or-later.js';
 
 const SECOND_MS = 1000;
+const OPEN_GATE: Gate = { isOpen: true, whenOpen: (callback) => callback(), pass: async () => {} };
 const pause = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -35,14 +36,14 @@ async function begins(
 
 // proves: queue: a second is not cut short
 test('each second gives its share of requests and no more, however many wait', async () => {
-  const queue = new RequestQueue({ ...limitsOf({}), requestsPerSecond: 5 }, new TurnShare());
+  const queue = new RequestQueue({ ...limitsOf({}), requestsPerSecond: 5 }, new TurnShare(), OPEN_GATE);
   const from = performance.now();
   passShares(from, await begins(queue, 18));
 });
 
 // proves: queue: nothing passes beside it past the rate
 test('requests that need not wait have no larger share of a second', async () => {
-  const queue = new RequestQueue({ ...limitsOf({}), requestsPerSecond: 5 }, new TurnShare());
+  const queue = new RequestQueue({ ...limitsOf({}), requestsPerSecond: 5 }, new TurnShare(), OPEN_GATE);
   const from = performance.now();
   passShares(from, await begins(queue, 18, (begun) => begun()));
 });
@@ -51,6 +52,7 @@ test('requests that wait after all take their places', async () => {
   const queue = new RequestQueue(
     { ...limitsOf({}), concurrentRequests: 2, queuedRequests: 1 },
     new TurnShare(),
+    OPEN_GATE,
   );
   const ends: (() => void)[] = [];
   const lives: RequestLife[] = [];
@@ -78,7 +80,7 @@ function passShares(from: number, times: readonly number[]): void {
 
 for (const days of [1, -1])
   test(`a wall clock that jumps by ${days} day lets nothing wait`, async (t) => {
-    const queue = new RequestQueue({ ...limitsOf({}), requestsPerSecond: 2 }, new TurnShare());
+    const queue = new RequestQueue({ ...limitsOf({}), requestsPerSecond: 2 }, new TurnShare(), OPEN_GATE);
     await begins(queue, 2);
     const { now } = Date;
     t.after(() => {

@@ -35,7 +35,13 @@ function callOf(tid: number, address: bigint): TrappedCall {
     third: 0n,
     option: { address: 0n, length: 0 },
   } as const;
-  return new TrappedCall('connect', notification, NO_LISTENER, () => {});
+  return new TrappedCall(
+    'connect',
+    notification,
+    NO_LISTENER,
+    () => {},
+    () => {},
+  );
 }
 
 interface Reachable {

@@ -6,7 +6,8 @@ import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LineLink } from '../../../broker/line-link.js';
-import { Audit } from '../../../broker/record/audit.js';
+import { Audit, EventTally } from '../../../broker/record/audit.js';
+import { LogRoom } from '../../../broker/record/log-gate.js';
 import { BrokerLines } from '../../../sandbox/supervisor/broker/broker-lines.js';
 import { AuditSink } from '../../../sandbox/supervisor/record/audit-sink.js';
 import type { BrokerLine } from '../../../shared/protocol/link.js';
@@ -66,7 +67,8 @@ function collect(texts: readonly string[], port: number): Buffer {
     () => {},
     () => {},
   );
-  const audit = new Audit(link, () => assert.fail('an event was dropped'));
+  const room = new LogRoom(undefined, () => link.backlogBytes);
+  const audit = new Audit(link, () => assert.fail('an event was dropped'), room, new EventTally());
   for (const text of texts) {
     audit.question({
       ...QUESTION,
@@ -136,7 +138,7 @@ const DECISION = {
 async function receive(sent: Buffer, seed: number): Promise<[BrokerLine, BrokerLine][]> {
   const socket = new FedSocket();
   const lines: BrokerLine[] = [];
-  new BrokerLines(socket).on('line', (line) => lines.push(line));
+  new BrokerLines(socket, socket, () => {}).on('line', (line) => lines.push(line));
   await socket.feed(sent, 1 + seed * 7);
   const pairs: [BrokerLine, BrokerLine][] = [];
   for (let at = 0; at < lines.length; at += 2) {

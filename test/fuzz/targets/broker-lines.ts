@@ -67,7 +67,7 @@ export const target: FuzzTarget = {
   run: async (bytes) => {
     const socket = new FedSocket();
     const lines: BrokerLine[] = [];
-    new BrokerLines(socket).on('line', (line) => lines.push(line));
+    new BrokerLines(socket, socket, () => {}).on('line', (line) => lines.push(line));
     await socket.feed(bytes, 1 + (bytes.length % 61));
     const kinds = new Set(lines.map((line) => take(line)));
     assert.ok(

@@ -80,7 +80,7 @@ test('a broker that leaves lines unread is ended, and not one that reads or gets
   const stream = createConnection(path);
   const [reader] = await connected;
   let ended = 0;
-  const lines = new BrokerLines(stream, () => {
+  const lines = new BrokerLines(stream, stream, () => {
     ended += 1;
   });
   const line = { type: 'metrics', id: 1 } as const;
@@ -113,7 +113,7 @@ test('a line of a broker that is longer than any broker writes is not read, and 
   const stream = createConnection(path);
   const [broker] = await connected;
   const seen: string[] = [];
-  const lines = new BrokerLines(stream);
+  const lines = new BrokerLines(stream, stream, () => {});
   lines.on('line', ({ type }) => seen.push(type));
   const name = `${`${'a'.repeat(62)}.`.repeat(4)}a`;
   const rule = `${name}:${Array(MAX_PORT_ITEMS).fill('10000-20000').join()}`;

@@ -70,7 +70,7 @@ async function ask(
   });
   broker.on('data', () => broker.write(`${answers.join('\n')}\n`));
   const known = new Set(['web', 'other']);
-  return queryConnections(new BrokerLines(stream), { plugin, most: 2 }, known);
+  return queryConnections(new BrokerLines(stream, stream, () => {}), { plugin, most: 2 }, known);
 }
 
 test('the parts of an answer are joined, and other lines are left out', async (t) => {
