@@ -36,7 +36,7 @@ export class Fleet {
   #stopping: Promise<void> | undefined;
 
   /** @param onGone called for each plugin that has ended for good */
-  constructor(starter: PluginStarter, watcher: PluginWatcher, onGone: (name: string) => void = () => {}) {
+  constructor(starter: PluginStarter, watcher: PluginWatcher, onGone: (name: string) => void) {
     this.#starter = starter;
     this.#watcher = watcher;
     this.#onGone = onGone;

@@ -18,7 +18,7 @@ function words(fleet: Fleet): Readonly<Record<string, StateWord>> {
 
 test('a fleet starts a plugin after those it names, and stops it before them', async () => {
   const starter = new FakeStarter();
-  const fleet = new Fleet(starter, silent);
+  const fleet = new Fleet(starter, silent, () => {});
   fleet.add(
     [plugin('web', ['cache', 'database']), plugin('cache', ['database']), plugin('database')],
     'boot',
@@ -34,7 +34,7 @@ test('a fleet starts a plugin after those it names, and stops it before them', a
 test('a fleet starts a plugin even if the one it waited for could not be started', async () => {
   const starter = new FakeStarter();
   starter.failures = 1;
-  const fleet = new Fleet(starter, silent);
+  const fleet = new Fleet(starter, silent, () => {});
   fleet.add([plugin('first'), plugin('second', ['first'])], 'boot');
   await turn();
   assert.deepEqual(starter.log, ['start first boot', 'start second boot']);
@@ -59,7 +59,7 @@ test('a fleet ends with the last plugin that ends for good, and says which are g
 
 test('an operator stops and starts a plugin, and the fleet goes on without it', async () => {
   const starter = new FakeStarter();
-  const fleet = new Fleet(starter, silent);
+  const fleet = new Fleet(starter, silent, () => {});
   let ended = false;
   void fleet.ended.then(() => {
     ended = true;
@@ -81,7 +81,7 @@ test('an operator stops and starts a plugin, and the fleet goes on without it', 
 
 test('an operator starts a plugin that had ended for good', async () => {
   const starter = new FakeStarter();
-  const fleet = new Fleet(starter, silent);
+  const fleet = new Fleet(starter, silent, () => {});
   fleet.add([plugin('a'), plugin('b')], 'boot');
   await turn();
   starter.end('a', { kind: 'exited', status: 1 });
@@ -92,7 +92,7 @@ test('an operator starts a plugin that had ended for good', async () => {
 
 test('commands for one plugin are carried out one after the other', async () => {
   const starter = new FakeStarter();
-  const fleet = new Fleet(starter, silent);
+  const fleet = new Fleet(starter, silent, () => {});
   fleet.add([plugin('a')], 'boot');
   await turn();
   await Promise.all([fleet.restart('a'), fleet.stop('a'), fleet.start('a')]);
@@ -107,7 +107,7 @@ test('commands for one plugin are carried out one after the other', async () => 
 });
 
 test('a command for a plugin that is not there is refused', async () => {
-  const fleet = new Fleet(new FakeStarter(), silent);
+  const fleet = new Fleet(new FakeStarter(), silent, () => {});
   fleet.add([plugin('a')], 'boot');
   await assert.rejects(
     fleet.stop('b'),
@@ -118,7 +118,7 @@ test('a command for a plugin that is not there is refused', async () => {
 test('a plugin that is removed while it waits for another one never starts', async () => {
   const starter = new FakeStarter();
   starter.start = () => new Promise(() => {});
-  const fleet = new Fleet(starter, silent);
+  const fleet = new Fleet(starter, silent, () => {});
   fleet.add([plugin('slow'), plugin('late', ['slow'])], 'boot');
   await turn();
   await fleet.remove(['late']);
@@ -130,7 +130,7 @@ test('a plugin starts once those it names are ready, and a job is ready when it 
   const starter = new FakeStarter();
   let becomeReady: () => void = () => {};
   starter.readiness = new Map([['database', new Promise<void>((resolve) => (becomeReady = resolve))]]);
-  const fleet = new Fleet(starter, silent);
+  const fleet = new Fleet(starter, silent, () => {});
   const job = { config: { ...configOf('migrate'), kind: 'job' as const }, after: ['database'] };
   fleet.add([plugin('web', ['migrate']), job, plugin('database')], 'boot');
   await turn();
@@ -150,7 +150,7 @@ test('a plugin starts once those it names are ready, and a job is ready when it 
 
 test('a job that is tried again keeps the plugins after it waiting', async () => {
   const starter = new FakeStarter();
-  const fleet = new Fleet(starter, silent);
+  const fleet = new Fleet(starter, silent, () => {});
   const restart = { policy: 'on-failure' as const, delayMs: 10, maxDelayMs: 10, resetAfterMs: 5000 };
   const job = { config: { ...configOf('migrate', restart), kind: 'job' as const }, after: [] };
   fleet.add([job, plugin('web', ['migrate'])], 'boot');
@@ -165,7 +165,7 @@ test('a job that is tried again keeps the plugins after it waiting', async () =>
 test('a plugin that ends for good before it was ready keeps nobody waiting', async () => {
   const starter = new FakeStarter();
   starter.readiness = new Map([['first', new Promise<void>(() => {})]]);
-  const fleet = new Fleet(starter, silent);
+  const fleet = new Fleet(starter, silent, () => {});
   fleet.add([plugin('first'), plugin('second', ['first'])], 'boot');
   await turn();
   assert.equal(words(fleet)['second'], 'waiting');
@@ -176,7 +176,7 @@ test('a plugin that ends for good before it was ready keeps nobody waiting', asy
 // proves: an order that waited starts no plugin that is gone
 test('an order that waits while its plugin is removed is refused, and starts nothing', async () => {
   const starter = new FakeStarter();
-  const fleet = new Fleet(starter, silent);
+  const fleet = new Fleet(starter, silent, () => {});
   fleet.add([plugin('a')], 'boot');
   await turn();
   const removed = fleet.remove(['a']);
@@ -194,7 +194,7 @@ test('an order that waits while its plugin is removed is refused, and starts not
 
 test('a fleet does not end while plugins take the place of its last ones', async () => {
   const starter = new FakeStarter();
-  const fleet = new Fleet(starter, silent);
+  const fleet = new Fleet(starter, silent, () => {});
   let ended: boolean | undefined;
   void fleet.ended.then((good) => {
     ended = good;
@@ -228,7 +228,7 @@ async function twoThatRun(restart?: RestartConfig): Promise<{
   readonly becomeReady: () => void;
 }> {
   const starter = new FakeStarter();
-  const fleet = new Fleet(starter, silent);
+  const fleet = new Fleet(starter, silent, () => {});
   fleet.add([plugin('web', ['database']), { config: configOf('database', restart), after: [] }], 'boot');
   await turn();
   let becomeReady: () => void = () => {};

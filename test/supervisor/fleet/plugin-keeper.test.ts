@@ -69,7 +69,7 @@ test('a start for which the host had no room is tried again, whatever the policy
     ...silent,
     onFailedStart: (_: string, __: unknown, wait?: number) => void waits.push(wait),
   };
-  const fleet = new Fleet(starter, watcher);
+  const fleet = new Fleet(starter, watcher, () => {});
   fleet.add(
     [
       { config: configOf('first', { ...NO_RESTART, delayMs: 10 }), after: [] },

@@ -24,7 +24,7 @@ async function scene(): Promise<{
   readonly shown: () => object;
 }> {
   const starter = new FakeStarter();
-  const fleet = new Fleet(starter, silent);
+  const fleet = new Fleet(starter, silent, () => {});
   fleet.add(BEFORE, 'boot');
   await turn();
   await fleet.stop('stopped');
