@@ -81,20 +81,7 @@ async function start(line: Line<'start'>): Promise<void> {
     link.drain(() => process.exit(1));
     return;
   }
-  const serving = sessions;
-  receivePackets(BROKER_DESCRIPTOR_FD, {
-    channel: (packet, ends) => serving.attach(packet, ends),
-    connections: (packet, memory) => serving.noteConnections(packet, memory),
-    ends: (reports) => serving.attachEnds(reports),
-    marks: (memory) => serving.attachMarks(memory),
-    runEnded: (plugin) => serving.endRun(plugin),
-    sandbox: (packet, alarm) => serving.attachSandbox(packet, alarm),
-    socketFile: (packet, file) => serving.orders.done(packet, file),
-    tally: (memory) => tally.attach(memory),
-    trap: (packet, ends) => serving.attachTrap(packet, ends),
-    cutShort: (packet) => serving.cutShort(packet),
-    end: leave,
-  });
+  receivePackets(BROKER_DESCRIPTOR_FD, { sessions, tally }, leave);
   link.send({ type: 'ready', link: LINK_VERSION, version: VERSION });
 }
 

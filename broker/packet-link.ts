@@ -2,12 +2,9 @@
 // ends are postern's: a packet that is not as expected ends the broker.
 import type {
   ChannelPacket,
-  ConnectionsPacket,
   EndsPacket,
   MarksPacket,
   RunEndedPacket,
-  SandboxPacket,
-  SocketFilePacket,
   TallyPacket,
   TrapPacket,
 } from '../shared/protocol/link.js';
@@ -16,27 +13,18 @@ import { receiveMessage } from '../shared/sys/message.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import { READABLE, Watch } from '../shared/sys/uv-poll.js';
 import type { ChannelEnds } from './channel/session.js';
+import type { EventTally } from './record/audit.js';
+import type { PluginPacket, Sessions } from './sessions.js';
 import type { TrapEnds } from './trap/trap-session.js';
 
-/** Every packet that may come, and what takes it. */
-export interface PacketTakers {
-  readonly channel: (packet: ChannelPacket, ends: ChannelEnds) => void;
-  readonly connections: (packet: ConnectionsPacket, memory: OwnedFd) => void;
-  readonly ends: (reports: OwnedFd) => void;
-  readonly marks: (memory: OwnedFd) => void;
-  readonly runEnded: (plugin: string) => void;
-  readonly sandbox: (packet: SandboxPacket, alarm: OwnedFd) => void;
-  readonly socketFile: (packet: SocketFilePacket, file: OwnedFd) => void;
-  readonly tally: (memory: OwnedFd) => void;
-  readonly trap: (packet: TrapPacket, ends: TrapEnds) => void;
-  /** Some descriptors of the packet are missing (MSG_CTRUNC): the broker has no room for them. */
-  readonly cutShort: (packet: PluginPacket) => void;
-  /** The supervisor has closed its end. */
-  readonly end: () => void;
+/** The parts of a broker that packets are for. */
+interface Takers {
+  readonly sessions: Sessions;
+  readonly tally: EventTally;
 }
 
-/** Takes packets from the descriptor socket while the process lives. */
-export function receivePackets(fd: number, take: PacketTakers): void {
+/** Takes packets from the descriptor socket while the process lives. @param end called once the supervisor has closed its end */
+export function receivePackets(fd: number, takers: Takers, end: () => void): void {
   const watch = new Watch(fd, () => {
     for (;;) {
       const message = receiveMessage(fd);
@@ -47,7 +35,7 @@ export function receivePackets(fd: number, take: PacketTakers): void {
       }
       const { payload, descriptors, truncated } = message;
       if (payload.length === 0 && descriptors.length === 0) {
-        take.end();
+        end();
         return;
       }
       const packet = JSON.parse(Buffer.from(payload).toString('utf8')) as Packet;
@@ -55,42 +43,43 @@ export function receivePackets(fd: number, take: PacketTakers): void {
       // protects: G8 a packet without its descriptors ends one session => if (truncated) throw new RangeError('A packet is cut short'); else $&
       if (truncated) {
         for (const descriptor of descriptors) descriptor.close();
-        take.cutShort(packet as PluginPacket);
-      } else dispatch(packet, descriptors, take);
+        takers.sessions.cutShort(packet as PluginPacket);
+      } else dispatch(packet, descriptors, takers);
     }
   });
   watch.want(READABLE);
 }
 
-/** A packet about one plugin. */
-export type PluginPacket = ChannelPacket | ConnectionsPacket | SandboxPacket | SocketFilePacket | TrapPacket;
 type Packet = PluginPacket | EndsPacket | MarksPacket | RunEndedPacket | TallyPacket;
 
 /** What takes a packet of each type, and which descriptors come with it. */
 const PACKETS: {
   readonly [T in Packet['type']]: (
-    take: PacketTakers,
+    takers: Takers,
     packet: Packet & { readonly type: T },
     descriptors: readonly OwnedFd[],
   ) => void;
 } = {
-  channel: (take, packet, descriptors) => take.channel(packet, channelEnds(packet, descriptors)),
-  connections: (take, packet, descriptors) => take.connections(packet, onlyOne(packet, descriptors)),
-  ends: (take, packet, descriptors) => take.ends(onlyOne(packet, descriptors)),
-  marks: (take, packet, descriptors) => take.marks(onlyOne(packet, descriptors)),
-  run_ended: (take, { plugin }) => take.runEnded(plugin),
-  sandbox: (take, packet, descriptors) => take.sandbox(packet, onlyOne(packet, descriptors)),
-  socket_file: (take, packet, descriptors) => take.socketFile(packet, onlyOne(packet, descriptors)),
-  tally: (take, packet, descriptors) => take.tally(onlyOne(packet, descriptors)),
-  trap: (take, packet, descriptors) => take.trap(packet, trapEnds(packet, descriptors)),
+  channel: ({ sessions }, packet, descriptors) => sessions.attach(packet, channelEnds(packet, descriptors)),
+  connections: ({ sessions }, packet, descriptors) =>
+    sessions.noteConnections(packet, onlyOne(packet, descriptors)),
+  ends: ({ sessions }, packet, descriptors) => sessions.attachEnds(onlyOne(packet, descriptors)),
+  marks: ({ sessions }, packet, descriptors) => sessions.attachMarks(onlyOne(packet, descriptors)),
+  run_ended: ({ sessions }, { plugin }) => sessions.endRun(plugin),
+  sandbox: ({ sessions }, packet, descriptors) =>
+    sessions.attachSandbox(packet, onlyOne(packet, descriptors)),
+  socket_file: ({ sessions }, packet, descriptors) =>
+    sessions.orders.done(packet, onlyOne(packet, descriptors)),
+  tally: ({ tally }, packet, descriptors) => tally.attach(onlyOne(packet, descriptors)),
+  trap: ({ sessions }, packet, descriptors) => sessions.attachTrap(packet, trapEnds(packet, descriptors)),
 };
 
-function dispatch(packet: Packet, descriptors: readonly OwnedFd[], take: PacketTakers): void {
+function dispatch(packet: Packet, descriptors: readonly OwnedFd[], takers: Takers): void {
   const entry = PACKETS[packet.type] as
-    | ((take: PacketTakers, packet: Packet, descriptors: readonly OwnedFd[]) => void)
+    | ((takers: Takers, packet: Packet, descriptors: readonly OwnedFd[]) => void)
     | undefined;
   if (entry === undefined) throw new RangeError(`No packet of the link is "${packet.type}"`);
-  entry(take, packet, descriptors);
+  entry(takers, packet, descriptors);
 }
 
 function channelEnds({ type, answers }: ChannelPacket, descriptors: readonly OwnedFd[]): ChannelEnds {

@@ -13,6 +13,7 @@ import type {
   ConnectionsPacket,
   GivenName,
   SandboxPacket,
+  SocketFilePacket,
   SupervisorLine,
   TrapPacket,
 } from '../shared/protocol/link.js';
@@ -26,7 +27,6 @@ import { monotonicMs } from './ledger/slot-memory.js';
 import type { PluginOrders } from './limit/plugin-orders.js';
 import type { LineLink } from './line-link.js';
 import type { ResolverSets } from './names/name-cache.js';
-import type { PluginPacket } from './packet-link.js';
 import { Metrics } from './record/metrics.js';
 import { ConnectionLists } from './request/connection-lists.js';
 import { explainDecision } from './request/explain-decision.js';
@@ -43,8 +43,11 @@ import { upstreamOf } from './upstream/upstream.js';
 /** How long a broker that is replaced on purpose may finish what it does. New requests wait meanwhile. */
 const RETIRE_MS = 500;
 
+/** A packet about one plugin. */
+export type PluginPacket = ChannelPacket | ConnectionsPacket | SandboxPacket | SocketFilePacket | TrapPacket;
+
 /** Does what the supervisor's lines and packets say. */
-export class Sessions implements RetiringSessions {
+export class Sessions {
   readonly #services: Services;
   readonly #link: LineLink;
   readonly #resolvers: ResolverSets;
@@ -172,28 +175,34 @@ export class Sessions implements RetiringSessions {
     this.#accounts.end(this.#plugins.values());
   }
 
+  /** Takes nothing from any plugin any more. */
   stopTaking(): void {
     this.#retiring = true;
     for (const { turn } of this.#plugins.values()) turn.stop();
   }
 
+  /** Whether something is under way that may be done soon. */
   get isBusy(): boolean {
     const asks = ({ queue, questions }: Plugin): boolean => queue.inFlight > 0 || questions.count > 0;
     return [...this.#plugins.values()].some(asks) || this.traps.isBusy;
   }
 
+  /** Sessions of channels with requests that have no answer. No further ones come once nothing is taken. */
   get unanswered(): readonly number[] {
     return this.channels.unanswered;
   }
 
+  /** Looks at no trap any more. @returns for each trap, what its sandbox's DNS gave */
   giveUp(): ReadonlyMap<number, readonly GivenName[]> {
     return this.traps.giveUp();
   }
 
+  /** Makes all audit events that are owed. */
   flush(): void {
     this.#services.audit.hurry();
   }
 
+  /** Leaves the calls that wait to the next broker. Nothing may be done for them from now on. */
   leaveCalls(): void {
     this.traps.leaveCalls();
   }
@@ -394,34 +403,8 @@ function putInForce(
 /** Between two looks whether work is done. */
 const LOOK_MS = 5;
 
-/** What a broker serves. */
-interface RetiringSessions {
-  /** Takes nothing from any plugin any more. */
-  stopTaking(): void;
-  /** Whether something is under way that may be done soon. */
-  readonly isBusy: boolean;
-  /** Looks at nothing any more. @returns for each trap, what its sandbox's DNS gave */
-  giveUp(): ReadonlyMap<number, readonly GivenName[]>;
-  /** Sessions of channels with requests that have no answer. No further ones come. */
-  readonly unanswered: readonly number[];
-  /** Makes all audit events that are owed. */
-  flush(): void;
-  /** Leaves the calls that wait to the next broker. Nothing may be done for them from now on. */
-  leaveCalls(): void;
-}
-
-interface RetiringLink {
-  readonly backlogBytes: number;
-  send(line: BrokerLine): void;
-  drain(done: () => void): void;
-}
-
 /** @param exit ends this process at once */
-export async function retire(
-  sessions: RetiringSessions,
-  link: RetiringLink,
-  exit: () => never,
-): Promise<void> {
+export async function retire(sessions: Sessions, link: LineLink, exit: () => never): Promise<void> {
   sessions.stopTaking();
   const until = performance.now() + RETIRE_MS;
   while (sessions.isBusy && performance.now() < until) await sleep(LOOK_MS);

@@ -16,45 +16,28 @@ export interface Serving {
   readonly link: LineLink;
 }
 
-type Entry<T extends LineType> =
-  | { readonly when: 'first' }
-  | { readonly when: 'serving'; readonly take: (serving: Serving, line: Line<T>) => void };
-
-const LINES: { readonly [T in LineType]: Entry<T> } = {
-  start: { when: 'first' },
-  plugin: { when: 'serving', take: ({ sessions }, line) => sessions.configure(line) },
-  forget: { when: 'serving', take: ({ sessions }, { plugin, left }) => sessions.forget(plugin, left) },
-  ask_answered: { when: 'serving', take: ({ sessions }, line) => sessions.askAnswered(line) },
-  session_dropped: {
-    when: 'serving',
-    take: ({ sessions }, { session }) => sessions.channels.dropped(session),
-  },
-  channel_refused: { when: 'serving', take: ({ sessions }, { id }) => sessions.channels.refused(id) },
-  limited: { when: 'serving', take: ({ sessions }, line) => sessions.limited(line) },
-  audit_room: { when: 'serving', take: ({ sessions }, { room }) => sessions.auditRoom(room) },
-  audit_dropped: {
-    when: 'serving',
-    take: ({ metrics }, { events }) => metrics.count('auditEventsDropped', {}, events),
-  },
-  order_done: { when: 'serving', take: ({ sessions }, line) => sessions.traps.orderDone(line) },
-  plugin_order_done: {
-    when: 'serving',
-    take: ({ sessions }, line) => sessions.orders.done(line, line.result),
-  },
-  explain: { when: 'serving', take: ({ sessions }, line) => void sessions.explain(line) },
-  metrics: {
-    when: 'serving',
-    take: ({ sessions, answers }, { id }) => answers.answer(id, () => sessions.show()),
-  },
-  connections: { when: 'serving', take: ({ sessions }, line) => sessions.listConnections(line) },
-  tell_refusals: { when: 'serving', take: ({ sessions }, { plugin }) => sessions.traps.tellRefusals(plugin) },
-  usage: { when: 'serving', take: ({ sessions }, { id }) => sessions.reportUsage(id) },
-  retire: {
-    when: 'serving',
-    take: ({ sessions, link }) => void retire(sessions, link, () => process.exit(0)),
-  },
-  given_names: { when: 'serving', take: ({ sessions }, line) => sessions.traps.keepNames(line) },
-  ping: { when: 'serving', take: ({ link }, { id }) => link.send({ type: 'pong', id }) },
+/** What takes each line of a broker that serves. `start` comes first, and once. */
+const LINES: {
+  readonly [T in Exclude<LineType, 'start'>]: (serving: Serving, line: Line<T>) => void;
+} = {
+  plugin: ({ sessions }, line) => sessions.configure(line),
+  forget: ({ sessions }, { plugin, left }) => sessions.forget(plugin, left),
+  ask_answered: ({ sessions }, line) => sessions.askAnswered(line),
+  session_dropped: ({ sessions }, { session }) => sessions.channels.dropped(session),
+  channel_refused: ({ sessions }, { id }) => sessions.channels.refused(id),
+  limited: ({ sessions }, line) => sessions.limited(line),
+  audit_room: ({ sessions }, { room }) => sessions.auditRoom(room),
+  audit_dropped: ({ metrics }, { events }) => metrics.count('auditEventsDropped', {}, events),
+  order_done: ({ sessions }, line) => sessions.traps.orderDone(line),
+  plugin_order_done: ({ sessions }, line) => sessions.orders.done(line, line.result),
+  explain: ({ sessions }, line) => void sessions.explain(line),
+  metrics: ({ sessions, answers }, { id }) => answers.answer(id, () => sessions.show()),
+  connections: ({ sessions }, line) => sessions.listConnections(line),
+  tell_refusals: ({ sessions }, { plugin }) => sessions.traps.tellRefusals(plugin),
+  usage: ({ sessions }, { id }) => sessions.reportUsage(id),
+  retire: ({ sessions, link }) => void retire(sessions, link, () => process.exit(0)),
+  given_names: ({ sessions }, line) => sessions.traps.keepNames(line),
+  ping: ({ link }, { id }) => link.send({ type: 'pong', id }),
 };
 
 /**
@@ -69,14 +52,14 @@ export function takeLine(
   serving: Serving | undefined,
   start: (line: Line<'start'>) => void,
 ): void {
-  const entry = LINES[line.type] as Entry<typeof line.type> | undefined;
-  if (entry === undefined) throw new PosternError('link', `No line of the link is "${line.type}"`);
-  if (entry.when === 'first') {
+  if (line.type === 'start') {
     if (serving !== undefined) throw new PosternError('link', `A second "${line.type}"`);
-    start(line as Line<'start'>);
+    start(line);
     return;
   }
-  if (serving === undefined) throw new PosternError('link', `The link begins with "${line.type}"`);
   // The entry belongs to this line's type. The compiler cannot follow that through the table.
-  (entry.take as (serving: Serving, line: SupervisorLine) => void)(serving, line);
+  const take = LINES[line.type] as ((serving: Serving, line: SupervisorLine) => void) | undefined;
+  if (take === undefined) throw new PosternError('link', `No line of the link is "${line.type}"`);
+  if (serving === undefined) throw new PosternError('link', `The link begins with "${line.type}"`);
+  take(serving, line);
 }
