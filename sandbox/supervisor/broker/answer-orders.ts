@@ -27,56 +27,20 @@ import type { FolderMode, Inode } from '../../../shared/sys/set-folder-mode.js';
 import { AF_UNIX } from '../../../shared/sys/sockaddr.js';
 import { SentDescriptors, type SentPacket, type SentSocket } from '../orders/sent-descriptors.js';
 
-/** An AF_UNIX socket is to be connected, or to listen. */
-export interface UnixOrder {
-  readonly type: UnixConnectPacket['type'];
-  readonly session: number;
-  readonly id: number;
-  readonly target: UnixTarget;
-}
+// Each order as its packet has it, with what the supervisor has read of it.
 
-/** A socket is to get a mark. */
-export interface MarkOrder {
-  readonly type: MarkSocketPacket['type'];
-  readonly plugin: string;
-  readonly id: number;
-  readonly mark: number;
-}
+export type UnixOrder = Omit<UnixConnectPacket, 'target'> & { readonly target: UnixTarget };
+export type ModeOrder = Pick<FolderModePacket, 'type' | 'session' | 'id'> & { readonly change: FolderMode };
+export type AnswerOrder = Omit<CallerAnswerPacket, 'answer'> & { readonly bytes: Uint8Array };
 
-/** The file of a host's socket is to be opened. */
-export type SocketOrder = HostSocketPacket;
-
-/** A folder is to get a mode. */
-export interface ModeOrder {
-  readonly type: FolderModePacket['type'];
-  readonly session: number;
-  readonly id: number;
-  readonly change: FolderMode;
-}
-
-/** An answer is to be written into the memory of a caller. */
-export interface AnswerOrder {
-  readonly type: CallerAnswerPacket['type'];
-  readonly session: number;
-  readonly id: number;
-  readonly tid: number;
-  readonly bytes: Uint8Array;
-}
-
-type Order = UnixOrder | MarkOrder | SocketOrder | ModeOrder | AnswerOrder;
+type Order = UnixOrder | MarkSocketPacket | HostSocketPacket | ModeOrder | AnswerOrder;
 type OrderType = Order['type'];
 type OrderOf<T extends OrderType> = Extract<Order, { readonly type: T }>;
 
-/** What takes the packets. */
-interface OrderTakers {
-  /** Takes over the socket; undefined: this process had no descriptor left for it. */
-  readonly connect: (order: UnixOrder, socket: SentSocket | undefined) => void;
-  /** Takes over the socket; undefined as in `connect`. */
-  readonly mark: (order: MarkOrder, socket: SentSocket | undefined) => void;
-  readonly openSocket: (order: SocketOrder) => void;
-  readonly setMode: (order: ModeOrder) => void;
-  readonly answer: (order: AnswerOrder) => void;
-}
+/** What takes each order, and takes over its socket. undefined for an order with one: this process had no descriptor left for it. */
+type OrderTakers = {
+  readonly [T in OrderType]: (order: OrderOf<T>, socket: SentSocket | undefined) => void;
+};
 
 /** A path in base64, absolute and as C has it. */
 const path: Shape<Buffer> = refined(text(), (encoded) => {
@@ -139,7 +103,6 @@ interface Kind<T extends OrderType> {
   readonly shape: Shape<OrderOf<T>>;
   /** Whether a socket comes with it. */
   readonly hasSocket: boolean;
-  readonly take: (take: OrderTakers, order: OrderOf<T>, socket: SentSocket | undefined) => void;
 }
 
 const ofTrap = { session: number, id: number };
@@ -148,17 +111,24 @@ const ORDERS: { readonly [T in OrderType]: Kind<T> } = {
   unix_connect: {
     shape: fields<UnixOrder>({ type: word(['unix_connect']), ...ofTrap, target }),
     hasSocket: true,
-    take: (take, order, socket) => take.connect(order, socket),
   },
   mark_socket: {
-    shape: fields<MarkOrder>({ type: word(['mark_socket']), plugin: text(), id: number, mark: number }),
+    shape: fields<MarkSocketPacket>({
+      type: word(['mark_socket']),
+      plugin: text(),
+      id: number,
+      mark: number,
+    }),
     hasSocket: true,
-    take: (take, order, socket) => take.mark(order, socket),
   },
   host_socket: {
-    shape: fields<SocketOrder>({ type: word(['host_socket']), plugin: text(), id: number, path: text() }),
+    shape: fields<HostSocketPacket>({
+      type: word(['host_socket']),
+      plugin: text(),
+      id: number,
+      path: text(),
+    }),
     hasSocket: false,
-    take: (take, order) => take.openSocket(order),
   },
   folder_mode: {
     shape: (packet) => {
@@ -167,11 +137,10 @@ const ORDERS: { readonly [T in OrderType]: Kind<T> } = {
       return read === NONE || changed === NONE ? NONE : { ...read, change: changed };
     },
     hasSocket: false,
-    take: (take, order) => take.setMode(order),
   },
   caller_answer: {
     shape: refined(
-      fields<Omit<CallerAnswerPacket, 'tid'> & { readonly tid: number }>({
+      fields<CallerAnswerPacket>({
         type: word(['caller_answer']),
         ...ofTrap,
         tid: count(),
@@ -183,7 +152,6 @@ const ORDERS: { readonly [T in OrderType]: Kind<T> } = {
       },
     ),
     hasSocket: false,
-    take: (take, order) => take.answer(order),
   },
 };
 
@@ -208,9 +176,9 @@ export function receiveOrders(packets: OwnedFd, take: OrderTakers): () => void {
 
 function takeOrder({ payload, socket, isCut }: SentPacket, take: OrderTakers): void {
   const order = readOrder(payload);
-  // The entry belongs to this order's type. The compiler cannot follow that through the table.
-  const kind = order && (ORDERS[order.type] as Kind<OrderType>);
   const hasSocket = socket !== undefined || isCut;
-  if (kind?.hasSocket === hasSocket) kind.take(take, order as never, socket);
+  // The entry belongs to this order's type. The compiler cannot follow that through the table.
+  if (order !== undefined && ORDERS[order.type].hasSocket === hasSocket)
+    (take[order.type] as OrderTakers[OrderType])(order as never, socket);
   else socket?.close();
 }

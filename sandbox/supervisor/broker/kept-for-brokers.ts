@@ -1,19 +1,12 @@
 // What outlives a broker: each plugin's channels and traps, its connections, and what ends its sandbox. Runs in the supervisor. It gives
 // all of it to each new broker, and answers what a broker says about it.
 import { constants } from 'node:os';
-import type { BrokerLine } from '../../../shared/protocol/link.js';
+import type { BrokerLine, HostSocketPacket, MarkSocketPacket } from '../../../shared/protocol/link.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { ConnectsAsPlugin } from '../orders/connects-as-plugin.js';
 import { PluginLanes } from '../orders/plugin-lanes.js';
 import type { SentSocket } from '../orders/sent-descriptors.js';
-import {
-  type AnswerOrder,
-  type MarkOrder,
-  type ModeOrder,
-  receiveOrders,
-  type SocketOrder,
-  type UnixOrder,
-} from './answer-orders.js';
+import { type AnswerOrder, type ModeOrder, receiveOrders, type UnixOrder } from './answer-orders.js';
 import type { BrokerLines } from './broker-lines.js';
 import type { BrokerPackets } from './broker-packets.js';
 import {
@@ -166,11 +159,11 @@ export class KeptForBrokers {
   /** Receives the broker's orders for calls of plugins. @param packets owned from here on @returns what ends that, and closes the socket */
   receiveOrders(packets: OwnedFd): () => void {
     return receiveOrders(packets, {
-      connect: (order, socket) => this.#connectUnix(order, socket),
-      mark: (order, socket) => this.#markSocket(order, socket),
-      openSocket: (order) => this.#openSocket(order),
-      setMode: (order) => this.#setMode(order),
-      answer: (order) => this.#answerCaller(order),
+      unix_connect: (order, socket) => this.#connectUnix(order, socket),
+      mark_socket: (order, socket) => this.#markSocket(order, socket),
+      host_socket: (order) => this.#openSocket(order),
+      folder_mode: (order) => this.#setMode(order),
+      caller_answer: (order) => this.#answerCaller(order),
     });
   }
 
@@ -191,7 +184,7 @@ export class KeptForBrokers {
   }
 
   /** The broker names the plugin. It gains nothing by another one: it makes the connections of all of them. */
-  #markSocket({ plugin, id, mark }: MarkOrder, socket: SentSocket | undefined): void {
+  #markSocket({ plugin, id, mark }: MarkSocketPacket, socket: SentSocket | undefined): void {
     const lines = this.#link?.lines;
     const answer = (result: number): void => lines?.send({ type: 'plugin_order_done', plugin, id, result });
     if (socket === undefined) answer(-constants.errno.EAGAIN);
@@ -209,7 +202,7 @@ export class KeptForBrokers {
   }
 
   /** The broker names the plugin. It gains nothing by another one: it makes the connections of all of them. */
-  #openSocket({ plugin, id, path }: SocketOrder): void {
+  #openSocket({ plugin, id, path }: HostSocketPacket): void {
     const link = this.#link;
     const refuse = (result: number): void =>
       link?.lines.send({ type: 'plugin_order_done', plugin, id, result });
