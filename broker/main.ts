@@ -30,7 +30,7 @@ import { tellProblem } from './names/watched-file.js';
 import { receivePackets } from './packet-link.js';
 import { Audit, EventTally } from './record/audit.js';
 import { LogRoom } from './record/log-gate.js';
-import { Metrics, MetricsAnswers } from './record/metrics.js';
+import { Metrics } from './record/metrics.js';
 import type { Services } from './request/plugin.js';
 import { enterSandbox, sealMounts, takeIds } from './sandbox/enter-sandbox.js';
 import { Sessions } from './sessions.js';
@@ -61,10 +61,9 @@ const link = new LineLink(
 );
 const metrics = new Metrics();
 const tally = new EventTally();
-const answers = new MetricsAnswers(metrics, (line) => link.send(line));
 
 function take(line: SupervisorLine): void {
-  takeLine(line, sessions && { sessions, metrics, answers, link }, (first) => void start(first));
+  takeLine(line, sessions && { sessions, metrics, link }, (first) => void start(first));
 }
 
 async function start(line: Line<'start'>): Promise<void> {

@@ -27,11 +27,11 @@ import { monotonicMs } from './ledger/slot-memory.js';
 import type { PluginOrders } from './limit/plugin-orders.js';
 import type { LineLink } from './line-link.js';
 import type { ResolverSets } from './names/name-cache.js';
-import { Metrics } from './record/metrics.js';
+import { Metrics, metricsAnswers } from './record/metrics.js';
 import { ConnectionLists } from './request/connection-lists.js';
 import { explainDecision } from './request/explain-decision.js';
 import { Plugin, type Services } from './request/plugin.js';
-import { UsageReports } from './request/report-usage.js';
+import { usageReports } from './request/report-usage.js';
 import { RequestMarks } from './request/request-marks.js';
 import { AgeLimit } from './revoke/age-limit.js';
 import { endConnections } from './revoke/end-connections.js';
@@ -56,8 +56,11 @@ export class Sessions {
   readonly traps: TrapSessions;
   readonly #marks = new RequestMarks();
   readonly #accounts: Ledger;
-  readonly #lists: ConnectionLists;
-  readonly #usage: UsageReports;
+  /** Lists open connections for the operator. */
+  readonly lists: ConnectionLists;
+  /** Reports what the plugins use, for the operator. */
+  readonly reportUsage: (id: number) => void;
+  readonly reportMetrics: (id: number) => void;
   /** Plugins that were gone before this broker, by the numbers of their registers. */
   readonly #left = new Map<number, Plugin>();
   #asks = 0;
@@ -68,12 +71,13 @@ export class Sessions {
     this.#services = services;
     this.#plugins = services.plugins;
     this.#link = link;
-    this.channels = new ChannelSessions(services, (line) => link.send(line));
-    this.traps = new TrapSessions(services, (line) => link.send(line));
-    this.#accounts = new Ledger(services.audit);
     const send = (line: BrokerLine): void => link.send(line);
-    this.#lists = new ConnectionLists(services, this.#plugins, send);
-    this.#usage = new UsageReports(services, this.#plugins, send);
+    this.channels = new ChannelSessions(services, send);
+    this.traps = new TrapSessions(services, send);
+    this.#accounts = new Ledger(services.audit);
+    this.lists = new ConnectionLists(services, this.#plugins, send);
+    this.reportUsage = usageReports(services, this.#plugins, () => this.#count(), send);
+    this.reportMetrics = metricsAnswers(services.metrics, () => this.#show(), send);
   }
 
   /** Puts a plugin's rules in force. If one is invalid, the former rules stay, and the supervisor gets the problems. */
@@ -101,19 +105,6 @@ export class Sessions {
   async explain(line: SupervisorLine & { readonly type: 'explain' }): Promise<void> {
     const explanation = await explainDecision(this.#services, this.#plugin(line.plugin), line);
     this.#link.send({ type: 'explained', id: line.id, explanation });
-  }
-
-  /** Lists open connections for the operator. */
-  listConnections(line: SupervisorLine & { readonly type: 'connections' }): void {
-    this.#lists.answer(line);
-  }
-
-  /** Reports what the plugins use, for the operator. */
-  reportUsage(id: number): void {
-    this.#usage.answer(id, () => {
-      this.#services.audit.flush();
-      this.#accounts.update();
-    });
   }
 
   /** The audit log is full, or has room again. */
@@ -287,15 +278,19 @@ export class Sessions {
   }
 
   /** Brings the metrics up to date. */
-  show(): void {
-    this.#services.audit.flush();
-    this.#accounts.update();
+  #show(): void {
+    this.#count();
     for (const { metrics, queue, asks, connections } of this.#plugins.values()) {
       metrics.set('asksOpen', {}, asks.size);
       metrics.set('connectionsOpen', {}, connections?.open ?? 0);
       metrics.set('requestsInFlight', {}, queue.inFlight);
       metrics.set('requestsQueued', {}, queue.queued);
     }
+  }
+
+  #count(): void {
+    this.#services.audit.flush();
+    this.#accounts.update();
   }
 
   #endSessions(plugin: Plugin): void {

@@ -2,7 +2,7 @@
 import { PosternError } from '../shared/errors.js';
 import type { SupervisorLine } from '../shared/protocol/link.js';
 import type { LineLink } from './line-link.js';
-import type { Metrics, MetricsAnswers } from './record/metrics.js';
+import type { Metrics } from './record/metrics.js';
 import { retire, type Sessions } from './sessions.js';
 
 type LineType = SupervisorLine['type'];
@@ -12,7 +12,6 @@ export type Line<T extends LineType> = SupervisorLine & { readonly type: T };
 export interface Serving {
   readonly sessions: Sessions;
   readonly metrics: Metrics;
-  readonly answers: MetricsAnswers;
   readonly link: LineLink;
 }
 
@@ -31,8 +30,8 @@ const LINES: {
   order_done: ({ sessions }, line) => sessions.traps.orderDone(line),
   plugin_order_done: ({ sessions }, line) => sessions.orders.done(line, line.result),
   explain: ({ sessions }, line) => void sessions.explain(line),
-  metrics: ({ sessions, answers }, { id }) => answers.answer(id, () => sessions.show()),
-  connections: ({ sessions }, line) => sessions.listConnections(line),
+  metrics: ({ sessions }, { id }) => sessions.reportMetrics(id),
+  connections: ({ sessions }, line) => sessions.lists.answer(line),
   tell_refusals: ({ sessions }, { plugin }) => sessions.traps.tellRefusals(plugin),
   usage: ({ sessions }, { id }) => sessions.reportUsage(id),
   retire: ({ sessions, link }) => void retire(sessions, link, () => process.exit(0)),

@@ -1,75 +1,51 @@
-// Answers the supervisor's questions for what the plugins use of the network. Runs in the broker. One report is made at a time, for all who ask, and
-// other work goes on between its parts: the kernel waits for a connection's lock, which its plugin can hold.
+// Answers the supervisor's questions for what the plugins use of the network. Runs in the broker. Other
+// work goes on between the parts of a report: the kernel waits for a connection's lock, which its plugin can hold.
 
 import { setImmediate } from 'node:timers/promises';
 import { LISTED_AT_ONCE, SURVEYED_CONNECTIONS, USAGE_AT_ONCE } from '../../shared/limits.js';
 import type { BrokerLine } from '../../shared/protocol/link.js';
 import type { PluginUsage } from '../../shared/protocol/open-connections.js';
+import { answerTogether } from '../record/answer-together.js';
 import type { Plugin, Services } from './plugin.js';
 
 type Used = Pick<Plugin, 'name' | 'connections' | 'stall' | 'metrics' | 'queue' | 'asks'>;
 
-export class UsageReports {
-  readonly #guard: Services['guard'];
-  readonly #plugins: ReadonlyMap<string, Used>;
-  readonly #send: (line: BrokerLine) => void;
-  #asked: number[] = [];
-  #works = false;
-
-  constructor(
-    { guard }: Pick<Services, 'guard'>,
-    plugins: ReadonlyMap<string, Used>,
-    send: (line: BrokerLine) => void,
-  ) {
-    this.#guard = guard;
-    this.#plugins = plugins;
-    this.#send = send;
-  }
-
-  /** @param id of the question @param update brings the counts up to date, before each report */
-  answer(id: number, update: () => void): void {
-    this.#asked.push(id);
-    if (!this.#works) void this.#work(update);
-  }
-
-  async #work(update: () => void): Promise<void> {
-    this.#works = true;
-    while (this.#asked.length > 0) {
-      const ids = this.#asked.splice(0);
-      update();
-      await this.#report(ids);
-    }
-    this.#works = false;
-  }
-
-  async #report(ids: readonly number[]): Promise<void> {
+/** @param update brings the counts up to date, before each report @returns what takes the id of a question */
+export function usageReports(
+  { guard }: Pick<Services, 'guard'>,
+  plugins: ReadonlyMap<string, Used>,
+  update: () => void,
+  send: (line: BrokerLine) => void,
+): (id: number) => void {
+  return answerTogether(async (ids) => {
+    update();
     let part: PluginUsage[] = [];
     const tell = (last: boolean): void => {
-      for (const id of ids) this.#send({ type: 'usage', id, plugins: part, last });
+      for (const id of ids) send({ type: 'usage', id, plugins: part, last });
       part = [];
     };
-    for (const plugin of [...this.#plugins.values()]) {
-      await this.#survey(plugin);
+    for (const plugin of [...plugins.values()]) {
+      await survey(guard, plugin);
       part.push(usageOf(plugin));
       if (part.length < USAGE_AT_ONCE) continue;
       tell(false);
       await setImmediate();
     }
     tell(true);
-  }
+  });
+}
 
-  /** Looks at some of its connections, each time at those whose last look is the oldest. */
-  async #survey({ connections, stall }: Used): Promise<void> {
-    const most =
-      /* protects: G8 top: a plugin with many connections costs a bounded time => (connections?.open ?? 0) */ Math.min(
-        connections?.open ?? 0,
-        SURVEYED_CONNECTIONS,
-      );
-    for (let left = most; left > 0; left -= LISTED_AT_ONCE) {
-      // protects: G9 top: the bytes of connections are read under the stall guard => stall && connections?.survey(Math.min(left, LISTED_AT_ONCE));
-      this.#guard.watch(stall, () => connections?.survey(Math.min(left, LISTED_AT_ONCE)));
-      await setImmediate();
-    }
+/** Looks at some of its connections, each time at those whose last look is the oldest. */
+async function survey(guard: Services['guard'], { connections, stall }: Used): Promise<void> {
+  const most =
+    /* protects: G8 top: a plugin with many connections costs a bounded time => (connections?.open ?? 0) */ Math.min(
+      connections?.open ?? 0,
+      SURVEYED_CONNECTIONS,
+    );
+  for (let left = most; left > 0; left -= LISTED_AT_ONCE) {
+    // protects: G9 top: the bytes of connections are read under the stall guard => stall && connections?.survey(Math.min(left, LISTED_AT_ONCE));
+    guard.watch(stall, () => connections?.survey(Math.min(left, LISTED_AT_ONCE)));
+    await setImmediate();
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Counter, Gauge } from 'prom-client';
-import { Metrics, MetricsAnswers } from '../../../broker/record/metrics.js';
+import { Metrics, metricsAnswers } from '../../../broker/record/metrics.js';
 import { SERIES_PER_TURN } from '../../../shared/limits.js';
 
 const PLUGINS = 300;
@@ -27,12 +27,13 @@ test('the work for a page that grows with the plugins is in separate turns of th
     });
   }
   await new Promise<void>((resolve) => {
-    const answers = new MetricsAnswers(metrics, (line) => {
+    const show = (): void => void steps.push({ turn, work: 'gauges' });
+    const answer = metricsAnswers(metrics, show, (line) => {
       if (line.type !== 'metrics') return;
       if (line.last) resolve();
       else steps.push({ turn, work: `text ${line.text.split('\n').length}` });
     });
-    answers.answer(1, () => steps.push({ turn, work: 'gauges' }));
+    answer(1);
   });
   assert.equal(steps.filter(({ work }) => work === 'gauges').length, 1);
   assert.ok(steps.filter(({ work }) => work.startsWith('list')).length > 5);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NO_CONNECTIONS } from '../../../broker/ledger/connection-slots.js';
-import { UsageReports } from '../../../broker/request/report-usage.js';
+import { usageReports } from '../../../broker/request/report-usage.js';
 import { StallBudget } from '../../../broker/stall/stall-budget.js';
 import { LISTED_AT_ONCE, SURVEYED_CONNECTIONS, USAGE_AT_ONCE } from '../../../shared/limits.js';
 import type { BrokerLine } from '../../../shared/protocol/link.js';
@@ -13,7 +13,6 @@ interface Asked {
   readonly parts: Part[];
   /** Plugin, how many connections were looked at, and whether that was guarded. */
   readonly looks: string[];
-  readonly reports: UsageReports;
   readonly updates: () => number;
   readonly ask: (id: number) => void;
 }
@@ -61,14 +60,13 @@ function reportsOf(sizes: Readonly<Record<string, number>>): Asked {
       }
     },
   };
-  const reports = new UsageReports({ guard } as never, new Map(plugins) as never, (line) =>
+  const update = (): void => {
+    updates += 1;
+  };
+  const ask = usageReports({ guard } as never, new Map(plugins) as never, update, (line) =>
     parts.push(line as Part),
   );
-  const ask = (id: number): void =>
-    reports.answer(id, () => {
-      updates += 1;
-    });
-  return { parts, looks, reports, updates: () => updates, ask };
+  return { parts, looks, updates: () => updates, ask };
 }
 
 test('a report counts what has ended and what is open, and refusals apart from what audit mode lets pass', async () => {
