@@ -5,7 +5,7 @@ const sources = '^(broker|sandbox|shared)/';
 const FLOORS = {
   broker: [['sandbox', 'names', 'record', 'limit'], ['ledger', 'caller', 'approval', 'upstream'], ['stall'], ['request'], ['dns', 'revoke'], ['channel', 'trap']],
   sandbox: [['host'], ['launch', 'plugin'], ['supervisor'], ['operate'], ['doctor', 'library'], ['cli']],
-  'sandbox/supervisor': [['orders', 'output', 'usage', 'learn'], ['files', 'record', 'broker', 'cgroup', 'approval', 'control'], ['root', 'owners'], ['home', 'unseen', 'listeners', 'terminal', 'via'], ['start'], ['fleet']],
+  'sandbox/supervisor': [['orders', 'output', 'usage', 'learn'], ['files', 'record', 'broker', 'cgroup', 'approval'], ['root', 'owners'], ['home', 'unseen', 'listeners', 'terminal', 'via'], ['start'], ['fleet'], ['control']],
 };
 const floors = Object.entries(FLOORS).flatMap(([house, all]) =>
   all.flatMap((rooms, floor) =>

@@ -3,16 +3,9 @@
 import { VERSION } from '../../shared/bundles.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
-import type { AskEnding, AskRequest, Asks } from './approval/asks.js';
-import type {
-  ControlAsks,
-  ControlFleet,
-  ControlTarget,
-  OpenAsk,
-  PluginStatus,
-  TopPlugin,
-} from './control/control-surface.js';
+import type { ControlFleet, ControlTarget, PluginStatus, TopPlugin } from './control/control-surface.js';
 import type { Denials } from './control/denials.js';
+import { shownAsk } from './control/methods.js';
 import type { PluginLogs } from './control/plugin-logs.js';
 import type { PluginState } from './fleet/plugin-keeper.js';
 import type { Learners } from './learn/learner.js';
@@ -94,29 +87,8 @@ export function controlTarget(parts: ControlParts): ControlTarget {
     tellRefusals: (plugin) => supervisor.tellRefusals(plugin),
     logs,
     fleet,
-    asks: controlAsks(supervisor.asks),
+    asks: supervisor.asks,
   };
-}
-
-function controlAsks(asks: Asks): ControlAsks {
-  return {
-    list: () => asks.list().map(shownAsk),
-    approve: (id, scope) => asks.approve(id, scope, 'control'),
-    deny: (id) => asks.deny(id, 'control'),
-    watch: (listener) => {
-      const opened = (request: AskRequest): void => listener({ opened: shownAsk(request) });
-      const closed = ({ id }: AskRequest, ending: AskEnding): void =>
-        listener({ closed: id, answer: ending === 'withdrawn' ? ending : ending.answer });
-      asks.on('opened', opened).on('closed', closed);
-      return () => asks.off('opened', opened).off('closed', closed);
-    },
-  };
-}
-
-function shownAsk({ pid, program, since, deadline, ...request }: AskRequest): OpenAsk {
-  const dateOf = (time: number): string => new Date(time).toISOString();
-  const asker = { pid: pid ?? null, program: program ?? null };
-  return { ...request, ...asker, since: dateOf(since), deadline: dateOf(deadline) };
 }
 
 function statusOf(plugin: ShownState): PluginStatus {

@@ -10,7 +10,7 @@ const top = fileURLToPath(new URL('../../..', import.meta.url));
 const DATED = [
   'broker/request/account.ts: const at = new Date();',
   'sandbox/supervisor/approval/asks.ts: const since = Date.now();',
-  'sandbox/supervisor/control-target.ts: const dateOf = (time: number): string => new Date(time).toISOString();',
+  'sandbox/supervisor/control/methods.ts: const dateOf = (time: number): string => new Date(time).toISOString();',
   "sandbox/supervisor/record/records.ts: if (good) this.#metrics.set('lastSuccess', {}, Date.now() / 1000);",
   "sandbox/supervisor/record/records.ts: metrics?.set('startTime', {}, Date.now() / 1000);",
 ];

@@ -6,15 +6,10 @@ import { quoteDestination } from '../../../shared/policy/decision.js';
 import { printable } from '../../../shared/printable.js';
 import type { OpenConnection, OpenConnections } from '../../../shared/protocol/open-connections.js';
 import { ASK_SCOPES, type AskScope } from '../../../shared/words.js';
-import type {
-  AskNews,
-  OpenAsk,
-  Reloaded,
-  ReplacedBroker,
-  Status,
-} from '../../supervisor/control/control-surface.js';
+import type { AskNews, OpenAsk, ReplacedBroker, Status } from '../../supervisor/control/control-surface.js';
 import type { Denial } from '../../supervisor/control/denials.js';
 import type { LogLine } from '../../supervisor/control/plugin-logs.js';
+import type { ReloadPlan } from '../../supervisor/fleet/reload.js';
 import type { AskingName } from '../command-table.js';
 import { asYamlItems } from '../refusal-line.js';
 import { paint } from '../say.js';
@@ -75,7 +70,7 @@ function reloadCommand(): Command {
         process.stdout.write(options.json === true ? `${asciiJson(replaced)}\n` : describeReplaced(replaced));
         return 0;
       }
-      const answer = (await client.call('reload', {})) as Reloaded;
+      const answer = (await client.call('reload', {})) as ReloadPlan;
       process.stdout.write(options.json === true ? `${asciiJson(answer)}\n` : describeReloaded(answer));
       return 0;
     }),
@@ -89,7 +84,7 @@ function describeReplaced({ pid, version, in_order: inOrder }: ReplacedBroker): 
   return `the broker is replaced: ${pid}, version ${printable(version)}${how}\n`;
 }
 
-function describeReloaded({ added, removed, restarted, changed }: Reloaded): string {
+function describeReloaded({ added, removed, restarted, changed }: ReloadPlan): string {
   const parts = Object.entries({ added, removed, restarted, changed })
     .filter(([, names]) => names.length > 0)
     .map(([what, names]) => `${what}: ${names.map(printable).join(', ')}\n`);

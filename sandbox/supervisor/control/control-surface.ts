@@ -1,8 +1,11 @@
 // What the control socket asks of the supervisor, and the forms of its answers. A part that is missing has no methods. Types only.
 import type { ExplainQuestion, Explanation } from '../../../shared/protocol/link.js';
-import type { OpenConnections } from '../../../shared/protocol/open-connections.js';
-import type { AskScope } from '../../../shared/words.js';
+import type { OpenConnections, PluginUsage } from '../../../shared/protocol/open-connections.js';
+import type { AskRequest, Asks } from '../approval/asks.js';
+import type { Replaced } from '../broker/broker-events.js';
+import type { ReloadPlan } from '../fleet/reload.js';
 import type { Learners } from '../learn/learner.js';
+import type { SandboxUse } from '../usage/sandbox-use.js';
 import type { Denials } from './denials.js';
 import type { PluginLogs } from './plugin-logs.js';
 
@@ -27,34 +30,16 @@ export interface ControlTarget {
   readonly logs?: PluginLogs | undefined;
   /** The methods that start and stop plugins, and `reload`. `run` has none. */
   readonly fleet?: ControlFleet | undefined;
-  readonly asks: ControlAsks;
+  /** The questions about destinations that no rule decides (`unknown: ask`). */
+  readonly asks: Asks;
 }
 
-/** The questions about destinations that no rule decides (`unknown: ask`). */
-export interface ControlAsks {
-  readonly list: () => readonly OpenAsk[];
-  /** @throws PosternError `no_such_ask`, `rule_not_written` */
-  readonly approve: (id: string, scope: AskScope) => void;
-  /** @throws PosternError `no_such_ask` */
-  readonly deny: (id: string) => void;
-  /** @param listener takes each question as it opens, and each end @returns ends that */
-  readonly watch: (listener: (news: AskNews) => void) => () => void;
-}
-
-export interface OpenAsk {
-  readonly id: string;
-  readonly plugin: string;
-  readonly host: string;
-  readonly port: number;
-  readonly door: string;
-  /** Null where it is not known. */
+/** A question as JSON says it. Null: not known. The times are ISO 8601 in UTC. */
+export interface OpenAsk extends Omit<AskRequest, 'pid' | 'program' | 'since' | 'deadline'> {
   readonly pid: number | null;
   readonly program: string | null;
-  /** When it was asked, and when it is denied without an answer: ISO 8601 in UTC. */
   readonly since: string;
   readonly deadline: string;
-  /** The rule that would allow it. */
-  readonly suggestion: string;
 }
 
 export type AskNews = { readonly opened: OpenAsk } | { readonly closed: string; readonly answer: string };
@@ -65,24 +50,12 @@ export interface ControlFleet {
   readonly stop: (plugin: string) => Promise<void>;
   readonly restart: (plugin: string) => Promise<void>;
   /** Missing where there is no file to read again. */
-  readonly reload?: (() => Promise<Reloaded>) | undefined;
+  readonly reload?: (() => Promise<ReloadPlan>) | undefined;
 }
 
 /** The answer to `replace_broker`. */
-export interface ReplacedBroker {
-  readonly pid: number;
-  /** postern's. */
-  readonly version: string;
-  /** Whether the former broker ended in order. Otherwise calls that it had received have failed, as after its death. */
-  readonly in_order: boolean;
-}
-
-/** Names of plugins. */
-export interface Reloaded {
-  readonly added: readonly string[];
-  readonly removed: readonly string[];
-  readonly restarted: readonly string[];
-  readonly changed: readonly string[];
+export interface ReplacedBroker extends Omit<Replaced, 'inOrder'> {
+  readonly in_order: Replaced['inOrder'];
 }
 
 export interface LiveQuestion extends Pick<ExplainQuestion, 'host' | 'port' | 'resolved'> {
@@ -119,22 +92,17 @@ export interface TopReport {
   readonly plugins: readonly TopPlugin[];
 }
 
+type OrNull<T> = { readonly [K in keyof T]: T[K] | null };
+
 /** What a plugin uses. Null: not known, as without a broker or while it does not run. */
-export interface TopPlugin {
+export interface TopPlugin extends OrNull<Omit<PluginUsage, 'plugin'>> {
   readonly name: string;
   readonly state: string;
   readonly pid: number | null;
-  /** As {@link PluginUsage} says. */
-  readonly connections: number | null;
-  readonly connects: number | null;
-  readonly denials: number | null;
-  readonly sent_bytes: number | null;
-  readonly received_bytes: number | null;
-  readonly waiting: number | null;
   /** As SandboxUse says. */
   readonly memory_bytes: number | null;
   readonly cpu_seconds: number | null;
-  readonly measured: 'cgroup' | 'processes' | 'part' | null;
+  readonly measured: SandboxUse['measured'] | null;
 }
 
 export interface PluginStatus {

@@ -3,8 +3,9 @@ import * as z from 'zod';
 import { KEPT_LINES, LISTED_CONNECTIONS } from '../../../shared/limits.js';
 import { parseAddress } from '../../../shared/policy/address.js';
 import { ASK_SCOPES } from '../../../shared/words.js';
+import type { AskEnding, AskRequest, Asks } from '../approval/asks.js';
 import type { Learnt } from '../learn/learner.js';
-import type { ControlTarget } from './control-surface.js';
+import type { AskNews, ControlTarget, OpenAsk } from './control-surface.js';
 import { RpcError } from './rpc.js';
 
 /** What a client may watch: reports of the state, or each thing that happens. */
@@ -173,25 +174,39 @@ function askMethods({ asks }: ControlTarget): readonly [string, Method][] {
     [
       'asks',
       {
-        ...method(PARAMS.none, () => ({ asks: asks.list() })),
-        watching: { kind: 'events', begin: (_params, send) => asks.watch(send) },
+        ...method(PARAMS.none, () => ({ asks: asks.list().map(shownAsk) })),
+        watching: { kind: 'events', begin: (_params, send) => watchAsks(asks, send) },
       },
     ],
     [
       'approve',
       method(PARAMS.approve, ({ id, scope }) => {
-        asks.approve(id, scope);
+        asks.approve(id, scope, 'control');
         return { id, answer: scope };
       }),
     ],
     [
       'deny',
       method(PARAMS.deny, ({ id }) => {
-        asks.deny(id);
+        asks.deny(id, 'control');
         return { id, answer: 'deny' };
       }),
     ],
   ];
+}
+
+function watchAsks(asks: Asks, listener: (news: AskNews) => void): () => void {
+  const opened = (request: AskRequest): void => listener({ opened: shownAsk(request) });
+  const closed = ({ id }: AskRequest, ending: AskEnding): void =>
+    listener({ closed: id, answer: ending === 'withdrawn' ? ending : ending.answer });
+  asks.on('opened', opened).on('closed', closed);
+  return () => asks.off('opened', opened).off('closed', closed);
+}
+
+export function shownAsk({ pid, program, since, deadline, ...request }: AskRequest): OpenAsk {
+  const dateOf = (time: number): string => new Date(time).toISOString();
+  const asker = { pid: pid ?? null, program: program ?? null };
+  return { ...request, ...asker, since: dateOf(since), deadline: dateOf(deadline) };
 }
 
 function method<P>(schema: z.ZodType<P>, call: (params: P) => unknown): Method {

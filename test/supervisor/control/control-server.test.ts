@@ -5,6 +5,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
+import { Asks } from '../../../sandbox/supervisor/approval/asks.js';
 import { ControlServer } from '../../../sandbox/supervisor/control/control-server.js';
 import { CONTROL_TIMES, type ControlTimes } from '../../../sandbox/supervisor/control/control-session.js';
 import { ControlSocket } from '../../../sandbox/supervisor/control/control-socket.js';
@@ -54,7 +55,7 @@ function serve(
     learners: new Learners(),
     tellRefusals: () => {},
     logs,
-    asks: { list: () => [], approve: () => {}, deny: () => {}, watch: () => () => {} },
+    asks: new Asks(1, { mayAsk: () => false, answer: () => {}, keep: () => {} }),
     ...more,
   };
   const server = new ControlServer(new ControlSocket(path, false), target, {
