@@ -164,18 +164,19 @@ function describeReload(path: string, plan: ReloadPlan): string {
   return `"${path}" was read again; ${parts.length === 0 ? 'no plugin changed' : parts.join('; ')}`;
 }
 
-/** The keys that a running postern does not take. */
+/** The keys that a running postern does not take, and their names in the file. */
+const TAKEN_AT_START = {
+  metrics: 'metrics',
+  audit: 'audit',
+  auditWhenFull: 'audit.when_full',
+  control: 'control',
+  dnsServers: 'dns',
+  askMs: 'ask.timeout_s',
+  hook: 'ask.hook',
+} as const satisfies Partial<Record<keyof Config, string>>;
+
 function needsNewStart(former: Config, next: Config): readonly string[] {
-  const keys = ['metrics', 'audit', 'auditWhenFull', 'dnsServers', 'askMs', 'hook'] as const;
-  const words = {
-    metrics: 'metrics',
-    audit: 'audit',
-    auditWhenFull: 'audit.when_full',
-    dnsServers: 'dns',
-    askMs: 'ask.timeout_s',
-    hook: 'ask.hook',
-  };
-  return keys
-    .filter((key) => JSON.stringify(former[key]) !== JSON.stringify(next[key]))
-    .map((key) => `${words[key]} changed: it is put in force when postern is started again`);
+  return (Object.entries(TAKEN_AT_START) as [keyof typeof TAKEN_AT_START, string][])
+    .filter(([key]) => JSON.stringify(former[key]) !== JSON.stringify(next[key]))
+    .map(([, name]) => `${name} changed: it is put in force when postern is started again`);
 }

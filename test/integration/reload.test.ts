@@ -227,9 +227,11 @@ for (const user of anyUser) {
         changes: { command: trying(port, 'two') },
         comes: { command: trying(port, 'comes') },
       },
+      control: 'off',
     });
     up.hangUp();
     await up.next('started: comes; ended: goes; restarted: changes');
+    await until(() => up.said().includes('control changed: it is put in force when') || undefined);
     for (const name of ['two', 'comes'])
       await until(() => up.said().includes(`began ['${name}']`) || undefined);
     assert.equal(up.count("began ['stays']"), 1);
