@@ -27,11 +27,13 @@ const munmapCall = bind('int munmap(void *address, size_t length)');
  * @param bytes its size
  */
 export function createMemoryFile(name: string, bytes: number): OwnedFd {
-  const file = makeFile(name);
-  ftruncateSync(file.number, bytes);
+  return makeFile(name, (fd) => sizeForGood(fd, bytes));
+}
+
+function sizeForGood(fd: number, bytes: number): void {
+  ftruncateSync(fd, bytes);
   // protects: G16 a broker changes the size of no memory that the next one gets
-  sealSize(file.number);
-  return file;
+  sealSize(fd);
 }
 
 const COPIED_BYTES = 64 * 1024;
@@ -44,11 +46,13 @@ const copied = new Uint8Array(COPIED_BYTES);
  * @param bytes its size
  */
 export function renewMemoryFile(former: OwnedFd, name: string, bytes: number): OwnedFd {
-  const file = createMemoryFile(name, bytes);
-  for (let at = dataFrom(former, 0); at >= 0; at = dataFrom(former, at + COPIED_BYTES)) {
-    const length = readSync(former.number, copied, 0, COPIED_BYTES, at);
-    writeSync(file.number, copied, 0, length, at);
-  }
+  const file = makeFile(name, (fd) => {
+    sizeForGood(fd, bytes);
+    for (let at = dataFrom(former, 0); at >= 0; at = dataFrom(former, at + COPIED_BYTES)) {
+      const length = readSync(former.number, copied, 0, COPIED_BYTES, at);
+      writeSync(fd, copied, 0, length, at);
+    }
+  });
   former.close();
   return file;
 }
@@ -58,17 +62,25 @@ function dataFrom(file: OwnedFd, at: number): number {
   return lseek(file.number, at, SEEK_DATA);
 }
 
-function makeFile(name: string): OwnedFd {
-  return new OwnedFd(succeed(memfdCreate(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), 'memfd_create'));
+/** @param fill gets the descriptor. If it fails, as where memory is short, the file is closed */
+function makeFile(name: string, fill: (fd: number) => void): OwnedFd {
+  const file = new OwnedFd(succeed(memfdCreate(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), 'memfd_create'));
+  try {
+    fill(file.number);
+    return file;
+  } catch (error) {
+    file.close();
+    throw error;
+  }
 }
 
 /** A file without a name that holds these bytes for good, close-on-exec: no process that gets a descriptor of it can change them. */
 export function createSealedFile(name: string, bytes: Uint8Array): OwnedFd {
-  const file = makeFile(name);
-  for (let at = 0; at < bytes.length; ) at += writeSync(file.number, bytes, at, bytes.length - at, at);
-  // protects: G16 launch: a broker changes no spec on its way (fails closed)
-  sealBytes(file.number);
-  return file;
+  return makeFile(name, (fd) => {
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, at);
+    // protects: G16 launch: a broker changes no spec on its way (fails closed)
+    sealBytes(fd);
+  });
 }
 
 /**
