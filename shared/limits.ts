@@ -146,7 +146,7 @@ export const KEPT_LINE_CHARACTERS: number = 8_192;
 
 /** Calls of one sandbox that the broker works on at the same time. Further calls wait in the kernel. */
 export const NOTIFIED_CALLS: number = 2048;
-/** AF_UNIX calls of one sandbox that wait in the supervisor. */
+/** Orders of one sandbox or plugin that wait in the supervisor. */
 export const UNIX_ORDERS: number = 64;
 /** The broker stalls on a plugin if a call waits longer than this in the kernel. From then on it reaches that plugin on a separate thread. */
 export const STALL_SLOW_MS: number = 20;

@@ -131,7 +131,7 @@ export interface ConnectionSlots extends OpenRegister {
   hasOver(milliseconds: number): boolean;
   /** When the plugin got its oldest open connection; undefined if it has none. */
   oldest(): number | undefined;
-  /** Reports connections that no process holds any more, and those whose report has not come: this broker ends, and what it did not report is lost. */
+  /** Reports connections that no process holds any more, and those whose report has not come: this broker ends, or the plugin is gone, and what is not reported is lost. */
   reportLast(): void;
   close(): void;
 }

@@ -4,9 +4,9 @@ import { constants } from 'node:os';
 import { BROKER_DESCRIPTOR_FD } from '../../shared/protocol/link.js';
 import { sendMessage } from '../../shared/sys/message.js';
 
-/** AF_UNIX calls of one sandbox that one broker sends before it has their answers. */
+/** Orders of one sandbox or plugin that one broker sends before it has their answers. */
 const UNIX_ORDERS_SENT = 32;
-/** Of those calls and of modes of folders, whose paths are long. The socket has room for the orders of many sandboxes. */
+/** Of all orders: their paths can be long. The socket has room for the orders of many sandboxes. */
 const ORDER_BYTES_SENT = 16 * 1024;
 
 /** An order, and what takes its result. */

@@ -70,7 +70,7 @@ export function unwatched(ending: Ending): Ending {
 }
 
 /**
- * Counts and logs a decision. A refusal is accounted before the plugin has its answer: a broker that is killed in between leaves out no
+ * Counts and logs a decision. A refusal is accounted before the plugin has its answer: a broker that is killed in between leaves no
  * refusal uncounted. A connect whose event is owed is accounted a little later: callers that wait come first.
  *
  * @param ending of a permitted connect that is over

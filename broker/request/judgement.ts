@@ -1,5 +1,5 @@
-// A decision with all that account and reply need, and the two bounds that come after it: a full queue, and the limits of open connections. Runs
-// in the broker.
+// A decision with all that account and reply need, and what bounds a connection that is permitted: descriptors, quotas, the limit of open
+// connections, an approval for once. Runs in the broker.
 import type { Address } from '../../shared/policy/address.js';
 import { type Decision, makeDecision } from '../../shared/policy/decision.js';
 import type { Policy } from '../../shared/policy/policy.js';

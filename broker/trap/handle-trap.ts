@@ -43,7 +43,7 @@ interface SocketCall {
   /**
    * Ends the call, now or when its connection is there.
    *
-   * @param memory a copy, as long as the call says
+   * @param memory a copy, as long as the call says; of an option's value at most 8 bytes
    * @returns whether the descriptor is still needed, and closed later
    */
   readonly handle: (

@@ -1,5 +1,4 @@
-// Trapped calls on IPv4 and IPv6 sockets that leave the sandbox's loopback alone or reach past it: connect(2) of stream and datagram sockets.
-// Runs in the broker. The address was copied once. What it means depends on the socket: one of the sandbox, or one of the host that postern
+// connect(2) of IPv4 and IPv6 stream and datagram sockets: inside the sandbox's loopback, or past it. Runs in the broker. The address was copied once. What it means depends on the socket: one of the sandbox, or one of the host that postern
 // handed over.
 
 import { constants } from 'node:os';

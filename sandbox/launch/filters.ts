@@ -1,6 +1,6 @@
-// The seccomp filters, as data and compiled into one program. There are three, because a filter has one answer for what no rule names: `allowed` permits
-// listed calls, some only with listed arguments. `known` answers unknown calls with ENOSYS. `denied` refuses by argument. The strictest answer counts; of
-// two errnos, that of the last filter.
+// The seccomp filters, as data and compiled into one program. There are several, because a filter has one answer for what no rule names: one permits
+// listed calls, some only with listed arguments; one answers unknown calls with ENOSYS; one refuses by argument; one reports calls to the broker. The
+// strictest answer counts; of two errnos, that of the last filter.
 import { PosternError } from '../../shared/errors.js';
 import { knowsCall } from '../../shared/sys/call-numbers.js';
 import { compileFilters } from '../../shared/sys/compile-filters.js';

@@ -1,4 +1,4 @@
-// The small steps of the launcher, in the order that main.ts takes them: spec, descriptors, network, terminal, limits. Runs inside the sandbox,
+// The small steps of the launcher, in the order that main.ts takes them: spec, network, terminal, descriptors, limits. Runs inside the sandbox,
 // before the program.
 
 import { spawnSync } from 'node:child_process';

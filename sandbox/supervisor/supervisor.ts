@@ -1,4 +1,5 @@
-// The trusted parent of broker and plugins. It runs in the host's network namespace, speaks no protocol with a plugin, and parses none of its bytes. Whoever asks the broker something goes through it.
+// The trusted parent of broker and plugins. It runs in the host's network namespace, speaks no protocol with a plugin, and of its bytes
+// parses only its notices (sd_notify(3)). All questions to the broker go through it.
 
 import { constants } from 'node:os';
 import { DEFAULT_WHEN_FULL } from '../../shared/config/config-file.js';

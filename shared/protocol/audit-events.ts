@@ -26,7 +26,7 @@ import {
   type SlowAction,
 } from '../words.js';
 
-/** The types of fields. The last eleven are words of a list in shared/words.ts. */
+/** The types of fields. The last eleven are words of a list, most in shared/words.ts. */
 interface AuditTypes {
   readonly string: string;
   readonly number: number;

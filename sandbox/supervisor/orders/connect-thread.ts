@@ -1,5 +1,5 @@
 // A thread of the supervisor that connects AF_UNIX sockets of plugins, and sets modes of their folders, with the plugins' ids. So the kernel
-// checks permissions, and tells a server the ids, as if the plugin had made the call. Only this thread takes the ids, credentials(7). It also
+// checks permissions, and tells a server the ids, as if the plugin had made the call. Only such threads take the ids, credentials(7). It also
 // writes answers into the memory of callers, marks sockets and opens files of sockets as the supervisor, and receives and closes what a broker sends. Threads share the
 // descriptor table.
 import { constants } from 'node:os';
