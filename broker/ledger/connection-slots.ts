@@ -253,9 +253,9 @@ export function oldestOf(slots: Iterable<ConnectionSlot>): number | undefined {
   return oldest;
 }
 
-/** The first of a map, with their cookies. */
-export function firstOf<V>(map: ReadonlyMap<bigint, V>, count: number): readonly (readonly [bigint, V])[] {
-  const first: (readonly [bigint, V])[] = [];
+/** The first of a map, with their keys. */
+export function firstOf<K, V>(map: ReadonlyMap<K, V>, count: number): readonly (readonly [K, V])[] {
+  const first: (readonly [K, V])[] = [];
   for (const entry of map) {
     if (first.length >= count) break;
     first.push(entry);

@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 
 import { signalsOf } from '../caller/caller-processes.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
+import { firstOf } from '../ledger/connection-slots.js';
 
 /** How often the broker looks at a call that waits: has its caller a signal, and does it still exist? */
 const WAITING_CALL_MS = 50;
@@ -61,21 +62,12 @@ export class WaitingCalls {
 
   #look(): void {
     const chosen = new Set<number>();
-    for (const [call, waiting] of this.#first(WAITING_CALLS_LOOKED_AT)) {
+    for (const [call, waiting] of firstOf(this.#calls, WAITING_CALLS_LOOKED_AT)) {
       this.#calls.delete(call);
       this.#calls.set(call, waiting);
       const why = call.stillWaits() ? whySignal(call, waiting, chosen) : 'gone';
       if (why !== undefined) this.#interrupt(call, why);
     }
-  }
-
-  #first(most: number): readonly (readonly [TrappedCall, Waiting])[] {
-    const first: (readonly [TrappedCall, Waiting])[] = [];
-    for (const entry of this.#calls) {
-      if (first.length >= most) break;
-      first.push(entry);
-    }
-    return first;
   }
 
   #interrupt(call: TrappedCall, why: Interruption): void {

@@ -60,8 +60,10 @@ Use it where a connection without a line is worse than no connection. It is for 
 - Once 4 MiB of events wait, new requests of every plugin wait before the broker decides on them: connects to the outside, questions to DNS,
   requests on a channel. They go on when half of the events are written.
 - Open connections go on. So do calls within the sandbox, /healthz, the metrics, and the end of postern.
-- A request waits at most as long as its own time limit: 30 s for connect(2) and ETIMEDOUT then, or its SO_SNDTIMEO; the time limit of
-  \`connect\` of the client library; 6 s for a question, which then gets no answer. Nothing was decided, so there is no event.
+- A request waits at most as long as its own time limit. Nothing was decided then, so there is no event.
+  - connect(2): 30 s, or its SO_SNDTIMEO; then ETIMEDOUT.
+  - \`connect\` of the client library: its own time limit.
+  - A question to DNS: 6 s; then it gets no answer.
 - connect(2) on a non-blocking socket waits too, and with it an event loop that calls it.
 - A request that finds the queue full waits in the channel or in the kernel, instead of getting EAGAIN. No plugin is ended or slowed down for it.
 - One plugin that makes events faster than the log takes them makes all plugins wait. \`log_lines_per_second\` bounds its events: past it the plugin waits. Lines of its output are left out as

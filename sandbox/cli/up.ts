@@ -18,7 +18,7 @@ import { ControlSocket } from '../supervisor/control/control-socket.js';
 import { PluginLogs } from '../supervisor/control/plugin-logs.js';
 import { problemOf } from '../supervisor/files/path-problems.js';
 import type { PluginWatcher } from '../supervisor/fleet/plugin-keeper.js';
-import type { PluginEnd } from '../supervisor/start/sandbox.js';
+import { describeEnd } from '../supervisor/start/sandbox.js';
 import { captureStreams, type StandardStreams } from '../supervisor/start/standard-streams.js';
 import type { SupervisorOptions } from '../supervisor/supervisor-options.js';
 import { ConfigInForce, fleetPlugins } from './config-in-force.js';
@@ -249,10 +249,6 @@ function describeFailedStart(config: Config, name: string, error: unknown): stri
   return error instanceof PosternError && error.fields['key'] !== undefined
     ? describeProblem(placed(config, problemOf(name, error)))
     : describeError(error).join('; ');
-}
-
-function describeEnd(end: PluginEnd): string {
-  return end.kind === 'exited' ? `status ${end.status}` : `signal ${end.signal}`;
 }
 
 function describeDelay(delayMs: number | undefined): string {

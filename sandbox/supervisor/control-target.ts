@@ -9,7 +9,7 @@ import { shownAsk } from './control/methods.js';
 import type { PluginLogs } from './control/plugin-logs.js';
 import type { PluginState } from './fleet/plugin-keeper.js';
 import type { Learners } from './learn/learner.js';
-import type { PluginEnd } from './start/sandbox.js';
+import { describeEnd } from './start/sandbox.js';
 import type { Supervisor } from './supervisor.js';
 import type { UsageReport } from './usage-reports.js';
 
@@ -119,8 +119,4 @@ function topOf({ name, state, pid }: ShownState, { network, sandboxes }: UsageRe
     cpu_seconds: use?.cpuSeconds ?? null,
     measured: use?.measured ?? null,
   };
-}
-
-function describeEnd(end: PluginEnd): string {
-  return end.kind === 'exited' ? `status ${end.status}` : `signal ${end.signal}`;
 }

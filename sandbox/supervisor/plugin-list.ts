@@ -181,7 +181,7 @@ export async function changePlugins(
       return old === undefined || textOf(old) !== textOf(plugin);
     });
   const newLines = new Map(after.map((plugin) => [plugin.name, lineOf(plugin, parts.written)]));
-  const oldLines = new Map(before.map((plugin) => [plugin.name, formerLine(plugin, parts.written)]));
+  const oldLines = new Map(before.map((plugin) => [plugin.name, lineOf(plugin, parts.written)]));
   const ruled = after.filter(
     ({ name }) => JSON.stringify(oldLines.get(name)) !== JSON.stringify(newLines.get(name)),
   );
@@ -215,16 +215,6 @@ export async function changePlugins(
   for (const { name } of ruled) if (restarted.includes(name)) await setRules(newLines, name);
   for (const name of leaving) forget(parts, name);
   listeners.putInForce();
-}
-
-/** What the broker has of a plugin; undefined where that cannot be read again: a plugin may have put a link in the place of its credentials. */
-function formerLine(plugin: PluginConfig, written: readonly Written[]): PluginLine | undefined {
-  try {
-    return lineOf(plugin, written);
-  } catch (error) {
-    if (error instanceof PosternError) return undefined;
-    throw error;
-  }
 }
 
 /** The former rules, without what the new ones withdraw. */

@@ -16,8 +16,9 @@ test('a changed link has a new version, so that no supervisor uses a broker of a
     .replace(/\/\*\*[\s\S]*?\*\/|\/\/.*$/gm, '')
     .replace(/\s+/g, ' ');
   // Broker and supervisor have these tables each in its own version.
-  const forms = JSON.stringify([link, words, Object.keys(LIMIT_FORMS), AUDIT_EVENTS], (key, value: unknown) =>
-    key === 'what' ? undefined : value,
+  const forms = JSON.stringify(
+    [link, words, Object.keys(LIMIT_FORMS), AUDIT_EVENTS],
+    (key, value: unknown) => (key === 'what' ? undefined : value),
   );
   assert.equal(createHash('sha256').update(forms).digest('hex').slice(0, 16), FORMS[LINK_VERSION]);
 });

@@ -144,7 +144,7 @@ export class PluginKeeper {
     while (!this.#stopping) {
       const plugin = await this.#start(cause, restarts, shortages);
       if (plugin === 'shortage') {
-        await this.#pause(waitAfterShortage(this.#config.restart, shortages));
+        await this.#pause(waitBefore(this.#config.restart, shortages));
         shortages += 1;
         continue;
       }
@@ -184,7 +184,7 @@ export class PluginKeeper {
     const short = isShortage(error);
     const parked = error instanceof PosternError && error.code === 'plugin_parked';
     const next = parked ? undefined : nextRestart(restart, FAILED_START, restarts);
-    const delayMs = short ? waitAfterShortage(restart, shortages) : next?.delayMs;
+    const delayMs = short ? waitBefore(restart, shortages) : next?.delayMs;
     if (!this.#stopping) this.#watcher.onFailedStart(name, error, delayMs);
     if (parked) return 'parked';
     return short ? 'shortage' : undefined;
@@ -304,15 +304,7 @@ export function nextRestart(
   return { delayMs: waitBefore(config, so), restarts: so + 1 };
 }
 
-/**
- * The wait after a start for which the host had no room. The plugin did nothing wrong, so its policy and its own restarts do not count.
- *
- * @param shortages the number of such starts in a row before this one
- */
-function waitAfterShortage(config: RestartConfig, shortages: number): number {
-  return waitBefore(config, shortages);
-}
-
+/** The wait after so many runs, or starts for which the host had no room: those count apart, and no policy ends them. */
 function waitBefore({ delayMs, maxDelayMs }: RestartConfig, times: number): number {
   // 2 ** 30 is above every bound, and still an exact number.
   return Math.min(delayMs * 2 ** Math.min(times, 30), Math.max(delayMs, maxDelayMs));

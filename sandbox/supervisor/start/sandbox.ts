@@ -11,6 +11,10 @@ const { SIGKILL } = constants.signals;
 /** The end of a plugin's first process. */
 export type PluginEnd = Exclude<ChildChange, { kind: 'stopped' }>;
 
+export function describeEnd(end: PluginEnd): string {
+  return end.kind === 'exited' ? `status ${end.status}` : `signal ${end.signal}`;
+}
+
 export class Sandbox {
   /** The plugin's pid on the host. */
   readonly pid: number;
