@@ -3,7 +3,8 @@
 // - A search reads a file of proc(5) for each descriptor, and a plugin can have millions. So it goes on in short turns, and SEARCH_MS of the
 //   processor are all that one end gets. The plugin whose connections must end answers for that time, never one whose sandbox is searched.
 // - What no process holds, and is not closed, is in a message that nobody has received, or in a call. Only the end of its sandbox ends that.
-//   A connection that has carried nothing can wait: perhaps its program has still to receive it. Where the time is too short, nothing can.
+//   A connection that has carried nothing can wait: perhaps its program has still to receive it. It waits until it is used: each later end looks
+//   whether it is. Where the time is too short, nothing can wait.
 // - By the same search the bytes of a connection are read that is over: the kernel tells them only to its holder, and reports them at close(2).
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { LISTED_AT_ONCE } from '../../shared/limits.js';
@@ -38,8 +39,11 @@ const END_FILES_PER_TURN = 32;
 /** Processes that a search begins with in another plugin's sandbox: the newest, in which a connection may be that hops from one to the next. */
 const NEWEST_PROCESSES = 16;
 
+/** Why a plugin is ended whose time is used up. */
+const TOO_LARGE = 'its sandbox is too large to search';
+
 /**
- * Ends open connections, without those that a former search has not found, until their pause is over.
+ * Ends open connections, without those that a former search has not found, until their pause is over or they are used for the first time.
  *
  * @param plugin that got them from postern
  * @param register that has noted them
@@ -57,18 +61,24 @@ export async function endConnections(
 ): Promise<boolean> {
   const { vainSearches } = plugin;
   const { cookies } = register;
+  const end = new End(services, plugin, register, cause, clock);
+  const begun = await end.begun(cookies.filter((cookie) => vainSearches.isUnused(cookie)));
   const due = cookies.filter((cookie) => vainSearches.isDue(cookie));
   let left: readonly NotedConnection[] = await chosen(register, due, mustEnd);
   if (left.length === 0) return due.length === cookies.length;
-  const end = new End(services, plugin, register, cause, clock);
+  let unused: ReadonlySet<NotedConnection> | undefined;
   for (const pause of REVOKE_LOOKS_MS) {
     await setTimeout(pause);
     left = await end.endHeld(left);
-    if (left.length === 0) return due.length === cookies.length;
-    if (end.isOver) break;
+    // One look is enough for these.
+    unused ??= new Set(await end.unusedOf(left));
+    left = left.filter((one) => unused?.has(one) !== true);
+    if (left.length === 0 || end.isOver) break;
   }
-  await end.endRun(left);
-  return false;
+  const all = [...left, ...(unused ?? [])];
+  if (all.length > 0) await end.endRun(left, [...(unused ?? [])]);
+  else if (begun.length > 0) end.charge();
+  return all.length === 0 && due.length === cookies.length;
 }
 
 async function chosen(
@@ -135,6 +145,28 @@ class End {
     );
   }
 
+  /** @param unused those that wait until they are used @returns those that are by now, or whose run has ended. Each is one once */
+  async begun(unused: readonly bigint[]): Promise<readonly bigint[]> {
+    const waiting = await chosen(this.#register, unused, () => true);
+    const former = waiting.filter((one) => !this.#isOfRun(one));
+    const begun = [...former, ...(await this.#used(waiting))].map(({ cookie }) => cookie);
+    // protects: G22 what was hidden unused ends as soon as it is used => void begun;
+    this.#plugin.vainSearches.noteUsed(begun);
+    return begun;
+  }
+
+  /** Of these, those of its run that have carried nothing. */
+  async unusedOf(connections: readonly NotedConnection[]): Promise<readonly NotedConnection[]> {
+    const used = new Set(await this.#used(connections));
+    return connections.filter((one) => this.#isOfRun(one) && !used.has(one));
+  }
+
+  /** The search of those that have begun counts, though it was not in vain. */
+  charge(): void {
+    // protects: G8 a search that does not wait counts => void this.searchedMs;
+    if (this.#plugin.vainSearches.charge(this.searchedMs)) this.#endPlugin(undefined, TOO_LARGE);
+  }
+
   /** @returns those that are still open */
   async endHeld(wanted: readonly NotedConnection[]): Promise<readonly NotedConnection[]> {
     const open = await this.#openOf(wanted);
@@ -157,30 +189,39 @@ class End {
     return [...byCookie.values()];
   }
 
-  /** What no process holds ends with the run of its plugin, if that can have it. */
-  async endRun(left: readonly NotedConnection[]): Promise<void> {
-    if (left.length === 0) return;
-    // What is left of a former run has outlived its processes: another plugin hides it.
-    const ofRun = left.filter(
-      ({ since }) =>
-        /* protects: G8 a run of a plugin is not ended for what a former one has given away => true */ since >=
-        (this.#plugin.runsSince ?? 0),
-    );
-    const cookies = left.map(({ cookie }) => cookie);
+  /** What no process holds ends with the run of its plugin, if that can have it. @param unused those that wait until they are used */
+  async endRun(left: readonly NotedConnection[], unused: readonly NotedConnection[] = []): Promise<void> {
+    const all = [...left, ...unused];
+    if (all.length === 0) return;
+    const { vainSearches } = this.#plugin;
+    const cookies = all.map(({ cookie }) => cookie);
     const isSpent =
-      /* protects: G8 a plugin whose searches are in vain has a time => $& && false */ this.#plugin.vainSearches.note(
+      /* protects: G8 a plugin whose searches are in vain has a time => $& && false */ vainSearches.note(
         cookies,
         this.searchedMs,
       ) || this.isOver;
-    const ending = isSpent ? ofRun : await this.#used(ofRun);
+    vainSearches.noteUnused(unused.map(({ cookie }) => cookie));
+    const ending = isSpent ? all.filter((one) => this.#isOfRun(one)) : await this.#used(left);
     const [first] = ending;
     if (first === undefined || this.#plugin.stall.hasEnded) return;
-    const what = this.#cause === undefined ? 'is over and must be counted' : `must end (${this.#cause})`;
-    const why = isSpent ? 'its sandbox is too large to search' : 'no process holds it';
-    process.stderr.write(
-      `postern: broker: plugin ${this.#plugin.name}: a connection to ${first.description?.host ?? 'a host'} ${what}, and ${why}: the plugin is ended\n`,
-    );
     if (this.#cause !== undefined) this.#register.endWithPlugin(ending, this.#cause);
+    this.#endPlugin(first, isSpent ? TOO_LARGE : 'no process holds it');
+  }
+
+  /** What is left of a former run has outlived its processes: another plugin hides it. */
+  #isOfRun({ since }: NotedConnection): boolean {
+    return (
+      /* protects: G8 a run of a plugin is not ended for what a former one has given away => true */ since >=
+      (this.#plugin.runsSince ?? 0)
+    );
+  }
+
+  #endPlugin(connection: NotedConnection | undefined, why: string): void {
+    if (this.#plugin.stall.hasEnded) return;
+    const what = this.#cause === undefined ? 'is over and must be counted' : `must end (${this.#cause})`;
+    process.stderr.write(
+      `postern: broker: plugin ${this.#plugin.name}: a connection to ${connection?.description?.host ?? 'a host'} ${what}, and ${why}: the plugin is ended\n`,
+    );
     // protects: G7 what no process holds ends with its plugin
     this.#plugin.stall.end();
   }
@@ -188,7 +229,8 @@ class End {
   /** One that is over may wait for its program too: until it is counted, the plugin gets no other one. */
   async #used(connections: readonly NotedConnection[]): Promise<readonly NotedConnection[]> {
     if (this.#cause === undefined) return [];
-    return (await this.#look(connections, true)).flatMap(([connection, look]) =>
+    const ofRun = connections.filter((one) => this.#isOfRun(one));
+    return (await this.#look(ofRun, true)).flatMap(([connection, look]) =>
       /* protects: G8 a plugin is not ended for a connection that it has not used => (void isUnused, void look, false) */ isUnused(
         look,
       )

@@ -10,6 +10,7 @@ import { UNIX_PREFIX } from '../../shared/policy/socket-path.js';
 import type { ConnectionDescription, NotedConnection, OpenRegister } from '../ledger/connection-slots.js';
 import type { Plugin, Services } from '../request/plugin.js';
 import { endConnections } from './end-connections.js';
+import { pauseBeforeLook } from './quota.js';
 
 /** A plugin's revocations, one after the other. */
 export class Revocation {
@@ -43,8 +44,12 @@ export class Revocation {
       hasEnded = (await this.#end(connections?.hostSockets)) && hasEnded;
     }
     this.#running = false;
+    // What waits is looked at meanwhile, whether it is used.
     if (!hasEnded)
-      setTimeout(() => this.begin(), Math.max(END_AGAIN_MS, this.#plugin.vainSearches.pauseMs)).unref();
+      setTimeout(
+        () => this.begin(),
+        Math.max(END_AGAIN_MS, pauseBeforeLook(0, this.#plugin.connections?.open ?? 0)),
+      ).unref();
   }
 
   /** @returns whether those have ended that are not allowed any more */

@@ -230,7 +230,7 @@ test('an end whose time is over ends the plugin, though not all was searched, an
   const one = scene({ account: UNUSED });
   let now = 0;
   void endHidden(one, () => {
-    now += 100;
+    now += 500;
     return now;
   });
   await until(() => one.plugin.stall.hasEnded || undefined);
@@ -240,7 +240,8 @@ test('an end whose time is over ends the plugin, though not all was searched, an
 // proves: an end that does not come about takes a part of the broker's time
 test('what was not found waits the longer for the next search the longer the last one took, and no other connection does', async () => {
   const open = [HIDDEN];
-  const one = scene({ account: UNUSED, open });
+  // What another plugin hides of a former run is the one case in which a used one stays open.
+  const one = scene({ runsSince: 2_000, open });
   assert.equal(await endHidden(one, searchOf(one, 900)), false);
   const { pauseMs } = one.plugin.vainSearches;
   assert.ok(pauseMs > 8_000 && pauseMs <= 9_000, `${pauseMs} ms`);
@@ -279,6 +280,39 @@ test('a plugin that hides ever new connections from long searches is ended, thou
   const register = { ...one.register, cookies, noted: () => [noted(2n)] };
   await endConnections(one.services, one.plugin, register, () => true, 'age', searchOf(one, 600));
   assert.equal(one.plugin.stall.hasEnded, true);
+});
+
+const USED_BY_NOW = { kind: 'there', inode: 1, uid: 0, account: USED } as const;
+
+// proves: what was hidden unused ends as soon as it is used
+test('what was not found, and had carried nothing, is searched for once it has, whatever pause there is', async () => {
+  const one = scene({ account: UNUSED });
+  assert.equal(await endHidden(one, searchOf(one, 900)), false);
+  one.looks.length = 0;
+  assert.equal(await endHidden(one), false);
+  assert.deepEqual([one.looks, one.plugin.stall.hasEnded], [[1], false], 'a look, and no search');
+  const used = { ...one, register: { ...one.register, look: () => [USED_BY_NOW] } };
+  assert.equal(await endHidden(used), false);
+  assert.equal(one.plugin.stall.hasEnded, true);
+});
+
+// proves: a search that does not wait counts
+test('a plugin that uses what it had hidden one after the other is ended for the searches', async (t) => {
+  const host = await listen((socket) => socket.on('error', () => {}));
+  t.after(() => host.close());
+  const program = connect(host.port, '127.0.0.1');
+  program.on('error', () => {});
+  await until(() => host.connections() > 0 || undefined);
+  const { fd } = (program as unknown as { readonly _handle: { readonly fd: number } })._handle;
+  using socket = duplicate(fd);
+  program.destroy();
+  const one = scene({ account: UNUSED, open: [noted(socketCookie(socket.number))] });
+  assert.equal(await endHidden(one, searchOf(one, 600)), false);
+  one.plugin.kept.add({ socket, cancel: () => {}, leaveIfGivenUp: () => false });
+  const look = (): SocketLook[] => [one.ended.length === 0 ? USED_BY_NOW : { kind: 'gone' }];
+  const used = { ...one, register: { ...one.register, look } };
+  assert.equal(await endHidden(used, searchOf(one, 600)), true);
+  assert.deepEqual([one.ended.length, one.plugin.stall.hasEnded], [1, true]);
 });
 
 /** A clock by which a search takes so long. */
