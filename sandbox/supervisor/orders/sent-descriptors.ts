@@ -49,8 +49,9 @@ export class SentDescriptors {
   readonly #packets: OwnedFd;
   readonly #take: (packet: SentPacket) => void;
   readonly #watch: Watch;
-  /** The thread carries out the first. */
+  /** The thread has the first, if it is busy. It closes numbers: one that it got twice could be another descriptor of this process by then. */
   readonly #orders: SentOrder[] = [];
+  #isBusy = false;
   #worker: Worker | undefined;
   #ended = false;
 
@@ -89,10 +90,12 @@ export class SentDescriptors {
 
   #add(order: SentOrder): void {
     this.#orders.push(order);
-    if (this.#orders.length === 1) this.#next();
+    this.#next();
   }
 
   #next(): void {
+    // protects: G13 what a broker sent is closed once
+    if (this.#isBusy) return;
     const [order] = this.#orders;
     if (order === undefined) {
       if (this.#ended && this.#worker !== undefined) {
@@ -104,6 +107,7 @@ export class SentDescriptors {
     try {
       this.#worker ??= this.#start();
       this.#worker.postMessage(order);
+      this.#isBusy = true;
     } catch {
       // There is no descriptor or no memory for a thread now.
       this.#tryLater();
@@ -115,6 +119,7 @@ export class SentDescriptors {
     worker.on('message', (report: SentReport | number) => {
       if (typeof report === 'number') return;
       this.#orders.shift();
+      this.#isBusy = false;
       for (const packet of report.received ?? []) this.#takeReceived(packet);
       if (report.received !== undefined && report.isOver !== true && !this.#ended) this.#watch.want(READABLE);
       this.#next();
@@ -122,6 +127,7 @@ export class SentDescriptors {
     worker.on('error', () => {
       if (this.#worker !== worker) return;
       this.#worker = undefined;
+      this.#isBusy = false;
       this.#tryLater();
     });
     // After the listeners, which would keep the process alive.
@@ -140,6 +146,11 @@ export class SentDescriptors {
   }
 
   #sentSocket(number: number): SentSocket {
-    return { number, close: () => this.#add({ closeSent: number }) };
+    let isOpen = true;
+    const close = (): void => {
+      if (isOpen) this.#add({ closeSent: number });
+      isOpen = false;
+    };
+    return { number, close };
   }
 }

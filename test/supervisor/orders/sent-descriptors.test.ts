@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
+import { Worker } from 'node:worker_threads';
+import { SentDescriptors, type SentOrder } from '../../../sandbox/supervisor/orders/sent-descriptors.js';
+import { sendMessage } from '../../../shared/sys/message.js';
+import { nameForGood, packetSocketPair } from '../../../shared/sys/socket.js';
 import { until } from '../../harness/until.js';
 import { readableFolder } from '../../harness/users.js';
 
@@ -19,4 +23,33 @@ test('connections of a broker that linger hold up neither the supervisor nor wha
   });
   await until(() => child.exitCode ?? undefined);
   assert.deepEqual([said, child.exitCode], ['ended unread\ntaken\nlast\nended\n', 0]);
+});
+
+// proves: what a broker sent is closed once
+test('what is closed as soon as it is taken is closed once: its number may be another descriptor by then', async (t) => {
+  const closed: number[] = [];
+  const post = Worker.prototype.postMessage;
+  Worker.prototype.postMessage = function (order: SentOrder): void {
+    if (order.closeSent !== undefined) closed.push(order.closeSent);
+    post.call(this, order);
+  };
+  const [broker, supervisor] = packetSocketPair();
+  nameForGood(broker.number);
+  const taken: number[] = [];
+  const sent = new SentDescriptors(supervisor, ({ socket }) => {
+    taken.push(socket?.number ?? -1);
+    socket?.close();
+    socket?.close();
+  });
+  t.after(() => {
+    Worker.prototype.postMessage = post;
+    sent.end();
+    broker.close();
+  });
+  for (let count = 0; count < 3; count += 1) sendMessage(broker.number, Buffer.from('x'), [broker.number]);
+  await until(() => closed.length >= 3 || undefined);
+  // What was sent again would come now.
+  sendMessage(broker.number, Buffer.from('x'));
+  await until(() => taken.length === 4 || undefined);
+  assert.deepEqual(closed, taken.slice(0, 3));
 });
