@@ -125,7 +125,7 @@ export class PluginList {
     ending: readonly PluginConfig[] = [],
   ): Startable {
     const [files, homes] = [this.#ownFiles, this.#startable?.keptHomes ?? []];
-    const runs = { live: this.#live(), ending, files, homes };
+    const runs = { live: this.#live(), ending, files, homes, written: this.#written };
     const startable = requireStartable(plugins, { ...this.#options, ownFiles }, runs);
     this.#cgroups.claim(plugins);
     this.#written = [

@@ -17,7 +17,7 @@ import {
   problemOf,
   type StartProblem,
 } from './files/path-problems.js';
-import { asConfigured, outermost, writtenFolders } from './files/plugin-links.js';
+import { asConfigured, outermost, type Written, writtenFolders } from './files/plugin-links.js';
 import { refusedPaths } from './files/require-paths.js';
 import { allHomes, homeProblems, withoutTopLink } from './home/home-problems.js';
 import { examineHome } from './home/kept-home.js';
@@ -114,13 +114,15 @@ export interface LiveRuns {
   /** What their sandboxes cover, where they would write or see it: files that postern had read, and the kept homes. */
   readonly files: readonly string[];
   readonly homes: readonly string[];
+  /** What plugins could write until now, whether they run or not. */
+  readonly written: readonly Written[];
 }
 
 /** What is refused since runs write or see more than the new list says. All else is used by a start, after the end of those that end. */
 export function liveProblems(
   plugins: readonly PluginConfig[],
   own: OwnFiles,
-  { live, ending, files, homes }: LiveRuns,
+  { live, ending, files, homes, written }: LiveRuns,
 ): readonly StartProblem[] {
   const added = (own.read ?? []).filter((file) => !files.includes(file));
   const others = live.filter(({ config }) => !ending.some(({ name }) => name === config.name));
@@ -128,12 +130,8 @@ export function liveProblems(
   return [
     // protects: G14 a run that ends for a reload replaces no socket of those that stay
     ...endingProblems(plugins, ending, own),
-    // protects: G14 a file that a reload reads lies where no run may write it
-    ...newFileProblems(
-      added,
-      live.map(({ config }) => config),
-      hostFiles,
-    ),
+    // protects: G14 a file that a reload reads lies where no run could write it
+    ...newFileProblems(added, written, hostFiles),
     // protects: G14 home: one that a reload adds shows in no sandbox that runs
     ...seenHomes(plugins, others, homes),
     // protects: G6 a reload adds no credentials that a sandbox shows which runs

@@ -1,7 +1,7 @@
 // A reload changes what a plugin may do, while the run that it ends, or goes on with, sees and writes what its start gave it. Such a run must not
 // gain by what is new.
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { listen } from '../harness/listener.js';
@@ -114,7 +114,7 @@ for (const user of users) {
     assert.match(server.heard(), /^(nothing)+$/);
   });
 
-  // proves: a file that a reload reads lies where no run may write it
+  // proves: a file that a reload reads lies where no run could write it
   test(`a run writes no rules that a reload takes from its folder (${user})`, async (t) => {
     const server = await listen();
     t.after(() => server.close());
@@ -134,17 +134,14 @@ for (const user of users) {
     await up.reload();
     await up.next(/tried.*tried/s);
     assert.equal(await server.allConnections(), 0, up.said());
-    assert.match(refused, /data\/rules\.yaml" would be postern's own.*stop "hostile"/s);
-    // As the message says.
+    assert.match(refused, /data\/rules\.yaml" would be postern's own.*copy the file/s);
+    // Another plugin may have the file open, whether this one runs or not.
     await up.ask('stop', 'hostile');
-    writeFileSync(join(up.folder, 'data/rules.yaml'), 'allow: []\n');
+    assert.match(await up.reload(), /data\/rules\.yaml" would be postern's own/);
+    writeFileSync(join(up.folder, 'rules.yaml'), 'allow: []\n');
+    up.write(config(up.folder, { presets: [join(up.folder, 'rules.yaml')] }));
     assert.doesNotMatch(await up.reload(), /would be/);
-    await up.ask('start', 'hostile');
-    await up.next(/wrote nothing/);
-    await up.reload();
-    await up.next(/tried.*tried/s);
     assert.equal(await server.allConnections(), 0, up.said());
-    assert.equal(readFileSync(join(up.folder, 'data/rules.yaml'), 'utf8'), 'allow: []\n');
   });
 
   // proves: home: one that a reload adds shows in no sandbox that runs

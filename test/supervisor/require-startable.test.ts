@@ -24,7 +24,7 @@ function start(
   requireStartable([plugin('stays', changes)], { ownFiles }, { ...NO_RUNS, ...runs });
 }
 
-const NO_RUNS: LiveRuns = { live: [], ending: [], files: [], homes: [] };
+const NO_RUNS: LiveRuns = { live: [], ending: [], files: [], homes: [], written: [] };
 
 /** A run with the plan of its start. @param homes that its sandbox covers */
 function running(name: string, changes: Partial<PluginConfig>, homes: readonly string[] = []): LiveRun {
@@ -59,19 +59,19 @@ test('no rule and no listener comes into force where a run may write that is abo
   }
 });
 
-// proves: a file that a reload reads lies where no run may write it
-test("a file that becomes postern's own lies in no folder that a run may write", () => {
+// proves: a file that a reload reads lies where no run could write it
+test("a file that becomes postern's own lies in no folder that a plugin could write", () => {
   const folder = readableFolder();
   const file = join(folder, 'rules.yaml');
   writeFileSync(file, 'allow: []\n');
-  const run = (changes: Partial<PluginConfig>): Partial<LiveRuns> => ({ live: [running('runs', changes)] });
-  assert.throws(() => start({}, run({ writable: [folder] }), [file]), {
+  const written = [{ writer: 'ended', path: folder, real: folder, isHome: false, isFormer: true }];
+  assert.throws(() => start({}, { written }, [file]), {
     code: 'path_not_apart',
-    message: /rules\.yaml" would be postern's own, but leads through .* which the plugin "runs" may write/,
-    fix: /^stop "runs", read the file, reload/,
+    message: /rules\.yaml" would be postern's own, but leads through .* which the plugin "ended" could write/,
+    fix: /^copy the file to a folder that no plugin writes/,
   });
-  start({}, { ...run({ writable: [folder] }), files: [file] }, [file]);
-  start({}, run({ visible: [folder] }), [file]);
+  start({}, { written, files: [file] }, [file]);
+  start({}, {}, [file]);
 });
 
 // proves: home: one that a reload adds shows in no sandbox that runs

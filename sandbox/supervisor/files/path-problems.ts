@@ -253,15 +253,19 @@ export function socketProblems(
   );
 }
 
-// Finds files that become postern's own while plugins run that may write them: a sandbox protects those that its start knew. Pure.
+// Finds files that become postern's own where plugins could write them since postern began. A sandbox protects those that its start knew. And a plugin
+// that has ended can have left a descriptor of the file to another one. Pure.
 
-/** @param files paths of the new ones @returns at most one problem for each, with the code `path_not_apart` */
+/**
+ * @param files paths of the new ones
+ * @param written by all plugins until now
+ * @returns at most one problem for each, with the code `path_not_apart`
+ */
 export function newFileProblems(
   files: readonly string[],
-  live: readonly Pick<PluginConfig, 'name' | 'writable' | 'hidden' | 'home'>[],
+  written: readonly Written[],
   host: HostFiles,
 ): readonly StartProblem[] {
-  const written = writtenFolders(live, host);
   return files.flatMap((file): readonly StartProblem[] => {
     const places = allPlaces(file, host);
     const through = written.find(({ real }) => places.some((place) => isWithin(place, real)));
@@ -273,8 +277,8 @@ export function newFileProblems(
         plugin: writer,
         key: isHome ? ['home'] : ['filesystem', 'writable'],
         path: isHome ? undefined : path,
-        message: `"${file}" would be postern's own, but leads through "${path}", which the plugin "${writer}" may write as long as it runs: only its next start protects the file`,
-        fix: `stop "${writer}", read the file, reload, and start "${writer}" again; or keep the file elsewhere`,
+        message: `"${file}" would be postern's own, but leads through "${path}", which the plugin "${writer}" could write: a plugin may have the file open`,
+        fix: 'copy the file to a folder that no plugin writes, and name the copy; or start postern anew',
       },
     ];
   });
