@@ -201,7 +201,7 @@ async function connectToSocket(
  */
 function handOver(requester: Requester, id: number, socket: OwnedFd): NowOrLater<boolean> {
   const { kept } = requester.plugin;
-  const waiting = { socket, cancel: () => {}, leaveIfGivenUp: () => false };
+  const waiting = { socket, isPlaced: false, cancel: () => {}, leaveIfGivenUp: () => false };
   kept.add(waiting);
   return andFinally(
     () =>

@@ -155,6 +155,8 @@ export class Plugin {
 /** A duplicate of a socket that a plugin has, or is still to get. */
 export interface KeptSocket {
   readonly socket: OwnedFd;
+  /** Whether the plugin has it. */
+  readonly isPlaced: boolean;
   /** Its connection must end, before the plugin has used it. */
   cancel(): void;
   /** Closes it if the program has closed its own. @returns whether it has */

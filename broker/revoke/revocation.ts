@@ -7,6 +7,7 @@ import type { Decision } from '../../shared/policy/decision.js';
 import type { HostContext } from '../../shared/policy/host-block.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import { UNIX_PREFIX } from '../../shared/policy/socket-path.js';
+import { socketCookie } from '../../shared/sys/socket-state.js';
 import type { ConnectionDescription, NotedConnection, OpenRegister } from '../ledger/connection-slots.js';
 import type { Plugin, Services } from '../request/plugin.js';
 import { endConnections } from './end-connections.js';
@@ -52,13 +53,30 @@ export class Revocation {
       ).unref();
   }
 
+  /** The cookies of connects that the plugin waits for itself: it could use each as soon as the peer answers. */
+  #placedUnderWay(): ReadonlySet<bigint> {
+    const { kept, stall } = this.#plugin;
+    // protects: G7 a connect under way that the plugin has ends with its rule => return new Set();
+    return this.#services.guard.watch(
+      stall,
+      () =>
+        new Set(
+          [...kept]
+            .filter(({ isPlaced, socket }) => isPlaced && socket.open)
+            .map(({ socket }) => socketCookie(socket.number)),
+        ),
+    );
+  }
+
   /** @returns whether those have ended that are not allowed any more */
   async #end(register: OpenRegister | undefined): Promise<boolean> {
     const { policy } = this.#plugin;
     if (policy === undefined || register === undefined) return true;
     const context = this.#services.host.context();
-    const isRevoked = ({ isUnderWay, description }: NotedConnection): boolean =>
-      !isUnderWay && (description === undefined || !isStillAllowed(policy, description, context));
+    const placed = this.#placedUnderWay();
+    const isRevoked = ({ cookie, isUnderWay, description }: NotedConnection): boolean =>
+      (!isUnderWay || placed.has(cookie)) &&
+      (description === undefined || !isStillAllowed(policy, description, context));
     return endConnections(this.#services, this.#plugin, register, isRevoked, 'revoked');
   }
 }

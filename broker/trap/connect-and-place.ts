@@ -303,6 +303,10 @@ export class SettlingConnect implements KeptSocket {
       : ending;
   }
 
+  get isPlaced(): boolean {
+    return this.#waits;
+  }
+
   /** Waits no longer: the sandbox has ended, or the connection must. */
   cancel(): void {
     this.#canceled = true;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { anyUser, userInTurn } from '../harness/asked.js';
@@ -11,6 +12,40 @@ import { DIALS_ON, HOLDERS, QUEUES, startTalker, type Talker } from './talker.js
 const DIAL = `
 def dial(port):
     return socket.create_connection(("127.0.0.1", int(port)))
+`;
+/** Its queue is full, until a line comes. Then it says which of those that it accepts send anything. */
+const FULL_PEER = `
+import socket, sys, threading
+server = socket.create_server(("127.0.0.1", 0), backlog=0)
+address = server.getsockname()
+fill = []
+while True:
+    one = socket.socket()
+    one.settimeout(1)
+    fill.append(one)
+    try:
+        one.connect(address)
+    except OSError:
+        break
+fill.pop().close()
+print("full", address[1], flush=True)
+sys.stdin.readline()
+def read(s):
+    if s.recv(1):
+        print("got", flush=True)
+while True:
+    accepted = server.accept()[0]
+    print("accepted", flush=True)
+    threading.Thread(target=read, args=(accepted,), daemon=True).start()
+`;
+const CONNECTS_WITHOUT_WAITING = `
+s = socket.socket()
+s.setblocking(False)
+s.connect_ex(("127.0.0.1", int(lost)))
+print("under way", flush=True)
+import select
+select.select([], [s], [])
+talk(s, "lost")
 `;
 const BY_CHANNEL = 'go_on(Channel.from_environment().connect("127.0.0.1", int(lost)), "lost")';
 
@@ -106,6 +141,32 @@ for (const user of anyUser) {
     await until(() => scene.open() === 0 || undefined);
     await until(() => /no process holds it: the plugin is ended/.test(scene.said()) || undefined);
     await until(() => /talker: ended with signal 9/.test(scene.said()) || undefined);
+  });
+
+  // proves: a connect under way that the plugin has ends with its rule
+  test(`a withdrawn rule ends a non-blocking connect whose peer has not answered (${user})`, async (t) => {
+    const peer = spawn('/usr/bin/python3', ['-c', FULL_PEER], { stdio: ['pipe', 'pipe', 'inherit'] });
+    t.after(() => peer.kill('SIGKILL'));
+    let heard = '';
+    peer.stdout.on('data', (text: Buffer) => {
+      heard += text.toString();
+    });
+    const port = Number(await until(() => /full (\d+)\n/.exec(heard)?.[1]));
+    const kept = await listen((socket) => socket.on('data', (bytes) => socket.write(bytes)));
+    t.after(() => kept.close());
+    const allow = [kept.port, port].map((one) => `127.0.0.1:${one}`);
+    const talker = startTalker(t, {
+      ...{ user, folder: readableFolder(), dial: DIAL, program: CONNECTS_WITHOUT_WAITING },
+      places: [String(kept.port), String(port)],
+      rules: { allow },
+    });
+    await until(() => talker.said().includes('under way') || undefined);
+    talker.change({ allow: allow.slice(0, 1) });
+    await until(() => talker.said().includes('lost ended') || undefined);
+    // From now on the peer answers all that still waits for it.
+    peer.stdin.write('\n');
+    await until(() => heard.includes('accepted') || undefined);
+    assert.ok(!heard.includes('got'), heard);
   });
 
   // proves: revoke: a further broker decides again

@@ -308,7 +308,7 @@ test('a plugin that uses what it had hidden one after the other is ended for the
   program.destroy();
   const one = scene({ account: UNUSED, open: [noted(socketCookie(socket.number))] });
   assert.equal(await endHidden(one, searchOf(one, 600)), false);
-  one.plugin.kept.add({ socket, cancel: () => {}, leaveIfGivenUp: () => false });
+  one.plugin.kept.add({ socket, isPlaced: true, cancel: () => {}, leaveIfGivenUp: () => false });
   const look = (): SocketLook[] => [one.ended.length === 0 ? USED_BY_NOW : { kind: 'gone' }];
   const used = { ...one, register: { ...one.register, look } };
   assert.equal(await endHidden(used, searchOf(one, 600)), true);
@@ -340,7 +340,10 @@ test('what only the broker has ends at once, and not with its plugin', async (t)
   const cancel = (): void => {
     canceled += 1;
   };
-  const one = scene({ kept: [{ socket, cancel, leaveIfGivenUp: () => false }], open: [noted(cookie)] });
+  const one = scene({
+    kept: [{ socket, isPlaced: true, cancel, leaveIfGivenUp: () => false }],
+    open: [noted(cookie)],
+  });
   const { services, plugin, register } = one;
   assert.equal(
     await endConnections(
