@@ -417,14 +417,12 @@ export class MarkKeeper {
     return this.#memory;
   }
 
-  /** Before a new broker gets it. */
+  /** Before a new broker gets it. What the former one has marked says nothing about the next one's end. */
   renewMemory(): void {
-    this.#memory =
-      /* protects: G11 who has a former broker's marks blames no plugin => this.#memory */ renewMemoryFile(
-        this.#memory,
-        MARKS,
-        REQUEST_MARKS * BYTES,
-      );
+    const former = this.#memory;
+    // protects: G11 who has a former broker's marks blames no plugin => return;
+    this.#memory = createMemoryFile(MARKS, REQUEST_MARKS * BYTES);
+    former.close();
   }
 
   /** The number of a plugin's mark. @returns undefined if all are taken */
