@@ -39,21 +39,39 @@ set +f
 command -v node >/dev/null || { echo 'postern: No node in PATH; install Node 20 or newer' >&2; exit 125; }
 # Node aborts where it can open only a few descriptors, and libraries do not load where there are a few more. Node raises its limit to the hard one.
 while read -r POSTERN_MAX POSTERN_KEY POSTERN_VALUE _ POSTERN_HARD _; do
-  [ "$POSTERN_MAX $POSTERN_KEY $POSTERN_VALUE" != 'Max open files' ] || break
+  case "$POSTERN_MAX $POSTERN_KEY $POSTERN_VALUE" in
+    'Max processes '*) POSTERN_PROCESSES=$POSTERN_VALUE ;;
+    'Max open files') break ;;
+  esac
 done </proc/$$/limits
 [ "$POSTERN_HARD" = unlimited ] || [ "$POSTERN_HARD" -ge 64 ] || {
   echo "postern: Cannot start: postern may open no more than $POSTERN_HARD descriptors; raise the limit: \"ulimit -n\", or LimitNOFILE= of a systemd unit" >&2
   exit 125
 }
-unset POSTERN_MAX POSTERN_HARD POSTERN_KEY POSTERN_VALUE
-# Node waits for good, or aborts, where it can start no thread. So this many processes are tried first, each the child of the one before.
+# Node waits for good, or aborts, where it can start no thread. So there must be room for this many.
 POSTERN_THREADS=12
 case ${1-} in @STARTING@) POSTERN_THREADS=48 ;; esac
+postern_room() { case $1 in max | unlimited) ;; *) [ "$(($1 - $2))" -ge $POSTERN_THREADS ] ;; esac; }
+# Room is what the limits leave: that of the user, even if each thread of the host were the user's, and those of the control group and the groups above.
+postern_look() {
+  IFS=/ read -r _ POSTERN_VALUE </proc/loadavg && postern_room "$POSTERN_PROCESSES" "${POSTERN_VALUE%% *}" || return
+  while IFS=: read -r _ POSTERN_KEY POSTERN_VALUE; do
+    case $POSTERN_KEY in pids | '') POSTERN_VALUE=/sys/fs/cgroup${POSTERN_KEY:+/pids}$POSTERN_VALUE ;; *) continue ;; esac
+    while [ "$POSTERN_VALUE" != /sys/fs ]; do
+      if [ -e "$POSTERN_VALUE/pids.max" ]; then
+        read -r POSTERN_MAX <"$POSTERN_VALUE/pids.max" && read -r POSTERN_HARD <"$POSTERN_VALUE/pids.current" || return
+        postern_room "$POSTERN_MAX" "$POSTERN_HARD" || return
+      fi
+      POSTERN_VALUE=${POSTERN_VALUE%/*}
+    done
+  done </proc/$$/cgroup
+}
+# A limit that is near may count fewer processes, and some files may be missing. Then as many processes are tried, each the child of the one before.
 postern_try() { [ "$1" -eq 0 ] || (postern_try "$(($1 - 1))" && :); }
 trap 'echo "postern: Cannot start: fewer than $POSTERN_THREADS further processes and threads may start; raise the limit: \"ulimit -u\", or LimitNPROC= and TasksMax= of a systemd unit, or the pids limit of a container" >&2; exit 125' EXIT
-postern_try $POSTERN_THREADS 2>/dev/null || exit 125
+postern_look 2>/dev/null || postern_try $POSTERN_THREADS 2>/dev/null || exit 125
 trap - EXIT
-unset POSTERN_THREADS
+unset POSTERN_THREADS POSTERN_PROCESSES POSTERN_MAX POSTERN_HARD POSTERN_KEY POSTERN_VALUE
 # Until the first line of the module runs, Node would answer the signal with a line on stderr. An import runs much sooner.
 # protects: G19 debugger: an early SIGUSR1 finds an address that nobody can bind, in the supervisor => exec node @NODE_FLAGS@ '--inspect-port=127.0.0.1:9229' --import='data:text/javascript,process.on("SIGUSR1",()=>{})' -- "$0" "$@"
 exec node @NODE_FLAGS@ --import='data:text/javascript,process.on("SIGUSR1",()=>{})' -- "$0" "$@"

@@ -1,7 +1,7 @@
 // The shell script at the head of the command: the variables that it hides from Node, and its messages.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { userInTurn } from '../harness/asked.js';
@@ -92,6 +92,35 @@ test('the command says that too few processes may start, instead of waiting for 
     assert.match(
       stderr,
       /^postern: Cannot start: fewer than 48 further .* may start; raise the limit: "ulimit -u", .*\n$/,
+    );
+  }
+});
+
+const groups = ['/sys/fs/cgroup/pids', '/sys/fs/cgroup'].find((path) =>
+  existsSync(join(path, 'cgroup.procs')),
+);
+const noGroups =
+  process.geteuid?.() === 0 && groups !== undefined
+    ? false
+    : 'only root makes control groups, and only where they are mounted';
+
+test('the command says so too where a control group leaves too few processes', {
+  skip: noGroups,
+}, async (t) => {
+  const group = join(groups ?? '', `postern-test-${process.pid}`);
+  mkdirSync(group);
+  t.after(() => rmdirSync(group));
+  const shell = `echo $$ >${group}/cgroup.procs; exec "$@"`;
+  for (const [most, status] of [
+    [30, 125],
+    [200, 0],
+  ]) {
+    writeFileSync(join(group, 'pids.max'), `${most}`);
+    const ran = await postern(['run', '--', 'true'], { as: 'root', asCommand: true, shell });
+    assert.equal(ran.status, status, ran.stderr);
+    assert.match(
+      ran.stderr,
+      status === 0 ? /^$/ : /^postern: Cannot start: fewer than 48 further .* pids limit of a container\n$/,
     );
   }
 });
