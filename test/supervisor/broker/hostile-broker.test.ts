@@ -258,14 +258,14 @@ test("the next broker has a memory of calls of its own, with the former one's ca
 });
 
 // proves: who has a former broker's marks blames no plugin
-test("the next broker has marks of its own, with the former one's", () => {
+test('the next broker has marks of its own', () => {
   const marks = new MarkKeeper();
   const found = overwritten(
     () => marks.memory,
     REQUEST_MARKS * WORD,
     () => marks.renewMemory(),
   );
-  assert.deepEqual(found, [7, 7, 7]);
+  assert.deepEqual(found, [0, 0, 0]);
   marks.close();
 });
 
