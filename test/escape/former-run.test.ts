@@ -137,6 +137,8 @@ for (const user of users) {
     assert.match(refused, /data\/rules\.yaml" would be postern's own.*copy the file/s);
     // Another plugin may have the file open, whether this one runs or not.
     await up.ask('stop', 'hostile');
+    // It may have been ended between its open(2) and its write(2).
+    writeFileSync(join(up.folder, 'data/rules.yaml'), 'allow: []\n');
     assert.match(await up.reload(), /data\/rules\.yaml" would be postern's own/);
     writeFileSync(join(up.folder, 'rules.yaml'), 'allow: []\n');
     up.write(config(up.folder, { presets: [join(up.folder, 'rules.yaml')] }));
