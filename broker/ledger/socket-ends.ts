@@ -1,13 +1,16 @@
 // Reports to the registers of connections which of their sockets have ended. Runs in the broker. The kernel reports every TCP socket that ends
-// in the broker's network namespace, also those of other programs. So the reports are taken together, some times a second at most.
+// in the broker's network namespace, also those of other programs. So the reports are gathered for a moment, and callers of the broker wait for few
+// of them at a time.
 
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { SocketDiag, type SocketLook, takeEndedSockets } from '../../shared/sys/socket-diag.js';
+import { EndedSockets, SocketDiag, type SocketLook } from '../../shared/sys/socket-diag.js';
 import type { TcpAccount } from '../../shared/sys/socket-state.js';
 import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
 
-/** How long the kernel's reports of ended sockets are gathered. It reports those of the whole host. */
-const ENDS_PAUSE_MS = 20;
+/** How long reports are gathered. */
+const ENDS_PAUSE_MS = 1;
+/** Parts of reports that one {@link SocketEnds.take} takes. */
+const MOST_PARTS = 8;
 
 /** Keeps connections. */
 export interface SocketOwner {
@@ -20,22 +23,27 @@ export interface SocketOwner {
 export class SocketEnds {
   readonly #owners = new Set<SocketOwner>();
   readonly #ownerOf = new Map<bigint, SocketOwner>();
+  readonly #ended = new EndedSockets();
   readonly #diag = new SocketDiag();
   /** Whether it can look at AF_UNIX sockets. */
   readonly knowsUnix: boolean = this.#diag.knowsUnix();
-  readonly #beforeTake: () => void;
+  readonly #beforeEnd: () => void;
   #reports: OwnedFd | undefined;
   #watch: Watch | undefined;
-  #takenAt = 0;
   #pause: NodeJS.Timeout | undefined;
   #lost = false;
+  readonly #find = (cookie: bigint): SocketOwner | undefined => this.#ownerOf.get(cookie);
+  readonly #tell = (owner: SocketOwner, cookie: bigint, account: TcpAccount | undefined): void => {
+    this.#beforeEnd();
+    owner.socketEnded(cookie, account);
+  };
 
   /**
-   * @param beforeTake called before reports are taken
+   * @param beforeEnd called before an owner is told anything
    * @throws SystemError if the kernel has no sock_diag(7) for TCP
    */
-  constructor(beforeTake: () => void = () => {}) {
-    this.#beforeTake = beforeTake;
+  constructor(beforeEnd: () => void = () => {}) {
+    this.#beforeEnd = beforeEnd;
   }
 
   /**
@@ -70,22 +78,10 @@ export class SocketEnds {
     this.#ownerOf.delete(cookie);
   }
 
-  /** Takes the kernel's reports so far, or the first part of them if they are many. @returns whether there may be more */
+  /** Takes the kernel's reports so far, or the first parts of them if they are many. @returns whether there may be more */
   take(): boolean {
-    if (this.#reports === undefined) return false;
-    this.#beforeTake();
-    this.#takenAt = performance.now();
-    const taken = takeEndedSockets(this.#reports.number, (cookie, read) => {
-      const owner = this.#ownerOf.get(cookie);
-      if (owner !== undefined) owner.socketEnded(cookie, read());
-    });
-    if (taken === 'lost') this.#lost = true;
-    // The reports that were kept come first: they have an account.
-    else if (taken === 'none' && this.#lost) {
-      this.#lost = false;
-      for (const owner of this.#owners) owner.endsLost();
-    }
-    return taken !== 'none';
+    for (let parts = 0; parts < MOST_PARTS; parts += 1) if (this.#takePart() === 'none') return false;
+    return true;
   }
 
   /** Takes all reports: this broker ends, and what it does not take now waits for the next one. */
@@ -106,21 +102,36 @@ export class SocketEnds {
   }
 
   #onReadable(): void {
-    const wait = this.#takenAt + ENDS_PAUSE_MS - performance.now();
-    if (wait <= 0) {
-      this.take();
-      return;
-    }
     this.#watch?.want(0);
+    this.#takeLater();
+  }
+
+  /** While connections end, this costs less than the watch. */
+  #takeLater(): void {
     this.#pause ??= setTimeout(() => {
       this.#pause = undefined;
       this.#takeAll();
-    }, wait).unref();
+    }, ENDS_PAUSE_MS).unref();
   }
 
   /** In parts: the event loop turns to other work between them. */
   #takeAll(): void {
-    if (this.take()) setImmediate(() => this.#takeAll());
-    else this.#watch?.want(READABLE);
+    const taken = this.#takePart();
+    if (taken === 'none') this.#watch?.want(READABLE);
+    else if (taken === 'some') this.#takeLater();
+    else setImmediate(() => this.#takeAll());
+  }
+
+  #takePart(): ReturnType<EndedSockets['take']> {
+    if (this.#reports === undefined) return 'none';
+    const taken = this.#ended.take(this.#reports.number, this.#find, this.#tell);
+    if (taken === 'lost') this.#lost = true;
+    // The reports that were kept come first: they have an account.
+    else if (taken === 'none' && this.#lost) {
+      this.#lost = false;
+      this.#beforeEnd();
+      for (const owner of this.#owners) owner.endsLost();
+    }
+    return taken;
   }
 }

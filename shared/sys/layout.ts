@@ -11,6 +11,7 @@ export const LAYOUT = {
     msg_controllen: 40,
     msg_flags: 48,
   },
+  'struct mmsghdr': { size: 64, msg_len: 56 },
   'struct iovec': { size: 16, iov_len: 8 },
   'struct cmsghdr': { size: 16, cmsg_level: 8, cmsg_type: 12 },
   'struct ucred': { size: 12, uid: 4, gid: 8 },

@@ -4,6 +4,7 @@
 // sandbox's, because its uid owns that namespace. A false answer would make the supervisor connect a plugin to a socket of the host. So the socket
 // is connected to the kernel, which then refuses what others send, and each message must have the kernel as its sender.
 import { endianness } from 'node:os';
+import koffi from 'koffi';
 import { LAYOUT } from './layout.js';
 import { bind, type NativeCall, succeed } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
@@ -93,6 +94,12 @@ export function sendNetlink(fd: number, bytes: Uint8Array, length: number = byte
   return send(fd, bytes, length, 0);
 }
 
+/** @param at where the address of a packet's sender begins */
+function isOfKernel(sender: DataView, at: number): boolean {
+  // protects: G14 netlink: a message counts only if the kernel has sent it (with: netlink: the kernel refuses what others send) => return true;
+  return sender.getUint32(at + SOCKADDR_NL.nl_pid, little) === 0;
+}
+
 /** SAFETY: lent to one call at a time, on one thread. */
 const sender = new Uint8Array(SOCKADDR_NL.size);
 const senderView = new DataView(sender.buffer);
@@ -103,13 +110,60 @@ export function receiveNetlink(fd: number, into: Uint8Array): number {
   for (;;) {
     new DataView(senderLength.buffer).setUint32(0, sender.length, little);
     const bytes = recvfrom(fd, into, into.length, MSG_DONTWAIT, sender, senderLength);
-    if (
-      bytes < 0 ||
-      /* protects: G14 netlink: a message counts only if the kernel has sent it (with: netlink: the kernel refuses what others send) => true */ senderView.getUint32(
-        SOCKADDR_NL.nl_pid,
-        little,
-      ) === 0
-    )
-      return bytes;
+    if (bytes < 0 || isOfKernel(senderView, 0)) return bytes;
+  }
+}
+
+const recvmmsg: NativeCall = bind(
+  'int recvmmsg(int fd, void *messages, uint count, int flags, void *timeout)',
+);
+const MMSGHDR = LAYOUT['struct mmsghdr'];
+const MSGHDR = LAYOUT['struct msghdr'];
+const IOVEC = LAYOUT['struct iovec'];
+
+/** Receives many packets by one call, recvmmsg(2). */
+export class NetlinkPackets {
+  /** Where each packet begins, from one to the next. */
+  readonly step: number;
+  readonly bytes: Uint8Array;
+  readonly #most: number;
+  readonly #headers: Uint8Array;
+  readonly #fields: DataView;
+  readonly #vectors: Uint8Array;
+  readonly #senders: DataView;
+
+  /** @param most packets at a time @param step room for each, in bytes. What is longer is cut */
+  constructor(most: number, step: number) {
+    this.#most = most;
+    this.step = step;
+    this.bytes = new Uint8Array(most * step);
+    this.#headers = new Uint8Array(most * MMSGHDR.size);
+    this.#fields = new DataView(this.#headers.buffer);
+    this.#vectors = new Uint8Array(most * IOVEC.size);
+    const senders = new Uint8Array(most * SOCKADDR_NL.size);
+    this.#senders = new DataView(senders.buffer);
+    // SAFETY: the memory of an ArrayBuffer does not move, and this object keeps all of it alive.
+    const place = (array: Uint8Array, at: number): bigint => koffi.address(array) + BigInt(at);
+    const vectors = new DataView(this.#vectors.buffer);
+    for (let index = 0; index < most; index += 1) {
+      const [header, vector] = [index * MMSGHDR.size, index * IOVEC.size];
+      this.#fields.setBigUint64(header, place(senders, index * SOCKADDR_NL.size), little);
+      this.#fields.setUint32(header + MSGHDR.msg_namelen, SOCKADDR_NL.size, little);
+      this.#fields.setBigUint64(header + MSGHDR.msg_iov, place(this.#vectors, vector), little);
+      this.#fields.setBigUint64(header + MSGHDR.msg_iovlen, 1n, little);
+      vectors.setBigUint64(vector, place(this.bytes, index * step), little);
+      vectors.setBigUint64(vector + IOVEC.iov_len, BigInt(step), little);
+    }
+  }
+
+  /** Never waits. The kernel leaves the headers fit for the next call. @returns how many came, or minus errno as {@link receiveNetlink} */
+  receive(fd: number): number {
+    return recvmmsg(fd, this.#headers, this.#most, MSG_DONTWAIT, null);
+  }
+
+  /** The length of a packet that came; 0 if it is not the kernel's. */
+  lengthOf(index: number): number {
+    if (!isOfKernel(this.#senders, index * SOCKADDR_NL.size)) return 0;
+    return this.#fields.getUint32(index * MMSGHDR.size + MMSGHDR.msg_len, little);
   }
 }

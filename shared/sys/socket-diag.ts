@@ -8,6 +8,7 @@ import { errnoName, SystemError, succeed } from './libc.js';
 import {
   NETLINK_HEADER,
   NETLINK_SOCK_DIAG,
+  NetlinkPackets,
   NLM_F_DUMP,
   NLM_F_REQUEST,
   NLMSG_ERROR,
@@ -257,11 +258,10 @@ const DESTROY_GROUPS = [1, 3];
 /** A report takes some 1,300 bytes. Without CAP_NET_ADMIN the kernel gives twice net.core.rmem_max at most. */
 const BUFFER = new Uint8Array(new Int32Array([8 * 1024 * 1024]).buffer);
 /** Reports that are taken from the kernel at a time. */
-const AT_A_TIME = 256;
+const AT_A_TIME = 32;
+/** A report has some 500 bytes. */
+const REPORT_ROOM = 1024;
 const COOKIE = NETLINK_HEADER.size + REPLY['id.idiag_cookie'];
-
-const endedReceived = new Uint8Array(4 * 1024);
-const endedView = new DataView(endedReceived.buffer);
 
 /** @returns a socket that becomes readable when any TCP socket has ended @throws SystemError if the kernel has no sock_diag(7) */
 export function openEndedSockets(): OwnedFd {
@@ -277,24 +277,35 @@ export function openEndedSockets(): OwnedFd {
   }
 }
 
-/**
- * Takes reports, AT_A_TIME at most.
- *
- * @param fd see {@link openEndedSockets}
- * @param take called for each, with the socket's cookie and what reads its account, within the call only
- * @returns `some`: there may be more; `lost`: the kernel could not keep all of them, and there may be more
- */
-export function takeEndedSockets(
-  fd: number,
-  take: (cookie: bigint, read: () => TcpAccount | undefined) => void,
-): 'none' | 'some' | 'lost' {
-  for (let count = 0; count < AT_A_TIME; count += 1) {
-    const bytes = receiveNetlink(fd, endedReceived);
-    if (bytes < 0 && errnoName(-bytes) === 'ENOBUFS') return 'lost';
-    if (bytes < NETLINK_HEADER.size + REPLY.size) return 'none';
-    take(endedView.getBigUint64(COOKIE, little), () =>
-      readInfo(endedReceived.subarray(0, bytes), TCP_STATE.CLOSE),
-    );
+/** Takes the reports of {@link openEndedSockets}. */
+export class EndedSockets {
+  readonly #packets = new NetlinkPackets(AT_A_TIME, REPORT_ROOM);
+  readonly #view = new DataView(this.#packets.bytes.buffer);
+
+  /**
+   * Takes AT_A_TIME reports at most.
+   *
+   * @param fd see {@link openEndedSockets}
+   * @param find tells whose the socket with this cookie was. Most were of other programs, and of their reports no more is read
+   * @returns `all`: AT_A_TIME came; `lost`: the kernel could not keep all. Only after `none` there are no more
+   */
+  take<T>(
+    fd: number,
+    find: (cookie: bigint) => T | undefined,
+    ended: (found: T, cookie: bigint, account: TcpAccount | undefined) => void,
+  ): 'none' | 'some' | 'all' | 'lost' {
+    const { bytes, step } = this.#packets;
+    const count = this.#packets.receive(fd);
+    if (count < 0) return errnoName(-count) === 'ENOBUFS' ? 'lost' : 'none';
+    for (let index = 0; index < count; index += 1) {
+      const length = this.#packets.lengthOf(index);
+      if (length < NETLINK_HEADER.size + REPLY.size) continue;
+      const at = index * step;
+      const cookie = this.#view.getBigUint64(at + COOKIE, little);
+      const found = find(cookie);
+      if (found !== undefined)
+        ended(found, cookie, readInfo(bytes.subarray(at, at + length), TCP_STATE.CLOSE));
+    }
+    return count < AT_A_TIME ? 'some' : 'all';
   }
-  return 'some';
 }

@@ -20,11 +20,11 @@ import {
 } from '../../../shared/sys/socket.js';
 import {
   cookieOf,
+  EndedSockets,
   openEndedSockets,
   SOCKET_ID_BYTES,
   SocketDiag,
   type SocketLook,
-  takeEndedSockets,
   writeSocketId,
 } from '../../../shared/sys/socket-diag.js';
 import type { TcpAccount } from '../../../shared/sys/socket-state.js';
@@ -129,6 +129,7 @@ function limited(limit: number): {
 test('the kernel reports which sockets have ended with what they carried, that reports were lost, and which are held', async () => {
   const diag = new SocketDiag();
   using reports = openEndedSockets();
+  const endedSockets = new EndedSockets();
   const id = new Uint8Array(SOCKET_ID_BYTES);
   const one = connection();
   const cookie = write(one, id);
@@ -152,12 +153,16 @@ test('the kernel reports which sockets have ended with what they carried, that r
   const ending = new Set([cookie]);
   await until(() => {
     let found: true | undefined;
-    let taken: ReturnType<typeof takeEndedSockets>;
+    let taken: ReturnType<EndedSockets['take']>;
     do {
-      taken = takeEndedSockets(reports.number, (ended, read) => {
-        if (ending.has(ended) && read()?.established === true) found = true;
-      });
-    } while (taken === 'some' && found === undefined);
+      taken = endedSockets.take(
+        reports.number,
+        (ended) => (ending.has(ended) ? ending : undefined),
+        (_, _cookie, account) => {
+          if (account?.established === true) found = true;
+        },
+      );
+    } while (taken !== 'none' && taken !== 'lost' && found === undefined);
     if (taken !== 'lost') return found;
     const next = connection();
     ending.add(write(next, id));
@@ -171,8 +176,13 @@ test('the kernel reports which sockets have ended with what they carried, that r
     for (let count = 0; count < 20; count += 1) connection().socket.close();
     return dropped(reports.number) > before || undefined;
   });
-  let taken: ReturnType<typeof takeEndedSockets> = 'some';
-  while (taken === 'some') taken = takeEndedSockets(reports.number, () => {});
+  let taken: ReturnType<EndedSockets['take']> = 'some';
+  while (taken === 'some' || taken === 'all')
+    taken = endedSockets.take(
+      reports.number,
+      () => undefined,
+      () => {},
+    );
   assert.equal(taken, 'lost');
   diag.close();
 });

@@ -32,7 +32,7 @@ import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { makePipe } from '../../../shared/sys/pipe.js';
 import { NOTIFICATION_BYTES } from '../../../shared/sys/seccomp-notify.js';
 import { SOL_NETLINK, setOption } from '../../../shared/sys/socket.js';
-import { takeEndedSockets } from '../../../shared/sys/socket-diag.js';
+import { EndedSockets } from '../../../shared/sys/socket-diag.js';
 import { socketCookie } from '../../../shared/sys/socket-state.js';
 import { until } from '../../harness/until.js';
 import { readableFolder } from '../../harness/users.js';
@@ -325,6 +325,7 @@ async function endedConnection(): Promise<bigint> {
 // proves: accounts: a broker cannot make its successor deaf
 test('a broker that makes its reports of ended sockets deaf takes none from the next broker', async () => {
   const keeper = new ConnectionsKeeper();
+  const endedSockets = new EndedSockets();
   const first = keeper.renewReports();
   assert.ok(first?.former !== undefined);
   first.former.close();
@@ -336,9 +337,13 @@ test('a broker that makes its reports of ended sockets deaf takes none from the 
   await until(() => {
     let seen = false;
     while (
-      takeEndedSockets(next.reports.number, (ended) => {
-        seen ||= ended === cookie;
-      }) !== 'none'
+      endedSockets.take(
+        next.reports.number,
+        (ended) => ended === cookie || undefined,
+        () => {
+          seen = true;
+        },
+      ) !== 'none'
     );
     return seen || undefined;
   });
