@@ -11,8 +11,9 @@ import {
   type SupervisorLine,
 } from '../shared/protocol/link.js';
 import '../shared/refuse-debugger.js';
+import { readdirSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { constants } from 'node:os';
+import { constants, setPriority } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { VERSION } from '../shared/bundles.js';
 import { openSocketFile } from '../shared/sys/open-socket-file.js';
@@ -69,6 +70,7 @@ function take(line: SupervisorLine): void {
 async function start(line: Line<'start'>): Promise<void> {
   let services: Services;
   try {
+    yieldToCallers();
     const hosts = new HostsFile('/etc/hosts', tellProblem);
     services = await makeServices(line, hosts);
     sessions = new Sessions(services, link, new ResolverSets(hosts));
@@ -82,6 +84,15 @@ async function start(line: Line<'start'>): Promise<void> {
   }
   receivePackets(BROKER_DESCRIPTOR_FD, { sessions, tally }, leave);
   link.send({ type: 'ready', link: LINK_VERSION, version: VERSION });
+}
+
+/**
+ * Gives the threads that V8 and Node have started what nobody else wants of the processors: while V8 compiles, callers wait. Called before this
+ * program starts threads of its own. The main thread would wait for V8's in each young collection, so it makes these alone: ALONE.
+ */
+function yieldToCallers(): void {
+  for (const thread of readdirSync('/proc/self/task'))
+    if (Number(thread) !== process.pid) setPriority(Number(thread), constants.priority.PRIORITY_LOW);
 }
 
 async function makeServices(
@@ -155,8 +166,12 @@ const SMALL_YOUNG_HEAP =
  */
 const SLOWLY_GROWING_HEAP = '--heap-growing-percent=40';
 
+/** Nothing about marking may be changed here: another thread of this process may mark its own heap meanwhile, and V8 would abort. */
+const ALONE = '--no-parallel-scavenge';
+
 /** Called once the broker's threads have started. */
 function limitHeap(): void {
   setFlagsFromString(SMALL_YOUNG_HEAP);
   setFlagsFromString(SLOWLY_GROWING_HEAP);
+  setFlagsFromString(ALONE);
 }
