@@ -1,19 +1,20 @@
 // The measured program in Node, the same inside a sandbox and outside: like c/connects.c. It uses no module but Node's, and the client library
 // that its argument names, so a copy of it runs anywhere.
 //
-// client IP PORT [LIBRARY]
+// client IP PORTS [LIBRARY]
 import { once } from 'node:events';
 import { connect as connectDirect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 
-const [, , host = '', port = '', library] = process.argv;
-const destination = { host, port: Number(port) };
+const [, , host = '', ports = '', library] = process.argv;
+const [first = 0, last = first] = ports.split('-').map(Number);
+let port = first;
 
-type Connect = (to: typeof destination) => Promise<Socket>;
+type Connect = (to: { readonly host: string; readonly port: number }) => Promise<Socket>;
 
 const connect: Connect =
   library === undefined
-    ? async () => {
+    ? async (destination) => {
         const socket = connectDirect(destination);
         await once(socket, 'connect');
         return socket;
@@ -23,6 +24,8 @@ const connect: Connect =
 /** Microseconds of each of `count` connects, `abreast` at a time. */
 async function connects(count: number, abreast: number): Promise<{ micros: number[]; seconds: number }> {
   const micros: number[] = [];
+  const destination = { host, port };
+  port = port < last ? port + 1 : first;
   const began = process.hrtime.bigint();
   await Promise.all(
     Array.from({ length: abreast }, async () => {

@@ -1,11 +1,12 @@
 // npm run bench [-- [--quick] [--json] [--write] [--rounds N] [--dist DIR]… NAME…]: what postern costs, beside a direct connection, the least that its
 // mechanisms cost in C, and other programs for the same purpose. A NAME is that of a measure, or how it begins. Several DIR are compared in the
-// same rounds. --write records whole runs in docs/. Exit status: 0, 1 if a measure
+// same rounds. --write records whole runs in docs/, and measures nothing on a busy machine. Exit status: 0, 1 if a measure
 // failed, 2 for wrong usage. A missed aim is no failure.
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { DIST } from '../../shared/bundles.js';
+import { whatIsBusy } from './busy.js';
 import { checkoutsOf } from './checkouts.js';
 import { compilePrograms } from './compile.js';
 import { describeHost } from './host.js';
@@ -65,6 +66,8 @@ const failed: { name: string; why: string }[] = [];
 for (const measure of MEASURES) {
   if (positionals.length > 0 && !positionals.some((word) => matches(measure.name, word))) continue;
   try {
+    const busy = values.write ? await whatIsBusy() : undefined;
+    if (busy !== undefined) throw new Error(`the machine is busy, so this would be no record; ${busy}`);
     const result = { ...(await runMeasure(measure, bench, rounds)), host };
     measures.push(result);
     // At once: a run of all takes long, and may be ended.

@@ -2,7 +2,7 @@
 import { type Figure, type Measure, PEERS } from './measure.js';
 import { brokerCpu } from './scenes/broker-cpu.js';
 import { ANY_FILTER, systemCalls } from './scenes/calls.js';
-import { connectFresh } from './scenes/connect-fresh.js';
+import { connectFresh, connectFreshTogether } from './scenes/connect-fresh.js';
 import { connectWarm } from './scenes/connect-warm.js';
 import { AB, loadGenerator, REDIS } from './scenes/load-generators.js';
 import { memoryIdle, memoryOfConnections, memoryOfPlugins } from './scenes/memory.js';
@@ -24,6 +24,13 @@ const FRESH: readonly Figure[] = [
   { ...MICROS, key: 'first', title: 'the first' },
   { ...MICROS, key: 'first100', title: 'p50 of the first 100' },
   { ...MICROS, key: 'first500', title: 'p50 of the first 500' },
+  {
+    ...MICROS,
+    key: 'first1500',
+    title: 'p50 of the first 1,500',
+    aims: [{ of: 'trap', over: PEERS, atMost: 1 }],
+  },
+  { ...MICROS, key: 'p99', title: 'p99 of the first 1,500', aims: [{ of: 'trap', atMost: 800 }] },
   { ...MICROS, key: 'warm', title: 'p50, warm' },
   { ...TIMES, key: 'first500/warm', title: 'the first 500 / warm' },
 ];
@@ -101,6 +108,13 @@ export const MEASURES: readonly Measure[] = [
     rounds: { full: 11, quick: 2 },
     figures: [...FRESH, { ...FIRST_100, aims: [{ of: 'trap', atMost: 2 }] }],
     open: (bench) => connectFresh(bench, 'C'),
+  },
+  {
+    name: 'connect-fresh-c-64',
+    title: 'the first 1,500 connects of a fresh broker, C client, 64 at once',
+    rounds: { full: 11, quick: 2 },
+    figures: [{ ...RATE, aims: [{ of: 'trap', over: 'squid', atLeast: 1 }] }],
+    open: connectFreshTogether,
   },
   {
     name: 'connect-fresh-node',

@@ -1,12 +1,16 @@
-// The measured program in C, the same everywhere. It connects to IP:PORT by a plain connect(2), or by one of the ways below, and counts
+// The measured program in C, the same everywhere. It connects to IP by a plain connect(2), or by one of the ways below, and counts
 // until bytes could flow. It prints "ready", takes lines on stdin, and answers with JSON lines on stdout. The lines are "connects COUNT ABREAST",
 // and with serves.c as upstream, "bulk BYTES" and "ping COUNT", each over a new connection.
 //
-// connects IP PORT [socks5 PROXY_PORT | http PROXY_PORT | hand-over FD | channel]
+// PORTS is a port, or the first and the last of some: each line "connects" has the next one of them, and through a proxy also another address of
+// its own. Ports in TIME_WAIT would slow a client that has made 14,000 connects in a minute to one of them.
+//
+// connects IP PORTS [socks5 PROXY_PORT | http PROXY_PORT | hand-over FD | channel]
 #include "client.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +21,7 @@
 static struct sockaddr_in peer, proxy;
 static const char *host;
 static char ask[128];
-static int port, helper;
+static int first, last, port, helper;
 static enum { PLAIN, SOCKS5, HTTP, HAND_OVER, CHANNEL } way;
 
 struct work {
@@ -31,9 +35,24 @@ static double now(void) {
   return t.tv_sec * 1e6 + t.tv_nsec / 1e3;
 }
 
+static bool by_proxy(void) {
+  return way == SOCKS5 || way == HTTP;
+}
+
 void fail(const char *step) {
   fprintf(stderr, "%s: %s\n", step, strerror(errno));
   exit(1);
+}
+
+static int new_socket(void) {
+  struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + port - first)};
+  int fd, on = 1;
+  if (way >= HAND_OVER) return -1;
+  fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (by_proxy() && (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) != 0 ||
+                     bind(fd, (struct sockaddr *)&own, sizeof own) != 0))
+    fail("bind");
+  return fd;
 }
 
 // Any thread may take the socket that another asked for: they are alike.
@@ -58,7 +77,7 @@ static int open_connection(int fd) {
 static void *run(void *argument) {
   struct work *work = argument;
   for (int i = 0; i < work->count; i++) {
-    int fd = way >= HAND_OVER ? -1 : socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = new_socket();
     double start = now();
     fd = open_connection(fd);
     work->micros[i] = now() - start;
@@ -68,7 +87,7 @@ static void *run(void *argument) {
 }
 
 static void stream(void (*use)(int, long long), long long amount) {
-  int fd = way >= HAND_OVER ? -1 : socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int fd = new_socket();
   fd = open_connection(fd);
   double start = now();
   use(fd, amount);
@@ -88,6 +107,12 @@ static void choose(const char *name, int number) {
   if (way == CHANNEL) open_channel();
 }
 
+static void take_port(int number) {
+  port = number;
+  peer.sin_port = htons(port);
+  snprintf(ask, sizeof ask, "CONNECT %s:%d HTTP/1.1\r\nHost: %s:%d\r\n\r\n", host, port, host, port);
+}
+
 static void measure(int count, int abreast) {
   int each = count / abreast, total = each * abreast;
   double *micros = malloc(total * sizeof *micros);
@@ -104,6 +129,7 @@ static void measure(int count, int abreast) {
   printf("]}\n");
   fflush(stdout);
   free(micros);
+  take_port(port < last ? port + 1 : first);
 }
 
 int main(int argc, char **argv) {
@@ -112,11 +138,11 @@ int main(int argc, char **argv) {
   long long amount;
   if (argc < 3) return 2;
   host = argv[1];
-  port = atoi(argv[2]);
-  peer = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
+  if (sscanf(argv[2], "%d-%d", &first, &last) < 2) last = first;
+  peer = (struct sockaddr_in){.sin_family = AF_INET};
   inet_pton(AF_INET, host, &peer.sin_addr);
   proxy = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  snprintf(ask, sizeof ask, "CONNECT %s:%d HTTP/1.1\r\nHost: %s:%d\r\n\r\n", host, port, host, port);
+  take_port(first);
   if (argc > 3) choose(argv[3], argc > 4 ? atoi(argv[4]) : 0);
   printf("ready\n");
   fflush(stdout);

@@ -43,10 +43,10 @@ export async function startBurstingUp(
   });
   const plugin = {
     command: [
-      ...[join(programs, 'bursts'), '127.0.0.1', upstream.port, String(control)],
+      ...[join(programs, 'bursts'), '127.0.0.1', upstream.ports, String(control)],
       ...(hold ? ['hold'] : []),
     ],
-    allow: [`127.0.0.1:${upstream.port}`, `127.0.0.1:${control}`],
+    allow: [`127.0.0.1:${upstream.ports}`, `127.0.0.1:${control}`],
     limits: { requests_per_second: 1_000_000, log_lines_per_second: 1_000_000 },
   };
   const plugins = Object.fromEntries(Array.from({ length: count }, (_, index) => [`p${index}`, plugin]));

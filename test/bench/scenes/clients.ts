@@ -16,7 +16,7 @@ export type Use = (start: StartClient, upstream: Upstream) => Promise<Opened>;
 
 export function clientsInC({ programs, checkouts }: Bench, upstream: Upstream, use: Use): Part[] {
   const program = (name: string): string => join(programs, name);
-  const client = [program('connects'), '127.0.0.1', upstream.port];
+  const client = [program('connects'), '127.0.0.1', upstream.ports];
   const part = (name: string, role: Contestant['role'], words: readonly string[]): Part => ({
     ...{ name, role },
     open: () => use(() => started(words), upstream),
@@ -35,7 +35,7 @@ export function clientsInC({ programs, checkouts }: Bench, upstream: Upstream, u
 export function clientsInNode({ programs, checkouts }: Bench, upstream: Upstream, use: Use): Part[] {
   const script = join(programs, 'client.mjs');
   copyFileSync(fileURLToPath(new URL('../client.js', import.meta.url)), script);
-  const client = [process.execPath, script, '127.0.0.1', upstream.port];
+  const client = [process.execPath, script, '127.0.0.1', upstream.ports];
   const shown = ['--visible', script];
   const library = ({ dist }: Checkout): string => join(dist, 'sandbox/plugin/index.js');
   return [
@@ -54,7 +54,7 @@ function ofPostern(
   more: readonly string[] = [],
 ): Part {
   const egress = name === 'trap' ? 'transparent' : 'channel';
-  const options = ['--egress', egress, '--allow', `127.0.0.1:${upstream.port}`, ...more];
+  const options = ['--egress', egress, '--allow', `127.0.0.1:${upstream.ports}`, ...more];
   const start: StartClient = () => started(underPostern(checkout, options, client), checkout.top);
   return { name, role: 'postern', checkout: checkout.label, open: () => use(start, upstream) };
 }

@@ -61,14 +61,16 @@ export async function loadGenerator(bench: Bench, generator: Generator, keep: bo
       close: async () => {},
     };
   }
-  const port = await freePort();
-  const service = new Service([server, ...generator.serverArgs(port, readableFolder())]);
-  await service.until(() => connectsTo(port));
   const requests = (keep ? 5 : 1) * (bench.quick ? 4_000 : 20_000);
-  const words = [client, ...generator.clientArgs(port, keep, requests)];
-  const open = async (command: readonly string[], cwd?: string): Promise<Opened> => ({
+  type Command = (port: number, words: readonly string[]) => readonly string[];
+  const open = async (command: Command, cwd?: string): Promise<Opened> => ({
     round: async () => {
-      const { stdout } = await runOnce(command, cwd);
+      // The ports of a client that has made so many connects are in TIME_WAIT. So each round has a server at another port.
+      const port = await freePort();
+      const service = new Service([server, ...generator.serverArgs(port, readableFolder())]);
+      await service.until(() => connectsTo(port));
+      const words = [client, ...generator.clientArgs(port, keep, requests)];
+      const { stdout } = await runOnce(command(port, words), cwd).finally(() => service.end());
       const rate = Number(generator.result.exec(stdout)?.[1]);
       if (!(rate > 0)) throw new Error(`${generator.client} printed no rate: ${stdout.slice(-300)}`);
       return { rate };
@@ -76,13 +78,17 @@ export async function loadGenerator(bench: Bench, generator: Generator, keep: bo
     close: async () => {},
   });
   const parts: Part[] = [
-    { name: 'direct', role: 'direct', open: () => open(words) },
+    { name: 'direct', role: 'direct', open: () => open((_, words) => words) },
     ...bench.checkouts.map(
       (checkout): Part => ({
         ...{ name: 'trap', role: 'postern', checkout: checkout.label },
-        open: () => open(underPostern(checkout, ['--allow', `127.0.0.1:${port}`], words), checkout.top),
+        open: () =>
+          open(
+            (port, words) => underPostern(checkout, ['--allow', `127.0.0.1:${port}`], words),
+            checkout.top,
+          ),
       }),
     ),
   ];
-  return openScene(parts, () => service.end());
+  return openScene(parts);
 }

@@ -27,7 +27,7 @@ export async function streams(bench: Bench, { kind, count }: Stream): Promise<Sc
   };
   const server = new LineProgram([join(bench.programs, 'serves')]);
   const upstream: Upstream = {
-    port: await server.line(),
+    ports: await server.line(),
     accepted: () => Promise.reject(new Error('This upstream does not count')),
     end: () => server.end(),
   };
