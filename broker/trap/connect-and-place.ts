@@ -129,7 +129,7 @@ class Attempt implements Dialer {
       this.#endingOf(outcome, true),
     );
     this.#owe();
-    return andThen(placeConnection(context, call, socket, -EINPROGRESS, original), (placed) => {
+    return andThen(placeConnection(context, call, socket, -EINPROGRESS, original, true), (placed) => {
       if (placed) return settling;
       settling.close();
       return this.#placedOrNot(false);
@@ -430,7 +430,9 @@ function awaitDial(
 
 /**
  * @param result what the call returns once the socket is in place
+ * @param socket closed here once it is in place and before the call ends, unless the broker keeps it. Who closes last tears the connection down
  * @param original a duplicate of the caller's own socket. It may be closed here, if it is not connected; undefined: it is kept
+ * @param keeps whether the broker keeps its own descriptor of the connection
  * @returns whether the plugin has it
  */
 export function placeConnection(
@@ -439,6 +441,7 @@ export function placeConnection(
   socket: OwnedFd,
   result: number,
   original?: OwnedFd,
+  keeps = false,
 ): NowOrLater<boolean> {
   // protects: G11 what may not be done twice is not begun anew
   call.begin();
@@ -447,6 +450,7 @@ export function placeConnection(
   const wantsReset = resets.takeOver(socket);
   const end = (placed: number): boolean => {
     if (placed >= 0 && wantsReset) resets.keep(call, socket);
+    if (placed >= 0 && !keeps) socket.close();
     call.end(placed < 0 ? placed : result, placed < 0 ? 'error' : 'brokered');
     if (placed >= 0) plugin.metrics.count('socketsPassed', { door: 'trap' });
     return placed >= 0;

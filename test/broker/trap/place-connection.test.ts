@@ -67,3 +67,27 @@ test('no other broker begins a call anew while its socket is being placed', asyn
 test('a connect of a slow plugin otherwise ends with what the slow lane answers', async () => {
   assert.deepEqual(await place(true), [[ENOTTY], false]);
 });
+
+/** Places a socket by a slow lane that does nothing. @returns whether it was open when the call ended */
+async function isOpenAtEnd(keeps: boolean): Promise<boolean> {
+  using socket = new OwnedFd(openSync('/dev/null', 'r'));
+  const context = {
+    services: { slowLane: { place: async () => 0 } },
+    plugin: { stall: { slow: true }, metrics: { count: () => {} } },
+    resets: { takeOver: () => false },
+  } as unknown as TrapContext;
+  let isOpen: boolean | undefined;
+  const call = {
+    begin: () => {},
+    placement: () => ({}),
+    end: () => {
+      isOpen = socket.open;
+    },
+  } as unknown as TrappedCall;
+  await placeConnection(context, call, socket, 0, undefined, keeps);
+  return isOpen ?? assert.fail('The call did not end');
+}
+
+test('when a connect returns, the program alone has the connection, unless the broker still waits for its end', async () => {
+  assert.deepEqual([await isOpenAtEnd(false), await isOpenAtEnd(true)], [false, true]);
+});
