@@ -21,6 +21,21 @@ export const SOCKADDR_IN_BYTES: number = IN.size;
 /** sockaddr_in6 without its scope, as in RFC 2133. The kernel takes that too. */
 export const SOCKADDR_IN6_BYTES = 24;
 
+/** Where the address lies in a struct sockaddr, and how long that must be. */
+interface InetForm {
+  readonly at: number;
+  readonly bytes: number;
+  readonly least: number;
+}
+
+const INET: InetForm = { at: IN.sin_addr, bytes: 4, least: SOCKADDR_IN_BYTES };
+const INET6: InetForm = { at: IN6.sin6_addr, bytes: 16, least: SOCKADDR_IN6_BYTES };
+
+/** @param family AF_INET or AF_INET6 */
+export function inetForm(family: number): InetForm {
+  return family === AF_INET ? INET : INET6;
+}
+
 /** struct sockaddr_storage: connect(2) and bind(2) take no more. */
 const MAX_SOCKADDR_BYTES = 128;
 
@@ -49,10 +64,9 @@ export function readSockaddr(raw: Uint8Array): TrappedAddress {
       return { kind: 'netlink' };
     case AF_INET:
     case AF_INET6: {
-      const [at, size, least] =
-        family === AF_INET ? [IN.sin_addr, 4, SOCKADDR_IN_BYTES] : [IN6.sin6_addr, 16, SOCKADDR_IN6_BYTES];
+      const { at, bytes, least } = inetForm(family);
       if (raw.length < least) return { kind: 'short' };
-      const address = addressFromBytes(raw.slice(at, at + size));
+      const address = addressFromBytes(raw.slice(at, at + bytes));
       return { kind: 'inet', family, address, port: portOf(raw) };
     }
     default:

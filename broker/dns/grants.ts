@@ -23,14 +23,16 @@ const NONE: GrantedNames = { fresh: [], stale: [] };
 export class Grants {
   /** Addresses of names that only a proxy resolves. */
   readonly standIns: StandIns = new StandIns();
-  readonly #now: () => number;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
+  /** Changes with each grant. */
+  version = 0;
   /** By address, then by name: the end of the TTL, by the clock. */
   readonly #addresses = new Map<string, Map<string, number>>();
   #count = 0;
 
-  /** @param now milliseconds of a clock that never goes back */
   constructor(now: () => number = () => performance.now()) {
-    this.#now = now;
+    this.now = now;
   }
 
   /** How many pairs of address and name there are. */
@@ -45,12 +47,13 @@ export class Grants {
    * @param ttl the answer's, in seconds; the grant is fresh for MIN_GRANT_MS at least
    */
   add(address: Address, name: string, ttl: number): void {
-    this.#note(address, name, this.#now() + Math.max(ttl * 1000, MIN_GRANT_MS));
+    this.#note(address, name, this.now() + Math.max(ttl * 1000, MIN_GRANT_MS));
   }
 
   /** @param until by the clock */
   #note(address: Address, name: string, until: number): void {
-    const names = this.#use(address.text) ?? new Map<string, number>();
+    this.version += 1;
+    const names = this.use(address.text) ?? new Map<string, number>();
     this.#addresses.set(address.text, names);
     const before = names.get(name) ?? 0;
     if (!names.delete(name)) this.#count += 1;
@@ -64,9 +67,9 @@ export class Grants {
 
   /** The names of an address. */
   namesOf(address: Address): GrantedNames {
-    const names = this.#use(address.text);
+    const names = this.use(address.text);
     if (names === undefined) return NONE;
-    const now = this.#now();
+    const now = this.now();
     const latest = [...names].reverse();
     return {
       fresh: latest
@@ -74,6 +77,12 @@ export class Grants {
         .map(([name]) => name),
       stale: latest.filter(([, until]) => until <= now).map(([name]) => name),
     };
+  }
+
+  /** Until when namesOf() says the same, if nothing is added. */
+  sameUntil({ text }: Address): number {
+    const now = this.now();
+    return Math.min(...[...(this.#addresses.get(text)?.values() ?? [])].filter((until) => until > now));
   }
 
   /** All names that were given, the least recently used address first. */
@@ -93,13 +102,13 @@ export class Grants {
         this.standIns.take(name, address);
         continue;
       }
-      // protects: G7 what a former broker says that its DNS gave is stale => this.#note(address, name, this.#now() + MIN_GRANT_MS);
+      // protects: G7 what a former broker says that its DNS gave is stale => this.#note(address, name, this.now() + MIN_GRANT_MS);
       this.#note(address, name, Number.NEGATIVE_INFINITY);
     }
   }
 
   /** Makes an address the one used last. */
-  #use(text: string): Map<string, number> | undefined {
+  use(text: string): Map<string, number> | undefined {
     const names = this.#addresses.get(text);
     if (names === undefined) return undefined;
     this.#addresses.delete(text);

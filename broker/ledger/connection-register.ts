@@ -85,15 +85,19 @@ export class ConnectionRegister implements ConnectionSlots, SocketOwner {
     return this.#known.held.size;
   }
 
+  get hasRoom(): boolean {
+    return this.open + this.#claimed < this.#limit;
+  }
+
   bound(limit: number | undefined): void {
     this.#limit = limit ?? CONNECTION_SLOTS;
   }
 
   claim(): Claim {
-    if (this.#isFull()) this.#ends.take();
-    if (this.#isFull() && this.#looks.take(Math.min(this.open, LOOKED_AT_CONNECTIONS)))
+    if (!this.hasRoom) this.#ends.take();
+    if (!this.hasRoom && this.#looks.take(Math.min(this.open, LOOKED_AT_CONNECTIONS)))
       this.#look(firstOf(this.#known.held, LOOKED_AT_CONNECTIONS));
-    const slot = this.#isFull() ? undefined : this.#slots.take();
+    const slot = this.hasRoom ? this.#slots.take() : undefined;
     if (slot === undefined) return REFUSED;
     this.#claimed += 1;
     return new ClaimedSlot(this, slot);
@@ -256,10 +260,6 @@ export class ConnectionRegister implements ConnectionSlots, SocketOwner {
     this.#ends.remove(this);
     for (const [cookie] of this.#known.all) this.#ends.disown(cookie);
     this.#slots.close();
-  }
-
-  #isFull(): boolean {
-    return this.open + this.#claimed >= this.#limit;
   }
 
   #find(cookie: bigint): ConnectionSlot | undefined {

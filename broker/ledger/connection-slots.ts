@@ -108,6 +108,8 @@ export interface ConnectionSlots extends OpenRegister {
   readonly limit: number;
   /** Connections that a process holds. */
   readonly open: number;
+  /** Whether a claim would be granted, as far as it is known without a look at the open connections. */
+  readonly hasRoom: boolean;
   claim(): Claim;
   /** Whether it has noted a connection. */
   has(cookie: bigint): boolean;
@@ -141,6 +143,7 @@ export const NO_CONNECTIONS: ConnectionSlots = {
   hostSockets: undefined,
   limit: 0,
   open: 0,
+  hasRoom: false,
   claim: () => REFUSED,
   has: () => false,
   socketEnded: () => {},

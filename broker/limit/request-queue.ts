@@ -61,6 +61,17 @@ export class RequestQueue {
     return queue.size >= this.#mayWait && (queue.size > 0 || queue.pending >= queue.concurrency);
   }
 
+  /** Whether a request would run at once, and beside the queue: count() it then. */
+  get isFree(): boolean {
+    const queue = this.#queue;
+    return (
+      queue.size === 0 &&
+      queue.pending < queue.concurrency &&
+      /* protects: G8 queue: nothing passes beside it past the rate */ !queue.isPaused &&
+      /* protects: G8 full log: no request passes beside the queue then */ this.#gate.isOpen
+    );
+  }
+
   /** Calls back once, when a request has ended. The same callback is called once, however often it was passed. */
   whenRoom(callback: () => void): void {
     this.#onRoom.add(callback);
@@ -83,13 +94,7 @@ export class RequestQueue {
         : (['concurrency_limited', 'concurrency'] as const);
       return { reason, limit: this.#mayWait > 0 ? 'queue' : limit };
     }
-    if (
-      queue.size === 0 &&
-      hasRoom &&
-      /* protects: G8 queue: nothing passes beside it past the rate */ !queue.isPaused &&
-      /* protects: G8 full log: no request passes beside the queue then */ this.#gate.isOpen
-    )
-      this.#runNow(work);
+    if (this.isFree) this.#runNow(work);
     else this.#runInTurn(life, work, hasRoom);
     return undefined;
   }
@@ -99,7 +104,7 @@ export class RequestQueue {
     const waiting = work();
     if (waiting instanceof Promise) void this.#queue.add(() => waiting).then(() => this.#tellRoom());
     // Last, since it may pause the queue.
-    this.#count();
+    this.count();
   }
 
   #runInTurn(life: RequestLife, work: () => NowOrLater<void>, hasRoom: boolean): void {
@@ -114,11 +119,11 @@ export class RequestQueue {
       this.#tellRoom();
     };
     const inTurn = (): Promise<void> => {
-      this.#count();
+      this.count();
       return this.#turn.await().then(begin);
     };
     const atOnce = (): Promise<void> => {
-      this.#count();
+      this.count();
       return begin();
     };
     if (queue.size > 0 || !hasRoom) {
@@ -131,8 +136,8 @@ export class RequestQueue {
     }
   }
 
-  /** Counts work that leaves the queue. Once a second's share is used up, the queue gives nothing until the next second. */
-  #count(): void {
+  /** Counts work that is begun. Once a second's share is used up, the queue gives nothing until the next second. */
+  count(): void {
     const now = performance.now();
     if (now - this.#secondAt >= SECOND_MS) this.#beginSecond(now);
     this.#begunInSecond += 1;

@@ -15,11 +15,17 @@ import type { InetAddress } from '../caller/caller-memory.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import type { Claim } from '../ledger/connection-slots.js';
 import { RequestLife } from '../limit/request-life.js';
-import { account } from '../request/account.js';
+import { account, type Ending } from '../request/account.js';
 import { proxyTargets } from '../request/connect-upstream.js';
 import { type Admission, admitConnection, type Judgement, refuseQueued } from '../request/judgement.js';
 import type { Plugin, Services } from '../request/plugin.js';
-import { connectAndPlace, type Replaced, SettlingConnect } from './connect-and-place.js';
+import {
+  awaitAndPlace,
+  connectAndPlace,
+  type DialledConnect,
+  type Replaced,
+  SettlingConnect,
+} from './connect-and-place.js';
 import { decideGranted } from './decide-granted.js';
 import type { TrapContext, TrappedSocket } from './trap-context.js';
 import { tunnelAndPlace } from './tunnel-and-place.js';
@@ -149,6 +155,16 @@ function carryOut(connect: BrokeredConnect, { judgement, claim }: Admission): No
     byProxy || target === undefined
       ? tunnelAndPlace(connect, judgement, claim)
       : connectAndPlace(connect, judgement, target, claim);
+  if (target !== undefined) context.remembered.note(connect.address.address, connect.family, judgement);
+  return accountFor(connect, judgement, placing);
+}
+
+/** Accounts for a connect when it has ended. */
+function accountFor(
+  { context: { services, plugin }, origin }: Replaced,
+  judgement: Judgement,
+  placing: NowOrLater<Ending | SettlingConnect>,
+): NowOrLater<void> {
   return andThen(placing, (ending) => {
     if (!(ending instanceof SettlingConnect)) account(services, plugin, judgement, ending, origin);
     // The turn is over. How the connection ends matters to the account alone.
@@ -156,11 +172,26 @@ function carryOut(connect: BrokeredConnect, { judgement, claim }: Admission): No
   });
 }
 
+/** An ordinary connect (ordinary-connect.ts) whose connection was not there at once. It holds a place of the queue from now on. */
+export function goOn(connect: DialledConnect): void {
+  const { life, claim, context, judgement } = connect;
+  context.plugin.queue.add(life, () =>
+    andFinally(
+      () => accountFor(connect, judgement, awaitAndPlace(connect)),
+      () => {
+        life.settle();
+        claim.release();
+        closeOriginal(connect);
+      },
+    ),
+  );
+}
+
 function goesByProxy(services: Services, { upstream }: Plugin, judgement: Judgement): boolean {
   return proxyTargets(upstream, judgement, () => services.host.context()).length > 0;
 }
 
-function closeOriginal({ context: { services, plugin }, original }: BrokeredConnect): void {
+function closeOriginal({ context: { services, plugin }, original }: Replaced): void {
   services.guard.watch(plugin.stall, () => original.close());
 }
 

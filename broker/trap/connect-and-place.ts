@@ -23,7 +23,7 @@ import {
 import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
 import type { Outcome } from '../../shared/words.js';
 import type { Holding } from '../caller/caller-processes.js';
-import { placeAndClose, placeSocket } from '../caller/place-socket.js';
+import { type Placement, placeAndClose, placeSocket } from '../caller/place-socket.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import type { Claim } from '../ledger/connection-slots.js';
 import type { RequestLife } from '../limit/request-life.js';
@@ -92,6 +92,31 @@ export function connectAndPlace(
   );
 }
 
+/** A connect that was dialled already. */
+export interface DialledConnect extends Replaced {
+  readonly judgement: Judgement;
+  readonly address: Address;
+  readonly claim: Claim;
+  readonly startedAt: number;
+  /** Owned from here on. */
+  readonly socket: OwnedFd;
+  /** Its own address. */
+  readonly own: Endpoint | undefined;
+  readonly blocks: boolean;
+}
+
+/** As connectAndPlace(), of a connection that is under way. */
+export function awaitAndPlace(dialled: DialledConnect): NowOrLater<Ending | SettlingConnect> {
+  const { judgement, address, claim, startedAt, socket, own, blocks } = dialled;
+  const attempt = new Attempt(dialled, judgement, address, claim, startedAt);
+  attempt.own = own;
+  if (!blocks) return attempt.placeConnecting(socket);
+  return andFinally(
+    () => attempt.placeConnected(socket, 'under_way'),
+    () => socket.close(),
+  );
+}
+
 /** One dial, from its start to its account. */
 class Attempt implements Dialer {
   readonly endpoint: Endpoint;
@@ -100,10 +125,17 @@ class Attempt implements Dialer {
   readonly #judgement: Judgement;
   readonly #dialed: string;
   readonly #claim: Claim | undefined;
-  readonly #startedAt = performance.now();
+  readonly #startedAt: number;
   #isOwed = false;
 
-  constructor(replaced: Replaced, judgement: Judgement, address: Address, claim: Claim | undefined) {
+  constructor(
+    replaced: Replaced,
+    judgement: Judgement,
+    address: Address,
+    claim: Claim | undefined,
+    startedAt = performance.now(),
+  ) {
+    this.#startedAt = startedAt;
     this.#replaced = replaced;
     this.#judgement = judgement;
     this.#dialed = address.text;
@@ -376,7 +408,7 @@ type Dial = Endpoint | 'under_way' | number;
 type DialInterruption = Interruption | 'timeout';
 
 /** @returns the state; an errno is returned once */
-function dialState(socket: OwnedFd): Dial {
+export function dialState(socket: OwnedFd): Dial {
   const peer = peerOf(socket.number);
   if (peer === undefined && !writableNow(socket.number)) return 'under_way';
   const result = concludeConnect(socket.number);
@@ -436,13 +468,14 @@ function awaitDial(
  * @returns whether the plugin has it
  */
 export function placeConnection(
-  { services: { guard, slowLane }, plugin, processes, lastHolder, resets }: TrapContext,
+  context: TrapContext,
   call: TrappedCall,
   socket: OwnedFd,
   result: number,
   original?: OwnedFd,
   keeps = false,
 ): NowOrLater<boolean> {
+  const { services, plugin, resets } = context;
   // protects: G11 what may not be done twice is not begun anew
   call.begin();
   const placement = call.placement(socket);
@@ -458,16 +491,23 @@ export function placeConnection(
   plugin.stall.caller = call.tid;
   // Without a descriptor for the alarm nothing could end a step that waits.
   if (plugin.stall.slow)
-    // protects: G9 without a descriptor for the slow lane, a connect is EAGAIN => return slowLane .place(plugin.stall, placement) .then(end);
-    return slowLane
+    // protects: G9 without a descriptor for the slow lane, a connect is EAGAIN => return services.slowLane .place(plugin.stall, placement) .then(end);
+    return services.slowLane
       .place(plugin.stall, placement)
       .catch(() => -EAGAIN)
       .then(end);
-  return end(
-    guard.watch(plugin.stall, () =>
-      original === undefined || lastHolder === undefined
-        ? placeSocket(processes, placement)
-        : placeAndClose(processes, placement, original, lastHolder),
-    ),
+  return end(placeHere(context, placement, original));
+}
+
+/** On this thread. @returns 0 or more, or minus errno */
+export function placeHere(
+  { services: { guard }, plugin: { stall }, processes, lastHolder }: TrapContext,
+  placement: Placement,
+  original?: OwnedFd,
+): number {
+  return guard.watch(stall, () =>
+    original === undefined || lastHolder === undefined
+      ? placeSocket(processes, placement)
+      : placeAndClose(processes, placement, original, lastHolder),
   );
 }

@@ -29,6 +29,7 @@ import type { Transport } from '../dns/encode-dns-answer.js';
 import { refuseForeign } from './answers.js';
 import { brokerConnection } from './broker-connection.js';
 import { dissolve } from './dissolved-connections.js';
+import { connectOrdinary } from './ordinary-connect.js';
 import type { TrapContext, TrappedSocket } from './trap-context.js';
 import { interruptedResult } from './waiting-calls.js';
 
@@ -45,6 +46,9 @@ export function connectStream(
   raw: Uint8Array,
   state: number,
 ): boolean {
+  const kept =
+    socket.own && state === TCP_STATE.CLOSE ? connectOrdinary(context, call, socket, raw) : undefined;
+  if (kept !== undefined) return kept;
   const address = readSockaddr(raw);
   if (!socket.own) return connectForeign(context, call, socket, address, raw, state);
   const { descriptor, domain } = socket;

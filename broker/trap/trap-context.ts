@@ -9,6 +9,7 @@ import type { Plugin, Services } from '../request/plugin.js';
 import type { CarryOver } from './carry-over.js';
 import type { Resets } from './dissolved-connections.js';
 import type { LoopbackHints, SocketRefusals } from './refusals.js';
+import type { RememberedConnects } from './remembered-connects.js';
 import type { AnswerCaller, ConnectUnix, SetFolderMode } from './send-orders.js';
 import type { WaitingCalls } from './waiting-calls.js';
 
@@ -29,6 +30,7 @@ export interface TrapContext {
   readonly writable: WritableOnce;
   readonly carryOver: CarryOver;
   readonly resets: Resets;
+  readonly remembered: RememberedConnects;
   /** Missing where the kernel cannot tell: then each placing searches the caller's table. */
   readonly lastHolder: LastHolder | undefined;
   readonly connectUnix: ConnectUnix;

@@ -38,6 +38,7 @@ import { CarryOver } from './carry-over.js';
 import { Resets } from './dissolved-connections.js';
 import { handleTrap } from './handle-trap.js';
 import { LoopbackHints, SocketRefusals } from './refusals.js';
+import { RememberedConnects } from './remembered-connects.js';
 import { connectsHere, SupervisedOrders } from './send-orders.js';
 import type { TrapContext } from './trap-context.js';
 import { WaitingCalls } from './waiting-calls.js';
@@ -123,6 +124,7 @@ export class TrapSession {
       // protects: G3 a later broker reads the rare options too => carryOver: new CarryOver(ends.dnsListener, false)
       carryOver: new CarryOver(ends.dnsListener, resumed),
       resets: new Resets(services, plugin, processes),
+      remembered: new RememberedConnects(services, plugin, this.#dns.grants),
       lastHolder: LAST_HOLDER,
       connectUnix:
         ends.unixDiag === undefined
