@@ -96,7 +96,7 @@ function yieldToCallers(): void {
 }
 
 async function makeServices(
-  { dnsServers, listeners, auditRoom, user, becomeIds }: Line<'start'>,
+  { dnsServers, listeners, auditRoom, readsAll = false, user, becomeIds }: Line<'start'>,
   hosts: HostsFile,
 ): Promise<Services> {
   const room = new LogRoom(auditRoom, () => link.backlogBytes);
@@ -105,7 +105,7 @@ async function makeServices(
   const descriptors = new DescriptorPool(raiseDescriptorLimit());
   const orders = new PluginOrders();
   return {
-    audit: new Audit(link, () => metrics.count('auditEventsDropped', {}), room, tally),
+    audit: new Audit(link, () => metrics.count('auditEventsDropped', {}), room, tally, readsAll),
     host: new HostAddresses(listeners),
     orders,
     openSocketFile:

@@ -92,7 +92,7 @@ function accountEnded(
     metrics.count('receivedBytes', {}, account.receivedBytes);
     metrics.count('retransmits', {}, account.retransmits);
   }
-  audit.closed({
+  audit.closed(name, () => ({
     decision_id: description?.decision_id ?? null,
     plugin: name,
     pid: description?.pid ?? null,
@@ -107,5 +107,5 @@ function accountEnded(
     rtt_ms: account?.rttMs ?? null,
     retransmits: account?.retransmits ?? null,
     ended_by: cause ?? (account === undefined ? 'unknown' : 'closed'),
-  });
+  }));
 }

@@ -35,6 +35,7 @@ export class Audit {
   readonly room: LogRoom;
   readonly #tally: EventTally;
   readonly #late: (() => void)[] = [];
+  readonly #readsAll: boolean;
   #flushing: NodeJS.Timeout | undefined;
   #hurries = false;
   #count = 0;
@@ -43,8 +44,16 @@ export class Audit {
    * @param onDropped called for each event that is dropped
    * @param room whether the log has room, if it loses no event
    * @param tally counts events for the time after this process
+   * @param readsAll false: nobody reads what an operator need not see. No text is made of it
    */
-  constructor(output: AuditOutput, onDropped: () => void, room: LogRoom, tally: EventTally) {
+  constructor(
+    output: AuditOutput,
+    onDropped: () => void,
+    room: LogRoom,
+    tally: EventTally,
+    readsAll: boolean = true,
+  ) {
+    this.#readsAll = readsAll;
     this.#tally = tally;
     this.#onDropped = onDropped;
     this.room = room;
@@ -104,17 +113,29 @@ export class Audit {
   }
 
   /**
+   * @param mustBeSeen whether an operator must see it: something was refused, or did not work as the program expects
+   * @param event is made if somebody reads it
    * @param isOwed whether owe() was called for it
    * @param at when it happened, if not now
    */
-  decision(event: AuditFields<'decision'>, isOwed: boolean, at?: Date): void {
-    if (this.#mayWrite(event.plugin, isOwed)) this.#write('decision', event, at);
+  decision(
+    plugin: string,
+    mustBeSeen: boolean,
+    event: () => AuditFields<'decision'>,
+    isOwed: boolean,
+    at: Date,
+  ): void {
+    if (!this.#mayWrite(plugin, isOwed)) return;
+    if (mustBeSeen || this.#readsAll) this.#write('decision', event(), at);
+    else this.#tally.add(-1);
   }
 
   /** For an event that is owed. Records that wait come first: one of them may describe this connection. */
-  closed(event: AuditFields<'closed'>): void {
+  closed(plugin: string, event: () => AuditFields<'closed'>): void {
     this.flush();
-    if (this.#mayWrite(event.plugin, true)) this.#write('closed', event);
+    if (!this.#mayWrite(plugin, true)) return;
+    if (this.#readsAll) this.#write('closed', event());
+    else this.#tally.add(-1);
   }
 
   /** A plugin asked for an explanation. */

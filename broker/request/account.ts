@@ -106,7 +106,7 @@ function accountNow({ services, plugin, judgement, ending, origin, at }: Account
     plugin.metrics.count('connects', { outcome });
     if (connectMs !== null) services.metrics.observe('connectDuration', { outcome }, connectMs / 1000);
   }
-  const event = describe(services, plugin, judgement, origin, ending);
+  const decisionId = ending?.place?.decisionId ?? services.audit.nextDecisionId();
   ending?.place?.settle(
     ending.outcome === 'connected' ||
       /* protects: G22 accounts: a connection that nobody watched has its event => false */ ending.isUnwatched ===
@@ -114,23 +114,25 @@ function accountNow({ services, plugin, judgement, ending, origin, at }: Account
   );
   // Its rules have changed since this was decided.
   if (ending?.place !== undefined && judgement.policy !== plugin.policy) plugin.revokeConnections();
-  services.audit.decision(event, ending?.isOwed === true, at);
+  const mustBeSeen = decision.decision !== 'allow' || ending?.problem !== undefined;
+  const event = (): AuditFields<'decision'> => describe(decisionId, plugin, judgement, origin, ending);
+  services.audit.decision(plugin.name, mustBeSeen, event, ending?.isOwed === true, at);
 }
 
 /** Logs an explanation that a plugin asked for. No metric counts it. */
 export function accountExplanation(services: Services, plugin: Plugin, judgement: Judgement): void {
-  services.audit.explain(describe(services, plugin, judgement, CHANNEL));
+  services.audit.explain(describe(services.audit.nextDecisionId(), plugin, judgement, CHANNEL));
 }
 
 function describe(
-  { audit }: Services,
+  decisionId: string,
   plugin: Plugin,
   { decision, policy, considered, names = [], dnsMs, dnsFailure, answered }: Judgement,
   { door, pid, program }: Origin,
   ending?: Ending,
 ): AuditFields<'decision'> {
   const event: AuditFields<'decision'> = {
-    decision_id: ending?.place?.decisionId ?? audit.nextDecisionId(),
+    decision_id: decisionId,
     plugin: plugin.name,
     pid,
     program,

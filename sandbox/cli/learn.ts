@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { asciiJson } from '../../shared/ascii-json.js';
 import { loadRuleFile } from '../../shared/config/rule-file.js';
+import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 
 import { Learner } from '../supervisor/learn/learner.js';
 import { describeLearnt, NewFile, ruleFileOf } from './describe-learnt.js';
@@ -58,12 +59,13 @@ async function learn(command: readonly string[], options: LearnOptions): Promise
       own: new Set(),
       mostEndpoints: LEARNT_ENDPOINTS,
     });
-    const status = await runPlugin(config, options, (event) => {
+    const take = (event: AuditEvent): void => {
       learner.take(event);
       if (('decision' in event && event.decision === 'would_deny') || options.audit === '-') return;
       const line = refusalLine(event, (rule) => asRuleOption('allow', rule), ownProgram(config));
       if (line !== undefined) report(line);
-    });
+    };
+    const status = await runPlugin(config, options, take, true);
     const { learnt } = learner;
     file?.write(ruleFileOf(learnt, config.name));
     if (options.json === true) {

@@ -30,6 +30,7 @@ const STDERR = 2;
  * Runs a plugin to its end.
  *
  * @param onEvent takes each audit event; the last one comes before this returns
+ * @param readsAll see SupervisorOptions
  * @param control the control socket, if there is one
  * @returns the plugin's exit status, as a shell reports it
  */
@@ -37,6 +38,7 @@ export async function runPlugin(
   config: PluginConfig,
   options: Pick<RunOptions, 'metrics' | 'audit' | 'dns' | 'rules'>,
   onEvent: (event: AuditEvent) => void,
+  readsAll: boolean,
   control?: OperatorControl,
 ): Promise<number> {
   const unseen: Unseen[] = [];
@@ -56,6 +58,8 @@ export async function runPlugin(
       if (atTerminal) process.stderr.write(`${asciiJson(event)}\n`);
       onEvent(event);
     },
+    // A client of the control socket may learn from all of them.
+    readsAll: control !== undefined || atTerminal || readsAll,
     onNotice: say,
     onUnseen: (_plugin, found) => unseen.push(found),
   });

@@ -70,7 +70,7 @@ async function run(
       const line = refusalLine(event, (rule) => asRuleOption('allow', rule), ownProgram(config));
       if (line !== undefined && options.audit !== '-') report(line);
     };
-    return await runPlugin(config, options, onEvent, control).finally(() => control?.close());
+    return await runPlugin(config, options, onEvent, false, control).finally(() => control?.close());
   } catch (error) {
     say(describeError(error));
     return runStatus(error);

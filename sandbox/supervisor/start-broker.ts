@@ -17,7 +17,7 @@ import { viaLine } from './via/via-line.js';
  * @returns a broker whose events are recorded. It is not started
  */
 export function makeBroker(
-  { dnsServers, onEvent, onBrokerWords, onNotice = () => {} }: SupervisorOptions,
+  { audit, dnsServers, onEvent, readsAll = true, onBrokerWords, onNotice = () => {} }: SupervisorOptions,
   own: { readonly privileges: Privileges; readonly owner: IdRange | undefined },
   opened: Promise<readonly ListenerAddress[]>,
   records: Records,
@@ -31,6 +31,7 @@ export function makeBroker(
     dnsServers,
     listeners: opened,
     auditRoom: () => records.auditRoom,
+    readsAll: audit !== undefined || readsAll,
     onWords: onBrokerWords,
   });
   recordBroker(broker, records, onEvent, onNotice);

@@ -27,6 +27,8 @@ export interface SupervisorOptions {
   readonly dnsServers?: readonly string[] | undefined;
   /** Takes each audit event. */
   readonly onEvent?: ((event: AuditEvent) => void) | undefined;
+  /** False: without an audit log, `onEvent` gets no event of a connect that was made, and none of its end. Missing: it gets all. */
+  readonly readsAll?: boolean | undefined;
   /** Takes messages for the operator, as that a broker died. */
   readonly onNotice?: ((text: string) => void) | undefined;
   /** Takes the files of the host that a failed plugin may have missed; once for each plugin. */

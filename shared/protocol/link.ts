@@ -48,6 +48,8 @@ export type SupervisorLine =
       readonly listeners: readonly ListenerAddress[];
       /** Whether the audit log has room now. Missing: it loses events, and requests do not wait for it. */
       readonly auditRoom?: boolean | undefined;
+      /** Somebody reads all audit events. Missing or false: only what an operator must see, see `Audit`. */
+      readonly readsAll?: boolean | undefined;
       /** Of a user's broker: its uid on the host. It sees none of the host's sockets: the supervisor opens their files. */
       readonly user?: number | undefined;
     }

@@ -204,6 +204,8 @@ export interface BrokerOptions {
   readonly onWords?: ((text: string) => void) | undefined;
   /** Whether the audit log has room now; undefined if it loses events. Missing: it does. */
   readonly auditRoom?: (() => boolean | undefined) | undefined;
+  /** Whether somebody reads all audit events. Missing: somebody does. */
+  readonly readsAll?: boolean | undefined;
 }
 
 /**
@@ -216,9 +218,10 @@ async function beginBroker(lines: BrokerLines, options: BrokerOptions): Promise<
   const listeners = await options.listeners;
   const auditRoom = options.auditRoom?.();
   const supervisorMounts = readlinkSync('/proc/self/ns/mnt');
-  const { becomeIds, dnsServers } = options;
+  const { becomeIds, dnsServers, readsAll = true } = options;
   const user = options.privileges === 'user' ? process.geteuid?.() : undefined;
-  lines.send({ type: 'start', becomeIds, dnsServers, listeners, auditRoom, supervisorMounts, user });
+  const records = { auditRoom, readsAll };
+  lines.send({ type: 'start', becomeIds, dnsServers, listeners, ...records, supervisorMounts, user });
   return lines.expect((line) => readyOf(line), BROKER_START_TIMEOUT_MS);
 }
 

@@ -80,18 +80,11 @@ function collect(texts: readonly string[], port: number): Buffer {
       suggestion: text,
     });
     link.drain(() => {});
-    audit.decision(
-      {
-        ...DECISION,
-        plugin: 'web',
-        program: text,
-        host: text,
-        port,
-        names: [text],
-        addresses_considered: [text],
-      },
-      false,
-    );
+    const decision = {
+      ...DECISION,
+      ...{ plugin: 'web', program: text, host: text, port, names: [text], addresses_considered: [text] },
+    };
+    audit.decision('web', true, () => decision, false, new Date());
     link.drain(() => {});
   }
   return Buffer.concat(socket.chunks);
