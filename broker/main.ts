@@ -35,7 +35,7 @@ import { Metrics } from './record/metrics.js';
 import type { Services } from './request/plugin.js';
 import { enterSandbox, sealMounts, takeIds } from './sandbox/enter-sandbox.js';
 import { Sessions } from './sessions.js';
-import { startGuards } from './stall/start-guards.js';
+import { guardNobody, startGuards } from './stall/start-guards.js';
 import { type Line, takeLine } from './take-line.js';
 
 const EXIT_BUG = 70;
@@ -73,7 +73,7 @@ async function start(line: Line<'start'>): Promise<void> {
     yieldToCallers();
     const hosts = new HostsFile('/etc/hosts', tellProblem);
     services = await makeServices(line, hosts);
-    sessions = new Sessions(services, link, new ResolverSets(hosts));
+    sessions = new Sessions(services, link, new ResolverSets(hosts), line.alone);
     limitHeap();
     confine(line);
   } catch (error) {
@@ -96,7 +96,7 @@ function yieldToCallers(): void {
 }
 
 async function makeServices(
-  { dnsServers, listeners, auditRoom, readsAll = false, user, becomeIds }: Line<'start'>,
+  { dnsServers, listeners, auditRoom, readsAll = false, user, becomeIds, alone }: Line<'start'>,
   hosts: HostsFile,
 ): Promise<Services> {
   const room = new LogRoom(auditRoom, () => link.backlogBytes);
@@ -115,7 +115,7 @@ async function makeServices(
     uid: user ?? becomeIds?.uid ?? process.getuid?.() ?? 0,
     metrics,
     plugins: new Map(),
-    ...(await startGuards()),
+    ...(alone === true ? guardNobody() : await startGuards()),
     descriptors,
     names: new NameResolver(hosts, new NameCache(new NameServers(dnsServers, tellProblem))),
   };

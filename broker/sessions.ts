@@ -2,6 +2,7 @@
 
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { PosternError } from '../shared/errors.js';
 import { END_AGAIN_MS, GIVEN_NAMES_A_LINE, KEPT_TEXT, TOLD_PROBLEMS } from '../shared/limits.js';
 import { compilePolicy } from '../shared/policy/compile-policy.js';
 import { judgeRequest } from '../shared/policy/decide.js';
@@ -52,6 +53,7 @@ export class Sessions {
   readonly #link: LineLink;
   readonly #resolvers: ResolverSets;
   readonly #plugins: Map<string, Plugin>;
+  readonly #alone: boolean;
   readonly channels: ChannelSessions;
   readonly traps: TrapSessions;
   readonly #marks = new RequestMarks();
@@ -66,7 +68,9 @@ export class Sessions {
   #asks = 0;
   #retiring = false;
 
-  constructor(services: Services, link: LineLink, resolvers: ResolverSets) {
+  /** @param alone whether it serves one plugin in all, and guards no neighbour */
+  constructor(services: Services, link: LineLink, resolvers: ResolverSets, alone = false) {
+    this.#alone = alone;
     this.#resolvers = resolvers;
     this.#services = services;
     this.#plugins = services.plugins;
@@ -306,6 +310,9 @@ export class Sessions {
   #plugin(name: string): Plugin {
     const known = this.#plugins.get(name);
     if (known !== undefined) return known;
+    // protects: G9 a broker without guards serves no second plugin
+    if (this.#alone && this.#plugins.size > 0)
+      throw new PosternError('link', `A broker for one plugin got "${name}" too`);
     const link = { nextId: () => this.#nextAsk(), send: (line: BrokerLine) => this.#link.send(line) };
     const plugin = makePlugin(name, this.#services, () => this.#plugins.size > 1, link);
     if (this.#retiring) plugin.turn.stop();

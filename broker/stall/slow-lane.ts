@@ -1,70 +1,17 @@
 // The thread apart for slow plugins. The broker waits there for their locks, and for their threads to get a processor. Slow plugins
 // take turns, and delay one another by STALL_LIMIT_MS a turn at most. Runs in the broker, on the main thread.
-import type { Worker } from 'node:worker_threads';
 import { FairTurns } from '../../shared/fair-turns.js';
 import { duplicate } from '../../shared/sys/fcntl.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { PassedMemory } from '../caller/caller-memory.js';
+import { CallerProcesses } from '../caller/caller-processes.js';
 import type { Installation, Placement } from '../caller/place-socket.js';
 import { NO_MEMORY, type Reached } from '../caller/reach-caller.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
+import { carryOut, type Order, type Report, type SlowOrder } from './carry-out.js';
 import { stallFields, type WatchedThread } from './judge-stall.js';
 import type { StallBudget } from './stall-budget.js';
-import { startThread, type Thread } from './start-thread.js';
-
-interface ReachOrder {
-  readonly kind: 'reach';
-  readonly tid: number;
-  readonly descriptor: number;
-  /** Undefined for a call that passes no memory. */
-  readonly passed: PassedMemory | undefined;
-}
-
-interface PathOrder {
-  readonly kind: 'path';
-  readonly tid: number;
-  readonly at: bigint;
-}
-
-/** Of an AF_UNIX socket in its sandbox, see connect-inside.ts. */
-interface ConnectOrder {
-  readonly kind: 'connect';
-  readonly socket: number;
-  readonly address: Uint8Array;
-}
-
-/** The thread owns these numbers from here on. */
-interface CloseOrder {
-  readonly kind: 'close';
-  readonly descriptors: readonly number[];
-}
-
-type Order =
-  | ReachOrder
-  | PathOrder
-  | ({ readonly kind: 'place' } & Placement)
-  | ({ readonly kind: 'install' } & Installation)
-  | ConnectOrder
-  | CloseOrder;
-
-/** A message to the thread. */
-export interface SlowOrder {
-  readonly order: Order;
-  /** What ends the sandbox. */
-  readonly alarm: number | undefined;
-  /** See Guarded. */
-  readonly caller: number | undefined;
-}
-
-/** A message from the thread. */
-export interface Report {
-  /** A reach: a descriptor's number. A placement, installation or connect: its result. A path or a close: 0. Or minus errno. */
-  readonly result: number;
-  /** Of a reach: the memory. Of a path: the path. */
-  readonly copied?: Uint8Array | number | undefined;
-  /** Present if it took long. */
-  readonly slow?: { readonly killed: boolean; readonly milliseconds: number } | undefined;
-}
+import { startThread } from './start-thread.js';
 
 interface Waiting {
   readonly order: Order;
@@ -74,27 +21,42 @@ interface Waiting {
   readonly resolve: (report: Report) => void;
 }
 
+/** A thread that carries out orders. */
+interface LaneThread {
+  on(event: 'message', listener: (report: Report) => void): unknown;
+  postMessage(order: SlowOrder): void;
+}
+
 export class SlowLane {
-  /** For the watchdog. */
-  readonly watched: WatchedThread;
-  readonly #worker: Worker;
+  readonly #worker: LaneThread;
   readonly #turns = new FairTurns<StallBudget, Waiting>();
   #underWay: Waiting | undefined;
 
-  constructor({ worker, tid }: Thread, fields: Int32Array) {
-    this.watched = { tid, fields };
+  constructor(worker: LaneThread) {
     this.#worker = worker;
-    worker.on('message', (report: Report) => this.#finish(report));
-    worker.unref();
+    worker.on('message', (report) => this.#finish(report));
   }
 
-  static async start(): Promise<SlowLane> {
+  /** `watched`: for the watchdog. */
+  static async start(): Promise<{ readonly slowLane: SlowLane; readonly watched: WatchedThread }> {
     const fields = stallFields();
     const resourceLimits = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 8 };
-    return new SlowLane(
-      await startThread('slow-lane-thread', { workerData: fields, resourceLimits }),
-      fields,
-    );
+    const { worker, tid } = await startThread('slow-lane-thread', { workerData: fields, resourceLimits });
+    const slowLane = new SlowLane(worker);
+    worker.unref();
+    return { slowLane, watched: { tid, fields } };
+  }
+
+  /** One whose steps the main thread does at once. */
+  static onMainThread(): SlowLane {
+    const processes = new CallerProcesses();
+    let take: (report: Report) => void;
+    return new SlowLane({
+      on: (_event, listener) => {
+        take = listener;
+      },
+      postMessage: ({ order }) => take(carryOut(processes, order)),
+    });
   }
 
   /** As reachCaller(). */

@@ -49,6 +49,7 @@ export async function runPlugin(
   const atTerminal = options.audit === '-' && terminal?.streams.includes(STDERR) === true;
   const operated = new OperatedSupervisor({
     plugins: [config],
+    alone: true,
     metrics: options.metrics,
     audit: options.audit !== '-' ? options.audit : atTerminal ? undefined : 'stderr',
     dnsServers: dnsServersOf(options.dns),

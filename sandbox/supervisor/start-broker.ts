@@ -17,7 +17,15 @@ import { viaLine } from './via/via-line.js';
  * @returns a broker whose events are recorded. It is not started
  */
 export function makeBroker(
-  { audit, dnsServers, onEvent, readsAll = true, onBrokerWords, onNotice = () => {} }: SupervisorOptions,
+  {
+    alone,
+    audit,
+    dnsServers,
+    onEvent,
+    readsAll = true,
+    onBrokerWords,
+    onNotice = () => {},
+  }: SupervisorOptions,
   own: { readonly privileges: Privileges; readonly owner: IdRange | undefined },
   opened: Promise<readonly ListenerAddress[]>,
   records: Records,
@@ -28,6 +36,7 @@ export function makeBroker(
   const broker = new BrokerProcess({
     privileges,
     becomeIds: owner === undefined ? undefined : { uid: owner.base, gid: owner.base },
+    alone,
     dnsServers,
     listeners: opened,
     auditRoom: () => records.auditRoom,

@@ -10,6 +10,8 @@ import type { Unseen } from './unseen/unseen-files.js';
 
 export interface SupervisorOptions {
   readonly plugins: readonly PluginConfig[];
+  /** There is one plugin, and never another: its broker guards no neighbour. */
+  readonly alone?: boolean | undefined;
   /** HOST:PORT; without it, no listener. */
   readonly metrics?: string | undefined;
   /** `stderr`, `stdout` or a path; without it, no audit log. */

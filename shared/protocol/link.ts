@@ -52,6 +52,8 @@ export type SupervisorLine =
       readonly readsAll?: boolean | undefined;
       /** Of a user's broker: its uid on the host. It sees none of the host's sockets: the supervisor opens their files. */
       readonly user?: number | undefined;
+      /** It serves one plugin, and never another: nobody else waits where that one makes it wait. */
+      readonly alone?: boolean | undefined;
     }
   | {
       readonly type: 'plugin';

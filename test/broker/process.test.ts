@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { bundlePath } from '../../shared/bundles.js';
+import { limitsOf } from '../../shared/config/limit-forms.js';
 import type { BrokerLine } from '../../shared/protocol/link.js';
 import { packetSocketPair } from '../../shared/sys/socket.js';
 import { listen } from '../harness/listener.js';
@@ -18,6 +19,8 @@ import { openSocket, readUntilEnd } from './use-socket.js';
 const isRoot = process.geteuid?.() === 0;
 const UID = 64_321;
 const GID = 64_322;
+/** Of a broker with a line out of turn. */
+const EXIT_BUG = 70;
 
 const field = (status: string, name: string): string =>
   new RegExp(`^${name}:[ \\t]*(.*?)[ \\t]*$`, 'm').exec(status)?.[1] ?? '?';
@@ -176,4 +179,39 @@ test("every series that can occur stands at 0 once its plugin is configured, und
   for (const line of expected) assert.ok(lines.includes(line), line);
   for (const name of text.matchAll(/^# HELP (\S+)/gm)) assert.match(name[1] ?? '', /^postern_/);
   await broker.stop();
+});
+
+// proves: a broker without guards serves no second plugin
+test('a broker for one plugin has no threads of its own, and ends at a second plugin', async () => {
+  const [alone, guarding] = await Promise.all([
+    startBroker({ alone: true }, { stderr: openSync('/dev/null', 'w') }),
+    startBroker(),
+  ]);
+  const threads = ({ pid }: { readonly pid: number }): number => readdirSync(`/proc/${pid}/task`).length;
+  assert.equal(threads(guarding) - threads(alone), 2);
+  assert.equal(await guarding.stop(), 0);
+  const echo = await listen((socket) => socket.pipe(socket));
+  await alone.plugin('only', { allow: [`127.0.0.1:${echo.port}`] });
+  const channel = await alone.channel('only');
+  openSocket((await channel.connect('127.0.0.1', echo.port)).descriptor).destroy();
+  channel.close();
+  await alone.until(() => alone.ended(channel.session));
+  alone.send({
+    type: 'plugin',
+    plugin: 'second',
+    allow: [],
+    deny: [],
+    mode: 'enforce',
+    limits: limitsOf({}),
+  });
+  let status: number | null | undefined;
+  void alone.exited().then((exit) => {
+    status = exit;
+  });
+  const serves = ({ lines }: typeof alone): boolean =>
+    lines.some((line) => line.type === 'plugin_ready' && line.plugin === 'second');
+  await alone.until(() => status !== undefined || serves(alone));
+  assert.equal(status, EXIT_BUG);
+  await alone.stop();
+  await echo.close();
 });

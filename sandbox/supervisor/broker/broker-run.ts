@@ -197,6 +197,8 @@ export interface BrokerOptions {
   readonly privileges: Privileges;
   /** As root. */
   readonly becomeIds?: { readonly uid: number; readonly gid: number } | undefined;
+  /** It serves one plugin in all. */
+  readonly alone?: boolean | undefined;
   readonly dnsServers?: readonly string[] | undefined;
   /** Of postern itself. The broker loads before they are known. */
   readonly listeners: readonly ListenerAddress[] | Promise<readonly ListenerAddress[]>;
@@ -218,10 +220,10 @@ async function beginBroker(lines: BrokerLines, options: BrokerOptions): Promise<
   const listeners = await options.listeners;
   const auditRoom = options.auditRoom?.();
   const supervisorMounts = readlinkSync('/proc/self/ns/mnt');
-  const { becomeIds, dnsServers, readsAll = true } = options;
+  const { becomeIds, dnsServers, readsAll = true, alone } = options;
   const user = options.privileges === 'user' ? process.geteuid?.() : undefined;
   const records = { auditRoom, readsAll };
-  lines.send({ type: 'start', becomeIds, dnsServers, listeners, ...records, supervisorMounts, user });
+  lines.send({ type: 'start', becomeIds, dnsServers, listeners, ...records, supervisorMounts, user, alone });
   return lines.expect((line) => readyOf(line), BROKER_START_TIMEOUT_MS);
 }
 
