@@ -79,17 +79,22 @@ export class SocketRefusals {
       count,
       ...place,
     } as const;
-    if (kind === 'datagram') this.#audit.datagram({ ...about, reason: REASONS[kind] });
-    else this.#audit.socket({ ...about, reason: REASONS[kind], call, message: messageOf(call, place) });
+    const to =
+      place.host === null || place.port === null ? '' : ` to ${quoteDestination(place.host, place.port)}`;
+    if (kind === 'datagram')
+      this.#audit.datagram({
+        ...about,
+        reason: REASONS[kind],
+        message: `Cannot send UDP${to}: only TCP leaves the sandbox`,
+      });
+    else
+      this.#audit.socket({
+        ...about,
+        reason: REASONS[kind],
+        call,
+        message: `Cannot ${call}${to}: the socket belongs to the host's network, and keeps its peer or its address`,
+      });
   }
-}
-
-function messageOf(
-  call: WhollyTrapped,
-  { host, port }: { readonly host: string | null; readonly port: number | null },
-): string {
-  const to = host === null || port === null ? '' : ` to ${quoteDestination(host, port)}`;
-  return `Cannot ${call}${to}: the socket belongs to the host's network, and keeps its peer or its address`;
 }
 
 // A program that looks for a service of the host at 127.0.0.1 finds the sandbox's own loopback, where nothing listens. The audit log says so

@@ -102,6 +102,7 @@ export const AUDIT_EXAMPLES: { readonly [E in AuditEventName]: AuditEvent<E> } =
     host: '192.0.2.10',
     port: 443,
     reason: 'udp_refused',
+    message: 'Cannot send UDP to "192.0.2.10:443": only TCP leaves the sandbox',
   },
   socket: {
     event: 'socket',

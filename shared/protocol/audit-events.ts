@@ -266,7 +266,7 @@ export const AUDIT_EVENTS = {
   },
   datagram: {
     what: 'Programs tried to send UDP to the outside. One line stands for all of them within a second, and names the first.',
-    fields: ['plugin', 'pid', 'program', 'door', 'decision', 'count', 'host', 'port', 'reason'],
+    fields: ['plugin', 'pid', 'program', 'door', 'decision', 'count', 'host', 'port', 'reason', 'message'],
     nullable: ['pid', 'program', 'host', 'port'],
     optional: [],
     always: { decision: 'deny', reason: 'udp_refused' },
