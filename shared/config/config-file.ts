@@ -3,7 +3,7 @@
 import type { Mode } from '../words.js';
 import type { WrittenLimits } from './limit-forms.js';
 import type { PluginKind, Revoke, StopSignal, Unknown } from './plugin-config.js';
-import type { WrittenVia } from './via-schema.js';
+import type { WrittenVia } from './via-config.js';
 
 /** Where audit events go unless the file says otherwise. */
 export const DEFAULT_AUDIT = 'stderr';
@@ -20,18 +20,27 @@ export const MOST_ASK_S = 120;
 
 /** A file of rules. */
 export interface RuleFile {
+  /** Destinations that are allowed, for example `api.example.com` or `10.1.0.0/16:5432`. */
   readonly allow?: readonly string[] | undefined;
+  /** Destinations that are denied, whatever is allowed. */
   readonly deny?: readonly string[] | undefined;
 }
 
 /** The keys that `defaults` and each plugin may have. */
 export interface DefaultKeys extends RuleFile {
+  /** Files with more rules. */
   readonly presets?: readonly string[] | undefined;
+  /** Variables. A plugin gets no others of its starter than PATH, LANG and a few more. */
   readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Where the program starts. */
   readonly cwd?: string | undefined;
+  /** `audit`: what no rule allows is allowed, and reported. */
   readonly mode?: Mode | undefined;
+  /** What happens to a destination that no rule allows. Missing: `deny`. */
   readonly unknown?: Unknown | undefined;
+  /** `channel`: each connect(2) is refused, and the program asks over its channel. Missing: `transparent`. */
   readonly egress?: 'transparent' | 'channel' | undefined;
+  /** Paths of the host that it sees, that it may write, and that it does not see below a visible one. */
   readonly filesystem?:
     | {
         readonly visible?: readonly string[] | undefined;
@@ -39,6 +48,7 @@ export interface DefaultKeys extends RuleFile {
         readonly hidden?: readonly string[] | undefined;
       }
     | undefined;
+  /** When a plugin that ended starts again, with the waits before, in milliseconds. */
   readonly restart?:
     | {
         readonly policy?: 'no' | 'on-failure' | 'always' | undefined;
@@ -47,11 +57,15 @@ export interface DefaultKeys extends RuleFile {
         readonly reset_after_ms?: number | undefined;
       }
     | undefined;
+  /** The signal that stops it, and how long after that it is killed, in milliseconds. */
   readonly stop?:
     | { readonly signal?: StopSignal | undefined; readonly grace_ms?: number | undefined }
     | undefined;
+  /** docs/limits.md has the unit of each. */
   readonly limits?: WrittenLimits | undefined;
+  /** A proxy that the network demands, a source address, a mark, DNS servers. */
   readonly via?: WrittenVia | undefined;
+  /** System calls besides those that every program has. */
   readonly seccomp?:
     | {
         readonly allow?: readonly string[] | undefined;
@@ -60,10 +74,8 @@ export interface DefaultKeys extends RuleFile {
     | undefined;
 }
 
-export interface PluginKeys extends DefaultKeys {
-  readonly command: readonly string[];
-  readonly home?: string | undefined;
-  readonly listen?: readonly { readonly name: string; readonly address: string }[] | undefined;
+/** The keys that order the plugins of a file. */
+export interface OrderKeys {
   readonly kind?: PluginKind | undefined;
   /** One of the first three. */
   readonly ready?:
@@ -76,6 +88,18 @@ export interface PluginKeys extends DefaultKeys {
     | undefined;
   readonly after?: readonly string[] | undefined;
 }
+
+/** What a program is started with. */
+export interface ProgramKeys extends DefaultKeys {
+  /** The program and its arguments. */
+  readonly command: readonly string[];
+  /** A folder that is its HOME in every run. Missing: each run has an empty one. */
+  readonly home?: string | undefined;
+  /** Sockets that postern binds and the program inherits, from descriptor 3 on. */
+  readonly listen?: readonly { readonly name: string; readonly address: string }[] | undefined;
+}
+
+export interface PluginKeys extends ProgramKeys, OrderKeys {}
 
 export interface ConfigFile {
   readonly metrics?: string | undefined;

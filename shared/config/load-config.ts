@@ -21,8 +21,7 @@ import type { PlacedRules } from './placed-rules.js';
 import { DEFAULT_READY_S, DEFAULT_REVOKE, type PluginConfig, plainPlugin } from './plugin-config.js';
 import { readProxyUrl } from './proxy-url.js';
 import { gatherRules } from './rule-file.js';
-import { DEFAULT_RESOLVES, NO_PROXY, type ViaConfig } from './via-config.js';
-import type { WrittenVia } from './via-schema.js';
+import { DEFAULT_RESOLVES, NO_PROXY, type ViaConfig, type WrittenVia } from './via-config.js';
 import { type KeyPath, YamlSource } from './yaml-source.js';
 
 // Reads postern.yaml, and reports every error at once with its place. Trusts the author of the file, but not its

@@ -26,6 +26,17 @@ export const NO_PROXY = 'none';
 /** The mark of a socket has 32 bits. 0 means that there is none. */
 export const MOST_MARK = 0xffff_ffff;
 
+/** `via` as written. */
+export interface WrittenVia {
+  readonly proxy?: string | undefined;
+  readonly credentials_file?: string | undefined;
+  readonly resolve?: Resolves | undefined;
+  readonly direct?: readonly string[] | undefined;
+  readonly source?: string | readonly string[] | undefined;
+  readonly mark?: number | undefined;
+  readonly resolvers?: readonly string[] | undefined;
+}
+
 /** `via` of a plugin, with defaults. */
 export interface ViaConfig {
   readonly proxy?: ProxyAddress | undefined;

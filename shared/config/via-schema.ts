@@ -1,22 +1,11 @@
 // The schema of `via`. check-values.ts checks the values.
 import * as z from 'zod';
-import { DEFAULT_RESOLVES, MOST_MARK, RESOLVES } from './via-config.js';
+import { DEFAULT_RESOLVES, MOST_MARK, RESOLVES, type WrittenVia } from './via-config.js';
 
 const text = (expected: string): z.ZodString => z.string({ error: `expected ${expected}` });
 const SOURCE = 'an address of this host, or a list of an IPv4 and an IPv6 address';
 
 const MARK = 'a whole number from 1 to 4294967295, as 42 or 0x2a';
-
-/** `via` as written. */
-export interface WrittenVia {
-  readonly proxy?: string | undefined;
-  readonly credentials_file?: string | undefined;
-  readonly resolve?: (typeof RESOLVES)[number] | undefined;
-  readonly direct?: readonly string[] | undefined;
-  readonly source?: string | readonly string[] | undefined;
-  readonly mark?: number | undefined;
-  readonly resolvers?: readonly string[] | undefined;
-}
 
 export const viaSchema: z.ZodType<WrittenVia | undefined> = z
   .strictObject(

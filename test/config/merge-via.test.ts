@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { mergeVia } from '../../shared/config/load-config.js';
 import { readProxyUrl } from '../../shared/config/proxy-url.js';
-import type { ViaConfig } from '../../shared/config/via-config.js';
-import type { WrittenVia } from '../../shared/config/via-schema.js';
+import type { ViaConfig, WrittenVia } from '../../shared/config/via-config.js';
 
 const merge = (plugin?: WrittenVia, defaults?: WrittenVia): ViaConfig | undefined =>
   mergeVia(plugin, defaults, (path) => `/etc/${path}`);
