@@ -1,7 +1,7 @@
 // The lines on stderr that tell a person of refusals and of files that the program did not see, each with what to paste.
 
 import { basename } from 'node:path';
-import { quoteDestination } from '../../shared/policy/decision.js';
+import { decisionMessage } from '../../shared/policy/decision.js';
 import { quote } from '../../shared/policy/quote.js';
 import { printable, yamlText } from '../../shared/printable.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
@@ -73,9 +73,9 @@ function describe(event: AuditEvent, own?: string): string | undefined {
   }
 }
 
-function describeDecision({ decision, message, host, port, reason }: AuditEvent<'decision'>): string {
-  const what = message ?? `Cannot connect to ${quoteDestination(host, port)}: ${reason}`;
-  return decision === 'would_deny' ? `allowed in audit mode only: ${what}` : what;
+function describeDecision(event: AuditEvent<'decision'>): string {
+  const what = decisionMessage(event);
+  return event.decision === 'would_deny' ? `allowed in audit mode only: ${what}` : what;
 }
 
 /** Names another program than the plugin's own, mostly a child of it. A program chooses its name itself. */

@@ -15,6 +15,13 @@ export { PosternError };
  *
  * @throws PosternError as docs/errors.md lists, for example `bad_config`, `old_kernel`, `missing_capabilities`, `metrics_address`,
  *   `control_socket`, `wrong_thread`. Nothing is left running
+ * @example
+ * import { createSupervisor } from 'postern';
+ *
+ * await using supervisor = await createSupervisor({ metrics: '127.0.0.1:9464' });
+ * supervisor.on('denied', ({ message }, { name }) => console.error(`${name}: ${message}`));
+ * const plugin = await supervisor.start({ name: 'hello', command: ['echo', 'hello'], stdio: 'inherit' });
+ * await plugin.exited;
  */
 export async function createSupervisor(settings: SupervisorSettings = {}): Promise<PosternSupervisor> {
   if (!isMainThread)

@@ -6,6 +6,7 @@ import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import type { OpenConnections } from '../../shared/protocol/open-connections.js';
 import type { ExitCause } from '../../shared/words.js';
 import type { PluginEnd } from '../supervisor/start/sandbox.js';
+import { addListeners, eventsOf, tell } from './plugin-events.js';
 import { LastingStreams } from './plugin-streams.js';
 import type {
   Plugin,
@@ -25,6 +26,8 @@ export interface PluginOwner {
   readonly setPolicy: (plugin: KeptPlugin, policy: PolicySettings) => Promise<void>;
   readonly stop: (plugin: KeptPlugin) => Promise<void>;
   readonly restart: (plugin: KeptPlugin) => Promise<void>;
+  /** Tells an event of the plugin to those who listen to all plugins. */
+  readonly tell: (event: keyof PluginEvents, argument: unknown, plugin: KeptPlugin) => void;
 }
 
 export class KeptPlugin extends EventEmitter<PluginEvents> implements Plugin {
@@ -40,6 +43,7 @@ export class KeptPlugin extends EventEmitter<PluginEvents> implements Plugin {
     this.name = settings.name;
     this.#owner = owner;
     this.#streams = new LastingStreams(settings.stdio);
+    addListeners(this, settings.on ?? {});
     this.exited = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -84,14 +88,7 @@ export class KeptPlugin extends EventEmitter<PluginEvents> implements Plugin {
 
   /** An audit event about it. */
   tell(event: AuditEvent): void {
-    if (event.event === 'decision') {
-      callApart(() => this.emit('decision', event));
-      if (event.outcome === 'connected') callApart(() => this.emit('connection', event));
-    }
-    if (event.event === 'closed') callApart(() => this.emit('closed', event));
-    const isAgain = event.event === 'question' && event.repeated;
-    if ('decision' in event && event.event !== 'explain' && event.decision === 'deny' && !isAgain)
-      callApart(() => this.emit('denied', event));
+    for (const [name, argument] of eventsOf(event)) this.#tell(name, argument);
   }
 
   /** A run has ended. */
@@ -100,8 +97,7 @@ export class KeptPlugin extends EventEmitter<PluginEvents> implements Plugin {
       end.kind === 'exited'
         ? { code: end.status, signal: null, cause }
         : { code: null, signal: (SIGNAL_NAMES.get(end.signal) ?? null) as NodeJS.Signals | null, cause };
-    const exit = this.#last;
-    callApart(() => this.emit('exit', exit));
+    this.#tell('exit', this.#last);
   }
 
   /** It does not start again. */
@@ -109,17 +105,9 @@ export class KeptPlugin extends EventEmitter<PluginEvents> implements Plugin {
     this.#streams.end();
     this.#end(this.#last);
   }
-}
 
-// Calls functions of the application. What one throws is an error of the application: Node reports it as uncaught, and the code of postern that called
-// goes on.
-
-export function callApart(work: () => void): void {
-  try {
-    work();
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
+  #tell(event: keyof PluginEvents, argument: unknown): void {
+    tell(this, event, argument);
+    this.#owner.tell(event, argument, this);
   }
 }

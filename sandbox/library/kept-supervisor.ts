@@ -1,15 +1,19 @@
 // A supervisor for an application: plugins come and go, and the application hears of everything by events and promises. It prints nothing.
+import { EventEmitter } from 'node:events';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { KeptFleet } from '../operate/kept-fleet.js';
 import { KeptPlugin, type PluginOwner } from './kept-plugin.js';
 import { supervisorOptions } from './library-options.js';
-import { readPlugin } from './read-settings.js';
+import { tell } from './plugin-events.js';
+import { readPlugin, readPolicy } from './read-settings.js';
 import type {
   Plugin,
   PluginSettings,
   PolicySettings,
   PosternSupervisor,
+  Stdio,
+  SupervisorEvents,
   SupervisorSettings,
 } from './types.js';
 
@@ -21,7 +25,7 @@ interface Kept {
   readonly begun: (error?: unknown) => void;
 }
 
-export class KeptSupervisor implements PosternSupervisor {
+export class KeptSupervisor extends EventEmitter<SupervisorEvents> implements PosternSupervisor {
   readonly #fleet: KeptFleet;
   readonly #kept = new Map<string, Kept>();
   /** Changes of the list of plugins, one after the other. */
@@ -30,6 +34,7 @@ export class KeptSupervisor implements PosternSupervisor {
 
   /** @throws PosternError `control_socket` */
   constructor(settings: SupervisorSettings) {
+    super();
     this.#fleet = new KeptFleet({
       ...supervisorOptions(settings, (event) => {
         if ('plugin' in event) this.#kept.get(event.plugin)?.plugin.tell(event);
@@ -66,6 +71,7 @@ export class KeptSupervisor implements PosternSupervisor {
     return this;
   }
 
+  start<S extends Stdio = 'pipe'>(settings: PluginSettings<S>): Promise<Plugin<S>>;
   async start(settings: PluginSettings): Promise<Plugin> {
     const config = readPlugin(settings);
     let begun: Kept['begun'] = () => {};
@@ -122,12 +128,14 @@ export class KeptSupervisor implements PosternSupervisor {
       if (kept !== undefined) await this.#stop(kept);
     },
     restart: async (plugin) => this.#fleet.fleet.restart(this.#require(plugin).config.name),
+    tell: (event, argument, plugin) => tell(this, event, argument, plugin),
   };
 
-  #setPolicy(plugin: KeptPlugin, { allow = [], deny = [], mode, unknown }: PolicySettings): Promise<void> {
-    return this.#change(async () => {
+  async #setPolicy(plugin: KeptPlugin, policy: PolicySettings): Promise<void> {
+    const changed = readPolicy(policy);
+    await this.#change(async () => {
       const kept = this.#require(plugin);
-      const settings = { ...kept.settings, allow, deny, mode, unknown } as PluginSettings;
+      const settings = { ...kept.settings, ...changed };
       const config = readPlugin(settings);
       await this.#fleet.supervisor.setPlugins(
         this.#configs().map((one) => (one.name === plugin.name ? config : one)),

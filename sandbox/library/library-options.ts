@@ -5,7 +5,7 @@ import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import type { OperatedOptions } from '../operate/operated-supervisor.js';
 import { OperatorControl } from '../operate/operator-control.js';
 import { ControlSocket } from '../supervisor/control/control-socket.js';
-import { callApart } from './kept-plugin.js';
+import { callApart } from './plugin-events.js';
 import type { AskAnswer, AskRequest, SupervisorSettings } from './types.js';
 
 const ANSWERS = ['once', 'run', 'deny'] as const satisfies readonly AskAnswer[];

@@ -5,22 +5,21 @@ import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { makePipe } from '../../shared/sys/pipe.js';
 import { OutputPipe, type StandardStreams } from '../supervisor/start/standard-streams.js';
-import type { PluginStreams, Stdio } from './types.js';
+import type { PluginStreams, Stdio, StreamKind } from './types.js';
 
 /** What ended runs wrote, and the application that started their plugin has not read, in bytes for each stream. More is lost. */
 const UNREAD_OUTPUT_BYTES = 1024 * 1024;
 
 /** Called when the run has ended. */
 type End = () => void | Promise<void>;
-type Three = readonly [stdin: Stdio, stdout: Stdio, stderr: Stdio];
 
 export class LastingStreams implements PluginStreams {
   readonly stdin: PassThrough | null;
   readonly stdout: PassThrough | null;
   readonly stderr: PassThrough | null;
-  readonly #kinds: Three;
+  readonly #kinds: Exclude<Stdio, StreamKind>;
 
-  constructor(stdio: Stdio | Three = 'pipe') {
+  constructor(stdio: Stdio = 'pipe') {
     this.#kinds = typeof stdio === 'string' ? [stdio, stdio, stdio] : stdio;
     const [stdin, stdout, stderr] = this.#kinds.map((kind) => (kind === 'pipe' ? new PassThrough() : null));
     this.stdin = stdin ?? null;

@@ -1,13 +1,14 @@
 // Checks the settings that an application creates a supervisor with.
 
 import * as z from 'zod';
-import { MOST_ASK_S } from '../../shared/config/config-file.js';
+import { MOST_ASK_S, type OrderKeys } from '../../shared/config/config-file.js';
 import { ConfigError, didYouMean } from '../../shared/config/config-problem.js';
 import { readConfig } from '../../shared/config/load-config.js';
 import { isNameServer, parseHostPort } from '../../shared/config/parse-host-port.js';
-import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import { PLUGIN_NAME, type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
-import { type PluginSettings, STDIO, type SupervisorSettings } from './types.js';
+import { PLUGIN_EVENTS } from './plugin-events.js';
+import { type PluginSettings, type PolicySettings, STREAM_KINDS, type SupervisorSettings } from './types.js';
 
 const MOST_ASK_MS = MOST_ASK_S * 1000;
 
@@ -43,56 +44,110 @@ const SCHEMA = z.strictObject({
 export function readSettings(settings: SupervisorSettings): SupervisorSettings {
   const parsed = SCHEMA.safeParse(settings);
   if (parsed.success) return settings;
-  throw new PosternError('bad_config', parsed.error.issues.flatMap(linesOf), { cause: parsed.error });
+  const known = Object.keys(SCHEMA.shape);
+  const lines = parsed.error.issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => unknownKey(key, known))
+      : [`${issue.path.length === 0 ? 'settings' : issue.path.join('.')}: ${issue.message}`],
+  );
+  throw new PosternError('bad_config', lines, { cause: parsed.error });
 }
 
-function linesOf(issue: z.core.$ZodIssue): readonly string[] {
-  if (issue.code !== 'unrecognized_keys')
-    return [issue.path.length === 0 ? 'expected an object' : `${issue.path.join('.')}: ${issue.message}`];
-  return issue.keys.map((key) => {
-    const near = didYouMean(key, Object.keys(SCHEMA.shape));
-    return `${key}: unknown key${near === undefined ? '' : `; ${near}`}`;
-  });
+/** A line about a key that there is not. */
+function unknownKey(key: string, known: readonly string[], place = key): string {
+  const near = didYouMean(key, known);
+  return `${place}: unknown key${near === undefined ? '' : `; ${near}`}`;
 }
 
 // Turns the settings of an application into a checked configuration, by the rules of postern.yaml.
 
 /** There is no such file. */
 const NO_FILE = 'settings';
+const STDIO = `expected ${STREAM_KINDS.join(', ')}, or a list of three of them`;
 
-/** @throws PosternError `bad_config` with a line for each mistake, `plugins.NAME.KEY: …` */
+/** @throws PosternError `bad_config` with a line for each mistake, `KEY: …` */
 export function readPlugin(settings: PluginSettings): PluginConfig {
-  if (typeof settings !== 'object' || settings === null)
-    throw new PosternError('bad_config', 'Expected an object with the settings of a plugin');
-  const { name, stdio = 'pipe', ...keys } = settings;
-  if (typeof name !== 'string') throw new PosternError('bad_config', 'A plugin needs a name');
-  const streams: readonly unknown[] = typeof stdio === 'string' ? [stdio] : stdio;
-  if (
-    !Array.isArray(streams) ||
-    streams.length !== (typeof stdio === 'string' ? 1 : 3) ||
-    !streams.every((one) => STDIO.some((word) => word === one))
-  )
-    throw new PosternError(
-      'bad_config',
-      `plugins.${name}.stdio: expected ${STDIO.join(', ')}, or a list of three of them`,
-    );
-  try {
-    const { plugins } = readConfig(NO_FILE, textOf({ plugins: { [name]: keys } }), process.cwd());
-    const [plugin] = plugins;
-    if (plugin !== undefined) return plugin.config;
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    const lines = error.problems.map(({ key, message, suggestion }) =>
-      [key === '' ? message : `${key}: ${message}`, suggestion]
-        .filter((part) => part !== undefined)
-        .join('; '),
-    );
-    throw new PosternError('bad_config', lines, { cause: error });
-  }
-  throw new PosternError('bad_config', 'A plugin needs a name');
+  requireObject('settings', settings);
+  const { name, stdio, on, ...keys } = settings;
+  const isName = typeof name === 'string' && PLUGIN_NAME.test(name);
+  // The other keys are read under some name all the same, so that each mistake is told at once.
+  const read = readKeys(isName ? name : 'plugin', keys);
+  const wrong = [
+    ...(isName ? [] : ['name: expected a-z, 0-9, _ and -, at most 63 characters, a letter or digit first']),
+    ...(isStdio(stdio) ? [] : [`stdio: ${STDIO}`]),
+    ...mistakesOfListeners(on),
+    ...read.mistakes,
+  ];
+  if (read.config === undefined || wrong.length > 0)
+    throw new PosternError('bad_config', wrong, { cause: read.cause });
+  return read.config;
 }
 
-/** Every JSON text is YAML. */
+/** The keys that may change while a plugin runs. @throws PosternError `bad_config` */
+export function readPolicy(policy: PolicySettings): Required<PolicySettings> {
+  requireObject('policy', policy);
+  const { allow = [], deny = [], mode = DEFAULTS.mode, unknown = DEFAULTS.unknown, ...others } = policy;
+  const read = { allow, deny, mode, unknown };
+  const wrong = Object.keys(others).map((key) => unknownKey(key, Object.keys(read)));
+  if (wrong.length > 0) throw new PosternError('bad_config', wrong);
+  return read;
+}
+
+const DEFAULTS = plainPlugin('plugin', []);
+
+function requireObject(name: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new PosternError('bad_config', `${name}: expected an object`);
+}
+
+function isStdio(stdio: unknown): boolean {
+  const isKind = (one: unknown): boolean => STREAM_KINDS.some((kind) => kind === one);
+  return (
+    stdio === undefined ||
+    isKind(stdio) ||
+    (Array.isArray(stdio) && stdio.length === STREAM_KINDS.length && stdio.every(isKind))
+  );
+}
+
+function mistakesOfListeners(on: unknown): readonly string[] {
+  if (on === undefined) return [];
+  if (typeof on !== 'object' || on === null) return ['on: expected an object with a function for each event'];
+  return Object.entries(on).flatMap(([event, listener]) => {
+    if (!PLUGIN_EVENTS.some((known) => known === event))
+      return [unknownKey(event, PLUGIN_EVENTS, `on.${event}`)];
+    return listener === undefined || isFunction(listener) ? [] : [`on.${event}: expected a function`];
+  });
+}
+
+interface ReadKeys {
+  readonly config?: PluginConfig;
+  readonly mistakes: readonly string[];
+  readonly cause?: unknown;
+}
+
+/** @param name good */
+function readKeys(name: string, keys: Omit<PluginSettings, 'name' | 'stdio' | 'on'>): ReadKeys {
+  const ordering = ORDERING.filter((key) => key in keys).map((key) => unknownKey(key, []));
+  if (ordering.length > 0) return { mistakes: ordering };
+  try {
+    const { plugins } = readConfig(NO_FILE, textOf({ plugins: { [name]: keys } }), process.cwd());
+    return { ...plugins[0], mistakes: [] };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const mistakes = error.problems.map(({ key, message, suggestion }) => {
+      const place = key.replace(`plugins.${name}`, '').replace(/^\./, '') || 'settings';
+      return [`${place}: ${message}`, suggestion].filter((part) => part !== undefined).join('; ');
+    });
+    return { mistakes, cause: error };
+  }
+}
+
+/** They are about the other plugins of a file. */
+const ORDERING = ['after', 'kind', 'ready'] as const satisfies readonly (keyof OrderKeys)[];
+
+/** Every JSON text is YAML. What JSON cannot hold becomes null, which no key takes. */
 function textOf(value: object): string {
-  return JSON.stringify(value);
+  return JSON.stringify(value, (_key, one: unknown) =>
+    ['function', 'symbol', 'bigint'].includes(typeof one) ? null : one,
+  );
 }

@@ -1,6 +1,7 @@
 // What an application gives to postern and gets from it. See docs/library.md.
 import type { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
+import type { ProgramKeys } from '../../shared/config/config-file.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import type { OpenConnections } from '../../shared/protocol/open-connections.js';
 import type { ExitCause } from '../../shared/words.js';
@@ -51,57 +52,46 @@ export interface SupervisorSettings {
 }
 
 /** As in child_process: `pipe` gives a stream, `ignore` is /dev/null, `inherit` is the stream of this process. */
-export type Stdio = (typeof STDIO)[number];
-export const STDIO = ['pipe', 'ignore', 'inherit'] as const;
+export type StreamKind = (typeof STREAM_KINDS)[number];
+export const STREAM_KINDS = ['pipe', 'ignore', 'inherit'] as const;
+
+/** One word for all three streams, or one for each. */
+export type Stdio = StreamKind | readonly [stdin: StreamKind, stdout: StreamKind, stderr: StreamKind];
+
+type KindOf<S extends Stdio, Index extends 0 | 1 | 2> = S extends StreamKind
+  ? S
+  : S extends readonly StreamKind[]
+    ? S[Index]
+    : never;
+type StreamOf<Kind extends StreamKind, Stream> = Kind extends 'pipe' ? Stream : null;
+
+/** A stream for each `pipe` of `stdio`, and null for the others. They outlast a restart. */
+export interface PluginStreams<S extends Stdio = Stdio> {
+  readonly stdin: StreamOf<KindOf<S, 0>, Writable>;
+  readonly stdout: StreamOf<KindOf<S, 1>, Readable>;
+  readonly stderr: StreamOf<KindOf<S, 2>, Readable>;
+}
+
+/** What a plugin may do: keys of postern.yaml (docs/config.md). Paths are relative to the working directory of this process. */
+export type PluginPolicy = Omit<ProgramKeys, 'command' | 'env' | 'cwd' | 'unknown' | 'restart' | 'stop'>;
 
 /** A plugin, with the keys of postern.yaml. Paths are relative to the working directory of this process. */
-export interface PluginSettings {
+export interface PluginSettings<S extends Stdio = Stdio> extends ProgramKeys {
   /** a-z, 0-9, _ and -, at most 63 characters, a letter or digit first. */
   readonly name: string;
-  /** The program and its arguments. */
-  readonly command: readonly string[];
-  readonly allow?: readonly string[];
-  readonly deny?: readonly string[];
-  /** Files with more rules. */
-  readonly presets?: readonly string[];
-  readonly mode?: 'enforce' | 'audit';
-  /** What happens to a destination that no rule allows. Missing: `deny`. */
-  readonly unknown?: 'deny' | 'ask';
-  readonly egress?: 'transparent' | 'channel';
-  /** A proxy that the network demands, a source address, a mark, DNS servers of its own. */
-  readonly via?: {
-    readonly proxy?: string;
-    readonly credentials_file?: string;
-    readonly resolve?: 'host' | 'both' | 'proxy';
-    readonly direct?: readonly string[];
-    readonly source?: string | readonly string[];
-    readonly mark?: number;
-    readonly resolvers?: readonly string[];
-  };
-  readonly env?: Readonly<Record<string, string>>;
-  readonly cwd?: string;
-  readonly home?: string;
-  readonly filesystem?: {
-    readonly visible?: readonly string[];
-    readonly writable?: readonly string[];
-    readonly hidden?: readonly string[];
-  };
-  readonly listen?: readonly { readonly name: string; readonly address: string }[];
-  readonly limits?: Readonly<Record<string, number>>;
-  readonly restart?: {
-    readonly policy?: 'no' | 'on-failure' | 'always';
-    readonly delay_ms?: number;
-    readonly max_delay_ms?: number;
-    readonly reset_after_ms?: number;
-  };
-  readonly stop?: { readonly signal?: NodeJS.Signals; readonly grace_ms?: number };
-  readonly seccomp?: { readonly allow?: readonly string[]; readonly unsafe_allow?: readonly string[] };
-  /** One word for all three streams, or one for each. Missing: `pipe`. */
-  readonly stdio?: Stdio | readonly [stdin: Stdio, stdout: Stdio, stderr: Stdio];
+  /** Missing: `pipe`. */
+  readonly stdio?: S | undefined;
+  /**
+   * Listeners that are there before the program begins, as `{ denied: (event) => … }`. The plugin that `start` returns has them, like those of its method
+   * `on`, which may come too late for what a program does first.
+   *
+   * Listeners and no queue of early events: a queue needs a bound, past which it would lose the events of a program that fills it before its starter has awaited.
+   */
+  readonly on?: PluginListeners | undefined;
 }
 
 /** The rules of a plugin that runs. What is missing is as if it were empty. */
-export type PolicySettings = Pick<PluginSettings, 'allow' | 'deny' | 'mode' | 'unknown'>;
+export type PolicySettings = Pick<ProgramKeys, 'allow' | 'deny' | 'mode' | 'unknown'>;
 
 /** How a plugin ended for good. */
 export interface PluginExit {
@@ -111,52 +101,70 @@ export interface PluginExit {
   readonly cause: ExitCause;
 }
 
+/** What a person reads of an event. Safe to print: one line, without a character that a terminal would obey. */
+export interface Told {
+  /** What was refused or failed, to what, and why. */
+  readonly message: string;
+  /** The rule that would allow it. Missing if none would. */
+  readonly suggestion?: string | undefined;
+}
+
+/** Something was refused: a connection, a name, UDP, or a call on a socket of the host. */
+export type DeniedEvent = AuditEvent<'decision' | 'question' | 'datagram' | 'socket'> & Told;
+
+/** A connection that the rules permit was not made: DNS, the network or the peer failed. */
+export type FailedEvent = AuditEvent<'decision'> & Told;
+
+/** The events of a plugin, each with the arguments of its listeners. */
 export interface PluginEvents {
   /** A decision of the broker, allowed or not. */
-  readonly decision: [AuditEvent<'decision'>];
-  /** Something was refused: a connection, a name, UDP, or a call on a socket of the host. */
-  readonly denied: [AuditEvent<'decision' | 'question' | 'datagram' | 'socket'>];
+  readonly decision: [event: AuditEvent<'decision'>];
+  readonly denied: [event: DeniedEvent];
+  readonly failed: [event: FailedEvent];
   /** A connection was made. */
-  readonly connection: [AuditEvent<'decision'>];
+  readonly connection: [event: AuditEvent<'decision'>];
   /** A connection has ended, with its bytes. */
-  readonly closed: [AuditEvent<'closed'>];
+  readonly closed: [event: AuditEvent<'closed'>];
   /** A run ended; the restart policy may start another one. */
-  readonly exit: [PluginExit];
+  readonly exit: [exit: PluginExit];
 }
 
-/** The streams of a plugin, where its `stdio` is `pipe`. They outlast a restart. */
-export interface PluginStreams {
-  readonly stdin: Writable | null;
-  readonly stdout: Readable | null;
-  readonly stderr: Readable | null;
-}
+export type PluginListeners = {
+  readonly [E in keyof PluginEvents]?: ((...args: PluginEvents[E]) => void) | undefined;
+};
+
+/** The events of all plugins. The plugin comes last. */
+export type SupervisorEvents = {
+  readonly [E in keyof PluginEvents]: [...PluginEvents[E], plugin: Plugin];
+};
 
 /** A plugin that was started. */
-export interface Plugin extends EventEmitter<PluginEvents>, PluginStreams {
+export interface Plugin<S extends Stdio = Stdio> extends EventEmitter<PluginEvents>, PluginStreams<S> {
   readonly name: string;
   /** Of its first process, on the host; undefined while it does not run. */
   readonly pid: number | undefined;
   /** Resolves when it has ended for good: by itself, by `stop` or with its supervisor. */
   readonly exited: Promise<PluginExit>;
   /**
-   * Puts other rules in force. The program goes on.
+   * Puts other rules in force. The program goes on. Open connections that they do not allow end.
    *
-   * @throws PosternError `bad_config` for a bad rule; then the former rules stay
+   * @throws PosternError `bad_config` for a mistake, `unknown_plugin` if it has ended, `closed`. Then the former rules stay
    */
   setPolicy(policy: PolicySettings): Promise<void>;
   /**
    * Its open connections, of which the newest 1,000 are listed, with the bytes of each so far.
    *
-   * @throws PosternError `broker_failed` while there is no broker
+   * @throws PosternError `broker_failed` while there is no broker, `unknown_plugin` if it has ended, `closed`
    */
   connections(): Promise<OpenConnections>;
   /** Stops it for good: its stop signal, and SIGKILL after its time. Resolves when every process of it is gone. */
   stop(): Promise<void>;
-  /** Stops it, and starts it again. */
+  /** Stops it, and starts it again. @throws PosternError `unknown_plugin` if it has ended, `closed` */
   restart(): Promise<void>;
 }
 
-export interface PosternSupervisor extends AsyncDisposable {
+/** What `createSupervisor` returns. Its events are those of all its plugins, also of plugins that start later. */
+export interface PosternSupervisor extends EventEmitter<SupervisorEvents>, AsyncDisposable {
   /** The port of /metrics, if the settings name an address. */
   readonly metricsPort: number | undefined;
   /** The plugins that have not ended for good. */
@@ -165,10 +173,21 @@ export interface PosternSupervisor extends AsyncDisposable {
    * Starts a plugin in a sandbox of its own. All plugins of a supervisor share its broker.
    *
    * @returns the plugin, whose program has begun
-   * @throws PosternError `bad_config` for settings with a mistake, `name_taken`, `closed`, and what a start refuses (docs/errors.md). The plugin
-   *   is then not kept, whatever its restart policy
+   * @throws PosternError `bad_config` with a line for each mistake, which begins with the key (`allow[1]: …`), `name_taken`, `closed`, and what a start
+   *   refuses (docs/errors.md). The plugin is then not kept, whatever its restart policy
+   * @example
+   * import { createSupervisor } from 'postern';
+   *
+   * await using supervisor = await createSupervisor();
+   * const plugin = await supervisor.start({
+   *   name: 'reports',
+   *   command: ['python3', 'report.py'],
+   *   allow: ['api.example.com'],
+   *   on: { denied: ({ message, suggestion }) => console.error(message, suggestion) },
+   * });
+   * plugin.stdout.pipe(process.stdout);
    */
-  start(settings: PluginSettings): Promise<Plugin>;
+  start<S extends Stdio = 'pipe'>(settings: PluginSettings<S>): Promise<Plugin<S>>;
   /** Stops every plugin and ends everything: broker, listeners, metrics. The audit file is written out. */
   close(): Promise<void>;
 }

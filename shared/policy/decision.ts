@@ -110,6 +110,21 @@ const OPENINGS: Readonly<Record<DecisionWord, string>> = {
   would_deny: 'Connects only in audit mode to',
 };
 
+/** What an operator reads of a decision: its own message, or one of what became of it. */
+export function decisionMessage({
+  message,
+  host,
+  port,
+  reason,
+  outcome,
+}: Readonly<Record<'host' | 'reason', string>> & {
+  readonly message?: string | undefined;
+  readonly port: number;
+  readonly outcome: string | null;
+}): string {
+  return message ?? `Cannot connect to ${quoteDestination(host, port)}: ${outcome ?? reason}`;
+}
+
 /** `"example.com:443"`, `"[::1]:443"`, `"unix:/run/x.sock"`: quoted, safe to print. */
 export function quoteDestination(host: string, port: number): string {
   if (host.startsWith(UNIX_PREFIX) && port === 0) return quote(host);

@@ -50,24 +50,73 @@ for (const major of [20, 22, 24])
         assert.deepEqual(said([...asUser(user), node, ...words], folder), WORKS, `${words} (${user})`);
   });
 
-test('strict TypeScript takes the types, in an ES module and a CommonJS one', () => {
-  const folder = project();
+/** @returns what the compiler finds wrong in files of the project @param words its options and the files */
+function compile(...words: readonly string[]): string {
   const tsc = join(top, 'node_modules/typescript/bin/tsc');
-  const options = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess'];
+  const strict = [
+    '--noEmit',
+    '--allowJs',
+    '--checkJs',
+    '--strict',
+    '--exactOptionalPropertyTypes',
+    '--noUncheckedIndexedAccess',
+  ];
   const lib = ['--target', 'es2022', '--lib', 'es2022,esnext.disposable', '--types', 'node'];
   const types = ['--typeRoots', join(top, 'node_modules/@types')];
-  const compile = (...words: string[]): string =>
-    said([process.execPath, tsc, ...options, ...lib, ...types, ...words], folder).text;
-  assert.equal(compile('--module', 'node16', 'typed.mts', 'typed.cts'), '');
-  assert.equal(compile('--module', 'esnext', '--moduleResolution', 'bundler', 'typed.mts'), '');
-  writeFileSync(
-    join(folder, 'wrong.mts'),
-    readFileSync(join(folder, 'typed.mts'), 'utf8').replaceAll('@ts-expect-error', ''),
+  return said([process.execPath, tsc, ...strict, ...lib, ...types, ...words], project()).text;
+}
+
+/** Each program in the docs, and in the comments that an editor shows. */
+function samples(): readonly string[] {
+  const pages = readdirSync(join(top, 'docs'), { recursive: true, encoding: 'utf8' }).filter((path) =>
+    path.endsWith('.md'),
   );
-  const all = compile('--module', 'nodenext', 'typed.mts', 'typed.cts', 'wrong.mts');
-  // An event and a word of `stdio` that there are not.
-  const errors = [...all.matchAll(/^(\S+?)\(.*error TS/gm)].map(([, file]) => file);
-  assert.deepEqual(errors, ['wrong.mts', 'wrong.mts'], all);
+  const blocks = [...pages.map((page) => `docs/${page}`), 'README.md'].flatMap((page) =>
+    [...readFileSync(join(top, page), 'utf8').matchAll(/^```(?:js|ts)\n(.*?)^```$/gms)].map(
+      ([, text = '']) => text,
+    ),
+  );
+  const examples = ['index', 'types'].flatMap((name) => {
+    const types = readFileSync(join(top, `dist/sandbox/library/${name}.d.ts`), 'utf8');
+    return [...types.matchAll(/@example\n(.*?)\n *\*\//gs)].map(([, text = '']) =>
+      text.replaceAll(/^ *\* ?/gm, ''),
+    );
+  });
+  return [...blocks, ...examples];
+}
+
+/** The same program as a CommonJS module. */
+function asCommonJs(sample: string): string {
+  const required = sample.replaceAll(
+    /^import (.*) from (.*);$/gm,
+    (_line, names: string, from: string) => `const ${names.replaceAll(' as ', ': ')} = require(${from});`,
+  );
+  return `void (async () => {\n${required}\n})();\n`;
+}
+
+test('strict TypeScript takes the types, and each program that the docs show, in either kind of module', () => {
+  const folder = project();
+  const write = (text: string, name: string): string => {
+    writeFileSync(join(folder, name), text);
+    return name;
+  };
+  const all = samples();
+  assert.ok(all.length >= 7, String(all.length));
+  const modules = ['typed.mts', ...all.map((text, index) => write(text, `sample-${index}.mjs`))];
+  const common = (isClient: boolean): readonly string[] =>
+    all.flatMap((text, index) =>
+      text.includes("'postern/plugin'") === isClient ? [write(asCommonJs(text), `sample-${index}.cjs`)] : [],
+    );
+  assert.equal(compile('--module', 'node16', ...modules, 'typed.cts', ...common(false)), '');
+  assert.equal(compile('--module', 'esnext', '--moduleResolution', 'bundler', ...modules), '');
+  // The client library is an ES module. The compiler takes its require() only as Node 22 does.
+  const wrong = write(
+    readFileSync(join(folder, 'typed.mts'), 'utf8').replaceAll('@ts-expect-error', ''),
+    'wrong.mts',
+  );
+  const found = compile('--module', 'nodenext', 'typed.mts', 'typed.cts', ...common(true), wrong);
+  const errors = [...found.matchAll(/^(\S+?)\(.*error TS/gm)].map(([, file]) => file);
+  assert.deepEqual(errors, Array(5).fill('wrong.mts'), found);
 });
 
 test('a plugin takes each key of postern.yaml that is not about other plugins', () => {
@@ -78,7 +127,7 @@ test('a plugin takes each key of postern.yaml that is not about other plugins', 
   const typed = readFileSync(join(CONSUMERS, 'typed.mts.txt'), 'utf8');
   const [, every = ''] = /Required<PluginSettings> = \{\n(.*?)\n\};/s.exec(typed) ?? [];
   const named = [...every.matchAll(/^ {2}(\w+):/gm)].map(([, key]) => key);
-  assert.deepEqual([...named, ...OF_A_FILE].sort(), [...keys, 'name', 'stdio'].sort());
+  assert.deepEqual([...named, ...OF_A_FILE].sort(), [...keys, 'name', 'stdio', 'on'].sort());
 });
 
 test('a bundle of an application works with postern beside it, and says so where postern is in it', () => {

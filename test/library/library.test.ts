@@ -43,10 +43,21 @@ for (const user of userInTurn(0)) {
     });
   });
 
-  test(`an application hears of a refusal, with the rule that would allow it (${user})`, () => {
-    assert.deepEqual(scene('denied', user), {
-      suggestion: '192.0.2.1:80',
-      exit: { code: 1, signal: null, cause: 'error' },
+  test(`an application hears of each refusal and failure, however early, in words and with the rule that would allow it (${user})`, () => {
+    assert.deepEqual(scene('told', user), {
+      heard: [
+        ['denied', 'Cannot connect to "192.0.2.1:80": no rule allows "192.0.2.1"', '192.0.2.1:80'],
+        ['denied', 'Cannot resolve "api.example.com": no rule allows it', 'api.example.com'],
+        ['denied', 'Cannot send UDP to "192.0.2.1:53": only TCP leaves the sandbox', null],
+        ['failed', 'Cannot connect to "127.0.0.1:PORT": refused', null],
+      ],
+      all: [
+        'told: 0',
+        'told: Cannot connect to "127.0.0.1:PORT": refused',
+        'told: Cannot connect to "192.0.2.1:80": no rule allows "192.0.2.1"',
+        'told: Cannot resolve "api.example.com": no rule allows it',
+        'told: Cannot send UDP to "192.0.2.1:53": only TCP leaves the sandbox',
+      ],
     });
   });
 }

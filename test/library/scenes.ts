@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { PassThrough, type Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { Worker } from 'node:worker_threads';
-import type { AskAnswer, PluginSettings, PosternSupervisor } from '../../sandbox/library/types.js';
+import type { AskAnswer, PluginSettings, PosternSupervisor, Told } from '../../sandbox/library/types.js';
 import { BUNDLE, codeOf, createSupervisor, descriptors, play, python } from './application.js';
 
 const CONNECT = 'import socket, sys; socket.create_connection(("127.0.0.1", int(sys.argv[1])))';
@@ -135,17 +135,43 @@ const SCENES: Readonly<Record<string, () => Promise<unknown>>> = {
     return { open, none, after: await codeOf(plugin.connections()) };
   },
 
-  async denied() {
+  /** A program that is refused as soon as it runs, and fails where it may connect. */
+  async told() {
+    const { server, port } = await upstream();
+    await new Promise((resolve) => server.close(resolve));
+    const heard: unknown[] = [];
     await using supervisor = await createSupervisor();
+    const all: string[] = [];
+    supervisor.on('denied', ({ message }, { name }) => void all.push(`${name}: ${message}`));
+    supervisor.on('failed', ({ message }, { name }) => void all.push(`${name}: ${message}`));
+    supervisor.on('exit', ({ code }, { name }) => void all.push(`${name}: ${code}`));
+    const hear =
+      (event: string) =>
+      ({ message, suggestion }: Told): void =>
+        void heard.push([event, message.replace(String(port), 'PORT'), suggestion ?? null]);
+    const code = `
+import socket
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for attempt in (
+    lambda: socket.create_connection(("192.0.2.1", 80)),
+    lambda: socket.create_connection(("127.0.0.1", ${port})),
+    lambda: socket.getaddrinfo("api.example.com", 443),
+    lambda: udp.connect(("192.0.2.1", 53)),
+):
+    try:
+        attempt()
+    except OSError:
+        pass`;
     const plugin = await supervisor.start({
-      name: 'denied',
-      command: python('import socket; socket.create_connection(("192.0.2.1", 80))'),
+      name: 'told',
+      command: python(code),
+      allow: [`127.0.0.1:${port}`],
       stdio: 'ignore',
+      on: { denied: hear('denied'), failed: hear('failed') },
     });
-    const [event] = await new Promise<[{ suggestion?: string | undefined }]>((resolve) =>
-      plugin.once('denied', (one) => resolve([one as { suggestion?: string | undefined }])),
-    );
-    return { suggestion: event.suggestion, exit: await plugin.exited };
+    await plugin.exited;
+    while (all.length < 5) await new Promise((resolve) => setTimeout(resolve, 5));
+    return { heard: heard.sort(), all: all.map((one) => one.replace(String(port), 'PORT')).sort() };
   },
 
   async errors() {

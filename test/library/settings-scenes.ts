@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { PluginSettings, SupervisorSettings } from '../../sandbox/library/types.js';
+import type { PluginSettings, PolicySettings, SupervisorSettings } from '../../sandbox/library/types.js';
 import { codeOf, createSupervisor, descendants, descriptors, play, python } from './application.js';
 
 const SCENES: Readonly<Record<string, () => Promise<unknown>>> = {
@@ -50,13 +50,23 @@ const SCENES: Readonly<Record<string, () => Promise<unknown>>> = {
   async wrongStarts() {
     await using supervisor = await createSupervisor();
     const good = { name: 'shell', command: ['true'] };
-    const wrong = [null, 1, { command: ['true'] }, { ...good, stdio: 'foo' }, { ...good, stdio: ['pipe'] }];
     const told: unknown[] = [];
+    const tell = ({ code, lines }: { readonly code: string; readonly lines: readonly string[] }): unknown =>
+      told.push([code, ...lines]);
+    const wrong = [
+      null,
+      [],
+      { command: ['true'], stdio: ['pipe'], alow: [] },
+      { ...good, name: 'A B', command: 'true' },
+      { ...good, stdio: 'foo', limits: { proceses: 1, cpu_seconds: 1n } },
+      { ...good, allow: ['api.example.com', 'a b'], env: { A: 1, B: () => 1 } },
+      { ...good, on: { denid: () => {}, exit: 1 }, after: [] },
+    ];
     for (const settings of wrong)
-      await supervisor.start(settings as unknown as PluginSettings).then(
-        () => told.push('started'),
-        ({ code, message }: { readonly code: string; readonly message: string }) => told.push(code, message),
-      );
+      await supervisor.start(settings as unknown as PluginSettings).then(() => told.push('started'), tell);
+    const plugin = await supervisor.start({ name: 'runs', command: ['sleep', '1019'], stdio: 'ignore' });
+    for (const policy of [undefined, { alow: [] }, { allow: ['a b'] }])
+      await plugin.setPolicy(policy as PolicySettings).then(() => told.push('changed'), tell);
     return told;
   },
 

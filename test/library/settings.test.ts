@@ -35,17 +35,32 @@ for (const user of userInTurn(0)) {
 }
 
 for (const user of userInTurn(0))
-  test(`each mistake in the settings of a plugin is named (${user})`, () => {
-    const stdio = 'plugins.shell.stdio: expected pipe, ignore, inherit, or a list of three of them';
+  test(`each mistake in the settings of a plugin begins with the key that has it (${user})`, () => {
+    const name = 'name: expected a-z, 0-9, _ and -, at most 63 characters, a letter or digit first';
+    const stdio = 'stdio: expected pipe, ignore, inherit, or a list of three of them';
+    const command = 'command: expected a list: the program and its arguments, for example [node, server.js]';
+    const cpu = 'limits.cpu_seconds: expected a whole number from 1 to 1000000000, not nothing';
+    const rule = 'The rule "a b" has white space or a control character in it';
+    const alow = 'alow: unknown key; did you mean "allow"?';
+    const wrong = [
+      ['settings: expected an object'],
+      ['settings: expected an object'],
+      [name, stdio, alow],
+      [name, `${command}, not "true"; write [true]`],
+      [stdio, 'limits.proceses: unknown key; did you mean "processes"?', cpu],
+      [
+        `allow[1]: ${rule}`,
+        'env.A: expected a string, not 1; write "1"',
+        'env.B: expected a string, not nothing',
+      ],
+      ['on.denid: unknown key; did you mean "denied"?', 'on.exit: expected a function', 'after: unknown key'],
+      ['policy: expected an object'],
+      [alow],
+      [`allow[0]: ${rule}`],
+    ];
     assert.deepEqual(
       scene('wrongStarts', user),
-      [
-        'Expected an object with the settings of a plugin',
-        'Expected an object with the settings of a plugin',
-        'A plugin needs a name',
-        stdio,
-        stdio,
-      ].flatMap((message) => ['bad_config', message]),
+      wrong.map((lines) => ['bad_config', ...lines]),
     );
   });
 

@@ -97,15 +97,19 @@ const SCENES: Readonly<Record<string, () => Promise<unknown>>> = {
       throw new Error(what);
     };
     await using supervisor = await createSupervisor({ audit: fail('audit') });
-    const plugin = await supervisor.start({ name: 'denied', command: python(REFUSED, '3') });
-    for (const event of ['decision', 'denied', 'exit'] as const) plugin.on(event, fail(event));
+    supervisor.on('denied', fail('supervisor'));
+    const plugin = await supervisor.start({
+      name: 'denied',
+      command: python(REFUSED, '3'),
+      on: { decision: fail('decision'), denied: fail('denied'), exit: fail('exit') },
+    });
     let denied = 0;
-    plugin.prependListener('denied', () => {
+    plugin.on('denied', () => {
       denied += 1;
     });
     const refused = await firstLine(plugin.stdout);
     const { code } = await plugin.exited;
-    await waitFor(() => thrown.length === 10);
+    await waitFor(() => thrown.length === 13);
     const next = await supervisor.start({ name: 'next', command: ['true'] });
     return { refused, denied, code, thrown: thrown.sort(), next: (await next.exited).code };
   },

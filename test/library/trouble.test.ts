@@ -23,7 +23,10 @@ for (const user of userInTurn(0)) {
       refused: '3',
       denied: 3,
       code: 0,
-      thrown: [...Array(3).fill('audit'), ...Array(3).fill('decision'), ...Array(3).fill('denied'), 'exit'],
+      thrown: [
+        ...['audit', 'decision', 'denied'].flatMap((what) => Array<string>(3).fill(what)),
+        ...['exit', 'supervisor', 'supervisor', 'supervisor'],
+      ],
       next: 0,
     });
   });
