@@ -75,7 +75,7 @@ export const ERROR_CODES = {
   bad_config: {
     in: 'supervisor',
     status: 125,
-    what: 'A configuration file or a file of rules has mistakes. Each has a line with its place.',
+    what: 'A configuration file, a file of rules, or what an application passed has mistakes. Each has a line with its place.',
     fix: 'Correct each line of the message. `postern check` tries a file without running it.',
   },
   bad_destination: {
@@ -344,8 +344,8 @@ export const ERROR_CODES = {
   wrong_thread: {
     in: 'supervisor',
     status: 125,
-    what: 'An application created a supervisor in a worker thread.',
-    fix: 'Create it in the main thread: the kernel ends its plugins with the thread that started them.',
+    what: 'An application created a supervisor, or called spawn(), in a worker thread.',
+    fix: 'Use the main thread: the kernel ends plugins with the thread that started them. wrap() works in every thread.',
   },
   command_not_found: {
     in: 'launcher',

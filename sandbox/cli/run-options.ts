@@ -1,7 +1,7 @@
 // The options that describe a plugin on the command line, for run, learn and explain: rules, limits, calls, DNS, the way out, files. Each is
 // checked where it is read.
 
-import { basename, resolve, resolve as resolvePath } from 'node:path';
+import { resolve, resolve as resolvePath } from 'node:path';
 import { type Command, Option } from 'commander';
 import { callsBy, checkCall } from '../../shared/config/call-forms.js';
 import { didYouMean } from '../../shared/config/config-problem.js';
@@ -19,6 +19,7 @@ import {
   PLUGIN_NAME,
   type PluginConfig,
   plainPlugin,
+  pluginNameOf,
   VARIABLE_NAME,
 } from '../../shared/config/plugin-config.js';
 import { readProxyUrl } from '../../shared/config/proxy-url.js';
@@ -339,7 +340,7 @@ export function pluginOf(
   mode: PluginConfig['mode'],
   load?: LoadRuleFile,
 ): PluginConfig {
-  const name = options.name ?? nameOf(command[0] ?? '');
+  const name = options.name ?? pluginNameOf(command[0] ?? '');
   if (!PLUGIN_NAME.test(name)) {
     throw new PosternError('bad_name', `Not a plugin name: "${name}"`, {
       fix: 'use at most 63 lower-case letters, digits, - and _; begin with a letter or digit',
@@ -378,15 +379,6 @@ function boundable(written: WrittenLimits, { home }: RunOptions): WrittenLimits 
   throw new PosternError('bad_limit', 'Cannot limit a kept home by home_mib: its own file system bounds it', {
     fix: 'leave out --limit home_mib, or --home',
   });
-}
-
-/** The program's name, changed to a valid plugin name. */
-function nameOf(program: string): string {
-  const name = basename(program)
-    .toLowerCase()
-    .replace(/[^a-z0-9_-]+/g, '-')
-    .replace(/^[^a-z0-9]+/, '');
-  return name.slice(0, 63) || 'plugin';
 }
 
 /** The addresses of --listen: bound here, inherited by the program (systemd's LISTEN_FDS). */

@@ -4,5 +4,7 @@ import type * as postern from './index.js' with { 'resolution-mode': 'import' };
 
 export type * from './index.js' with { 'resolution-mode': 'import' };
 export declare const createSupervisor: typeof postern.createSupervisor;
+export declare const spawn: typeof postern.spawn;
+export declare const wrap: typeof postern.wrap;
 export declare const PosternError: typeof postern.PosternError;
 export type PosternError = postern.PosternError;

@@ -1,12 +1,14 @@
 // postern as a library: `import { createSupervisor } from 'postern'`. See docs/library.md.
-import { isMainThread } from 'node:worker_threads';
 import { PosternError } from '../../shared/errors.js';
 import { KeptSupervisor } from './kept-supervisor.js';
 import { readSettings } from './read-settings.js';
+import { requireMainThread } from './spawn.js';
 import type { PosternSupervisor, SupervisorSettings } from './types.js';
 
 export type { AuditEvent } from '../../shared/protocol/audit-events.js';
+export { spawn } from './spawn.js';
 export type * from './types.js';
+export { wrap } from './wrap.js';
 export { PosternError };
 
 /**
@@ -24,9 +26,6 @@ export { PosternError };
  * await plugin.exited;
  */
 export async function createSupervisor(settings: SupervisorSettings = {}): Promise<PosternSupervisor> {
-  if (!isMainThread)
-    throw new PosternError('wrong_thread', 'Cannot supervise plugins: this is a worker thread', {
-      fix: 'create the supervisor in the main thread',
-    });
+  requireMainThread();
   return new KeptSupervisor(readSettings(settings)).open();
 }

@@ -17,12 +17,13 @@ import type {
   SupervisorSettings,
 } from './types.js';
 
-interface Kept {
+export interface Kept {
   readonly plugin: KeptPlugin;
   settings: PluginSettings;
   config: PluginConfig;
   /** Settles the first start. */
   readonly begun: (error?: unknown) => void;
+  readonly first: Promise<void>;
 }
 
 export class KeptSupervisor extends EventEmitter<SupervisorEvents> implements PosternSupervisor {
@@ -73,16 +74,27 @@ export class KeptSupervisor extends EventEmitter<SupervisorEvents> implements Po
 
   start<S extends Stdio = 'pipe'>(settings: PluginSettings<S>): Promise<Plugin<S>>;
   async start(settings: PluginSettings): Promise<Plugin> {
-    const config = readPlugin(settings);
+    const kept = this.make(settings, readPlugin(settings));
+    await this.begin(kept);
+    return kept.plugin;
+  }
+
+  /** A plugin that has its streams, and does not run yet. */
+  make(settings: PluginSettings, config: PluginConfig): Kept {
     let begun: Kept['begun'] = () => {};
     const first = new Promise<void>((resolve, reject) => {
       begun = (error) => (error === undefined ? resolve() : reject(error));
     });
     first.catch(() => {});
-    const kept: Kept = { plugin: new KeptPlugin(settings, this.#owner), settings, config, begun };
+    return { plugin: new KeptPlugin(settings, this.#owner), settings, config, begun, first };
+  }
+
+  /** Resolves when its program has begun. @throws PosternError as {@link start} does */
+  async begin(kept: Kept): Promise<void> {
+    const { config, first } = kept;
     await this.#change(async () => {
       if (this.#kept.has(config.name))
-        throw new PosternError('name_taken', `A plugin "${config.name}" runs already`, {
+        throw new PosternError('name_taken', `name: a plugin "${config.name}" runs already`, {
           fix: 'stop it first, or choose another name',
         });
       await this.#fleet.supervisor.setPlugins([...this.#configs(), config]);
@@ -95,7 +107,11 @@ export class KeptSupervisor extends EventEmitter<SupervisorEvents> implements Po
       await this.#stop(kept);
       throw error;
     }
-    return kept.plugin;
+  }
+
+  /** Sends a signal to its first process. @returns false where it does not run */
+  signal({ plugin }: Kept, signal: number): boolean {
+    return this.#find(plugin) !== undefined && this.#fleet.supervisor.signalPlugin(plugin.name, signal);
   }
 
   close(): Promise<void> {
@@ -151,15 +167,21 @@ export class KeptSupervisor extends EventEmitter<SupervisorEvents> implements Po
     await this.#forget(kept);
   }
 
-  /** The plugin has ended for good: its rules, listeners and series go. */
+  /** The plugin has ended for good: its rules, listeners and series go. Its last events come before its end. */
   #forget(kept: Kept): Promise<void> {
     return this.#change(async () => {
       if (this.#find(kept.plugin) === undefined) return;
+      const { supervisor, fleet } = this.#fleet;
       const { name } = kept.config;
-      await this.#fleet.fleet.remove([name]);
-      this.#kept.delete(name);
-      kept.plugin.finish();
-      await this.#fleet.supervisor.setPlugins(this.#configs());
+      try {
+        await fleet.remove([name]);
+        await supervisor.setPlugins(this.#configs().filter((config) => config.name !== name));
+        // What the broker gathered of the plugin stands before its answer.
+        await supervisor.connections(name);
+      } finally {
+        this.#kept.delete(name);
+        kept.plugin.finish();
+      }
     }).catch(() => {});
   }
 

@@ -1,11 +1,16 @@
 // Checks the settings that an application creates a supervisor with.
 
 import * as z from 'zod';
-import { MOST_ASK_S, type OrderKeys } from '../../shared/config/config-file.js';
+import { MOST_ASK_S, type OrderKeys, type ProgramKeys } from '../../shared/config/config-file.js';
 import { ConfigError, didYouMean } from '../../shared/config/config-problem.js';
 import { readConfig } from '../../shared/config/load-config.js';
 import { isNameServer, parseHostPort } from '../../shared/config/parse-host-port.js';
-import { PLUGIN_NAME, type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';
+import {
+  PLUGIN_NAME,
+  type PluginConfig,
+  plainPlugin,
+  pluginNameOf,
+} from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { PLUGIN_EVENTS } from './plugin-events.js';
 import { type PluginSettings, type PolicySettings, STREAM_KINDS, type SupervisorSettings } from './types.js';
@@ -63,7 +68,7 @@ function unknownKey(key: string, known: readonly string[], place = key): string 
 
 /** There is no such file. */
 const NO_FILE = 'settings';
-const STDIO = `expected ${STREAM_KINDS.join(', ')}, or a list of three of them`;
+export const STDIO: string = `expected ${STREAM_KINDS.join(', ')}, or a list of three of them`;
 
 /** @throws PosternError `bad_config` with a line for each mistake, `KEY: …` */
 export function readPlugin(settings: PluginSettings): PluginConfig {
@@ -95,12 +100,20 @@ export function readPolicy(policy: PolicySettings): Required<PolicySettings> {
 
 const DEFAULTS = plainPlugin('plugin', []);
 
-function requireObject(name: string, value: unknown): void {
+/** @throws PosternError `bad_config` */
+export function requireObject(name: string, value: unknown): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new PosternError('bad_config', `${name}: expected an object`);
 }
 
-function isStdio(stdio: unknown): boolean {
+/** @returns a line for each key that is not known. @param place of the object, in the words of the caller */
+export function unknownKeys(place: string, value: object, known: readonly string[]): readonly string[] {
+  return Object.keys(value).flatMap((key) =>
+    known.includes(key) ? [] : [unknownKey(key, known, `${place}.${key}`)],
+  );
+}
+
+export function isStdio(stdio: unknown): boolean {
   const isKind = (one: unknown): boolean => STREAM_KINDS.some((kind) => kind === one);
   return (
     stdio === undefined ||
@@ -125,8 +138,12 @@ interface ReadKeys {
   readonly cause?: unknown;
 }
 
-/** @param name good */
-function readKeys(name: string, keys: Omit<PluginSettings, 'name' | 'stdio' | 'on'>): ReadKeys {
+/** @param name good @param placeOf a key in the words of the caller */
+function readKeys(
+  name: string,
+  keys: ProgramKeys,
+  placeOf: (key: string) => string = (key) => key,
+): ReadKeys {
   const ordering = ORDERING.filter((key) => key in keys).map((key) => unknownKey(key, []));
   if (ordering.length > 0) return { mistakes: ordering };
   try {
@@ -136,10 +153,46 @@ function readKeys(name: string, keys: Omit<PluginSettings, 'name' | 'stdio' | 'o
     if (!(error instanceof ConfigError)) throw error;
     const mistakes = error.problems.map(({ key, message, suggestion }) => {
       const place = key.replace(`plugins.${name}`, '').replace(/^\./, '') || 'settings';
-      return [`${place}: ${message}`, suggestion].filter((part) => part !== undefined).join('; ');
+      return [`${placeOf(place)}: ${message}`, suggestion].filter((part) => part !== undefined).join('; ');
     });
     return { mistakes, cause: error };
   }
+}
+
+/**
+ * Reads what a program is started with, for those who name command and arguments apart.
+ *
+ * @param keys known ones
+ * @param placeOf a key in the words of the caller
+ * @param others mistakes that were found already
+ * @throws PosternError `bad_config` with a line for each mistake
+ */
+export function readProgram(
+  command: unknown,
+  args: unknown,
+  keys: Omit<ProgramKeys, 'command'>,
+  placeOf: (key: string) => string,
+  others: readonly string[],
+): PluginConfig {
+  const words: readonly unknown[] = Array.isArray(args) ? args : [null];
+  const isProgram = typeof command === 'string' && command !== '';
+  const areWords = words.every((word) => typeof word === 'string');
+  const program = isProgram ? command : 'program';
+  const read = readKeys(
+    pluginNameOf(program),
+    { ...keys, command: areWords ? [program, ...words] : [program] },
+    placeOf,
+  );
+  const wrong = [
+    ...(isProgram ? [] : ['command: expected the name or the path of a program']),
+    ...(areWords ? [] : ['args: expected a list of strings']),
+    ...others,
+    ...read.mistakes,
+  ];
+  // An unknown key of a policy is unknown to a file too.
+  if (read.config === undefined || wrong.length > 0)
+    throw new PosternError('bad_config', [...new Set(wrong)], { cause: read.cause });
+  return read.config;
 }
 
 /** They are about the other plugins of a file. */

@@ -1,4 +1,5 @@
 // What an application gives to postern and gets from it. See docs/library.md.
+import type { ChildProcess, CommonSpawnOptions } from 'node:child_process';
 import type { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import type { ProgramKeys } from '../../shared/config/config-file.js';
@@ -72,7 +73,7 @@ export interface PluginStreams<S extends Stdio = Stdio> {
   readonly stderr: StreamOf<KindOf<S, 2>, Readable>;
 }
 
-/** What a plugin may do: keys of postern.yaml (docs/config.md). Paths are relative to the working directory of this process. */
+/** What a program may do: keys of postern.yaml (docs/config.md). Paths are relative to the working directory of this process. */
 export type PluginPolicy = Omit<ProgramKeys, 'command' | 'env' | 'cwd' | 'unknown' | 'restart' | 'stop'>;
 
 /** A plugin, with the keys of postern.yaml. Paths are relative to the working directory of this process. */
@@ -190,4 +191,52 @@ export interface PosternSupervisor extends EventEmitter<SupervisorEvents>, Async
   start<S extends Stdio = 'pipe'>(settings: PluginSettings<S>): Promise<Plugin<S>>;
   /** Stops every plugin and ends everything: broker, listeners, metrics. The audit file is written out. */
   close(): Promise<void>;
+}
+
+/** What `wrap` gives a command to do, with its variables and its folder. */
+export type WrapPolicy = PluginPolicy & Pick<ProgramKeys, 'env' | 'cwd'>;
+
+/** A command that a host starts itself, as child_process and MCP clients take it. */
+export interface WrappedCommand {
+  readonly command: string;
+  readonly args: string[];
+  /** What postern needs of the environment of this process, and the variables of the program in a form that postern alone reads. */
+  readonly env: Record<string, string>;
+}
+
+/** Options of child_process.spawn(), and the policy. `env` is all that the program gets, besides PATH, LANG and a few more. */
+export interface SpawnOptions<S extends Stdio = Stdio>
+  extends Pick<CommonSpawnOptions, 'cwd' | 'env' | 'signal' | 'timeout' | 'killSignal'> {
+  /** Missing: it may connect to nothing, and sees no files but the system's and those of its folder. */
+  readonly policy?: PluginPolicy | undefined;
+  /** Missing: `pipe`. */
+  readonly stdio?: S | undefined;
+}
+
+/** The events of a spawned program: those of a ChildProcess, and those of a plugin. */
+export type SpawnEvents = Omit<PluginEvents, 'exit'> & {
+  /** The program runs. */
+  readonly spawn: [];
+  /** It could not be started, or was aborted. */
+  readonly error: [error: Error];
+  readonly exit: [code: number | null, signal: NodeJS.Signals | null];
+  /** It has ended, and its streams are read. It comes after `error` too, if the program could not be started. */
+  readonly close: [code: number | null, signal: NodeJS.Signals | null];
+};
+
+/** A program as child_process.spawn() has it, except for descriptors and messages between processes. */
+export interface SpawnedProcess<S extends Stdio = Stdio>
+  extends EventEmitter<SpawnEvents>,
+    PluginStreams<S>,
+    Pick<ChildProcess, 'exitCode' | 'signalCode' | 'killed' | 'spawnfile' | 'spawnargs'> {
+  /** On the host; undefined until it runs. */
+  readonly pid: number | undefined;
+  /**
+   * Sends a signal to its first process, as soon as it runs.
+   *
+   * @param signal its name or number. Missing: SIGTERM
+   * @returns false where it has ended
+   * @throws PosternError `bad_config` for a signal that there is not
+   */
+  kill(signal?: NodeJS.Signals | number): boolean;
 }

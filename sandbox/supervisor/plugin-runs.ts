@@ -94,6 +94,11 @@ export class PluginRuns {
     clearTimeout(timer);
   }
 
+  /** Sends a signal to the plugin's first process. @returns false where it does not run */
+  signal(plugin: string, signal: number): boolean {
+    return this.#running.get(plugin)?.signal(signal) === true;
+  }
+
   /** Ends every process of the plugin at once. */
   kill(plugin: string): void {
     this.#running.get(plugin)?.kill();

@@ -206,6 +206,11 @@ export class Supervisor {
     return this.#runs.stop(name, constants.signals[signal], graceMs);
   }
 
+  /** Sends a signal to the plugin's first process. @returns false where it does not run */
+  signalPlugin(name: string, signal: number): boolean {
+    return this.#runs.signal(name, signal);
+  }
+
   /** Resolves when the plugin is ready, as its configuration says, and never if it ends before. One that is late is ended. */
   pluginReady(config: PluginConfig, sandbox: Sandbox): Promise<void> {
     const { name } = config;

@@ -1,4 +1,5 @@
 // The configuration of one plugin, from the options of `run` or from a file: with defaults and absolute paths.
+import { basename } from 'node:path';
 import { STOP_TIMEOUT_MS } from '../limits.js';
 import type { Mode } from '../words.js';
 import { type Limits, limitsOf } from './limit-forms.js';
@@ -132,5 +133,14 @@ export function plainPlugin(name: string, command: readonly string[]): PluginCon
 }
 
 export const PLUGIN_NAME: RegExp = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+/** The name of a program, changed to one that a plugin may have. */
+export function pluginNameOf(program: string): string {
+  const name = basename(program)
+    .toLowerCase()
+    .replace(/[^a-z0-9_-]+/g, '-')
+    .replace(/^[^a-z0-9]+/, '');
+  return name.slice(0, 63) || 'plugin';
+}
+
 /** The name of a variable that a user may set. postern sets those that name the plugin's descriptors. */
 export const VARIABLE_NAME: RegExp = /^(?!POSTERN_|LISTEN_(?:FDS|PID|FDNAMES)$)[A-Za-z_][A-Za-z0-9_]*$/;

@@ -1,15 +1,16 @@
 // What the applications of these tests share: the library as an application imports it, and how a scene is played.
 import { readdirSync, writeSync } from 'node:fs';
-import type { PluginSettings, PosternSupervisor, SupervisorSettings } from '../../sandbox/library/types.js';
+import type * as library from '../../sandbox/library/index.js';
+import type { PluginSettings } from '../../sandbox/library/types.js';
 import { childrenOf } from '../harness/processes.js';
 
-interface Library {
-  readonly createSupervisor: (settings?: SupervisorSettings) => Promise<PosternSupervisor>;
-}
+type Library = typeof library;
 
 export const BUNDLE: string = new URL('../../run/library.cjs', import.meta.url).href;
-const library = (await import(BUNDLE)) as Library;
-export const createSupervisor: Library['createSupervisor'] = library.createSupervisor;
+const imported = (await import(BUNDLE)) as Library;
+export const createSupervisor: Library['createSupervisor'] = imported.createSupervisor;
+export const spawn: Library['spawn'] = imported.spawn;
+export const wrap: Library['wrap'] = imported.wrap;
 
 export const python = (code: string, ...words: string[]): PluginSettings['command'] => [
   '/usr/bin/python3',

@@ -13,14 +13,25 @@ export function sceneCommand(file: string, name: string, user: User): readonly s
   return [...asUser(user), process.execPath, join(distFor(user), `test/library/${file}.js`), name];
 }
 
-/** @param file of this folder @returns what the scene printed, without what its plugins printed before */
-export function scene(file: string, name: string, user: User): Record<string, unknown> {
-  return JSON.parse(printed(file, name, user).at(-1) ?? '') as Record<string, unknown>;
+/** @param file of this folder @returns what the scene printed, without what its plugins printed before @param words that it gets */
+export function scene(
+  file: string,
+  name: string,
+  user: User,
+  ...words: readonly string[]
+): Record<string, unknown> {
+  return JSON.parse(printed(file, name, user, '', words).at(-1) ?? '') as Record<string, unknown>;
 }
 
-/** @returns the lines that the scene and its plugins printed @param input for it */
-export function printed(file: string, name: string, user: User, input = ''): readonly string[] {
-  const [program = '', ...args] = sceneCommand(file, name, user);
+/** @returns the lines that the scene and its plugins printed @param input for it @param words that it gets */
+export function printed(
+  file: string,
+  name: string,
+  user: User,
+  input = '',
+  words: readonly string[] = [],
+): readonly string[] {
+  const [program = '', ...args] = [...sceneCommand(file, name, user), ...words];
   const { status, signal, stdout, stderr } = spawnSync(program, args, {
     cwd: '/tmp',
     encoding: 'utf8',

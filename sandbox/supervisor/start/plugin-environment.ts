@@ -43,10 +43,15 @@ export function pluginEnvironment(
   return Object.entries(result).map(([key, value]) => `${key}=${value}`);
 }
 
+/** Whether postern passes a variable of its own on to plugins, where it leads to no file that they do not see. */
+export function mayPass(key: string): boolean {
+  return PASSED.includes(key) || key.startsWith('LC_') || PASSED_WHERE_VISIBLE.includes(key);
+}
+
 // The environment of postern's start, of which a plugin gets parts. deploy/command.sh renames some variables to keep them from
 // Node. They do not go back into process.env: spawn() would give NODE_V8_COVERAGE to every child.
 
-const KEPT = 'POSTERN_OUTSIDE_';
+export const KEPT = 'POSTERN_OUTSIDE_';
 const kept: Record<string, string | undefined> = {};
 
 for (const [key, value] of Object.entries(process.env)) {
