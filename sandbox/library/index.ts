@@ -15,6 +15,8 @@ export { PosternError };
  * Starts a supervisor with a broker of its own. An application may have several. Everything ends with `close`, and
  * with this process, however it ends.
  *
+ * @param settings each may be missing. Without one there is no port, no audit log and no control socket
+ * @returns the supervisor, whose broker serves. It has no plugin yet
  * @throws PosternError as docs/errors.md lists, for example `bad_config`, `old_kernel`, `missing_capabilities`, `metrics_address`,
  *   `control_socket`, `wrong_thread`. Nothing is left running
  * @example

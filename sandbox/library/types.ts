@@ -86,7 +86,7 @@ export interface PluginSettings<S extends Stdio = Stdio> extends ProgramKeys {
    * Listeners that are there before the program begins, as `{ denied: (event) => … }`. The plugin that `start` returns has them, like those of its method
    * `on`, which may come too late for what a program does first.
    *
-   * Listeners and no queue of early events: a queue needs a bound, past which it would lose the events of a program that fills it before its starter has awaited.
+   * Listeners and no queue of early events: a queue needs a bound, and would lose the events of a program that fills it before its starter has awaited.
    */
   readonly on?: PluginListeners | undefined;
 }
@@ -144,17 +144,28 @@ export interface Plugin<S extends Stdio = Stdio> extends EventEmitter<PluginEven
   readonly name: string;
   /** Of its first process, on the host; undefined while it does not run. */
   readonly pid: number | undefined;
-  /** Resolves when it has ended for good: by itself, by `stop` or with its supervisor. */
+  /** Resolves when it has ended for good: by itself, by `stop` or with its supervisor. What was refused until then has been told. */
   readonly exited: Promise<PluginExit>;
   /**
    * Puts other rules in force. The program goes on. Open connections that they do not allow end.
    *
+   * @param policy all of its rules. What is missing is as if it were empty
+   * @returns when they are in force
    * @throws PosternError `bad_config` for a mistake, `unknown_plugin` if it has ended, `closed`. Then the former rules stay
+   * @example
+   * import { createSupervisor } from 'postern';
+   *
+   * await using supervisor = await createSupervisor();
+   * const command = ['npx', '--yes', 'cowsay', 'hello'];
+   * const plugin = await supervisor.start({ name: 'cow', command, allow: ['registry.npmjs.org'] });
+   * await new Promise((resolve) => plugin.stdout.once('data', resolve));
+   * await plugin.setPolicy({ allow: [] });
    */
   setPolicy(policy: PolicySettings): Promise<void>;
   /**
-   * Its open connections, of which the newest 1,000 are listed, with the bytes of each so far.
+   * Its open connections, with the bytes of each so far.
    *
+   * @returns the newest 1,000, and how many further ones are open (`more`)
    * @throws PosternError `broker_failed` while there is no broker, `unknown_plugin` if it has ended, `closed`
    */
   connections(): Promise<OpenConnections>;
@@ -173,6 +184,7 @@ export interface PosternSupervisor extends EventEmitter<SupervisorEvents>, Async
   /**
    * Starts a plugin in a sandbox of its own. All plugins of a supervisor share its broker.
    *
+   * @param settings what it runs and what it may do, by the keys of postern.yaml
    * @returns the plugin, whose program has begun
    * @throws PosternError `bad_config` with a line for each mistake, which begins with the key (`allow[1]: …`), `name_taken`, `closed`, and what a start
    *   refuses (docs/errors.md). The plugin is then not kept, whatever its restart policy

@@ -101,7 +101,7 @@ test('strict TypeScript takes the types, and each program that the docs show, in
     return name;
   };
   const all = samples();
-  assert.ok(all.length >= 11, String(all.length));
+  assert.ok(all.length >= 12, String(all.length));
   const modules = ['typed.mts', ...all.map((text, index) => write(text, `sample-${index}.mjs`))];
   const common = (isClient: boolean): readonly string[] =>
     all.flatMap((text, index) =>
@@ -128,6 +128,13 @@ test('a plugin takes each key of postern.yaml that is not about other plugins', 
   const [, every = ''] = /Required<PluginSettings> = \{\n(.*?)\n\};/s.exec(typed) ?? [];
   const named = [...every.matchAll(/^ {2}(\w+):/gm)].map(([, key]) => key);
   assert.deepEqual([...named, ...OF_A_FILE].sort(), [...keys, 'name', 'stdio', 'on'].sort());
+});
+
+test('the types of a CommonJS module have each value of the library', async () => {
+  const types = readFileSync(join(top, 'dist/sandbox/library/index.d.cts'), 'utf8');
+  const typed = [...types.matchAll(/^export declare const (\w+)/gm)].map(([, name]) => name);
+  const { default: library } = (await import(join(top, 'dist/run/library.cjs'))) as { default: object };
+  assert.deepEqual(typed.sort(), Object.keys(library).sort());
 });
 
 test('a bundle of an application works with postern beside it, and says so where postern is in it', () => {
