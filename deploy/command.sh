@@ -11,6 +11,7 @@ done </proc/$$/status
 # protects: G19 debugger: the shell ignores SIGUSR1 until Node blocks it => trap - USR1
 trap '' USR1
 case ${1-} in up) trap '' HUP ;; esac
+POSTERN_LIBRARIES=${LD_LIBRARY_PATH-}
 # Node must not obey variables that are meant for a plugin, for example NODE_OPTIONS=--inspect. See outside-environment.ts.
 # Some of them name libraries and modules that would run outside of every sandbox: ld.so(8), openssl-env(7).
 # protects: G19 debugger: NODE_OPTIONS is kept from Node => for POSTERN_KEY in NODE_REPL_EXTERNAL_MODULE NODE_PATH NODE_CHANNEL_FD NODE_CHANNEL_SERIALIZATION_MODE \
@@ -29,7 +30,8 @@ done
 POSTERN_VALUE=
 set -f
 IFS=':;'
-for POSTERN_KEY in ${POSTERN_OUTSIDE_LD_LIBRARY_PATH-}; do
+# protects: G14 wrap: a folder of libraries for the program is none for Node => for POSTERN_KEY in ${POSTERN_OUTSIDE_LD_LIBRARY_PATH-}; do
+for POSTERN_KEY in $POSTERN_LIBRARIES; do
   # protects: G14 no library comes from a relative part of LD_LIBRARY_PATH (as root) => case $POSTERN_KEY in *) POSTERN_VALUE="$POSTERN_VALUE${POSTERN_VALUE:+:}$POSTERN_KEY" ;; esac
   case $POSTERN_KEY in /*) POSTERN_VALUE="$POSTERN_VALUE${POSTERN_VALUE:+:}$POSTERN_KEY" ;; esac
 done
@@ -71,7 +73,7 @@ postern_try() { [ "$1" -eq 0 ] || (postern_try "$(($1 - 1))" && :); }
 trap 'echo "postern: Cannot start: fewer than $POSTERN_THREADS further processes and threads may start; raise the limit: \"ulimit -u\", or LimitNPROC= and TasksMax= of a systemd unit, or the pids limit of a container" >&2; exit 125' EXIT
 postern_look 2>/dev/null || postern_try $POSTERN_THREADS 2>/dev/null || exit 125
 trap - EXIT
-unset POSTERN_THREADS POSTERN_PROCESSES POSTERN_MAX POSTERN_HARD POSTERN_KEY POSTERN_VALUE
+unset POSTERN_THREADS POSTERN_PROCESSES POSTERN_MAX POSTERN_HARD POSTERN_KEY POSTERN_VALUE POSTERN_LIBRARIES
 # Until the first line of the module runs, Node would answer the signal with a line on stderr. An import runs much sooner.
 # protects: G19 debugger: an early SIGUSR1 finds an address that nobody can bind, in the supervisor => exec node @NODE_FLAGS@ '--inspect-port=127.0.0.1:9229' --import='data:text/javascript,process.on("SIGUSR1",()=>{})' -- "$0" "$@"
 exec node @NODE_FLAGS@ --import='data:text/javascript,process.on("SIGUSR1",()=>{})' -- "$0" "$@"

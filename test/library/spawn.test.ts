@@ -150,18 +150,30 @@ test('a wrapped command means what its policy means', () => {
 });
 
 // proves: wrap: variables of the program are none of postern's
+// proves: wrap: a folder of libraries for the program is none for Node
 for (const user of userInTurn(2))
   test(`a host starts a wrapped command, whose variables reach the program alone (${user})`, () => {
     const folder = readableFolder();
     const trap = join(folder, 'node');
     writeFileSync(trap, `#!/bin/sh\necho ran >${folder}/ran\n`, { mode: 0o755 });
-    const env = { PATH: `${folder}:/usr/bin:/bin`, KEY: 'hidden', NODE_OPTIONS: '--none' };
-    const words = ['sh', '-c', 'echo $PATH $KEY $NODE_OPTIONS; getent hosts api.example.com; exit 7'];
+    // What loads it fails.
+    writeFileSync(join(folder, 'libm.so.6'), '');
+    const env = {
+      PATH: `${folder}:/usr/bin:/bin`,
+      KEY: 'hidden',
+      NODE_OPTIONS: '--none',
+      LD_LIBRARY_PATH: folder,
+    };
+    const words = [
+      'sh',
+      '-c',
+      'echo $PATH $KEY $NODE_OPTIONS $LD_LIBRARY_PATH; getent hosts api.example.com; exit 7',
+    ];
     const { status, stdout, stderr, isSecret } = scene('wraps', user, JSON.stringify([words, { env }]));
     assert.equal(existsSync(join(folder, 'ran')), false);
     assert.deepEqual(
       { status, stdout, isSecret },
-      { status: 7, stdout: `${env.PATH} hidden --none\n`, isSecret: true },
+      { status: 7, stdout: `${Object.values(env).join(' ')}\n`, isSecret: true },
     );
     assert.match(String(stderr), /^postern: Cannot resolve "api\.example\.com": no rule allows it/);
   });
