@@ -3,7 +3,7 @@
 
 interface CommandRow {
   /** Its heading in the help text. */
-  readonly group: 'Run' | 'Write rules' | 'Look and steer' | 'Prepare';
+  readonly group: 'Run' | 'Rules' | 'Operate' | 'Answer';
   readonly description: string;
   /** It asks a running supervisor, and loads nothing of one. */
   readonly asks?: true;
@@ -21,71 +21,55 @@ const TABLE = {
     starts: true,
   },
   up: { group: 'Run', description: 'run the plugins of a configuration file', starts: true },
+  init: { group: 'Run', description: 'write a first, commented postern.yaml' },
+  doctor: {
+    group: 'Run',
+    description: 'test whether this host can run postern, and print a fix for what is missing',
+    starts: true,
+  },
   learn: {
-    group: 'Write rules',
+    group: 'Rules',
     description: 'run a program in audit mode and print the rules that it needed',
     runs: true,
     starts: true,
   },
   check: {
-    group: 'Write rules',
+    group: 'Rules',
     description: 'check a configuration file: what a start would refuse, and rules without effect',
   },
-  explain: { group: 'Write rules', description: 'show the decision on a destination, and the reason' },
+  explain: { group: 'Rules', description: 'show the decision on a destination, and the reason' },
   test: {
-    group: 'Write rules',
+    group: 'Rules',
     description: 'run policy vectors: rules, a request, its addresses and the expected decision',
   },
-  init: { group: 'Prepare', description: 'write a first, commented postern.yaml' },
-  doctor: {
-    group: 'Prepare',
-    description: 'test whether this host can run postern, and print a fix for what is missing',
-    starts: true,
-  },
-  status: {
-    group: 'Look and steer',
-    description: 'show what the running postern and its plugins do',
-    asks: true,
-  },
-  top: {
-    group: 'Look and steer',
-    description: 'show what each plugin uses, each second: q ends it',
-    asks: true,
-  },
+  status: { group: 'Operate', description: 'show what the running postern and its plugins do', asks: true },
+  top: { group: 'Operate', description: 'show what each plugin uses, each second: q ends it', asks: true },
   connections: {
-    group: 'Look and steer',
+    group: 'Operate',
     description: 'show the open connections, and the bytes of each so far',
     asks: true,
   },
   denials: {
-    group: 'Look and steer',
+    group: 'Operate',
     description: 'show what was refused most often, and the rules that would allow it',
     asks: true,
   },
-  logs: { group: 'Look and steer', description: 'show the last lines that plugins wrote', asks: true },
-  asks: {
-    group: 'Look and steer',
-    description: 'show the destinations that wait for an answer (unknown: ask)',
-    asks: true,
-  },
-  approve: {
-    group: 'Look and steer',
-    description: 'permit a destination that waits for an answer',
-    asks: true,
-  },
-  deny: { group: 'Look and steer', description: 'refuse a destination that waits for an answer', asks: true },
+  logs: { group: 'Operate', description: 'show the last lines that plugins wrote', asks: true },
   reload: {
-    group: 'Look and steer',
+    group: 'Operate',
     description: 'read the configuration again, and put it in force',
     asks: true,
   },
-  start: {
-    group: 'Look and steer',
-    description: 'start a plugin that was stopped or has ended',
+  start: { group: 'Operate', description: 'start a plugin that was stopped or has ended', asks: true },
+  stop: { group: 'Operate', description: 'stop a plugin until it is started again', asks: true },
+  restart: { group: 'Operate', description: 'stop a plugin and start it at once', asks: true },
+  asks: {
+    group: 'Answer',
+    description: 'show the destinations that wait for an answer (unknown: ask)',
     asks: true,
   },
-  stop: { group: 'Look and steer', description: 'stop a plugin until it is started again', asks: true },
-  restart: { group: 'Look and steer', description: 'stop a plugin and start it at once', asks: true },
+  approve: { group: 'Answer', description: 'permit a destination that waits for an answer', asks: true },
+  deny: { group: 'Answer', description: 'refuse a destination that waits for an answer', asks: true },
 } as const;
 
 export type CommandName = keyof typeof TABLE;

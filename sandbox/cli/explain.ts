@@ -70,6 +70,8 @@ export function explainCommand(): Command {
     .addHelpText(
       'after',
       `
+Options with ... may be given several times.
+
 Examples:
   postern explain web api.example.com:443
   postern explain api.example.com:443 --allow '*.example.com'

@@ -28,6 +28,8 @@ export function learnCommand(): Command {
     .addHelpText(
       'after',
       `
+Options with ... may be given several times.
+
 Examples:
   postern learn -- curl -sS https://example.com/
   postern learn --output rules.yaml -- ./build.sh && postern run --rules rules.yaml -- ./build.sh

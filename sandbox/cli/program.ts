@@ -1,5 +1,5 @@
 // Runs the command line: reads the arguments, carries out a command, and reports a wrong call. The commands are given.
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help } from 'commander';
 import { VERSION } from '../../shared/bundles.js';
 import { exitAtOnce } from '../../shared/sys/process-control.js';
 import { COMMAND_NAMES, COMMANDS, type CommandName, commandRow } from './command-table.js';
@@ -35,7 +35,7 @@ export async function runProgram(commands: readonly Command[]): Promise<void> {
   process.on('uncaughtExceptionMonitor', () => process.off('exit', exitAtOnce));
   keepIgnoring();
   try {
-    await program(commands).parseAsync(process.argv);
+    await program(commands).parseAsync(wordsOf(process.argv.slice(2)), { from: 'user' });
   } catch (error) {
     if (isSystemError(error)) say(describeError(error));
     else if (!(error instanceof CommanderError)) throw error;
@@ -44,17 +44,26 @@ export async function runProgram(commands: readonly Command[]): Promise<void> {
   }
 }
 
+const HELP_WORDS: readonly string[] = ['help', '--help', '-h'];
+
+/** A question for help is the same wherever its word stands: `help run`, `--help run`, `run --help`. */
+function wordsOf(words: readonly string[]): readonly string[] {
+  const [first = '', command] = words;
+  if (!HELP_WORDS.includes(first) || command === undefined) return first === 'help' ? ['--help'] : words;
+  return commandRow(command) === undefined ? [command] : [command, '--help'];
+}
+
 function program(commands: readonly Command[]): Command {
   const postern = new Command('postern')
     .description('Runs untrusted programs with no network but the connections you permit')
     .version(VERSION)
     .enablePositionalOptions()
-    .addHelpCommand(
-      new Command('help')
-        .argument('[command]')
-        .description('show the options of a command')
-        .helpGroup('Prepare:'),
-    )
+    .helpCommand(false)
+    .configureHelp({
+      subcommandTerm: (command) => command.name(),
+      // An empty list as the default says nothing.
+      optionDescription: (option) => new Help().optionDescription(option).replace(' (default: [])', ''),
+    })
     .addHelpText(
       'after',
       `
@@ -64,7 +73,7 @@ Examples:
   postern init && postern check && postern up
   postern explain api.example.com:443 --allow '*.example.com'
 
-postern COMMAND --help shows the options of a command.`,
+postern help COMMAND shows the options of a command.`,
     );
   for (const command of commands) postern.addCommand(command.copyInheritedSettings(postern));
   for (const command of [postern, ...postern.commands]) {

@@ -41,12 +41,21 @@ import { shellWord } from '../host/shell-word.js';
 import { outsideEnvironment } from '../supervisor/start/plugin-environment.js';
 import { asRuleOption } from './refusal-line.js';
 
+// The headings under which the help of a command shows its options.
+
+type Heading = 'Rules' | 'Files' | 'Program' | 'Network' | 'Operate';
+
+export function addGroup(command: Command, heading: Heading, options: readonly Option[]): Command {
+  for (const option of options) command.addOption(option.helpGroup(`${heading}:`));
+  return command;
+}
+
 // An option that may be given several times. Its value is a list, empty by default.
 
 function repeatable(flags: string, description: string): Option {
-  return new Option(flags, `${description}; may be repeated`)
+  return new Option(`${flags}...`, description)
     .argParser((value: string, previous: readonly string[]) => [...previous, value])
-    .default([], 'none');
+    .default([]);
 }
 
 // --dns of `run` and `explain`: the DNS servers that the broker asks.
@@ -82,20 +91,19 @@ export interface ModeOption {
 }
 
 export function addRuleOptions(command: Command): Command {
-  return command
-    .addOption(
-      repeatable('--allow <rule>', 'allow a destination, for example api.example.com or 10.1.0.0/16:5432'),
-    )
-    .addOption(repeatable('--deny <rule>', 'deny a destination, whatever is allowed'))
-    .addOption(repeatable('--rules <file>', 'a file with allow: and deny: lists'));
+  return addGroup(command, 'Rules', [
+    repeatable('--allow <rule>', 'allow a destination, for example api.example.com or 10.1.0.0/16:5432'),
+    repeatable('--deny <rule>', 'deny a destination, whatever is allowed'),
+    repeatable('--rules <file>', 'a file with allow: and deny: lists'),
+  ]);
 }
 
 export function addModeOption(command: Command): Command {
-  return command.addOption(
+  return addGroup(command, 'Rules', [
     new Option('--mode <mode>', 'audit: allow and report what no rule allows')
       .choices(['enforce', 'audit'])
       .default('enforce'),
-  );
+  ]);
 }
 
 /** Reads a file of rules. @throws ConfigError with every problem of the file */
@@ -294,43 +302,61 @@ export interface RunOptions extends RuleOptions {
   readonly viaMark?: string;
 }
 
-/** Every option but --mode. */
-export function addRunOptions(command: Command): Command {
-  return addRuleOptions(
-    command
-      .argument('<command...>', 'the program and its arguments; put -- before it')
-      .option('--name <name>', 'name in metrics and audit (default: the program)'),
-  )
-    .addOption(
-      new Option('--egress <way>', 'how the program reaches the network')
-        .choices(['transparent', 'channel'])
-        .default('transparent'),
-    )
-    .addOption(
+/** The options that `run` and `learn` share, except those for rules. */
+const RUN_OPTIONS: readonly (readonly [Heading, () => readonly Option[]])[] = [
+  [
+    'Files',
+    () => [
+      repeatable('--visible <path>', 'show a path of the host, read-only'),
+      repeatable('--writable <path>', 'show a path of the host, writable'),
+      repeatable('--hidden <path>', 'hide a path below one that shows'),
+      new Option('--home <dir>', 'keep the home of the program in DIR, for its next runs'),
+      new Option('--cwd <dir>', 'start there (default: here)'),
+    ],
+  ],
+  [
+    'Program',
+    () => [
+      new Option('--name <name>', 'name in metrics and audit (default: the program)'),
+      repeatable('--env <key[=value]>', 'set a variable, or pass one on'),
       repeatable(
         '--listen <name=addr>',
         'pass a listening socket, for example web=127.0.0.1:8080, web=[::1]:8080 or web=/run/web.sock',
       ),
-    )
-    .addOption(repeatable('--visible <path>', 'show a path of the host, read-only'))
-    .addOption(repeatable('--writable <path>', 'show a path of the host, writable'))
-    .addOption(repeatable('--hidden <path>', 'hide a path below one that shows'))
-    .option('--home <dir>', 'keep the home of the program in DIR, for its next runs')
-    .addOption(repeatable('--limit <name=value>', `set a limit: ${LIMIT_NAMES.join(', ')}`))
-    .addOption(repeatable('--seccomp-allow <call>', 'add a system call to those that every program has'))
-    .addOption(repeatable('--unsafe-seccomp-allow <call>', 'add a system call that weakens a guarantee'))
-    .addOption(repeatable('--env <key[=value]>', 'set a variable, or pass one on'))
-    .option('--cwd <dir>', 'start there (default: here)')
-    .option('--metrics <addr>', 'serve Prometheus metrics on HOST:PORT')
-    .option('--audit <file>', 'append audit events to a file, or - for stderr')
-    .addOption(dnsOption())
-    .option('--via <url>', 'connect by a proxy: http://HOST:PORT or socks5://HOST:PORT')
-    .option('--via-credentials <file>', 'a file with USER:PASSWORD for that proxy')
-    .addOption(new Option('--via-resolve <who>', 'who resolves names behind a proxy').choices(RESOLVES))
-    .addOption(repeatable('--via-direct <rule>', 'connect to this destination without that proxy'))
-    .addOption(repeatable('--via-source <addr>', 'connect from this address of the host'))
-    .option('--via-mark <n>', 'mark the packets of the connections, as 42 or 0x2a')
-    .passThroughOptions();
+      repeatable('--limit <name=value>', `set a limit: ${LIMIT_NAMES.join(', ')}`),
+      repeatable('--seccomp-allow <call>', 'add a system call to those that every program has'),
+      repeatable('--unsafe-seccomp-allow <call>', 'add a system call that weakens a guarantee'),
+    ],
+  ],
+  [
+    'Network',
+    () => [
+      new Option('--egress <way>', 'how the program reaches the network')
+        .choices(['transparent', 'channel'])
+        .default('transparent'),
+      dnsOption(),
+      new Option('--via <url>', 'connect by a proxy: http://HOST:PORT or socks5://HOST:PORT'),
+      new Option('--via-credentials <file>', 'a file with USER:PASSWORD for that proxy'),
+      new Option('--via-resolve <who>', 'who resolves names behind a proxy').choices(RESOLVES),
+      repeatable('--via-direct <rule>', 'connect to this destination without that proxy'),
+      repeatable('--via-source <addr>', 'connect from this address of the host'),
+      new Option('--via-mark <n>', 'mark the packets of the connections, as 42 or 0x2a'),
+    ],
+  ],
+  [
+    'Operate',
+    () => [
+      new Option('--metrics <addr>', 'serve Prometheus metrics on HOST:PORT'),
+      new Option('--audit <file>', 'append audit events to a file, or - for stderr'),
+    ],
+  ],
+];
+
+/** Every option but --mode. */
+export function addRunOptions(command: Command): Command {
+  addRuleOptions(command.argument('<command...>', 'the program and its arguments; put -- before it'));
+  for (const [heading, options] of RUN_OPTIONS) addGroup(command, heading, options());
+  return command.passThroughOptions();
 }
 
 /** @param load as {@link rulesOf} has it @throws PosternError `usage`, `bad_name`, `bad_rules`, `bad_limit`, `listen_address`, `bad_environment`, `bad_via`; ConfigError for a file of rules */

@@ -1,5 +1,5 @@
 // postern run: runs one plugin in the foreground. Streams, signals and exit status are the plugin's.
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { PosternError } from '../../shared/errors.js';
 import { OUTPUT_TIMEOUT_MS } from '../../shared/limits.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
@@ -7,6 +7,7 @@ import { makeCommand } from './program.js';
 import { asRuleOption, limitLines, ownProgram, refusalLine } from './refusal-line.js';
 import type { OpenRunControl } from './run-control.js';
 import {
+  addGroup,
   addModeOption,
   addRunOptions,
   type LoadRuleFile,
@@ -28,12 +29,17 @@ export interface RunParts {
 
 export function runCommand(parts?: RunParts): Command {
   const command = makeCommand('run');
-  return addModeOption(addRunOptions(command))
-    .option('--ask', 'ask at the terminal, or over --control, about a destination that no rule allows')
-    .option('--control <path>', 'listen there for commands, such as postern status')
+  addGroup(addModeOption(addRunOptions(command)), 'Rules', [
+    new Option('--ask', 'ask at the terminal, or over --control, about a destination that no rule allows'),
+  ]);
+  return addGroup(command, 'Operate', [
+    new Option('--control <path>', 'listen there for commands, such as postern status'),
+  ])
     .addHelpText(
       'after',
       `
+Options with ... may be given several times.
+
 Examples:
   postern run --allow api.example.com -- node plugin.js
   postern run --allow '*.example.com:443' --deny tracker.example.com -- ./build.sh
@@ -41,7 +47,8 @@ Examples:
   postern run --limit memory_mib=512 --limit processes=64 -- ./build.sh
   postern run --allow 127.0.0.1:5432 --metrics 127.0.0.1:9464 -- python3 report.py
 
-Exit status: the program's; 128+N where signal N ended it; 127 not found, 126 not runnable, 125 postern itself.`,
+Exit status: the program's; 128+N where signal N ended it; 127 not found,
+126 not runnable, 125 postern itself.`,
     )
     .action(async (words: string[], options: RunControlOptions) => {
       const status = await run(words, options, parts);

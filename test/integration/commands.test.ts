@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { COMMAND_NAMES, COMMANDS } from '../../sandbox/cli/command-table.js';
 import { anyUser } from '../harness/asked.js';
 import { listen } from '../harness/listener.js';
 import { postern } from '../harness/postern.js';
@@ -441,6 +442,38 @@ test('every command has help with an example', async () => {
     assert.equal(status, 0);
     assert.match(stdout, /^Examples?:\n {2}postern /m, `${command} --help`);
   }
+});
+
+test('help groups the commands and the options of run, and is the same wherever its word stands', async () => {
+  const help = async (...words: readonly string[]): Promise<string> => {
+    const { status, stdout, stderr } = await postern(words, { as: anyone });
+    assert.deepEqual([status, stderr], [0, ''], words.join(' '));
+    assert.ok(
+      stdout.split('\n').every((line) => line.length <= 80 || line.startsWith('  postern ')),
+      words.join(' '),
+    );
+    return stdout;
+  };
+  const headings = (text: string): readonly string[] => text.match(/^[A-Z][a-z]+:$/gm) ?? [];
+  const top = await help('--help');
+  assert.deepEqual(headings(top), ['Options:', 'Run:', 'Rules:', 'Operate:', 'Answer:', 'Examples:']);
+  const operate = top.slice(top.indexOf('Operate:'), top.indexOf('Answer:'));
+  for (const name of COMMAND_NAMES.filter((one) => COMMANDS[one].group === 'Operate'))
+    assert.match(operate, new RegExp(`^  ${name} `, 'm'));
+  assert.equal(await help('help'), top);
+  const run = await help('run', '--help');
+  assert.deepEqual(headings(run), [
+    ...['Arguments:', 'Rules:', 'Files:', 'Program:', 'Network:', 'Operate:', 'Options:', 'Examples:'],
+  ]);
+  for (const words of [
+    ['help', 'run'],
+    ['--help', 'run'],
+    ['-h', 'run'],
+  ])
+    assert.equal(await help(...words), run);
+  const wrong = await postern(['help', 'chek'], { as: anyone });
+  assert.equal(wrong.status, 2);
+  assert.match(wrong.stderr, /^postern: unknown command 'chek' \(Did you mean check\?\)/);
 });
 
 test('run takes rules from a file, and refuses a bad rule with its place', async () => {
