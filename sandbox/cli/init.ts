@@ -3,16 +3,19 @@ import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
-import { DIST } from '../../shared/bundles.js';
+import { DEFAULT_CONFIG, DIST } from '../../shared/bundles.js';
+import { printable } from '../../shared/printable.js';
+import { shellWord } from '../host/shell-word.js';
 import { NewFile } from './describe-learnt.js';
 import { makeCommand } from './program.js';
 import { describeError, say } from './say.js';
 
+const USUAL = `./${DEFAULT_CONFIG}`;
 const SCHEMA = join(DIST, 'postern.schema.json');
 
 export function initCommand(): Command {
   return makeCommand('init')
-    .argument('[file]', 'the file', './postern.yaml')
+    .argument('[file]', 'the file', USUAL)
     .addHelpText(
       'after',
       `
@@ -33,7 +36,9 @@ function writeFirst(file: string): number {
     say(describeError(error));
     return 1;
   }
-  process.stdout.write(`Wrote ${file}. Next: postern check, then postern up.\n`);
+  // The other commands find the usual file by themselves.
+  const it = file === USUAL ? '' : ` ${shellWord(file)}`;
+  process.stdout.write(`Wrote ${printable(file)}. Next: postern check${it}, then postern up${it}\n`);
   return 0;
 }
 

@@ -10,7 +10,7 @@ import { makeCommand } from './program.js';
 import { asRuleOption, limitLines, ownProgram, refusalLine } from './refusal-line.js';
 import { addRunOptions, pluginOf, type RunOptions } from './run-options.js';
 import { runPlugin } from './run-plugin.js';
-import { describeError, runStatus, say } from './say.js';
+import { describeError, runStatus, say, warn } from './say.js';
 
 /** Pairs of host and port that `learn` keeps of a run. */
 const LEARNT_ENDPOINTS = 8192;
@@ -50,7 +50,7 @@ Exit status: the program's, as with run; 125 where postern itself failed.`,
 
 /** @returns the exit status */
 async function learn(command: readonly string[], options: LearnOptions): Promise<number> {
-  const report = limitLines(say);
+  const report = limitLines(warn);
   try {
     const config = pluginOf(command, options, 'audit', loadRuleFile);
     const file = options.output === undefined ? undefined : new NewFile(options.output);

@@ -16,7 +16,7 @@ import {
   type RunOptions,
 } from './run-options.js';
 import { runPlugin } from './run-plugin.js';
-import { describeError, runStatus, say } from './say.js';
+import { describeError, runStatus, say, warn } from './say.js';
 import { useWaitingStreams, writeOut } from './waiting-streams.js';
 
 /** What only some options need: most runs load nothing of it. */
@@ -68,7 +68,7 @@ async function run(
   parts: RunParts | undefined,
 ): Promise<number> {
   useWaitingStreams();
-  const report = limitLines(say);
+  const report = limitLines(warn);
   try {
     refuseAskInAudit(options);
     const config = pluginOf(command, options, options.mode, parts?.loadRuleFile);

@@ -7,18 +7,24 @@ import { printable } from '../../shared/printable.js';
  * If the terminal takes nothing for a long time, words are left out: nobody could read them in time.
  *
  * @param lines a plugin may have chosen a name in one. A new line there begins no line of postern's: what a terminal would obey is escaped
+ * @param style of the lines at a terminal
  */
-export function say(lines: string | readonly string[]): void {
+export function say(lines: string | readonly string[], style?: Paint): void {
   if (process.stderr.writableLength > OUTPUT_QUEUE_BYTES) return;
   const texts = typeof lines === 'string' ? [lines] : lines;
+  const shown = (line: string): string =>
+    /* protects: G13 a new line in a name begins no line of postern's => line */ printable(line);
   process.stderr.write(
     texts
-      .map(
-        (line) =>
-          `postern: ${/* protects: G13 a new line in a name begins no line of postern's => line */ printable(line)}\n`,
-      )
+      .map((line) => (style === undefined ? shown(line) : paint(shown(line), style, process.stderr)))
+      .map((line) => `postern: ${line}\n`)
       .join(''),
   );
+}
+
+/** Says what a person must not overlook among the output of programs: a refusal, or a plugin that does not start. */
+export function warn(line: string): void {
+  say(line, 'yellow');
 }
 
 /** The lines of an error, the last one with its fix. */
@@ -42,7 +48,8 @@ export function runStatus(error: unknown): number {
   return error instanceof PosternError ? error.exitStatus : 125;
 }
 
-// Colours for a terminal. Off for other outputs, with NO_COLOR (no-color.org) and with TERM=dumb.
+// Colours for a terminal. Off for other outputs, with NO_COLOR (no-color.org) and with TERM=dumb. FORCE_COLOR wins over all three, as in Node, and 0 turns
+// them off. util.styleText() looks at none of this in Node 20.
 
 export type Paint = 'red' | 'green' | 'yellow' | 'blue' | 'magenta' | 'cyan' | 'bold' | 'dim';
 const CODES: Readonly<Record<Paint, readonly [number, number]>> = {
@@ -73,6 +80,7 @@ export function takesControl(stream: { readonly isTTY?: boolean } = process.stdo
 }
 
 export function takesColour(stream: { readonly isTTY?: boolean } = process.stdout): boolean {
-  const { NO_COLOR: none = '', TERM: terminal } = process.env;
-  return stream.isTTY === true && none === '' && terminal !== 'dumb';
+  const { FORCE_COLOR: forced = '', NO_COLOR: none = '' } = process.env;
+  if (forced !== '') return forced !== '0' && forced !== 'false';
+  return none === '' && takesControl(stream);
 }

@@ -26,7 +26,7 @@ import { configFile } from './default-config.js';
 import { loadChecked, placed } from './load-checked.js';
 import { makeCommand } from './program.js';
 import { asYamlItems, limitLines, ownProgram, refusalLine, unseenLine } from './refusal-line.js';
-import { describeError, type Paint, paint, say } from './say.js';
+import { describeError, type Paint, paint, say, warn } from './say.js';
 import { isIgnored } from './signals.js';
 import { tellQuestions } from './terminal-questions.js';
 import { useWaitingStreams, writeOut } from './waiting-streams.js';
@@ -38,33 +38,38 @@ interface UpOptions {
 
 export function upCommand(): Command {
   return makeCommand('up')
-    .option('--config <file>', 'the file (default: ./postern.yaml)')
+    .argument('[file]', 'the file (default: ./postern.yaml)')
+    .option('--config <file>', 'the same, as for the other commands')
     .option('--control <path>', "the control socket, or off (default: the file's, else that of this user)")
     .addHelpText(
       'after',
       `
 Examples:
   postern up
-  postern up --config /etc/postern.yaml
+  postern up /etc/postern.yaml
 
 Ends when the last plugin has ended for good, or on SIGTERM, SIGINT or SIGQUIT.
 SIGHUP reads the file again, and opens the audit file anew.
 One that comes during the start does so once the plugins are started. SIGUSR1 and SIGUSR2 do nothing.
 Exit status: 0 where every plugin ended with 0 or was stopped, 1 otherwise, 2 for a bad file or wrong usage.`,
     )
-    .action(async (options: UpOptions) => {
-      const status = await up(options);
+    .action(async (file: string | undefined, options: UpOptions) => {
+      const status = await up(file, options);
       await writeOut(OUTPUT_TIMEOUT_MS);
       process.exit(status);
     });
 }
 
-async function up({ config: named, control: socket }: UpOptions): Promise<number> {
+async function up(
+  file: string | undefined,
+  { config: named = file, control: socket }: UpOptions,
+): Promise<number> {
   const signals = takeSignals();
   useWaitingStreams();
   let path: string;
   let config: Config;
   try {
+    if (file !== undefined && file !== named) throw twoFiles(file, named);
     path = configFile(named);
     config = loadChecked(path);
   } catch (error) {
@@ -134,6 +139,10 @@ async function up({ config: named, control: socket }: UpOptions): Promise<number
     inForce.close();
     await kept.close();
   }
+}
+
+function twoFiles(file: string, named: string | undefined): PosternError {
+  return new PosternError('usage', `Two files: "${file}", and "${named}" by --config`, { fix: 'name one' });
 }
 
 /** What the signals do. A signal that comes before `up` has something to stop or to reload is noted. */
@@ -240,7 +249,7 @@ function watcherOf(config: () => Config): PluginWatcher {
   return {
     onEnd: (name, end, delayMs) => say(`${name}: ended with ${describeEnd(end)}${describeDelay(delayMs)}`),
     onFailedStart: (name, error, delayMs) =>
-      say(`${name}: ${describeFailedStart(config(), name, error)}${describeDelay(delayMs)}`),
+      warn(`${name}: ${describeFailedStart(config(), name, error)}${describeDelay(delayMs)}`),
   };
 }
 
@@ -393,7 +402,7 @@ function reportRefusals(config: () => Config, path: string): (event: AuditEvent)
     const fix = (rule: string): string => `add ${asYamlItems([rule])} to plugins.${name}.allow in ${path}`;
     const line = refusalLine(event, fix, ownProgram(plugin.config));
     if (line === undefined) return;
-    const report = reports.get(name) ?? limitLines((text) => say(`${name}: ${text}`));
+    const report = reports.get(name) ?? limitLines((text) => warn(`${name}: ${text}`));
     reports.set(name, report);
     report(line);
   };

@@ -214,9 +214,15 @@ test('init writes a file that checks, runs, names its schema for editors, and ov
   const checked = await postern(['check'], { as, cwd });
   assert.equal(checked.status, 0, checked.stdout);
   assert.match(checked.stdout, /1 plugin, 2 rules, 0 warnings/);
-  const ran = await postern(['up'], { as, cwd });
-  assert.equal(ran.status, 0, ran.stderr);
-  assert.match(ran.stdout, /^hello \| I run/);
+  assert.equal(first.stdout, 'Wrote ./postern.yaml. Next: postern check, then postern up\n');
+  const named = await postern(['init', 'my file.yaml'], { as, cwd });
+  const next = "Next: postern check 'my file.yaml', then postern up 'my file.yaml'";
+  assert.equal(named.stdout, `Wrote my file.yaml. ${next}\n`);
+  for (const words of [['up'], ['up', 'my file.yaml']]) {
+    const ran = await postern(words, { as, cwd });
+    assert.equal(ran.status, 0, ran.stderr);
+    assert.match(ran.stdout, /^hello \| I run/);
+  }
   const again = await postern(['init'], { as, cwd });
   assert.equal(again.status, 1);
   assert.match(again.stderr, /^postern: ".\/postern.yaml" exists already; /);
@@ -331,7 +337,8 @@ test('wrong usage ends with 2, run with 125, one line with a suggestion each', a
       /^postern: unknown command 'chek' \(Did you mean check\?\); postern --help shows what there is\n$/,
     ],
     [['check', '--jsn'], 2, /\(Did you mean --json\?\); postern check --help shows what there is\n$/],
-    [['up', 'extra'], 2, /Expected 0 arguments but got 1; postern up --help shows what there is\n$/],
+    [['up', 'a', 'b'], 2, /Expected 1 argument but got 2; postern up --help shows what there is\n$/],
+    [['up', 'a', '--config', 'b'], 2, /^postern: Two files: "a", and "b" by --config; name one\n$/],
     [['run', '--alow', 'x', '--', 'true'], 125, /\(Did you mean --allow\?\)/],
     [['run'], 125, /missing required argument 'command'/],
     [['run', '--mode', 'enforced', '--', 'true'], 125, /Allowed choices are enforce, audit/],
@@ -413,7 +420,7 @@ test('a removed current folder gives an error of one line', async () => {
   }
 });
 
-test('colours are for a terminal, and not with NO_COLOR or TERM=dumb', async () => {
+test('colours are for a terminal, not with NO_COLOR or TERM=dumb, and everywhere with FORCE_COLOR', async () => {
   const cwd = folderWith('plugins: {web: {command: [node], allow: ["*"]}}\n');
   const onTerminal = async (command: string, env: NodeJS.ProcessEnv): Promise<boolean> => {
     const { stdout } = await postern([command], {
@@ -429,8 +436,16 @@ test('colours are for a terminal, and not with NO_COLOR or TERM=dumb', async () 
   assert.equal(await onTerminal('check', { NO_COLOR: '1' }), false);
   assert.equal(await onTerminal('check', { TERM: 'dumb' }), false);
   assert.equal(await onTerminal('doctor', { TERM: 'dumb' }), false);
+  assert.equal(await onTerminal('check', { FORCE_COLOR: '0' }), false);
   const { stdout } = await postern(['check'], { as: anyone, cwd });
   assert.doesNotMatch(stdout, /\u001b/);
+  // A refusal is the line to notice among those of the program. It begins as every line of postern's.
+  const refused = await postern(['run', '--', 'bash', '-c', '</dev/tcp/192.0.2.7/80'], {
+    as: anyone,
+    cwd,
+    env: { PATH: '/usr/bin:/bin', NO_COLOR: '1', FORCE_COLOR: '1' },
+  });
+  assert.match(refused.stderr, /^postern: \u001b\[33mCannot connect to "192\.0\.2\.7:80"[^\n]*\u001b\[39m$/m);
 });
 
 test('every command has help with an example', async () => {
