@@ -5,6 +5,8 @@ interface CommandRow {
   /** Its heading in the help text. */
   readonly group: 'Run' | 'Rules' | 'Operate' | 'Answer';
   readonly description: string;
+  /** Commands that also stand behind this one, as `asks approve`. */
+  readonly parts?: readonly CommandName[];
   /** It asks a running supervisor, and loads nothing of one. */
   readonly asks?: true;
   /** Its exit status is that of the program that it runs. */
@@ -60,13 +62,14 @@ const TABLE = {
     description: 'read the configuration again, and put it in force',
     asks: true,
   },
-  start: { group: 'Operate', description: 'start a plugin that was stopped or has ended', asks: true },
-  stop: { group: 'Operate', description: 'stop a plugin until it is started again', asks: true },
-  restart: { group: 'Operate', description: 'stop a plugin and start it at once', asks: true },
+  start: { group: 'Operate', description: 'start plugins that were stopped or have ended', asks: true },
+  stop: { group: 'Operate', description: 'stop plugins until they are started again', asks: true },
+  restart: { group: 'Operate', description: 'stop plugins and start them at once', asks: true },
   asks: {
     group: 'Answer',
     description: 'show the destinations that wait for an answer (unknown: ask)',
     asks: true,
+    parts: ['approve', 'deny'],
   },
   approve: { group: 'Answer', description: 'permit a destination that waits for an answer', asks: true },
   deny: { group: 'Answer', description: 'refuse a destination that waits for an answer', asks: true },

@@ -22,9 +22,16 @@ export function makeCommand(name: CommandName): Command {
   return new Command(name).description(description).helpGroup(`${group}:`);
 }
 
-/** The commands that there is a maker for, in the order of the table. */
+/** The commands that there is a maker for, in the order of the table, each with its parts. */
 export function makeAll(makers: Partial<Readonly<Record<CommandName, () => Command>>>): readonly Command[] {
-  return COMMAND_NAMES.flatMap((name) => makers[name]?.() ?? []);
+  return COMMAND_NAMES.flatMap((name) => {
+    const command = makers[name]?.();
+    for (const part of COMMANDS[name].parts ?? []) {
+      const made = makers[part]?.();
+      if (made !== undefined) command?.addCommand(made);
+    }
+    return command ?? [];
+  });
 }
 
 /** @param commands in the order of the help text */
@@ -58,7 +65,6 @@ function program(commands: readonly Command[]): Command {
     .description('Runs untrusted programs with no network but the connections you permit')
     .version(VERSION)
     .enablePositionalOptions()
-    .helpCommand(false)
     .configureHelp({
       subcommandTerm: (command) => command.name(),
       // An empty list as the default says nothing.
@@ -75,11 +81,17 @@ Examples:
 
 postern help COMMAND shows the options of a command.`,
     );
-  for (const command of commands) postern.addCommand(command.copyInheritedSettings(postern));
-  for (const command of [postern, ...postern.commands]) {
-    const words = command === postern ? 'postern' : `postern ${command.name()}`;
-    command.exitOverride();
-    command.configureOutput({
+  for (const command of commands) postern.addCommand(command);
+  settle(postern, 'postern');
+  return postern;
+}
+
+/** Gives a command, and those behind it, one way of help, of errors and of their end. @param words that name it */
+function settle(command: Command, words: string): void {
+  command
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput({
       outputError: (text, write) =>
         write(
           `postern: ${text
@@ -89,6 +101,5 @@ postern help COMMAND shows the options of a command.`,
             .replace(/\.$/, '')}; ${words} --help shows what there is\n`,
         ),
     });
-  }
-  return postern;
+  for (const part of command.commands) settle(part.copyInheritedSettings(command), `${words} ${part.name()}`);
 }

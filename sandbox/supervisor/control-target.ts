@@ -13,7 +13,10 @@ import { describeEnd } from './start/sandbox.js';
 import type { Supervisor } from './supervisor.js';
 import type { UsageReport } from './usage-reports.js';
 
-export type ShownState = Omit<PluginState, 'isSettled' | 'isReady'>;
+export type ShownState = Omit<PluginState, 'isReady'> & {
+  /** While it is `waiting`. */
+  readonly waitsFor?: readonly string[];
+};
 
 export interface ControlParts {
   readonly supervisor: Pick<
@@ -93,6 +96,7 @@ export function controlTarget(parts: ControlParts): ControlTarget {
 
 function statusOf(plugin: ShownState): PluginStatus {
   const { name, state, pid = null, status = null, ageMs, starts, lastEnd, lastFailure, startsInMs } = plugin;
+  const { waitsFor = [] } = plugin;
   return {
     name,
     state,
@@ -102,6 +106,7 @@ function statusOf(plugin: ShownState): PluginStatus {
     starts,
     last_end: lastFailure ?? (lastEnd === undefined ? null : describeEnd(lastEnd)),
     starts_in_ms: startsInMs === undefined ? null : Math.round(startsInMs),
+    waits_for: waitsFor,
   };
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { amount, sortTop, topLines, topRows } from '../../sandbox/cli/control/top.js';
+import { amount } from '../../sandbox/cli/control/control-command.js';
+import { sortTop, topLines, topRows } from '../../sandbox/cli/control/top.js';
 import type { TopPlugin, TopReport } from '../../sandbox/supervisor/control/control-surface.js';
 
 const PLAIN: TopPlugin = {

@@ -118,11 +118,16 @@ for (const user of users) {
       denials,
       /^talker +\d+ {2}\S+ \S+ {2}python3\S* +192\.0\.2\.7:99 +port_not_allowed {2}"192\.0\.2\.7:99"$/m,
     );
-    const { stdout: logs } = await scene.ask('logs', 'talker', '--lines', '40');
+    const { stdout: logs } = await scene.ask('logs', 'talker', '--tail', '40', '--since', '1h');
     assert.match(logs, /^\S+Z talker \| a line$/m);
     assert.match(logs, /^\S+Z talker ! \\u001b\[31mred\\u0007$/m);
     const json = await scene.ask('logs', '--lines', '1', '--json');
     assert.equal((JSON.parse(json.stdout) as { lines: unknown[] }).lines.length, 1);
+    for (const [command, nothing] of [
+      ['logs', ''],
+      ['denials', 'nothing was refused\n'],
+    ] as const)
+      assert.equal((await scene.ask(command, '--since', '2999-01-01')).stdout, nothing);
     scene.child.kill('SIGTERM');
     assert.equal((await scene.result).status, 0);
     assert.ok(!existsSync(scene.path), 'the socket stayed');
@@ -156,7 +161,10 @@ for (const user of userInTurn(0)) {
     assert.equal((await scene.ask('stop', 'quiet')).stdout, '"quiet" is stopped\n');
     assert.ok(hasEnded(first));
     assert.deepEqual((await pluginOf(scene, 'quiet'))?.state, 'stopped');
-    assert.equal((await scene.ask('start', 'quiet')).stdout, '"quiet" was started\n');
+    const started = await scene.ask('start', 'quiet', 'nobody', 'talker');
+    assert.equal(started.stdout, '"quiet" was started\n"talker" runs already\n');
+    assert.match(started.stderr, /^postern: There is no plugin "nobody"; [^\n]*\n$/);
+    assert.equal(started.status, 1);
     const second = await running(scene, 'quiet');
     assert.deepEqual(
       await scene.ask('restart', 'quiet', '--json').then(({ stdout }) => stdout),
@@ -236,10 +244,10 @@ for (const user of userInTurn(1)) {
     assert.ok(!existsSync(`/proc/${pid}`));
   });
 
-  test(`--watch goes on with each further line, and ends with postern (${user})`, async (t) => {
+  test(`logs --follow goes on with each further line, and ends with postern (${user})`, async (t) => {
     const scene = await startUp(t, user);
     await running(scene, 'talker');
-    const watch = startPostern(['logs', 'talker', '--watch', '--lines', '1', '--control', scene.path], {
+    const watch = startPostern(['logs', 'talker', '-f', '--tail', '1', '--control', scene.path], {
       as: user,
     });
     let seen = '';
@@ -450,12 +458,13 @@ test('an operator approves and denies what waits for an answer', async (t) => {
     shown.stdout,
     /^ASK +PLUGIN[^\n]*\n +\d+ +asking +one\.example\.com:443 +python3 .*"one\.example\.com:443"$/m,
   );
-  assert.equal((await ask('deny', first)).stdout, `"${first}" is denied\n`);
+  assert.equal((await ask('asks', 'deny', first)).stdout, `"${first}" is denied\n`);
   const second = await opened('two.example.com');
   const again = await ask('deny', first);
   assert.equal(again.status, 1);
   assert.match(again.stderr, /There is no open question/);
-  assert.equal((await ask('approve', second, '--json')).stdout, `{"id":"${second}","answer":"once"}\n`);
+  const approved = await postern(['asks', '--control', path, 'approve', second, '--json'], { as: 'user' });
+  assert.equal(approved.stdout, `{"id":"${second}","answer":"once"}\n`, approved.stderr);
   const { stdout, stderr } = await up.result;
   const waits = `"asking" asks for "two.example.com:443", and waits: postern approve ${second} --control ${path}, or deny`;
   assert.ok(stderr.includes(waits), stderr);

@@ -4,9 +4,10 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { asciiJson } from '../../../shared/ascii-json.js';
 import { PosternError } from '../../../shared/errors.js';
 import { printable } from '../../../shared/printable.js';
+import { windowSize } from '../../../shared/sys/terminal.js';
 import type { CommandName } from '../command-table.js';
 import { makeCommand } from '../program.js';
-import { describeError, paint, say } from '../say.js';
+import { describeError, type Paint, paint, say } from '../say.js';
 import { useWaitingStreams, writeOut } from '../waiting-streams.js';
 import {
   type ControlClient,
@@ -21,6 +22,9 @@ import {
 export interface AskOptions extends ControlOptions {
   readonly json?: boolean;
 }
+
+const STDOUT = 1;
+const UNITS = ['', 'K', 'M', 'G', 'T', 'P', 'E'];
 
 const EXIT = `
 It finds the running postern by --control, else by ./postern.yaml or --config, else it takes the only one of this user.
@@ -81,28 +85,138 @@ export function optionalCount(flags: string, description: string): Option {
   });
 }
 
-// A table for people: columns in line, a head in bold on a terminal. Texts of plugins are escaped.
+// --since: a time, or for how long before now.
 
-/** @param right the columns of numbers, which stand to the right */
-export function table(
-  head: readonly string[],
-  rows: readonly (readonly string[])[],
-  right: readonly number[] = [],
-): string {
-  const cells = rows.map((row) => row.map(printable));
-  const widths = head.map((title, column) =>
-    Math.max(title.length, ...cells.map((row) => row[column]?.length ?? 0)),
+const MILLISECONDS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const AGO = /^(?:\d{1,9}[dhms])+$/;
+/** ISO 8601. Without an offset a date is UTC, as in the output. */
+const DATE = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?)?$/;
+
+export function sinceOption(): Option {
+  return new Option(
+    '--since <time>',
+    'not before: 10m, 1h30m, 2d, or a time in UTC as 2026-01-15T09:30',
+  ).argParser((text: string) => readSince(text, Date.now()));
+}
+
+/** @returns ISO 8601 in UTC with milliseconds @throws InvalidArgumentError */
+export function readSince(text: string, now: number): string {
+  const [date, offset] = DATE.exec(text) ?? [];
+  const parts = AGO.test(text) ? [...text.matchAll(/(\d+)([dhms])/g)] : [];
+  const ago = parts.reduce(
+    (sum, [, number, unit = '']) => sum + Number(number) * (MILLISECONDS[unit] ?? 0),
+    0,
   );
-  const line = (row: readonly string[]): string =>
-    row
-      .map((cell, column) => {
-        const width = widths[column] ?? 0;
-        if (right.includes(column)) return cell.padStart(width);
-        return column === row.length - 1 ? cell : cell.padEnd(width);
+  // A time without an offset would be one of this place.
+  const inUtc = date !== undefined && date.length > 10 && offset === undefined ? `${date}Z` : date;
+  const time = inUtc === undefined ? now - ago : Date.parse(inUtc);
+  if ((inUtc === undefined && parts.length === 0) || !Number.isFinite(time))
+    throw new InvalidArgumentError('It is as 10m, 1h30m, 2d or 2026-01-15T09:30.');
+  return new Date(Math.max(0, time)).toISOString();
+}
+
+// A table for people: columns in line, a head in bold on a terminal. Texts of plugins are escaped. It fits the width of a terminal, or COLUMNS as for ps(1):
+// columns are left out, and what must stay is cut. A plugin chooses some texts, so no single one takes the room of all others.
+
+export interface Column<Row> {
+  readonly title: string;
+  readonly cell: (row: Row) => string;
+  /** Of numbers, which stand to the right. */
+  readonly right?: true;
+  /** Where there is no room for all, the column with the highest rank goes first. One of rank 0 stays. */
+  readonly rank: number;
+}
+
+const GAP = '  ';
+/** Of a text in a table that must fit. */
+const LONGEST_CELL = 40;
+
+/** @param style of the line for a row that a person must notice */
+export function table<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  style: (row: Row) => Paint | undefined = () => undefined,
+): string {
+  const [head = '', ...lines] = tableLines(columns, rows, outputWidth());
+  const shown = lines.map((line, at) => {
+    const row = rows[at];
+    const paintOf = row === undefined ? undefined : style(row);
+    return paintOf === undefined ? line : paint(line, paintOf);
+  });
+  return [paint(head, 'bold'), ...shown].map((text) => `${text}\n`).join('');
+}
+
+/** @param width in characters. Without it the table is as wide as it needs to be @returns the head, and a line for each row */
+export function tableLines<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  width: number = Number.POSITIVE_INFINITY,
+): readonly string[] {
+  const longest = Number.isFinite(width) ? LONGEST_CELL : width;
+  const cells = rows.map((row) => columns.map(({ cell }) => shorten(printable(cell(row)), longest)));
+  const widths = columns.map(({ title }, at) =>
+    Math.max(title.length, ...cells.map((row) => row[at]?.length ?? 0)),
+  );
+  const shown = fit(columns, widths, width);
+  const line = (words: readonly string[]): string =>
+    shown
+      .map((at) => {
+        const room = widths[at] ?? 0;
+        const word = shorten(words[at] ?? '', room);
+        return columns[at]?.right === true ? word.padStart(room) : word.padEnd(room);
       })
-      .join('  ')
+      .join(GAP)
       .trimEnd();
-  return [paint(line(head), 'bold'), ...cells.map(line)].map((text) => `${text}\n`).join('');
+  return [line(columns.map(({ title }) => title)), ...cells.map(line)];
+}
+
+/** @param widths of the columns: those of what must be cut become smaller @returns the indexes of the columns that are shown, in their order */
+function fit<Row>(columns: readonly Column<Row>[], widths: number[], most: number): readonly number[] {
+  let shown = columns.map((_, at) => at);
+  const rank = (at: number): number => columns[at]?.rank ?? 0;
+  const room = (at: number): number => widths[at] ?? 0;
+  const isTooWide = (): boolean =>
+    shown.reduce((sum, at) => sum + room(at), GAP.length * (shown.length - 1)) > most;
+  const largest = (key: (at: number) => number): number =>
+    shown.reduce((a, b) => (key(b) > key(a) ? b : a), 0);
+  for (let last = largest(rank); isTooWide() && rank(last) > 0; last = largest(rank))
+    shown = shown.filter((at) => at !== last);
+  for (let widest = largest(room); isTooWide() && room(widest) > 1; widest = largest(room))
+    widths[widest] = room(widest) - 1;
+  return shown;
+}
+
+/** @returns at most so many characters. What is cut ends with an ellipsis, so that nobody pastes it as a whole */
+export function shorten(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, Math.max(0, most - 1))}\u2026`;
+}
+
+/** @returns undefined where nothing says how wide the output is */
+function outputWidth(): number | undefined {
+  const asked = Number(process.env['COLUMNS']);
+  if (Number.isInteger(asked) && asked > 0) return asked;
+  return process.stdout.isTTY === true ? terminalSize(STDOUT).columns : undefined;
+}
+
+export interface Size {
+  /** In characters. */
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** Node keeps the size of process.stdout alone up to date. A terminal that has none says 0. */
+export function terminalSize(fd: number): Size {
+  const [rows = 0, columns = 0] = new Uint16Array(windowSize(fd)?.slice().buffer ?? []);
+  return { columns: columns || 80, rows: rows || 24 };
+}
+
+/** @returns for example `17`, `1.2K` or `530M`: units of 1024 from 10,000 on; `-` where it is not known */
+export function amount(value: number | null): string {
+  if (value === null || !Number.isFinite(value) || value < 0) return '-';
+  if (value < 10_000) return String(Number(value.toFixed(1)));
+  let [left, unit] = [value, 0];
+  while (left >= 1024 && unit < UNITS.length - 1) [left, unit] = [left / 1024, unit + 1];
+  return `${left < 10 ? left.toFixed(1) : Math.round(left)}${UNITS[unit]}`;
 }
 
 /** @returns for example `3d 4h`, `5m 10s` or `2s` */

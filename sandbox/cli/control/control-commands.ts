@@ -2,23 +2,36 @@
 
 import { type Command, Option } from 'commander';
 import { asciiJson } from '../../../shared/ascii-json.js';
+import { KEPT_LINES } from '../../../shared/limits.js';
 import { quoteDestination } from '../../../shared/policy/decision.js';
 import { printable } from '../../../shared/printable.js';
 import type { OpenConnection, OpenConnections } from '../../../shared/protocol/open-connections.js';
 import { ASK_SCOPES, type AskScope } from '../../../shared/words.js';
-import type { AskNews, OpenAsk, ReplacedBroker, Status } from '../../supervisor/control/control-surface.js';
+import type {
+  AskNews,
+  OpenAsk,
+  PluginStatus,
+  ReplacedBroker,
+  Status,
+} from '../../supervisor/control/control-surface.js';
 import type { Denial } from '../../supervisor/control/denials.js';
 import type { LogLine } from '../../supervisor/control/plugin-logs.js';
 import type { ReloadPlan } from '../../supervisor/fleet/reload.js';
 import type { AskingName } from '../command-table.js';
 import { asYamlItems } from '../refusal-line.js';
-import { paint } from '../say.js';
+import { describeError, type Paint, paint, say } from '../say.js';
+import type { ControlClient } from './control-client.js';
 import {
   type AskOptions,
+  amount,
+  type Column,
   controlCommand,
   countOption,
   lasted,
+  optionalCount,
   printAnswer,
+  shorten,
+  sinceOption,
   table,
   withControl,
 } from './control-command.js';
@@ -34,24 +47,64 @@ export const ASKING_COMMANDS: Readonly<Record<AskingName, () => Command>> = {
   approve: approveCommand,
   deny: denyCommand,
   reload: reloadCommand,
-  start: () => actCommand('start', 'was started'),
-  stop: () => actCommand('stop', 'is stopped'),
-  restart: () => actCommand('restart', 'was restarted'),
+  start: () => actCommand('start', describeStarts),
+  stop: () => actCommand('stop', acted('is stopped')),
+  restart: () => actCommand('restart', acted('was restarted')),
 };
 
-/** Changes what the running postern does with a plugin. */
-function actCommand(name: 'start' | 'stop' | 'restart', done: string): Command {
-  return controlCommand(name, [`${name} web`, `${name} web --json`])
-    .argument('<plugin>')
-    .action((plugin: string, options: AskOptions) =>
+/** Does something with plugins. @returns what it has done with each, in words */
+type Act = (client: ControlClient, act: () => Promise<void>) => Promise<(plugin: string) => string>;
+
+/** Changes what the running postern does with plugins. */
+function actCommand(name: 'start' | 'stop' | 'restart', describe: Act): Command {
+  return controlCommand(name, [`${name} web`, `${name} web db`, `${name} web --json`])
+    .argument('<plugins...>')
+    .action((plugins: readonly string[], options: AskOptions) =>
       withControl(options, async (client) => {
-        const answer = await client.call(name, { plugin });
-        process.stdout.write(
-          options.json === true ? `${asciiJson(answer)}\n` : `"${printable(plugin)}" ${done}\n`,
-        );
-        return 0;
+        let answers: readonly PromiseSettledResult<unknown>[] = [];
+        // All at once: each may take its time to end.
+        const act = async (): Promise<void> => {
+          answers = await Promise.allSettled(plugins.map((plugin) => client.call(name, { plugin })));
+        };
+        const done = await describe(client, act);
+        for (const [at, answer] of answers.entries()) {
+          const plugin = plugins[at] ?? '';
+          if (answer.status === 'rejected') say(describeError(answer.reason));
+          else if (options.json === true) process.stdout.write(`${asciiJson(answer.value)}\n`);
+          else process.stdout.write(`"${printable(plugin)}" ${done(plugin)}\n`);
+        }
+        return answers.every(({ status }) => status === 'fulfilled') ? 0 : 1;
       }),
     );
+}
+
+function acted(words: string): Act {
+  return async (_client, act) => {
+    await act();
+    return () => words;
+  };
+}
+
+/** The answer to `start` does not say what it found. */
+async function describeStarts(
+  client: ControlClient,
+  act: () => Promise<void>,
+): Promise<(plugin: string) => string> {
+  const [before, , now] = [await statesOf(client), await act(), await statesOf(client)];
+  return (plugin) => describeStart(now.get(plugin), before.get(plugin));
+}
+
+async function statesOf(client: ControlClient): Promise<ReadonlyMap<string, PluginStatus>> {
+  const { plugins } = (await client.call('status', {})) as Status;
+  return new Map(plugins.map((plugin) => [plugin.name, plugin]));
+}
+
+/** @returns what `start` did, or why there was nothing to do */
+export function describeStart(now: PluginStatus | undefined, before: PluginStatus | undefined): string {
+  const { pid = null, starts_in_ms: later = null, waits_for: others = [] } = now ?? {};
+  if (later !== null) return `will start in ${lasted(later)}`;
+  if (others.length > 0) return `waits for ${printable(others.join(', '))}`;
+  return pid !== null && pid === before?.pid ? 'runs already' : 'was started';
 }
 
 interface ReloadOptions extends AskOptions {
@@ -100,7 +153,7 @@ const APPROVED: Readonly<Record<AskScope, string>> = {
 };
 
 function asksCommand(): Command {
-  return controlCommand('asks', ['asks', 'asks --watch'])
+  return controlCommand('asks', ['asks', 'asks --watch', 'asks approve 3', 'asks deny 3'])
     .option('--watch', 'go on with each further one')
     .action((options: AskOptions & { readonly watch?: boolean }) =>
       withControl(options, (client) =>
@@ -124,25 +177,22 @@ function approveCommand(): Command {
         .choices(ASK_SCOPES)
         .default('once'),
     )
-    .action((id: string, options: AskOptions & { readonly scope: AskScope }) =>
-      answer(
-        'approve',
-        { id, scope: options.scope },
-        options,
-        `"${printable(id)}" is approved ${APPROVED[options.scope]}`,
-      ),
+    .action((id: string, { scope }: { readonly scope: AskScope }, command: Command) =>
+      answer('approve', { id, scope }, command, `"${printable(id)}" is approved ${APPROVED[scope]}`),
     );
 }
 
 function denyCommand(): Command {
   return controlCommand('deny', ['deny 3'])
     .argument('<id>', 'as asks and status show it')
-    .action((id: string, options: AskOptions) =>
-      answer('deny', { id }, options, `"${printable(id)}" is denied`),
+    .action((id: string, _options: AskOptions, command: Command) =>
+      answer('deny', { id }, command, `"${printable(id)}" is denied`),
     );
 }
 
-function answer(method: string, params: unknown, options: AskOptions, done: string): Promise<never> {
+/** @param command its options may stand behind `asks` too */
+function answer(method: string, params: unknown, command: Command, done: string): Promise<never> {
+  const options = command.optsWithGlobals<AskOptions>();
   return withControl(options, async (client) => {
     const result = await client.call(method, params);
     process.stdout.write(options.json === true ? `${asciiJson(result)}\n` : `${done}\n`);
@@ -150,18 +200,21 @@ function answer(method: string, params: unknown, options: AskOptions, done: stri
   });
 }
 
+const ASK_COLUMNS: readonly Column<OpenAsk>[] = [
+  { title: 'ASK', right: true, rank: 0, cell: ({ id }) => id },
+  { title: 'PLUGIN', rank: 0, cell: ({ plugin }) => plugin },
+  {
+    title: 'DESTINATION',
+    rank: 0,
+    cell: ({ host, port }) => quoteDestination(host, port).slice(1, -1),
+  },
+  { title: 'PROGRAM', rank: 2, cell: ({ program }) => program ?? '-' },
+  { title: 'UNTIL (UTC)', rank: 1, cell: ({ deadline }) => deadline.slice(0, 19).replace('T', ' ') },
+  { title: 'RULE TO ALLOW IT', rank: 3, cell: ({ suggestion }) => asYamlItems([suggestion]) },
+];
+
 function describeAsks({ asks }: { readonly asks: readonly OpenAsk[] }): string {
-  if (asks.length === 0) return 'nothing waits for an answer\n';
-  const rows = asks.map(({ id, plugin, host, port, program, deadline, suggestion }) => [
-    id,
-    plugin,
-    quoteDestination(host, port).slice(1, -1),
-    program ?? '-',
-    deadline.slice(0, 19).replace('T', ' '),
-    asYamlItems([suggestion]),
-  ]);
-  const titles = ['ASK', 'PLUGIN', 'DESTINATION', 'PROGRAM', 'UNTIL (UTC)', 'RULE TO ALLOW IT'];
-  return table(titles, rows, [0]);
+  return asks.length === 0 ? 'nothing waits for an answer\n' : table(ASK_COLUMNS, asks);
 }
 
 function describeNews(news: AskNews): string {
@@ -178,17 +231,22 @@ interface ConnectionsOptions extends AskOptions {
   readonly watch?: boolean;
 }
 
-const TITLES = [
-  'PLUGIN',
-  'PID',
-  'PROGRAM',
-  'DESTINATION',
-  'ADDRESS',
-  'RULE',
-  'DOOR',
-  'AGE',
-  'SENT',
-  'RECEIVED',
+const CONNECTION_COLUMNS: readonly Column<OpenConnection>[] = [
+  { title: 'PLUGIN', rank: 0, cell: ({ plugin }) => plugin },
+  { title: 'PID', right: true, rank: 5, cell: ({ pid }) => shown(pid) },
+  { title: 'PROGRAM', rank: 3, cell: ({ program }) => shown(program) },
+  {
+    title: 'DESTINATION',
+    rank: 0,
+    cell: ({ host, port }) =>
+      host === null || port === null ? '-' : quoteDestination(host, port).slice(1, -1),
+  },
+  { title: 'ADDRESS', rank: 7, cell: ({ dialed }) => dialed },
+  { title: 'RULE', rank: 8, cell: ({ rule }) => shown(rule) },
+  { title: 'DOOR', rank: 6, cell: ({ door }) => shown(door) },
+  { title: 'AGE', rank: 4, cell: ({ age_ms: age }) => lasted(age) },
+  { title: 'SENT', right: true, rank: 1, cell: ({ sent_bytes: sent }) => amount(sent) },
+  { title: 'RECEIVED', right: true, rank: 2, cell: ({ received_bytes: received }) => amount(received) },
 ];
 
 function connectionsCommand(): Command {
@@ -200,7 +258,7 @@ function connectionsCommand(): Command {
       withControl(options, (client) =>
         printAnswer(client, {
           method: 'connections',
-          params: { ...(plugin === undefined ? {} : { plugin }), limit: options.limit },
+          params: { ...given({ plugin }), limit: options.limit },
           json: options.json === true,
           watch: options.watch === true,
           describe: describeConnections,
@@ -209,26 +267,10 @@ function connectionsCommand(): Command {
     );
 }
 
-function describeConnections({ connections, more }: OpenConnections): string {
+export function describeConnections({ connections, more }: OpenConnections): string {
   if (connections.length === 0 && more === 0) return 'no connection is open\n';
   const rest = more === 0 ? '' : `and ${more} more\n`;
-  return `${table(TITLES, connections.map(rowOf), [1, 8, 9])}${rest}`;
-}
-
-function rowOf(one: OpenConnection): readonly string[] {
-  const { host, port } = one;
-  return [
-    one.plugin,
-    shown(one.pid),
-    shown(one.program),
-    host === null || port === null ? '-' : quoteDestination(host, port).slice(1, -1),
-    one.dialed,
-    shown(one.rule),
-    shown(one.door),
-    lasted(one.age_ms),
-    shown(one.sent_bytes),
-    shown(one.received_bytes),
-  ];
+  return `${table(CONNECTION_COLUMNS, connections)}${rest}`;
 }
 
 function shown(value: string | number | null): string {
@@ -239,14 +281,21 @@ function shown(value: string | number | null): string {
 
 interface DenialsOptions extends AskOptions {
   readonly latest?: boolean;
+  readonly since?: string;
   readonly limit: number;
   readonly watch?: boolean;
 }
 
 function denialsCommand(): Command {
-  return controlCommand('denials', ['denials', 'denials web --latest', 'denials --watch --json'])
+  return controlCommand('denials', [
+    'denials',
+    'denials web --latest',
+    'denials --since 1h',
+    'denials --watch --json',
+  ])
     .argument('[plugin]', 'of this plugin (default: of all)')
-    .addOption(new Option('--latest', 'the latest first'))
+    .option('--latest', 'the latest first')
+    .addOption(sinceOption())
     .addOption(countOption('--limit <number>', 'how many', 20))
     .option('--watch', 'go on with each further one')
     .action((plugin: string | undefined, options: DenialsOptions) =>
@@ -254,7 +303,7 @@ function denialsCommand(): Command {
         printAnswer(client, {
           method: 'denials',
           params: {
-            ...(plugin === undefined ? {} : { plugin }),
+            ...given({ plugin, since: options.since }),
             order: options.latest === true ? 'latest' : 'count',
             limit: options.limit,
           },
@@ -267,22 +316,23 @@ function denialsCommand(): Command {
     );
 }
 
+const DENIAL_COLUMNS: readonly Column<Denial>[] = [
+  { title: 'PLUGIN', rank: 0, cell: ({ plugin }) => plugin },
+  { title: 'COUNT', right: true, rank: 1, cell: ({ count }) => String(count) },
+  { title: 'LAST (UTC)', rank: 3, cell: ({ last }) => last.slice(0, 19).replace('T', ' ') },
+  { title: 'PROGRAM', rank: 4, cell: ({ program }) => program ?? '-' },
+  { title: 'DESTINATION', rank: 0, cell: destinationOf },
+  {
+    title: 'REASON',
+    rank: 2,
+    cell: ({ decision, reason }) =>
+      decision === 'would_deny' ? `${reason} (allowed in audit mode)` : reason,
+  },
+  { title: 'RULE TO ALLOW IT', rank: 0, cell: ruleOf },
+];
+
 function describeDenials({ denials }: { readonly denials: readonly Denial[] }): string {
-  if (denials.length === 0) return 'nothing was refused\n';
-  const rows = denials.map((denial) => [
-    denial.plugin,
-    String(denial.count),
-    denial.last.slice(0, 19).replace('T', ' '),
-    denial.program ?? '-',
-    destinationOf(denial),
-    denial.decision === 'would_deny' ? `${denial.reason} (allowed in audit mode)` : denial.reason,
-    ruleOf(denial),
-  ]);
-  return table(
-    ['PLUGIN', 'COUNT', 'LAST (UTC)', 'PROGRAM', 'DESTINATION', 'REASON', 'RULE TO ALLOW IT'],
-    rows,
-    [1],
-  );
+  return denials.length === 0 ? 'nothing was refused\n' : table(DENIAL_COLUMNS, denials);
 }
 
 function describeDenial(denial: Denial): string {
@@ -303,27 +353,45 @@ function ruleOf({ suggestion }: Denial): string {
 
 // postern logs: the last lines that plugins wrote, and the further ones.
 
+interface LogsOptions extends AskOptions {
+  readonly tail?: number;
+  readonly lines?: number;
+  readonly since?: string;
+  readonly follow?: boolean;
+  readonly watch?: boolean;
+}
+
+/** Without --since. With it, all that are kept. */
+const LINES_SHOWN = 50;
+
 function logsCommand(): Command {
-  return controlCommand('logs', ['logs', 'logs web --lines 200', 'logs web --watch'])
+  return controlCommand('logs', ['logs', 'logs web --tail 200', 'logs web --since 10m', 'logs web --follow'])
     .argument('[plugin]', 'of this plugin (default: of all)')
-    .addOption(countOption('--lines <number>', 'how many', 50))
-    .option('--watch', 'go on with each further line')
-    .action(
-      (
-        plugin: string | undefined,
-        options: AskOptions & { readonly lines: number; readonly watch?: boolean },
-      ) =>
-        withControl(options, (client) =>
-          printAnswer(client, {
-            method: 'logs',
-            params: { ...(plugin === undefined ? {} : { plugin }), lines: options.lines },
-            json: options.json === true,
-            watch: options.watch === true,
-            describe: ({ lines }: { readonly lines: readonly LogLine[] }) => lines.map(describeLine).join(''),
-            describeEvent: describeLine,
-          }),
-        ),
-    );
+    .option('-f, --follow', 'go on with each further line')
+    .addOption(optionalCount('--tail <number>', `how many of the last ones (default: ${LINES_SHOWN})`))
+    .addOption(sinceOption())
+    .addOption(optionalCount('--lines <number>', 'as --tail').hideHelp())
+    .addOption(new Option('--watch', 'as --follow').hideHelp())
+    .action((plugin: string | undefined, { json, since, ...options }: LogsOptions) => {
+      const usual = since === undefined ? LINES_SHOWN : KEPT_LINES;
+      const lines = options.tail ?? options.lines ?? usual;
+      return withControl(options, (client) =>
+        printAnswer(client, {
+          method: 'logs',
+          params: { ...given({ plugin, since }), lines },
+          json: json === true,
+          watch: options.follow === true || options.watch === true,
+          describe: ({ lines: found }: { readonly lines: readonly LogLine[] }) =>
+            found.map(describeLine).join(''),
+          describeEvent: describeLine,
+        }),
+      );
+    });
+}
+
+/** @returns the parameters that have a value */
+function given(params: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined));
 }
 
 function describeLine({ ts, plugin, stream, text }: LogLine): string {
@@ -354,32 +422,35 @@ function statusCommand(): Command {
     );
 }
 
-function describeStatus({ version, pid, config, for_ms: ms, broker, plugins, asks }: Status): string {
+/** A failure may name a whole PATH. What started postern has said it in full, and JSON has it. */
+const LONGEST_END = 40;
+const STATUS_COLUMNS: readonly Column<PluginStatus>[] = [
+  { title: 'PLUGIN', rank: 0, cell: ({ name }) => name },
+  { title: 'STATE', rank: 0, cell: stateOf },
+  { title: 'PID', right: true, rank: 4, cell: ({ pid }) => shown(pid) },
+  { title: 'FOR', rank: 3, cell: ({ for_ms: ms }) => lasted(ms) },
+  { title: 'STARTS', right: true, rank: 5, cell: ({ starts }) => String(starts) },
+  { title: 'LAST END', rank: 2, cell: ({ last_end: end }) => shorten(shown(end), LONGEST_END) },
+  {
+    title: 'NEXT START',
+    rank: 1,
+    cell: ({ starts_in_ms: ms }) => (ms === null ? '-' : `in ${lasted(ms)}`),
+  },
+];
+const SAYS: Column<PluginStatus> = { title: 'SAYS', rank: 6, cell: ({ status }) => shown(status) };
+const NOTICED: Readonly<Record<string, Paint>> = { failed: 'red', pausing: 'yellow' };
+
+function stateOf({ state, waits_for: others = [] }: PluginStatus): string {
+  return others.length === 0 ? state : `${state} for ${others.join(', ')}`;
+}
+
+export function describeStatus({ version, pid, config, for_ms: ms, broker, plugins, asks }: Status): string {
   const other =
     broker === null || broker.version === null || broker.version === version ? '' : ` ${broker.version}`;
   const served = broker === null ? 'no broker' : `broker${other} ${broker.pid}`;
   const head = `postern ${version}, pid ${pid}, ${served}, for ${lasted(ms)}${config === null ? '' : `, ${config}`}`;
   const says = plugins.some(({ status }) => status !== null);
-  const rows = plugins.map((plugin) => [
-    plugin.name,
-    plugin.state,
-    plugin.pid === null ? '-' : String(plugin.pid),
-    lasted(plugin.for_ms),
-    String(plugin.starts),
-    plugin.last_end ?? '-',
-    plugin.starts_in_ms === null ? '-' : `in ${lasted(plugin.starts_in_ms)}`,
-    ...(says ? [plugin.status ?? '-'] : []),
-  ]);
-  const titles = [
-    'PLUGIN',
-    'STATE',
-    'PID',
-    'FOR',
-    'STARTS',
-    'LAST END',
-    'NEXT START',
-    ...(says ? ['SAYS'] : []),
-  ];
   const open = asks.length === 0 ? '' : `\n${describeAsks({ asks })}`;
-  return `${printable(head)}\n${table(titles, rows, [2, 4])}${open}`;
+  const columns = says ? [...STATUS_COLUMNS, SAYS] : STATUS_COLUMNS;
+  return `${printable(head)}\n${table(columns, plugins, ({ state }) => NOTICED[state])}${open}`;
 }

@@ -120,4 +120,6 @@ export interface PluginStatus {
   readonly last_end: string | null;
   /** When it starts again, in milliseconds from now; null if nothing is planned. */
   readonly starts_in_ms: number | null;
+  /** While it is `waiting`: the plugins that it comes after and that are not ready. A postern of an earlier version does not say so. */
+  readonly waits_for?: readonly string[];
 }

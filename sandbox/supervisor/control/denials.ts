@@ -51,12 +51,13 @@ export class Denials {
     for (const listener of this.#listeners) listener(kept);
   }
 
-  /** @param plugin all plugins without it @param most how many are listed */
-  list(plugin: string | undefined, order: DenialOrder, most: number): readonly Denial[] {
+  /** @param plugin all plugins without it @param most how many are listed @param since none whose last one was before that time: ISO 8601 in UTC */
+  list(plugin: string | undefined, order: DenialOrder, most: number, since = ''): readonly Denial[] {
     for (const name of this.#plugins.keys()) if (!this.#isKnown(name)) this.#plugins.delete(name);
     const all = [...this.#plugins]
       .filter(([name]) => plugin === undefined || name === plugin)
-      .flatMap(([, table]) => [...table.values()].map(({ denial }) => denial));
+      .flatMap(([, table]) => [...table.values()].map(({ denial }) => denial))
+      .filter(({ last }) => last >= since);
     const byTime = (a: Denial, b: Denial): number => (a.last < b.last ? 1 : a.last > b.last ? -1 : 0);
     all.sort(order === 'latest' ? byTime : (a, b) => b.count - a.count || byTime(a, b));
     return all.slice(0, most);

@@ -36,6 +36,9 @@ const plugin = z.string().max(63);
 const most = (highest: number, usual: number): z.ZodDefault<z.ZodInt> =>
   z.int().min(1).max(highest).default(usual);
 
+/** In UTC and with milliseconds: as the times with which it is compared. */
+const time = z.iso.datetime({ precision: 3 });
+
 const PARAMS = {
   none: z.strictObject({}),
   plugin: z.strictObject({ plugin }),
@@ -43,6 +46,7 @@ const PARAMS = {
   denials: z.strictObject({
     plugin: plugin.optional(),
     order: z.enum(['count', 'latest']).default('count'),
+    since: time.optional(),
     limit: most(MAX_LISTED, 20),
   }),
   connections: z.strictObject({ plugin: plugin.optional(), limit: most(LISTED_CONNECTIONS, 100) }),
@@ -58,7 +62,7 @@ const PARAMS = {
   }),
   approve: z.strictObject({ id: z.string().max(MAX_ASK_ID), scope: z.enum(ASK_SCOPES).default('once') }),
   deny: z.strictObject({ id: z.string().max(MAX_ASK_ID) }),
-  logs: z.strictObject({ plugin: plugin.optional(), lines: most(KEPT_LINES, 50) }),
+  logs: z.strictObject({ plugin: plugin.optional(), since: time.optional(), lines: most(KEPT_LINES, 50) }),
 };
 
 /** @returns the methods of the parts that the target has, by their names */
@@ -90,8 +94,8 @@ export function methodsOf(target: ControlTarget): ReadonlyMap<string, Method> {
     [
       'denials',
       {
-        ...method(PARAMS.denials, ({ plugin: name, order, limit }) => ({
-          denials: denials.list(known(name), order, limit),
+        ...method(PARAMS.denials, ({ plugin: name, order, since, limit }) => ({
+          denials: denials.list(known(name), order, limit, since),
         })),
         watching: {
           kind: 'events',
@@ -110,7 +114,9 @@ export function methodsOf(target: ControlTarget): ReadonlyMap<string, Method> {
     methods.push([
       'logs',
       {
-        ...method(PARAMS.logs, ({ plugin: name, lines }) => ({ lines: logs.last(known(name), lines) })),
+        ...method(PARAMS.logs, ({ plugin: name, since, lines }) => ({
+          lines: logs.last(known(name), lines, since),
+        })),
         watching: {
           kind: 'events',
           begin: (params, send) => {

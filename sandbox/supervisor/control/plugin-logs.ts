@@ -50,14 +50,22 @@ export class PluginLogs {
     for (const listener of this.#listeners) listener(line);
   }
 
-  /** @param plugin all plugins without it @param most how many lines @returns the last lines, in the order in which they came */
-  last(plugin: string | undefined, most: number): readonly LogLine[] {
+  /**
+   * @param plugin all plugins without it
+   * @param most how many lines
+   * @param since none that came before that time: ISO 8601 in UTC
+   * @returns the last lines, in the order in which they came
+   */
+  last(plugin: string | undefined, most: number, since = ''): readonly LogLine[] {
     for (const name of this.#rings.keys()) if (!this.#isKnown(name)) this.#rings.delete(name);
     const kept = [...this.#rings]
       .filter(([name]) => plugin === undefined || name === plugin)
       .flatMap(([, { lines }]) => lines.slice(-most));
     kept.sort((a, b) => a.number - b.number);
-    return kept.slice(-most).map(({ line }) => line);
+    return kept
+      .slice(-most)
+      .map(({ line }) => line)
+      .filter(({ ts }) => ts >= since);
   }
 
   /** @param listener takes each line as it comes @returns ends that */

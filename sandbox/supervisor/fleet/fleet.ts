@@ -42,9 +42,12 @@ export class Fleet {
     this.#onGone = onGone;
   }
 
-  /** In the order in which the plugins were added. */
-  get states(): readonly PluginState[] {
-    return [...this.#members.values()].map(({ keeper }) => keeper.state);
+  /** In the order in which the plugins were added. `waitsFor`: while it waits, the plugins that it comes after and that are not ready. */
+  get states(): readonly (PluginState & { readonly waitsFor: readonly string[] })[] {
+    return [...this.#members.values()].map(({ after, keeper: { state } }) => ({
+      ...state,
+      waitsFor: state.state === 'waiting' ? after.filter((name) => this.#isAwaited(name)) : [],
+    }));
   }
 
   /** What a plugin starts with next time; undefined if there is no such plugin. */
@@ -186,6 +189,11 @@ export class Fleet {
         this.#onGone(keeper.config.name);
         this.#look();
       });
+  }
+
+  #isAwaited(name: string): boolean {
+    const member = this.#members.get(name);
+    return member !== undefined && (member.starting > 0 || !member.keeper.isSettled);
   }
 
   /** Waits for a plugin that starts, or that an order is about to start. */

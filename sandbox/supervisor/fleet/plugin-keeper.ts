@@ -89,6 +89,11 @@ export class PluginKeeper {
     return this.#stopping;
   }
 
+  /** As {@link settled} says. */
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
   get state(): PluginState {
     const notices = this.#running?.notices;
     return {

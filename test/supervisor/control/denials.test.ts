@@ -33,6 +33,16 @@ test('Denials counts each destination, and knows the first and the last time', (
   );
 });
 
+test('Denials leaves out what was last refused before a time, before it counts how many are listed', () => {
+  const table = denials();
+  for (const host of ['x.example.com', 'x.example.com', 'y.example.com']) table.take(decision(host));
+  const since = table.list(undefined, 'latest', 1)[0]?.last;
+  assert.deepEqual(
+    table.list(undefined, 'count', 1, since).map(({ host }) => host),
+    ['y.example.com'],
+  );
+});
+
 test('Denials tells plugins, ports, reasons and decisions apart, and takes no connection that was allowed', () => {
   const table = denials();
   table.take(decision('x.example.com'));

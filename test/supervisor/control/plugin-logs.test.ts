@@ -31,3 +31,11 @@ test('PluginLogs keeps a bounded part of what one plugin writes, and takes no ro
   assert.ok(kept.join('').length <= KEPT_CHARACTERS);
   assert.deepEqual(texts(logs, 'quiet', 5), ['still there']);
 });
+
+test('PluginLogs leaves out what came before a time', () => {
+  const logs = new PluginLogs(() => true);
+  logs.take('a', 'stdout', 'one');
+  const [{ ts } = { ts: '' }] = logs.last('a', 1);
+  assert.deepEqual(logs.last('a', 5, ts), logs.last('a', 5));
+  assert.deepEqual(logs.last('a', 5, new Date(Date.parse(ts) + 1).toISOString()), []);
+});

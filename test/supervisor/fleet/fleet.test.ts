@@ -31,6 +31,21 @@ test('a fleet starts a plugin after those it names, and stops it before them', a
   assert.equal(await fleet.ended, true);
 });
 
+test('a fleet names the plugins that one waits for, until they are ready', async () => {
+  const starter = new FakeStarter();
+  let ready = (): void => {};
+  starter.readiness = new Map([['database', new Promise<void>((resolve) => (ready = resolve))]]);
+  const fleet = new Fleet(starter, silent, () => {});
+  fleet.add([plugin('web', ['cache', 'database']), plugin('cache'), plugin('database')], 'boot');
+  await turn();
+  const awaited = (): readonly (readonly string[])[] => fleet.states.map(({ waitsFor }) => waitsFor);
+  assert.deepEqual(awaited(), [['database'], [], []]);
+  ready();
+  await turn();
+  assert.deepEqual(awaited(), [[], [], []]);
+  await fleet.stopAll();
+});
+
 test('a fleet starts a plugin even if the one it waited for could not be started', async () => {
   const starter = new FakeStarter();
   starter.failures = 1;
