@@ -63,8 +63,8 @@ export const ERROR_CODES = {
   audit_destination: {
     in: 'supervisor',
     status: 125,
-    what: 'postern cannot append to the audit file.',
-    fix: 'Name a file in a folder that exists and that you may write.',
+    what: 'postern cannot append to the audit file, or `postern audit` cannot read it.',
+    fix: 'Name a file in a folder that exists and that you may write. To read a log, name its file.',
   },
   bad_call: {
     in: 'supervisor',

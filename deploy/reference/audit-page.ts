@@ -48,6 +48,15 @@ each event, in ASCII.
 - If the last line of a file has no end, as after a full disk, postern ends that line before it writes. So a reader must expect a line that is
   no JSON.
 
+## Read it
+\`postern audit\` prints the file that \`audit\` of postern.yaml names, one line an event, with the rule that would allow what was refused.
+\`postern audit FILE\` prints another one. It needs no running postern.
+
+- \`--plugin NAME\` and \`--since 1h\` choose events. A line \`gap\` concerns every plugin.
+- \`--follow\` goes on, also in the file that takes the place of the log at a rotation.
+- \`--json\` prints the chosen events as they are.
+- It reads regular files alone: a pipe would lose what it reads. With \`audit: stderr\` the log is where the output of \`up\` goes, for example in the journal.
+
 ## No event is left out
 \`\`\`yaml
 audit:

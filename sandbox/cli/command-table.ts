@@ -57,6 +57,7 @@ const TABLE = {
     asks: true,
   },
   logs: { group: 'Operate', description: 'show the last lines that plugins wrote', asks: true },
+  audit: { group: 'Operate', description: 'read the audit log: what was allowed, refused and closed' },
   reload: {
     group: 'Operate',
     description: 'read the configuration again, and put it in force',

@@ -1,6 +1,7 @@
 // The command `postern`. Each command of command-table.ts has its maker here. start.ts loads this module, unless it loads before-run.ts or main-control.ts.
 import type { Command } from 'commander';
 import { loadRuleFile } from '../../shared/config/rule-file.js';
+import { auditCommand } from './audit.js';
 import { checkCommand } from './check.js';
 import type { AskingName, CommandName } from './command-table.js';
 import { ASKING_COMMANDS } from './control/control-commands.js';
@@ -22,6 +23,7 @@ const OWN: Readonly<Record<Exclude<CommandName, AskingName>, () => Command>> = {
   explain: explainCommand,
   test: testCommand,
   init: initCommand,
+  audit: auditCommand,
   doctor: doctorCommand,
 };
 

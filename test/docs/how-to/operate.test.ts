@@ -17,8 +17,9 @@ test('the commands show and steer the running postern', async (t) => {
   const where = { cwd: folder, within: asUser('user'), env: { XDG_RUNTIME_DIR: runtime } };
   const up = startCommands(t, page.commands('postern up').text, where);
   await until(() => existsSync(join(runtime, 'postern/postern.sock')) || undefined, 30_000);
-  const [status = '', logs = '', denials = '', connections = '', top = '', learn = '', explain = ''] =
+  const [status = '', logs = '', denials = '', connections = '', top = '', learn = '', ...more] =
     page.commands('postern status').lines;
+  const [explain = '', audit = ''] = more;
   const told = async (command: string, expected = 0): Promise<string> => {
     const { status: code, stdout, stderr } = await runCommands(t, command, where);
     assert.equal(code, expected, `${command}: ${stderr}`);
@@ -35,6 +36,7 @@ test('the commands show and steer the running postern', async (t) => {
   assert.match(await told(top), /\nPLUGIN +STATE [\s\S]*^fetcher +running /m);
   assert.match(await told(learn), /^learnt no rule: .*\nnote: no rule is suggested for this: .*192\.0\.2\.7/);
   assert.match(await told(explain, 1), /reason +no_rule/);
+  assert.match(await told(audit), /Z fetcher: Cannot connect to "192\.0\.2\.7:80": .*; to allow it: add /);
   const file = join(folder, 'postern.yaml');
   const rule = '    allow: ["192.0.2.7:80"]\n  reports:';
   writeFileSync(file, readFileSync(file, 'utf8').replace('  reports:', rule));
@@ -42,7 +44,7 @@ test('the commands show and steer the running postern', async (t) => {
   assert.equal(await told(page.commands('postern reload').text), 'changed: fetcher\n');
   assert.match(
     await told(page.commands('postern stop').text),
-    /"fetcher" is stopped\n.*started\n.*restarted\n/,
+    /^"fetcher" is stopped\n"fetcher" was started\n"reports" runs already\n"reports" was restarted\n$/,
   );
   up.child.kill('SIGTERM');
   assert.equal((await up.result).status, 0);
