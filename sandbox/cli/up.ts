@@ -11,7 +11,7 @@ import { OUTPUT_TIMEOUT_MS } from '../../shared/limits.js';
 import { printable } from '../../shared/printable.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
-import { controlFolder, controlName } from '../host/control-folder.js';
+import { controlFolder, controlName, makeInHome } from '../host/control-folder.js';
 import { KeptFleet } from '../operate/kept-fleet.js';
 import { OperatorControl } from '../operate/operator-control.js';
 import { ControlSocket } from '../supervisor/control/control-socket.js';
@@ -370,8 +370,11 @@ function openControl(named: string | undefined, config: string): OperatorControl
   if (named === 'off') return undefined;
   if (named !== undefined) return new OperatorControl(new ControlSocket(named, false));
   const folder = controlFolder();
-  if (folder !== undefined) return openDefault(join(folder, controlName(config)));
-  say('no control socket: XDG_RUNTIME_DIR is not set; name a path by control: to have one');
+  if (folder !== undefined) {
+    makeInHome(folder);
+    return openDefault(join(folder, controlName(config)));
+  }
+  say('no control socket: neither XDG_RUNTIME_DIR nor HOME is set; name a path by control: to have one');
   return undefined;
 }
 

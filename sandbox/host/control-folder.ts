@@ -1,18 +1,43 @@
-// Where the control sockets of this user are, if nobody names another place. `up` listens there, and the commands of an operator look there.
-import { existsSync, readdirSync } from 'node:fs';
+// Where the control sockets of this user are, if nobody names another place. `up` listens there, and the commands of an operator look there. Both find the
+// folder by the same environment. Whoever could exchange a folder above it would gain nothing: each end asks the kernel who is at the other.
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { basename, isAbsolute, join } from 'node:path';
 
 const OF_ROOT = '/run/postern';
 
-/** @returns an absolute path; undefined where this user has no folder for sockets, as without a session of systemd */
+/**
+ * The folder for what lives as long as a session, or else, as in containers and under cron(8), su(1) and CI, the one for what a program keeps.
+ *
+ * @returns an absolute path; undefined where the environment names neither
+ */
 export function controlFolder(): string | undefined {
   const uid = process.geteuid?.();
   if (uid === 0) return OF_ROOT;
-  const given = process.env['XDG_RUNTIME_DIR'] ?? '';
-  if (isAbsolute(given)) return join(given, 'postern');
-  // A service or cron(8) may run without the variable, and its user has that folder all the same.
-  const usual = `/run/user/${uid}`;
-  return existsSync(usual) ? join(usual, 'postern') : undefined;
+  const { XDG_RUNTIME_DIR: given = '', XDG_STATE_HOME: state = '', HOME: home = '' } = process.env;
+  // A service may run without the variable, and its user has that folder all the same. After su(1) it may be another user's.
+  const runtime = [given, `/run/user/${uid}`].find((folder) => isAbsolute(folder) && isOf(folder, uid));
+  const kept = isAbsolute(state) ? state : isAbsolute(home) ? join(home, '.local/state') : undefined;
+  const folder = runtime ?? kept;
+  return folder === undefined ? undefined : join(folder, 'postern');
+}
+
+/**
+ * Makes the folder if it lies in this user's home. Many a plugin may write there: a folder that exists is covered in its sandbox, and in the place of
+ * one that does not the plugin could put its own.
+ */
+export function makeInHome(folder: string): void {
+  const { HOME: home = '' } = process.env;
+  if (!folder.startsWith(`${home}/`) || !existsSync(home)) return;
+  try {
+    // protects: G21 control: the folder of control sockets in a home is there before a plugin is
+    mkdirSync(folder, { mode: 0o700, recursive: true });
+  } catch {
+    // Whoever looks for it, or listens there, says why.
+  }
+}
+
+function isOf(folder: string, uid: number | undefined): boolean {
+  return statSync(folder, { throwIfNoEntry: false })?.uid === uid;
 }
 
 /** @param config the path of a configuration file @returns for example `postern.sock` */
@@ -33,6 +58,7 @@ export function controlPlaces(control: string | undefined): {
   const folder = controlFolder();
   const own = control === undefined ? [] : [control];
   if (folder === undefined) return { files: own, searched: [] };
+  makeInHome(folder);
   try {
     return {
       files: [folder, ...readdirSync(folder).map((name) => join(folder, name)), ...own],

@@ -294,7 +294,7 @@ export const configSchema: z.ZodType<ConfigFile> = z.strictObject(
     control: text('a path, or off')
       .min(1, { error: 'expected a path, or off' })
       .describe(
-        'The path of the control socket, which takes commands such as `postern status`. off: there is none. By default it is `$XDG_RUNTIME_DIR/postern/NAME.sock`, as root `/run/postern/NAME.sock`, with the name of this file.',
+        'The path of the control socket, which takes commands such as `postern status`. off: there is none. By default it is `$XDG_RUNTIME_DIR/postern/NAME.sock`, without that folder `~/.local/state/postern/NAME.sock`, and as root `/run/postern/NAME.sock`, with the name of this file.',
       )
       .optional(),
     dns: list(text('an address such as 127.0.0.53'), 'a list of addresses, for example [127.0.0.53]')

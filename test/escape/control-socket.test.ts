@@ -2,7 +2,15 @@
 // postern to stop.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { GREETING } from '../../sandbox/supervisor/control/rpc.js';
@@ -163,6 +171,22 @@ test("a plugin that would make the default folder of control sockets is not star
     assert.match(stderr, /touch: .*(?:Read-only|Permission)/);
   }
   assert.ok(!existsSync(join(runtime, 'postern/x')));
+});
+
+// proves: control: the folder of control sockets in a home is there before a plugin is
+test('a plugin that may write the home puts nothing into the folder of control sockets there', async (t) => {
+  if (existsSync('/run/user/65534')) return t.skip('this user has a folder of the session');
+  const home = readableFolder();
+  chownTo('user', home);
+  const env = { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: home };
+  const script = `touch ${home}/own; touch ${home}/.local/state/postern/x; mv ${home}/.local ${home}/away; echo end`;
+  const { stdout, stderr } = await postern(
+    ['run', '--writable', home, '--cwd', '/usr', '--', 'sh', '-c', script],
+    { as: 'user', env },
+  );
+  assert.equal(stdout, 'end\n', stderr);
+  assert.ok(existsSync(join(home, 'own')));
+  assert.deepEqual(readdirSync(join(home, '.local/state/postern')), []);
 });
 
 // proves: control: root asks the supervisor of a user only if it names the socket

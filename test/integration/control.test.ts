@@ -394,13 +394,41 @@ test('control: names the socket, and control: off has none', async (t) => {
   assert.match(stdout, /control: the folder ".*none" does not exist/);
 });
 
-test('without a folder for sockets, up says so in one line and runs', async () => {
+test('without a folder of the session, up and the commands meet in the folder for what is kept', async (t) => {
+  if (existsSync('/run/user/65534')) return t.skip('this user has a folder of the session');
+  const [home, folder] = [readableFolder(), readableFolder()];
+  for (const one of [home, folder]) chownTo('user', one);
+  configure(folder);
+  // After su(1) the variable may name the folder of another user.
+  const env = { PATH: process.env['PATH'], HOME: home, XDG_RUNTIME_DIR: '/run' };
+  const up = startPostern(['up'], { as: 'user', cwd: folder, env, ownControl: true });
+  t.after(() => up.child.kill('SIGKILL'));
+  const path = join(home, '.local/state/postern/postern.sock');
+  await until(() => existsSync(path) || undefined);
+  assert.deepEqual(
+    [path, join(path, '..'), join(path, '../..')].map((one) => statSync(one).mode & 0o777),
+    [0o600, 0o700, 0o700],
+  );
+  const { status, stderr } = await postern(['status'], { as: 'user', cwd: folder, env });
+  assert.equal(status, 0, stderr);
+  up.child.kill('SIGTERM');
+  assert.doesNotMatch((await up.result).stderr, /control/);
+});
+
+test('without a folder for sockets, up says so in one line and runs', async (t) => {
+  if (existsSync('/run/user/65534')) return t.skip('this user has a folder of the session');
   const folder = readableFolder();
   configure(folder, { plugins: { short: { command: ['true'] } } });
-  const { status, stderr } = await postern(['up'], { as: 'user', cwd: folder, ownControl: true });
-  if (existsSync('/run/user/65534')) return;
-  assert.equal(status, 0, stderr);
-  assert.equal(stderr.match(/^postern: no control socket: XDG_RUNTIME_DIR is not set;.*$/gm)?.length, 1);
+  for (const [home, why] of [
+    ['/nonexistent', 'Cannot listen for commands at "/nonexistent/.local/state/postern/postern.sock": .*'],
+    ['', 'neither XDG_RUNTIME_DIR nor HOME is set'],
+  ] as const) {
+    const env = { PATH: process.env['PATH'], HOME: home };
+    const { status, stderr } = await postern(['up'], { as: 'user', cwd: folder, env, ownControl: true });
+    assert.equal(status, 0, stderr);
+    assert.match(stderr, new RegExp(`^postern: no control socket: ${why}; name [^\n]*\n`));
+    assert.equal(stderr.match(/no control socket/g)?.length, 1);
+  }
 });
 
 // proves: control: another user commands nothing

@@ -265,7 +265,10 @@ export async function findControl({ control, config }: ControlOptions): Promise<
   if (written !== undefined) return { path: written, config: meant };
   const folder = controlFolder();
   if (folder === undefined)
-    throw noControl('No control socket: XDG_RUNTIME_DIR is not set', 'set it, or name a socket by --control');
+    throw noControl(
+      'No control socket: neither XDG_RUNTIME_DIR nor HOME is set',
+      'set one, or name a socket by --control',
+    );
   const usual = file === undefined ? undefined : join(folder, controlName(file));
   if (usual !== undefined && existsSync(usual)) return { path: usual, config: meant };
   return { path: onlySocket(folder), config: meant };
