@@ -45,9 +45,10 @@ test('the tarball holds the program, the types of the client library and the doc
     .filter(
       (path) => !/^dist\/(?:run|sandbox\/plugin|shared\/(?:policy|protocol|sys))\/[\w-]+\.c?js$/.test(path),
     )
-    .filter((path) => !/^dist\/sandbox\/library\/(?:index\.d\.c?ts|types\.d\.ts)$/.test(path))
+    .filter((path) => !/^dist\/sandbox\/library\/(?:index\.d\.c?ts|(?:spawn|types|wrap)\.d\.ts)$/.test(path))
     .filter(
-      (path) => !/^dist\/(?:sandbox\/plugin|shared\/(?:policy|protocol|sys))\/[\w-]+\.d\.ts$/.test(path),
+      (path) =>
+        !/^dist\/(?:sandbox\/plugin|shared\/(?:config|policy|protocol|sys))\/[\w-]+\.d\.ts$/.test(path),
     );
   const ofShared = other.filter((path) => /^dist\/shared\/[\w-]+\.(?:js|d\.ts)$/.test(path));
   assert.deepEqual(
