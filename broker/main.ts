@@ -96,7 +96,7 @@ function yieldToCallers(): void {
 }
 
 async function makeServices(
-  { dnsServers, listeners, auditRoom, readsAll = false, user, becomeIds, alone }: Line<'start'>,
+  { dnsServers, listeners, auditRoom, readsAll = true, user, becomeIds, alone }: Line<'start'>,
   hosts: HostsFile,
 ): Promise<Services> {
   const room = new LogRoom(auditRoom, () => link.backlogBytes);

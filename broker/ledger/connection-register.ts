@@ -200,6 +200,10 @@ export class ConnectionRegister implements ConnectionSlots, SocketOwner {
       .map(([, slot]) => ({ connection: notedOf(slot), inode: slot.inode }));
   }
 
+  get uncounted(): number {
+    return this.#known.held.size + this.#known.over.size;
+  }
+
   hasOver(milliseconds: number): boolean {
     return this.#overFor(milliseconds).length > 0;
   }

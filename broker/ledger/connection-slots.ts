@@ -108,6 +108,8 @@ export interface ConnectionSlots extends OpenRegister {
   readonly limit: number;
   /** Connections that a process holds. */
   readonly open: number;
+  /** Connections whose end is not counted yet: those that a process holds, and those that are over. */
+  readonly uncounted: number;
   /** Whether a claim would be granted, as far as it is known without a look at the open connections. */
   readonly hasRoom: boolean;
   claim(): Claim;
@@ -151,6 +153,7 @@ export const NO_CONNECTIONS: ConnectionSlots = {
   noted: () => [],
   over: () => [],
   hasOver: () => false,
+  uncounted: 0,
   endWithPlugin: () => {},
   newest: async function* () {},
   survey: () => {},

@@ -35,7 +35,8 @@ export class Quota {
     const { connections, limits } = this.#plugin;
     if (connections === undefined || !hasQuota(limits)) return;
     const { open } = connections;
-    if (open === 0 && !connections.hasOver(0)) return;
+    // protects: G22 quota: a connection that is over while it is made is looked at again => if (open === 0 && !connections.hasOver(0)) return;
+    if (connections.uncounted === 0) return;
     const wait = pauseBeforeLook(leftOfQuota(limits, connections.total()), open);
     this.#timer = setTimeout(() => {
       this.#timer = undefined;

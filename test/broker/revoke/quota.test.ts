@@ -49,7 +49,11 @@ test('a connection counts with what was written, whether the kernel has sent it 
 });
 
 /** Runs a quota for two seconds of a simulated clock. @returns how often connections were asked about under the guard, and in how large parts */
-async function watchFor(written: WrittenLimits, open: number): Promise<{ guarded: number; parts: number[] }> {
+async function watchFor(
+  written: WrittenLimits,
+  open: number,
+  onCount: (connections: { open: number; uncounted: number }) => void = () => {},
+): Promise<{ guarded: number; parts: number[] }> {
   mock.timers.enable({ apis: ['setTimeout'] });
   try {
     let guarded = 0;
@@ -57,8 +61,12 @@ async function watchFor(written: WrittenLimits, open: number): Promise<{ guarded
     const connections = {
       ...NO_CONNECTIONS,
       open,
+      uncounted: open,
       cookies: Array.from({ length: open }, (_, at) => BigInt(at)),
-      count: (cookies: readonly bigint[]) => void parts.push(cookies.length),
+      count: (cookies: readonly bigint[]): void => {
+        parts.push(cookies.length);
+        onCount(connections);
+      },
     };
     const watch = <T>(_: unknown, work: () => T): T => {
       guarded += 1;
@@ -91,4 +99,12 @@ test('with a quota the broker asks again and again, in parts and under the stall
   assert.ok(parts.length >= 50, `${parts.length}`);
   assert.equal(guarded, parts.length);
   assert.deepEqual(new Set(parts), new Set([LISTED_AT_ONCE, 1]));
+});
+
+// proves: quota: a connection that is over while it is made is looked at again
+test('a look that finds the only connection over while it is made is not the last one', async () => {
+  const { parts } = await watchFor({ sent_mib: 1 }, 1, (connections) => {
+    connections.open = 0;
+  });
+  assert.ok(parts.length >= 5, `${parts.length}`);
 });
