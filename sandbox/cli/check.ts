@@ -5,11 +5,14 @@ import { DEFAULT_CONFIG } from '../../shared/bundles.js';
 import { CALL_FORMS } from '../../shared/config/call-forms.js';
 import { ConfigError, type ConfigProblem, describeProblem } from '../../shared/config/config-problem.js';
 import type { Config, LoadedPlugin } from '../../shared/config/load-config.js';
+import type { PlacedRules } from '../../shared/config/placed-rules.js';
+import { loadRuleFile } from '../../shared/config/rule-file.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import { printable } from '../../shared/printable.js';
 import { processesInAll } from '../host/privileges.js';
 import { hostFiles } from '../supervisor/files/host-files.js';
 import { configFile } from './default-config.js';
+import { beyond, describeOpening } from './diff.js';
 import { loadChecked, ownFilesIn, plansOf, problemsOfPlugins } from './load-checked.js';
 import { makeCommand } from './program.js';
 import { paint } from './say.js';
@@ -30,11 +33,17 @@ interface CheckReport {
   readonly rules: number;
   readonly problems: readonly ConfigProblem[];
   readonly warnings: readonly CheckWarning[];
+  /** With --within: what each plugin may reach beyond it. */
+  readonly beyond?: ReturnType<typeof beyond>;
 }
 
 export function checkCommand(): Command {
   return makeCommand('check')
     .argument('[file]', 'the file (default: ./postern.yaml)')
+    .option(
+      '--within <rules>',
+      'also fail where a plugin may reach what this file of allow: and deny: lists does not',
+    )
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
@@ -42,13 +51,14 @@ export function checkCommand(): Command {
 Examples:
   postern check
   postern check /etc/postern.yaml --json
+  postern check --within /etc/postern/boundary.yaml
 
 Run it as the user who starts postern. It starts nothing, so it does not try what only a start tries: to listen, to
 make a sandbox, to run the program. See docs/sandbox.md and "postern doctor".
 Exit status: 0 for a valid file, even with warnings; 1 for a file with errors; 2 for wrong usage.`,
     )
-    .action(async (file: string | undefined, options: { json?: boolean }) => {
-      const report = await checkFile(file);
+    .action(async (file: string | undefined, options: { json?: boolean; within?: string }) => {
+      const report = await checkFile(file, options.within);
       process.stdout.write(
         options.json === true
           ? `${asciiJson(report)}\n`
@@ -58,9 +68,11 @@ Exit status: 0 for a valid file, even with warnings; 1 for a file with errors; 2
     });
 }
 
-async function checkFile(file: string | undefined): Promise<CheckReport> {
+async function checkFile(file: string | undefined, within: string | undefined): Promise<CheckReport> {
   let config: Config;
+  let boundary: PlacedRules | undefined;
   try {
+    boundary = within === undefined ? undefined : loadRuleFile(within);
     config = loadChecked(configFile(file));
     const problems =
       /* protects: G14 what the start of a plugin refuses is refused => [] */ await problemsOfPlugins(config);
@@ -73,8 +85,10 @@ async function checkFile(file: string | undefined): Promise<CheckReport> {
     (sum, { rules: { allow, deny } }) => sum + allow.length + deny.length,
     0,
   );
+  const outside = boundary && beyond(config, boundary);
   return {
-    ok: true,
+    ok: outside === undefined || outside.length === 0,
+    ...(outside && { beyond: outside }),
     plugins: config.plugins.length,
     rules,
     problems: [],
@@ -111,12 +125,21 @@ function warningsOf({ config, rules, unsafeCalls }: LoadedPlugin): CheckWarning[
   return [...ofRules, ...calls];
 }
 
-function describeReport(file: string, { ok, plugins, rules, problems, warnings }: CheckReport): string {
+function describeReport(
+  file: string,
+  { plugins, rules, problems, warnings, beyond: outside = [] }: CheckReport,
+): string {
   const name = printable(file);
   const lines = [
     ...problems.map((problem) => `${paint('error', 'red')}    ${describeProblem(problem)}`),
     ...warnings.map((warning) => `${paint('warning', 'yellow')}  ${describeWarning(warning)}`),
-    ok
+    ...outside.flatMap(({ plugin, opens }) =>
+      opens.map(
+        (opening) =>
+          `${paint('beyond', 'red')}   plugins.${plugin}: ${describeOpening(opening)} is allowed, and not by the boundary`,
+      ),
+    ),
+    problems.length === 0
       ? `${name}: ${count(plugins, 'plugin')}, ${count(rules, 'rule')}, ${count(warnings.length, 'warning')}`
       : `${name}: ${count(problems.length, 'error')}`,
   ];

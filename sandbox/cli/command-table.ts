@@ -39,6 +39,10 @@ const TABLE = {
     group: 'Rules',
     description: 'check a configuration file: what a start would refuse, and rules without effect',
   },
+  diff: {
+    group: 'Rules',
+    description: 'compare two configuration files: which destinations a change opens and closes',
+  },
   explain: { group: 'Rules', description: 'show the decision on a destination, and the reason' },
   test: {
     group: 'Rules',

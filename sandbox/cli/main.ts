@@ -5,6 +5,7 @@ import { auditCommand } from './audit.js';
 import { checkCommand } from './check.js';
 import type { AskingName, CommandName } from './command-table.js';
 import { ASKING_COMMANDS } from './control/control-commands.js';
+import { diffCommand } from './diff.js';
 import { doctorCommand } from './doctor.js';
 import { explainCommand } from './explain.js';
 import { initCommand } from './init.js';
@@ -20,6 +21,7 @@ const OWN: Readonly<Record<Exclude<CommandName, AskingName>, () => Command>> = {
   learn: learnCommand,
   up: upCommand,
   check: checkCommand,
+  diff: diffCommand,
   explain: explainCommand,
   test: testCommand,
   init: initCommand,

@@ -234,7 +234,14 @@ const FORMS = [
   ['2001::/32', 32, 0], // RFC 4380 section 4: the server
   ['2001::/32', 96, 0xff], // RFC 4380 section 4: the client, inverted
 ] as const;
-const READERS = FORMS.map(([form, at, mask]) => ({ prefix: prefixConstant(form), at, mask }));
+/** The forms of IPv6 addresses with an IPv4 address inside. */
+export const IPV4_FORMS: readonly {
+  readonly prefix: Prefix;
+  /** The bit at which it begins. */
+  readonly at: number;
+  /** Each of its bytes is combined with it by XOR. */
+  readonly mask: number;
+}[] = FORMS.map(([form, at, mask]) => ({ prefix: prefixConstant(form), at, mask }));
 
 const NONE: readonly EmbeddedIpv4[] = [];
 
@@ -250,7 +257,7 @@ export function embeddedIpv4(address: Address): readonly EmbeddedIpv4[] {
   if (address.family === 4 || (bytes[0] !== 0 && bytes[0] !== 0x20)) return NONE;
   if (address.text === '::' || address.text === '::1') return NONE;
   const found: EmbeddedIpv4[] = [];
-  for (const { prefix, at, mask } of READERS) {
+  for (const { prefix, at, mask } of IPV4_FORMS) {
     if (!sameBits(prefix.bytes, bytes, prefix.length)) continue;
     const inner = bytes.subarray(at / 8, at / 8 + 4).map((byte) => byte ^ mask);
     found.push({ address: addressFromBytes(inner), at });
@@ -277,6 +284,8 @@ const BLOCKS: readonly { readonly prefix: Prefix; readonly value: Block }[] = [
   const prefix = prefixConstant(text);
   return { prefix, value: { class: blockClass, purpose, length: prefix.length } };
 });
+/** The prefixes of all special blocks, and of what is public inside them. */
+export const SPECIAL_PREFIXES: readonly Prefix[] = BLOCKS.map(({ prefix }) => prefix);
 const TABLE: PrefixTree<Block | undefined, Block> = new PrefixTree(BLOCKS, ([block]) => block);
 
 /**

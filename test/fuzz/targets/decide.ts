@@ -16,6 +16,22 @@ import type { FuzzTarget } from '../fuzz-target.js';
 
 type Choose = <T>(from: readonly T[]) => T;
 
+/** Reads choices from an input: its bytes, and 0 behind them. */
+export function chooser(bytes: Uint8Array): { readonly byte: () => number; readonly choose: Choose } {
+  let at = 0;
+  const byte = (): number => bytes[at++] ?? 0;
+  const choose: Choose = (from) => {
+    const chosen = from[byte() % from.length];
+    if (chosen === undefined) throw new RangeError('Nothing to choose from');
+    return chosen;
+  };
+  return { byte, choose };
+}
+
+export function ruleOf(byte: () => number, choose: Choose): NaiveRule {
+  return { target: targetOf(byte, choose), ports: portsOf(byte, choose) };
+}
+
 export const target: FuzzTarget = {
   name: 'decide',
   maxBytes: 160,
@@ -32,18 +48,9 @@ export const target: FuzzTarget = {
 };
 
 function readCase(bytes: Uint8Array): NaiveCase {
-  let at = 0;
-  const byte = (): number => bytes[at++] ?? 0;
-  const choose: Choose = (from) => {
-    const chosen = from[byte() % from.length];
-    if (chosen === undefined) throw new RangeError('Nothing to choose from');
-    return chosen;
-  };
+  const { byte, choose } = chooser(bytes);
   const rules = (most: number): NaiveRule[] =>
-    Array.from({ length: byte() % (most + 1) }, () => ({
-      target: targetOf(byte, choose),
-      ports: portsOf(byte, choose),
-    }));
+    Array.from({ length: byte() % (most + 1) }, () => ruleOf(byte, choose));
   return {
     mode: choose(['enforce', 'enforce', 'audit']),
     host: choose(HOSTS),

@@ -7,6 +7,7 @@ const TARGETS = {
   host: () => import('./host.js'),
   rule: () => import('./rule.js'),
   decide: () => import('./decide.js'),
+  compare: () => import('./compare.js'),
   'dns-question': () => import('./dns-question.js'),
   'dns-upstream': () => import('./dns-upstream.js'),
   sockaddr: () => import('./sockaddr.js'),

@@ -1,0 +1,99 @@
+// `diff` and `check --within` tell which destinations a configuration opens.
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
+import { postern } from '../harness/postern.js';
+import { readableFolder } from '../harness/users.js';
+
+const config = (plugins: Readonly<Record<string, object>>): string =>
+  JSON.stringify({
+    plugins: Object.fromEntries(
+      Object.entries(plugins).map(([name, rules]) => [name, { command: ['sleep', '1'], ...rules }]),
+    ),
+  });
+
+for (const user of anyUser) {
+  test(`diff tells what a change opens and closes, and its exit status whether anything differs (${user})`, async () => {
+    const cwd = readableFolder();
+    writeFileSync(
+      join(cwd, 'before.yaml'),
+      config({
+        agent: { allow: ['*.example.com', '10.0.0.0/8:5432'] },
+        old: { allow: ['db.example.com:5432'] },
+      }),
+    );
+    writeFileSync(
+      join(cwd, 'after.yaml'),
+      config({
+        agent: { allow: ['*.example.com:443,8443', '10.0.0.0/8:5432'], deny: ['10.1.0.0/16'] },
+        new: { allow: ['unix:/run/x.sock'] },
+      }),
+    );
+    const differs = await postern(['diff', 'before.yaml', 'after.yaml'], { as: user, cwd });
+    assert.equal(differs.stderr, '');
+    assert.equal(
+      differs.stdout,
+      [
+        'agent',
+        '  opens   *.example.com:8443 (rule "*.example.com:443,8443")',
+        '  closes  10.1.0.0/16:5432 (rule "10.0.0.0/8:5432")',
+        'old',
+        '  closes  db.example.com:5432',
+        'new',
+        '  opens   unix:/run/x.sock',
+        '',
+      ].join('\n'),
+    );
+    assert.equal(differs.status, 1);
+    const same = await postern(['diff', 'after.yaml', 'after.yaml'], { as: user, cwd });
+    assert.deepEqual([same.stdout, same.status], ['No destination differs\n', 0]);
+    const missing = await postern(['diff', 'after.yaml', 'missing.yaml'], { as: user, cwd });
+    assert.match(missing.stderr, /^postern: missing\.yaml: cannot be read: there is no such file/);
+    assert.deepEqual([missing.stdout, missing.status], ['', 2]);
+  });
+
+  test(`check --within fails where a plugin may reach what the boundary does not, with an example (${user})`, async () => {
+    const cwd = readableFolder();
+    writeFileSync(
+      join(cwd, 'boundary.yaml'),
+      'allow: ["**.example.com", "@private:5432"]\ndeny: ["10.9.0.0/16"]\n',
+    );
+    writeFileSync(
+      join(cwd, 'postern.yaml'),
+      config({ agent: { allow: ['api.example.com', '10.1.0.0/16:5432'] } }),
+    );
+    const within = await postern(['check', '--within', 'boundary.yaml'], { as: user, cwd });
+    assert.deepEqual([within.stdout, within.status], ['./postern.yaml: 1 plugin, 2 rules, 0 warnings\n', 0]);
+    writeFileSync(
+      join(cwd, 'postern.yaml'),
+      config({ agent: { allow: ['10.0.0.0/8:5432', 'api.example.com:80'] } }),
+    );
+    const beyond = await postern(['check', '--within', 'boundary.yaml', '--json'], { as: user, cwd });
+    assert.equal(beyond.status, 1);
+    const report = JSON.parse(beyond.stdout) as {
+      ok: boolean;
+      beyond: { plugin: string; opens: { about: string; host: string; port: number; rule: string }[] }[];
+    };
+    assert.equal(report.ok, false);
+    assert.deepEqual(
+      report.beyond.map(({ plugin, opens }) => [
+        plugin,
+        opens.map(({ about, port, rule }) => [about, port, rule]),
+      ]),
+      [
+        [
+          'agent',
+          [
+            ['api.example.com', 80, 'api.example.com:80'],
+            ['10.9.0.0/16', 5432, '10.0.0.0/8:5432'],
+          ],
+        ],
+      ],
+    );
+    const broken = await postern(['check', '--within', 'missing.yaml'], { as: user, cwd });
+    assert.match(broken.stdout, /missing\.yaml: cannot be read/);
+    assert.equal(broken.status, 1);
+  });
+}
