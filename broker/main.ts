@@ -16,6 +16,7 @@ import { Socket } from 'node:net';
 import { constants, setPriority } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { VERSION } from '../shared/bundles.js';
+import { SMALL_YOUNG_HEAP } from '../shared/node-flags.js';
 import { openSocketFile } from '../shared/sys/open-socket-file.js';
 import { dieWithParent, exitAtOnce, setNoNewPrivileges } from '../shared/sys/process-control.js';
 import { getLimit, RLIMIT, setLimit } from '../shared/sys/rlimit.js';
@@ -153,12 +154,7 @@ function raiseDescriptorLimit(): number {
   }
 }
 
-// How V8 sizes the broker's heap. The same flags on Node's command line would make V8 reject the code that Node was built with: then Node
-// compiles its own modules anew, in each thread too, and a start takes 27 ms of processor time more.
-
-/** V8 doubles the young heap up to 16 MiB, threefold, and an idle broker keeps what it has grown to. */
-const SMALL_YOUNG_HEAP =
-  /* protects: G8 broker: its memory stays small after many connects => '--semi-space-growth-factor=2' */ '--semi-space-growth-factor=1';
+// How V8 sizes the broker's heap, beside SMALL_YOUNG_HEAP. These are not on Node's command line either, for the same reason.
 
 /**
  * In percent of what is in use after a collection. By default V8 lets a heap grow fourfold before it collects again, so that a broker of 200

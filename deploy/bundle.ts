@@ -3,7 +3,7 @@ import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join, relative } from 'node:path';
 import { COMMAND_NAMES, COMMANDS } from '../sandbox/cli/command-table.js';
 import type { Bundle } from '../shared/bundles.js';
-import { UNBINDABLE_DEBUGGER } from '../shared/node-flags.js';
+import { ONE_V8_THREAD, UNBINDABLE_DEBUGGER } from '../shared/node-flags.js';
 import { BUNDLES, bundleProgram } from './bundle-programs.js';
 import { thirdPartyLicences } from './third-party-licences.js';
 
@@ -51,7 +51,7 @@ function shellPart(dist: string): string {
   const script = readFileSync(join(dist, COMMAND), 'utf8');
   const starting = COMMAND_NAMES.filter((name) => COMMANDS[name].starts === true);
   return script
-    .replaceAll('@NODE_FLAGS@', () => `'${UNBINDABLE_DEBUGGER}'`)
+    .replaceAll('@NODE_FLAGS@', () => `'${UNBINDABLE_DEBUGGER}' ${ONE_V8_THREAD}`)
     .replaceAll('@STARTING@', starting.join(' | '));
 }
 

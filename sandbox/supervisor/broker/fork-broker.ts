@@ -92,9 +92,6 @@ const OWN_MOUNTS = ['unshare', '--mount', '--propagation', 'private', '--'];
  */
 export const BROKER_ENVIRONMENT: NodeJS.ProcessEnv = { UV_USE_IO_URING: '0' };
 
-/** V8 has four by default. One compiles as soon as it is needed, since it gets only what others leave of the processors, and keeps less memory. */
-const ONE_V8_THREAD = '--v8-pool-size=1';
-
 /** The number of the user namespace's descriptor. Node closes it when the broker becomes Node again. */
 const NAMESPACE_FD = 6;
 /** Words before and after the program. Confined root has neither mounts nor ids for its broker. */
@@ -120,7 +117,6 @@ export function brokerCommand(
     ...AROUND[as].before,
     process.execPath,
     ...nodeFlags(),
-    ONE_V8_THREAD,
     ...options,
     bundlePath('broker'),
     ...AROUND[as].after,
