@@ -16,7 +16,7 @@ import { Socket } from 'node:net';
 import { constants, setPriority } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { VERSION } from '../shared/bundles.js';
-import { SMALL_YOUNG_HEAP } from '../shared/node-flags.js';
+import { COLLECTS_ALONE, SMALL_YOUNG_HEAP } from '../shared/node-flags.js';
 import { openSocketFile } from '../shared/sys/open-socket-file.js';
 import { dieWithParent, exitAtOnce, setNoNewPrivileges } from '../shared/sys/process-control.js';
 import { getLimit, RLIMIT, setLimit } from '../shared/sys/rlimit.js';
@@ -154,7 +154,7 @@ function raiseDescriptorLimit(): number {
   }
 }
 
-// How V8 sizes the broker's heap, beside SMALL_YOUNG_HEAP. These are not on Node's command line either, for the same reason.
+// How V8 sizes the broker's heap. What the supervisor has too is in node-flags.ts, with the reason why none of it is on Node's command line.
 
 /**
  * In percent of what is in use after a collection. By default V8 lets a heap grow fourfold before it collects again, so that a broker of 200
@@ -162,12 +162,9 @@ function raiseDescriptorLimit(): number {
  */
 const SLOWLY_GROWING_HEAP = '--heap-growing-percent=40';
 
-/** Nothing about marking may be changed here: another thread of this process may mark its own heap meanwhile, and V8 would abort. */
-const ALONE = '--no-parallel-scavenge';
-
 /** Called once the broker's threads have started. */
 function limitHeap(): void {
   setFlagsFromString(SMALL_YOUNG_HEAP);
   setFlagsFromString(SLOWLY_GROWING_HEAP);
-  setFlagsFromString(ALONE);
+  setFlagsFromString(COLLECTS_ALONE);
 }

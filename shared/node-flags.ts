@@ -26,10 +26,15 @@ export function nodeFlags(): readonly string[] {
   ];
 }
 
-/**
- * For setFlagsFromString(), in supervisor and broker. V8 doubles the young heap up to 16 MiB, threefold, and an idle process keeps what it has grown to.
- * On Node's command line it would make V8 reject the code that Node was built with: then Node compiles its own modules anew, in each thread too, and a
- * start takes 27 ms of processor time more.
- */
+// For setFlagsFromString(), in supervisor and broker. On Node's command line they would make V8 reject the code that Node was built with: then Node compiles
+// its own modules anew, in each thread too, and a start takes 27 ms of processor time more.
+
+/** V8 doubles the young heap up to 16 MiB, threefold, and an idle process keeps what it has grown to. */
 export const SMALL_YOUNG_HEAP =
   /* protects: G8 broker: its memory stays small after many connects => '--semi-space-growth-factor=2' */ '--semi-space-growth-factor=1';
+
+/**
+ * A small young heap is collected sooner than other threads are told of it. Nothing about marking may be changed: another thread of the process may mark
+ * its own heap meanwhile, and V8 would abort.
+ */
+export const COLLECTS_ALONE = '--no-parallel-scavenge';

@@ -5,7 +5,7 @@ import './require-node.js';
 import { createRequire } from 'node:module';
 import type * as V8 from 'node:v8';
 import { bundlePath } from '../../shared/bundles.js';
-import { SMALL_YOUNG_HEAP } from '../../shared/node-flags.js';
+import { COLLECTS_ALONE, SMALL_YOUNG_HEAP } from '../../shared/node-flags.js';
 import { chooseProgram } from './choose-program.js';
 import { takeOwnStreams } from './own-streams.js';
 
@@ -14,5 +14,7 @@ if (process.argv[2] === 'up') process.on('SIGHUP', () => {});
 takeOwnStreams();
 const load = createRequire(import.meta.url);
 // Before the large program fills the heap.
-(load('node:v8') as typeof V8).setFlagsFromString(SMALL_YOUNG_HEAP);
+const { setFlagsFromString } = load('node:v8') as typeof V8;
+setFlagsFromString(SMALL_YOUNG_HEAP);
+setFlagsFromString(COLLECTS_ALONE);
 load(bundlePath(chooseProgram(process.argv.slice(2))));

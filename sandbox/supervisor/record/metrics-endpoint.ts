@@ -1,6 +1,6 @@
 // The HTTP listener for metrics of supervisor and broker, and for health: GET /metrics, GET /healthz.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseHostPort } from '../../../shared/config/parse-host-port.js';
 import { PosternError } from '../../../shared/errors.js';
@@ -38,6 +38,8 @@ export async function serveMetrics(address: string, pages: MetricsPages): Promis
     });
   }
   const page = new SharedPage(pages.metrics);
+  // Most runs serve none, and do not load it.
+  const { createServer } = await import('node:http');
   const server = createServer(TIMES, (request, response) => {
     // A client that reads slowly would keep its page in memory.
     const timer = setTimeout(
