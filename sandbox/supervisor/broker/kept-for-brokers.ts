@@ -194,7 +194,7 @@ export class KeptForBrokers {
         mark,
       )
     ) {
-      this.#lanes.mark(plugin, { socket, mark }, answer);
+      this.#lanes.mark(plugin, socket, mark, answer);
     } else {
       socket.close();
       answer(-constants.errno.EPERM);

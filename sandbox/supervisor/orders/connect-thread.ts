@@ -6,20 +6,17 @@ import { constants } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { tellLoaded } from '../../../shared/native-thread.js';
 import { dropOwnCapabilities } from '../../../shared/sys/capabilities.js';
-import { connectInside } from '../../../shared/sys/connect-inside.js';
+import { connectInside, type UnixTarget } from '../../../shared/sys/connect-inside.js';
 import { lookAtMessage, receiveMessage } from '../../../shared/sys/message.js';
 import { openSocketFile } from '../../../shared/sys/open-socket-file.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { dropThreadGroups, setNoNewPrivileges, withThreadIds } from '../../../shared/sys/process-control.js';
 import { SandboxListeners } from '../../../shared/sys/sandbox-listeners.js';
-import { setFolderMode } from '../../../shared/sys/set-folder-mode.js';
+import { type FolderMode, setFolderMode } from '../../../shared/sys/set-folder-mode.js';
 import { AF_UNIX } from '../../../shared/sys/sockaddr.js';
 import { SO_LINGER, SOL_SOCKET, writeOption } from '../../../shared/sys/socket.js';
 import { identifySocket, netnsCookie, setSocketMark } from '../../../shared/sys/socket-state.js';
-import { answerCaller } from './answer-caller.js';
-import type { ConnectOrder, ConnectReport } from './connects-as-plugin.js';
-import type { LaneOrder } from './plugin-lanes.js';
-import type { SentOrder, SentReport } from './sent-descriptors.js';
+import { answerCaller, type CallerAnswer } from './answer-caller.js';
 
 const { EACCES } = constants.errno;
 
@@ -31,16 +28,79 @@ if (process.geteuid?.() === 0)
 // protects: G14 folder modes: the thread has none of a user's capabilities
 else dropOwnCapabilities();
 
+/** What the thread does, by kind. It owns no descriptor but those that `close` and `end` name. */
+type Orders = {
+  readonly connect: {
+    /** The plugin's uid and gid. */
+    readonly id: number;
+    /** Of the sandbox. No other sandbox ever has it. */
+    readonly session: number;
+    readonly root: number;
+    readonly diag: number;
+    readonly scratch: readonly bigint[];
+    readonly socket: number;
+    readonly target: UnixTarget;
+  };
+  readonly mode: {
+    /** The plugin's uid and gid. Undefined: those of the supervisor. */
+    readonly id: number | undefined;
+    readonly root: number;
+    readonly change: FolderMode;
+  };
+  readonly answer: CallerAnswer;
+  readonly mark: { readonly socket: number; readonly mark: number };
+  /** Of a host's socket, whose file it opens. The result is its number. */
+  readonly open: { readonly path: string };
+  /** A packet socket. The thread takes some of the packets that wait there. */
+  readonly receive: { readonly packets: number };
+  /** A descriptor that a broker sent. */
+  readonly close: { readonly descriptor: number };
+  /** The packet socket of a broker that has ended. The thread closes it, and what waits there. */
+  readonly end: { readonly packets: number };
+  /** A sandbox that has ended. Such an order gets no report. */
+  readonly forget: { readonly session: number };
+};
+
+type Kind = keyof Orders;
+export type ThreadOrder<K extends Kind = Kind> = { readonly [T in K]: { readonly kind: T } & Orders[T] }[K];
+
+/** A packet that the thread has received, with one descriptor at most. */
+export interface ReceivedPacket {
+  readonly payload: Uint8Array;
+  readonly socket: number | undefined;
+  /** This process had no free descriptor number, so a descriptor of the packet is missing. */
+  readonly isCut: boolean;
+}
+
+/** Of the orders about what a broker sends. */
+export interface SentReport {
+  readonly received?: readonly ReceivedPacket[];
+  /** The broker sends nothing more. */
+  readonly isOver?: boolean;
+}
+
+type Report = { readonly result: number | 'host' } | SentReport;
+
 const sandboxes = new Map<number, SandboxListeners>();
 
-parentPort?.on('message', (order: ConnectOrder & LaneOrder & SentOrder) => {
-  if (order.forget !== undefined) {
-    sandboxes.delete(order.forget);
-    return;
-  }
-  const report: ConnectReport | SentReport = reportOf(order) ?? { result: resultOf(order) };
-  for (const descriptor of order.owned ?? []) new OwnedFd(descriptor).close();
-  parentPort?.postMessage(report);
+const WORK: { readonly [K in Kind]: (order: Orders[K]) => Report | undefined } = {
+  connect: (order) => ({ result: connectAsPlugin(order) }),
+  mode: (order) => ({ result: changeMode(order) }),
+  answer: (answer) => ({ result: answerCaller(answer) }),
+  mark: ({ socket, mark }) => ({ result: setSocketMark(socket, mark) }),
+  open: ({ path }) => ({ result: openFile(path) }),
+  receive: ({ packets }) => receivePackets(packets),
+  close: ({ descriptor }) => closeAtOnce(new OwnedFd(descriptor)),
+  end: ({ packets }) => closePackets(new OwnedFd(packets)),
+  forget: ({ session }) => {
+    sandboxes.delete(session);
+    return undefined;
+  },
+};
+
+parentPort?.on('message', (order: ThreadOrder) => {
+  const report = (WORK[order.kind] as (order: ThreadOrder) => Report | undefined)(order);
+  if (report !== undefined) parentPort?.postMessage(report);
 });
 tellLoaded();
 
@@ -48,17 +108,8 @@ tellLoaded();
 const AT_A_TIME = 16;
 const NO_LINGER = new Uint8Array(8);
 
-/** @returns undefined for an order about no descriptor of a broker */
-function reportOf({ receive, closeSent, endPackets }: SentOrder): SentReport | undefined {
-  if (receive !== undefined) return receivePackets(receive);
-  if (closeSent !== undefined) closeAtOnce(new OwnedFd(closeSent));
-  else if (endPackets !== undefined) closePackets(new OwnedFd(endPackets));
-  else return undefined;
-  return {};
-}
-
 function receivePackets(fd: number): SentReport {
-  const received: NonNullable<SentReport['received']>[number][] = [];
+  const received: ReceivedPacket[] = [];
   while (received.length < AT_A_TIME) {
     const message = receiveMessage(fd);
     if (typeof message === 'number') return { received };
@@ -75,28 +126,22 @@ function receivePackets(fd: number): SentReport {
   return { received };
 }
 
-function closePackets(packets: OwnedFd): void {
+function closePackets(packets: OwnedFd): SentReport {
   while (['message', 'descriptors'].includes(lookAtMessage(packets.number))) {
     const message = receiveMessage(packets.number);
     if (typeof message !== 'number') for (const descriptor of message.descriptors) closeAtOnce(descriptor);
   }
   packets.close();
+  return {};
 }
 
 /** A broker that lives can set the option again in between. Then its own thread waits. */
-function closeAtOnce(descriptor: OwnedFd): void {
+function closeAtOnce(descriptor: OwnedFd): SentReport {
   const off =
     /* protects: G13 no connection of a broker lingers when it is closed => new Uint8Array() */ NO_LINGER;
   writeOption(descriptor.number, SOL_SOCKET, SO_LINGER, off);
   descriptor.close();
-}
-
-function resultOf({ connect, setMode, answer, mark, socketPath }: ConnectOrder & LaneOrder): number | 'host' {
-  if (connect !== undefined) return carryOut(connect);
-  if (setMode !== undefined) return changeMode(setMode);
-  if (mark !== undefined) return setSocketMark(mark.socket, mark.mark);
-  if (socketPath !== undefined) return openFile(socketPath);
-  return answer === undefined ? 0 : answerCaller(answer);
+  return {};
 }
 
 /** @returns the number of the file, or minus errno */
@@ -105,7 +150,7 @@ function openFile(path: string): number {
   return typeof file === 'number' ? file : file.release();
 }
 
-function carryOut(order: NonNullable<ConnectOrder['connect']>): number | 'host' {
+function connectAsPlugin(order: Orders['connect']): number | 'host' {
   const { id, session, root, diag, scratch, socket, target } = order;
   if (!isOfSandbox(socket, diag)) return -EACCES;
   const listeners = sandboxes.get(session) ?? new SandboxListeners(diag, scratch);
@@ -120,7 +165,7 @@ function carryOut(order: NonNullable<ConnectOrder['connect']>): number | 'host' 
   }
 }
 
-function changeMode({ id, root, change }: NonNullable<LaneOrder['setMode']>): number {
+function changeMode({ id, root, change }: Orders['mode']): number {
   try {
     if (id === undefined) return setFolderMode({ root }, change);
     // protects: G14 folder modes: the thread has the plugin's ids => return setFolderMode({ root }, change);

@@ -10,32 +10,11 @@ import { lookAtMessage } from '../../../shared/sys/message.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { shutDown } from '../../../shared/sys/socket.js';
 import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
+import type { ReceivedPacket, SentReport, ThreadOrder } from './connect-thread.js';
 
 const PAUSE_MS = 20;
 
-/** What the thread does. */
-export interface SentOrder {
-  /** A packet socket. The thread takes some of the packets that wait there. */
-  readonly receive?: number;
-  /** A descriptor that the broker sent. */
-  readonly closeSent?: number;
-  /** The packet socket of a broker that has ended. The thread closes it, and what waits there. */
-  readonly endPackets?: number;
-}
-
-/** A packet that the thread has received, with one descriptor at most. */
-interface ReceivedPacket {
-  readonly payload: Uint8Array;
-  readonly socket: number | undefined;
-  /** This process had no free descriptor number, so a descriptor of the packet is missing. */
-  readonly isCut: boolean;
-}
-
-export interface SentReport {
-  readonly received?: readonly ReceivedPacket[];
-  /** The broker sends nothing more. */
-  readonly isOver?: boolean;
-}
+type SentOrder = ThreadOrder<'receive' | 'close' | 'end'>;
 
 /** A descriptor that the broker sent. close() has the thread close it. */
 export type SentSocket = Pick<OwnedFd, 'number' | 'close'>;
@@ -65,7 +44,7 @@ export class SentDescriptors {
       if (waits === 'nothing') return;
       this.#watch.want(0);
       // The end of a broker that has sent nothing needs no thread.
-      if (waits !== 'end') this.#add({ receive: number });
+      if (waits !== 'end') this.#add({ kind: 'receive', packets: number });
     });
     this.#watch.want(READABLE);
   }
@@ -85,7 +64,7 @@ export class SentDescriptors {
       waits !== 'descriptors'
     )
       this.#packets.close();
-    else this.#add({ endPackets: this.#packets.release() });
+    else this.#add({ kind: 'end', packets: this.#packets.release() });
   }
 
   #add(order: SentOrder): void {
@@ -148,7 +127,7 @@ export class SentDescriptors {
   #sentSocket(number: number): SentSocket {
     let isOpen = true;
     const close = (): void => {
-      if (isOpen) this.#add({ closeSent: number });
+      if (isOpen) this.#add({ kind: 'close', descriptor: number });
       isOpen = false;
     };
     return { number, close };

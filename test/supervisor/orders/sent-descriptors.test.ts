@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { SentDescriptors, type SentOrder } from '../../../sandbox/supervisor/orders/sent-descriptors.js';
+import type { ThreadOrder } from '../../../sandbox/supervisor/orders/connect-thread.js';
+import { SentDescriptors } from '../../../sandbox/supervisor/orders/sent-descriptors.js';
 import { sendMessage } from '../../../shared/sys/message.js';
 import { nameForGood, packetSocketPair } from '../../../shared/sys/socket.js';
 import { until } from '../../harness/until.js';
@@ -29,8 +30,8 @@ test('connections of a broker that linger hold up neither the supervisor nor wha
 test('what is closed as soon as it is taken is closed once: its number may be another descriptor by then', async (t) => {
   const closed: number[] = [];
   const post = Worker.prototype.postMessage;
-  Worker.prototype.postMessage = function (order: SentOrder): void {
-    if (order.closeSent !== undefined) closed.push(order.closeSent);
+  Worker.prototype.postMessage = function (order: ThreadOrder): void {
+    if (order.kind === 'close') closed.push(order.descriptor);
     post.call(this, order);
   };
   const [broker, supervisor] = packetSocketPair();
