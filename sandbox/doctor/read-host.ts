@@ -1,6 +1,9 @@
 // Reads the facts that the checks judge. Changes nothing: the namespaces of a probe end with it.
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { networkInterfaces, release } from 'node:os';
+import { join, relative, sep } from 'node:path';
+import { bundlePath } from '../../shared/bundles.js';
 import { PosternError } from '../../shared/errors.js';
 import { seccompVersion } from '../../shared/sys/call-numbers.js';
 import { kernelFeatures } from '../../shared/sys/kernel-features.js';
@@ -12,11 +15,11 @@ import { readConfinement } from '../host/confinement.js';
 import { findProgram } from '../host/find-program.js';
 import { configuredIds, DEFAULT_BASE } from '../host/id-range.js';
 import { APPARMOR_SETTING, NAMESPACE_SETTINGS, readSetting } from '../host/namespaces-failure.js';
+import { openOwnCode } from '../host/own-code.js';
 import { ownPrivileges } from '../host/privileges.js';
 import { surveyCgroup } from '../supervisor/cgroup/survey-cgroup.js';
 import { YAMA_SETTING } from './check-kernel.js';
-import { findClosedPath } from './find-closed-path.js';
-import type { HostFacts, LibraryFact } from './host-facts.js';
+import type { HostFacts, LibraryFact, OwnCodeFact } from './host-facts.js';
 import { probeUnshare } from './probe-unshare.js';
 
 const SETTINGS = [...NAMESPACE_SETTINGS, APPARMOR_SETTING, YAMA_SETTING];
@@ -99,4 +102,35 @@ function ownsMounts(): boolean {
     if (error instanceof PosternError) return false;
     throw error;
   }
+}
+
+// As root the launcher runs with its own id, and must be able to read postern's files. The folders above the one that
+// holds them may stay closed: the launcher enters that one by its descriptor.
+
+const READ = 0o4;
+const ENTER = 0o1;
+
+function findClosedPath(): OwnCodeFact {
+  const code = openOwnCode();
+  try {
+    const folder = readlinkSync(`/proc/self/fd/${code.folder.number}`);
+    const library = relative(folder, createRequire(bundlePath('launcher')).resolve('koffi'));
+    const paths = [code.launcher, code.init, library].flatMap((path) => stepsOf(folder, path));
+    for (const path of [folder, ...new Set(paths), process.execPath]) {
+      const stats = statSync(path);
+      const wanted = stats.isDirectory() || path === process.execPath ? READ | ENTER : READ;
+      if ((stats.mode & wanted) !== wanted)
+        return { folder, closed: { path, mode: (stats.mode & 0o777).toString(8) } };
+    }
+    return { folder };
+  } finally {
+    code.node.close();
+    code.folder.close();
+  }
+}
+
+/** Each folder on the way from `folder`, and the file. */
+function stepsOf(folder: string, path: string): readonly string[] {
+  const parts = path.split(sep);
+  return parts.map((_, index) => join(folder, ...parts.slice(0, index + 1)));
 }

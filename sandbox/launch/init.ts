@@ -1,6 +1,7 @@
 // Pid 1 of the sandbox, until it becomes a shell that reaps. It ties its life to the supervisor's, and takes the plugin's filter:
 // if a plugin with the same uid could write its memory, the plugin must gain nothing by that.
 import '../../shared/refuse-debugger.js';
+import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { dropAllCapabilities } from '../../shared/sys/capabilities.js';
 import { setCloseOnExecFrom } from '../../shared/sys/fcntl.js';
@@ -18,11 +19,12 @@ import {
 import { packetSocketPair } from '../../shared/sys/socket.js';
 import type { ProcessFilter } from './filters.js';
 import { loadFilter } from './load-filter.js';
-import { relayNotices } from './relay-notices.js';
 import { INIT_WORDS, LAUNCH_SOCKET_FD } from './spec.js';
 
 /** A shell that waits for its own child reaps every orphan too. */
 const REAP = 'while :; do sleep 2147483647; done';
+/** dd(1) writes each message as a block of its own, POSIX. A longer one is cut. A packet-mode pipe keeps the block together, pipe(7). */
+const COPY = ['dd', 'bs=4096'] as const;
 
 // protects: G11 launch: init gives that protection up
 leaveMemoryProtection();
@@ -77,4 +79,22 @@ function receive(): Message {
 
 function textOf({ payload }: Message): string {
   return new TextDecoder().decode(payload);
+}
+
+/**
+ * Starts the process that reads what a plugin says by its notify socket, sd_notify(3). It is a child of init, with init's filters and without a
+ * capability. The plugin can send descriptors with its messages. This process takes none: read(2) drops them. So if the last close of one waits, it
+ * waits here, and ends with the sandbox. The supervisor gets bytes by a pipe, which carries no descriptor.
+ *
+ * @param socket the end that is read
+ * @param pipe the writing end of a pipe in packet mode
+ */
+function relayNotices(socket: OwnedFd, pipe: OwnedFd): void {
+  const [program, ...words] = COPY;
+  const { pid } = spawn(program, words, {
+    cwd: '/',
+    env: { PATH: '/usr/bin:/bin' },
+    stdio: [socket.number, pipe.number, 'ignore'],
+  });
+  if (pid === undefined) process.exit(1);
 }

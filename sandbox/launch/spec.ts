@@ -114,7 +114,7 @@ export const GO_WORD = 'go';
 export const TRAP_DESCRIPTORS = 5;
 /** The processes beside a plugin with a terminal, see launch-steps.ts. They count in its limits. */
 export const JOB_CONTROL_PROCESSES = 3;
-/** The process that reads a plugin's notify socket, see relay-notices.ts. It counts likewise, where it has the plugin's uid or control group. */
+/** The process that reads a plugin's notify socket, see init.ts. It counts likewise, where it has the plugin's uid or control group. */
 export const NOTIFY_PROCESSES = 1;
 /** If the plugin has a terminal, both of its ends come behind these: the master, then the terminal. */
 export const TERMINAL_DESCRIPTORS = 2;

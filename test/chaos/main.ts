@@ -12,7 +12,6 @@ import { answerAtRandom, placeOf } from './answerer.js';
 import { inPublicNet, reached } from './in-public-net.js';
 import { type Footprint, judge, type Span } from './judge.js';
 import { watchPauses } from './machine-pauses.js';
-import { randomFrom } from './random.js';
 import { ASKERS, STEADY, setScene } from './scene.js';
 
 const { values } = parseArgs({
@@ -121,4 +120,15 @@ function now(): number {
 function footprint(pid: number): Footprint {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   return { descriptors: descriptorsOf(pid), residentKib: Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) };
+}
+
+/** Random numbers that a seed repeats (mulberry32). @returns a function that returns numbers from 0 up to, and without, 1 */
+function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
 }

@@ -1,4 +1,4 @@
-// What a plugin says by its notify socket, sd_notify(3). Runs in the supervisor, which reads a pipe: see launch/relay-notices.ts. The bytes are hostile.
+// What a plugin says by its notify socket, sd_notify(3). Runs in the supervisor, which reads a pipe: see launch/init.ts. The bytes are hostile.
 // A plugin that says much waits: postern reads a few messages a second, and pipe and socket hold a few more.
 
 import { printable } from '../../../shared/printable.js';

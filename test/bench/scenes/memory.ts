@@ -1,13 +1,13 @@
 // Memory of postern: of one idle `run`, of an `up` by its number of plugins, and with many open connections.
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { brokerOf } from '../../harness/processes.js';
+import { brokerOf, childrenOf, commandOf } from '../../harness/processes.js';
 import { underPostern } from '../checkouts.js';
 import { LineProgram } from '../line-program.js';
 import type { Bench, Checkout, Sample, Scene } from '../measure.js';
 import { openScene, type Part } from '../open-scene.js';
 import { startBurstingUp } from './bursting-up.js';
-import { pssBelow, pssOf } from './pss.js';
 import { startUpstream } from './upstream.js';
 
 /** After a start, memory still moves for a moment. */
@@ -94,4 +94,22 @@ export async function memoryOfConnections(bench: Bench): Promise<Scene> {
     bench.checkouts.map((one) => part(`${open.toLocaleString('en')} open`, one, round(one, open))),
   );
   return openScene(parts, () => upstream.end());
+}
+
+// The proportional set size of processes: memory that several share counts in equal parts (proc_pid_smaps_rollup(5)).
+
+/** Of one process, in MiB. 0 if it has ended. */
+function pssOf(pid: number): number {
+  try {
+    const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1');
+    return Number(/^Pss:\s+(\d+)/m.exec(text)?.[1]) / 1024;
+  } catch {
+    return 0;
+  }
+}
+
+/** Of a process and all that descend from it, except those whose command line begins with `plugin`. */
+function pssBelow(pid: number, plugin: string): number {
+  const own = commandOf(pid).startsWith(plugin) ? 0 : pssOf(pid);
+  return childrenOf(pid).reduce((sum, child) => sum + pssBelow(child, plugin), own);
 }
