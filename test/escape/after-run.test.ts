@@ -137,13 +137,8 @@ async function startScene(t: TestContext, user: User): Promise<Scene> {
   const write = (plugins: object): void =>
     writeFileSync(join(folder, 'postern.yaml'), JSON.stringify({ audit: '/dev/null', plugins }));
   write({ holder });
-  const { child } = startPostern(['up', '--control', String(control)], { as: user, cwd: folder });
+  const { child, said } = startPostern(['up', '--control', String(control)], { as: user, cwd: folder });
   t.after(() => child.kill('SIGKILL'));
-  let said = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream?.on('data', (text: string) => {
-      said += text;
-    });
   const ask = async (...words: readonly string[]): Promise<string> => {
     const { stdout, stderr } = await postern([...words, '--control', String(control)], { as: user });
     return stdout + stderr;
@@ -153,13 +148,13 @@ async function startScene(t: TestContext, user: User): Promise<Scene> {
   chmodSync(String(place), 0o777);
   write({ holder, maker });
   await ask('reload');
-  await until(() => (/holds/.test(said) && /passed on/.test(said)) || undefined);
+  await until(() => (/holds/.test(said()) && /passed on/.test(said())) || undefined);
   return {
-    ...{ pid: child.pid ?? 0, said: () => said, ask, port, heard: () => host.allConnections() },
+    ...{ pid: child.pid ?? 0, said, ask, port, heard: () => host.allConnections() },
     tries: async () => {
       writeFileSync(String(told), '');
-      await until(() => /holder \| tried/.test(said) || undefined, 20_000);
-      return said;
+      await until(() => /holder \| tried/.test(said()) || undefined, 20_000);
+      return said();
     },
     remove: (withOther = false) => write({ holder, ...(withOther && { other }) }),
   };

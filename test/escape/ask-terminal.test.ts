@@ -77,22 +77,18 @@ for port in (8443, 443):
         print("errno", error.errno, port, flush=True)
 `;
     const command = ['run', '--ask', '--control', control, '--name', 'asker', '--'];
-    const { child, result } = startPostern([...command, '/usr/bin/python3', '-c', program], {
+    const { child, result, stderr } = startPostern([...command, '/usr/bin/python3', '-c', program], {
       as: user,
       inside: net.within,
       through: ['setsid', '--wait'],
     });
     t.after(() => child.kill('SIGKILL'));
-    let said = '';
-    child.stderr?.on('data', (text: string) => {
-      said += text;
-    });
     const told = async (port: number): Promise<string> => {
       const line = new RegExp(
         `^postern: "asker" asks for "${HOST}:${port}", and waits: postern approve (\\d+) --control ${control}, or deny$`,
         'm',
       );
-      return (await until(() => line.exec(said) ?? undefined))[1] ?? '';
+      return (await until(() => line.exec(stderr()) ?? undefined))[1] ?? '';
     };
     const first = await told(8443);
     assert.equal(net.connections().length, heard, 'nothing is connected before the answer');

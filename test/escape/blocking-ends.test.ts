@@ -50,15 +50,11 @@ for (const user of anyUser)
     ],
   ] as const) {
     test(`a broker waits nowhere for ${what}, though another process has made the end blocking (${user})`, async () => {
-      const { child, result } = startPostern(['run', '--', '/usr/bin/python3', '-c', PROGRAM], {
+      const { child, result, stdout } = startPostern(['run', '--', '/usr/bin/python3', '-c', PROGRAM], {
         as: user,
         keepInput: true,
       });
-      let said = '';
-      child.stdout?.on('data', (text: string) => {
-        said += text;
-      });
-      const pipe = await until(() => /^up (.*)$/m.exec(said)?.[1]);
+      const pipe = await until(() => /^up (.*)$/m.exec(stdout())?.[1]);
       const broker = brokerOf(child.pid ?? 0);
       assert.ok(broker !== undefined);
       const ends = taken(broker, (link, fd) => isMeant(link, pipe, fd));
@@ -66,7 +62,7 @@ for (const user of anyUser)
       for (const { number } of ends) setNonBlocking(number, false);
       for (const times of [1, 2, 3]) {
         child.stdin?.write('\n');
-        await until(() => said.split('answered True').length > times || undefined);
+        await until(() => stdout().split('answered True').length > times || undefined);
       }
       assert.ok(
         ends.every(({ number }) => !isNonBlocking(number)),

@@ -43,18 +43,13 @@ async function start(t: TestContext, { user, path, plugin, dist }: Wanted): Prom
   writeFileSync(file, JSON.stringify({ audit: '/dev/null', plugins }));
   const running = startPostern(['up', '--config', file, '--control', path], { as: user, ...more });
   t.after(() => running.child.kill('SIGKILL'));
-  let said = '';
-  for (const stream of [running.child.stdout, running.child.stderr])
-    stream?.on('data', (text: string) => {
-      said += text;
-    });
   const witness = async (): Promise<number | undefined> => {
     const { stdout, stderr } = await postern(['status', '--json', '--control', path], { as: user });
-    assert.match(stdout, /"plugins"/, `${stderr} ${said}`);
+    assert.match(stdout, /"plugins"/, `${stderr} ${running.said()}`);
     const { plugins: shown } = JSON.parse(stdout) as { plugins: { name: string; pid: number | null }[] };
     return shown.find(({ name }) => name === 'witness')?.pid ?? undefined;
   };
-  return { ...running, said: () => said, witness };
+  return { ...running, witness };
 }
 
 function place(user: User): { readonly top: string; readonly folder: string; readonly path: string } {

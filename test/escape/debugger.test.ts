@@ -159,19 +159,15 @@ for (const user of anyUser) {
     const tick = 'while :; do echo tick; sleep 0.05; done';
     writeFileSync(config, `plugins: {one: {command: [sh, -c, ${JSON.stringify(tick)}]}}\n`);
     for (const asCommand of [true, false]) {
-      const { child, result } = startPostern(['up', '--config', config], {
+      const { child, result, stdout } = startPostern(['up', '--config', config], {
         as: user,
         asCommand,
         inside: ownNetwork,
       });
       t.after(() => child.kill('SIGKILL'));
-      let said = '';
-      child.stdout?.on('data', (text: string) => {
-        said += text;
-      });
       const more = (): Promise<true> => {
-        const before = said.length;
-        return until(() => said.length > before + 20 || undefined);
+        const before = stdout().length;
+        return until(() => stdout().length > before + 20 || undefined);
       };
       await more();
       for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) {

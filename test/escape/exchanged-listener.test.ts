@@ -78,14 +78,14 @@ for (const as of anyUser) {
       other: { command: ['sleep', '1000'] },
     });
     const control = join(ownFolder(as), 'c.sock');
-    const { child, result } = startPostern(['up', '--config', file, '--control', control], { as });
-    let words = '';
-    child.stderr?.on('data', (text: string) => {
-      words += text;
-    });
-    await until(() => words.includes('a: ended with status 0') || undefined);
+    const {
+      child,
+      result,
+      stderr: words,
+    } = startPostern(['up', '--config', file, '--control', control], { as });
+    await until(() => words().includes('a: ended with status 0') || undefined);
     await postern(['start', 'a', '--control', control], { as });
-    await until(() => words.split(/^postern: a: /m).length > 2 || undefined);
+    await until(() => words().split(/^postern: a: /m).length > 2 || undefined);
     child.kill('SIGTERM');
     const { stderr } = await result;
     assert.match(stderr, /a: .*Cannot listen on ".*\/w\/s\/web\.sock" for "web": a link leads to ".*\/w\/s"/);

@@ -57,22 +57,17 @@ async function startUp(t: TestContext, user: User, plugins: (folder: string) => 
   const write = (next: object): void =>
     writeFileSync(join(folder, 'postern.yaml'), JSON.stringify({ audit: '/dev/null', plugins: next }));
   write(plugins(folder));
-  const { child } = startPostern(['up', '--control', control], { as: user, cwd: folder });
+  const { child, said } = startPostern(['up', '--control', control], { as: user, cwd: folder });
   t.after(() => child.kill('SIGKILL'));
-  let said = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream?.on('data', (text: string) => {
-      said += text;
-    });
   const ask: Up['ask'] = (...words) => postern([...words, '--control', control], { as: user });
   return {
     folder,
     write,
     ask,
-    said: () => said,
+    said,
     next: async (words) => {
-      const known = said.length;
-      await until(() => words.test(said.slice(known)) || undefined);
+      const known = said().length;
+      await until(() => words.test(said().slice(known)) || undefined);
     },
     reload: async () => {
       const { stdout, stderr } = await ask('reload');

@@ -78,17 +78,13 @@ function running(
   t: TestContext,
   as: User,
   { config }: Made,
-): RunningPostern & { readonly said: (words: RegExp) => Promise<true> } {
+): RunningPostern & { readonly sees: (words: RegExp) => Promise<true> } {
   const started = startPostern(['up', '--config', config], { as });
   t.after(() => started.child.kill('SIGKILL'));
-  let text = '';
-  for (const stream of [started.child.stdout, started.child.stderr])
-    stream?.on('data', (part: string) => {
-      text += part;
-    });
-  const said = (words: RegExp): Promise<true> =>
-    until(() => words.test(text) || undefined, 30_000).catch(() => assert.fail(text));
-  return { ...started, said };
+  const { said } = started;
+  const sees = (words: RegExp): Promise<true> =>
+    until(() => words.test(said()) || undefined, 30_000).catch(() => assert.fail(said()));
+  return { ...started, sees };
 }
 
 const DENY = `echo '{"answer": "deny"}'`;
@@ -206,11 +202,11 @@ echo kept >TOP/project/node_modules/kept`,
       plant: planting('TOP/venv/bin/sh', PLANTED_SHELL),
       awaits: 'TOP/venv/go',
     });
-    const { child, result, said } = running(t, user, made);
-    await said(/planted/);
+    const { child, result, sees } = running(t, user, made);
+    await sees(/planted/);
     writeFileSync(join(made.top, 'hooks/answer'), `#!${made.top}/venv/bin/sh\n`);
     writeFileSync(join(made.top, 'venv/go'), '');
-    await said(/no answer from the hook|errno/);
+    await sees(/no answer from the hook|errno/);
     child.kill('SIGTERM');
     const { stderr } = await result;
     assert.ok(!existsSync(made.marker), 'the planted code has run');
@@ -229,11 +225,11 @@ for (const user of anyUser) {
       plant: ':',
       awaits: 'TOP/never',
     });
-    const { child, result, said } = running(t, user, made);
-    await said(/planted/);
+    const { child, result, sees } = running(t, user, made);
+    await sees(/planted/);
     made.write({ hook: ['../others/answer'], writable: ['../hooks'], plant: 'echo MARK >TOP/hooks/answer' });
     child.kill('SIGHUP');
-    await said(/the former configuration stays|was read again/);
+    await sees(/the former configuration stays|was read again/);
     child.kill('SIGTERM');
     const { stderr } = await result;
     assert.match(stderr, /hooks" belongs to the program of ask\.hook/);

@@ -28,17 +28,13 @@ async function take(
   added: readonly string[] = [],
 ): Promise<{ readonly told: string; readonly missing: boolean }> {
   const before = count();
-  const { child, result } = startPostern(['run', ...added, '--', '/usr/bin/python3', '-c', PROGRAM], {
+  const { child, result, stdout } = startPostern(['run', ...added, '--', '/usr/bin/python3', '-c', PROGRAM], {
     as: user,
     keepInput: true,
   });
-  let told = '';
-  child.stdout?.on('data', (text: string) => {
-    told += text;
-  });
   try {
-    await until(() => told.includes('\n') || undefined);
-    return { told: told.trim(), missing: count() - before >= TAKEN / 2 };
+    await until(() => stdout().includes('\n') || undefined);
+    return { told: stdout().trim(), missing: count() - before >= TAKEN / 2 };
   } finally {
     child.stdin?.end();
     await result;

@@ -103,18 +103,13 @@ async function see(
   for (const name of ['', 'shown', 'secret', 'secret/key', 'covered', 'postern.yaml'])
     chownTo(user, join(folder, name));
   const before = readFileSync(file, 'utf8');
-  const { child } = startPostern(['up', '--config', file], { as: user, cwd: '/' });
+  const { child, said } = startPostern(['up', '--config', file], { as: user, cwd: '/' });
   t.after(() => child.kill('SIGKILL'));
-  let said = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream?.on('data', (text: Buffer) => {
-      said += text.toString();
-    });
   await until(() => existsSync(place) || undefined, 20_000);
   chmodSync(place, 0o777);
-  await until(() => said.includes('next looked') || undefined, 30_000);
-  assert.ok(readFileSync(file, 'utf8') === before, said);
-  return said;
+  await until(() => said().includes('next looked') || undefined, 30_000);
+  assert.ok(readFileSync(file, 'utf8') === before, said());
+  return said();
 }
 
 const filesystem = (folder: string): object => ({

@@ -37,19 +37,13 @@ function start(t: TestContext, user: User, plugins: object, dist?: string): Scen
   const words = ['up', '--config', path, '--control', control];
   const running = startPostern(words, { as: user, ...(dist !== undefined && { dist }) });
   t.after(() => running.child.kill('SIGKILL'));
-  let said = '';
-  for (const stream of [running.child.stdout, running.child.stderr])
-    stream?.on('data', (text: string) => {
-      said += text;
-    });
   const results = (plugin: string): Readonly<Record<string, string>> =>
     Object.fromEntries(
-      [...said.matchAll(new RegExp(`^${plugin} \\| result (\\S+) (.*)$`, 'gm'))].map(([, name, value]) => [
-        name,
-        value,
-      ]),
+      [...running.said().matchAll(new RegExp(`^${plugin} \\| result (\\S+) (.*)$`, 'gm'))].map(
+        ([, name, value]) => [name, value],
+      ),
     );
-  return { ...running, said: () => said, results, control };
+  return { ...running, results, control };
 }
 
 const plugin = (what: string, ...words: readonly string[]) => ({

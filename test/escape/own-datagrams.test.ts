@@ -39,17 +39,13 @@ function send(folder: string, text: string): void {
 
 async function heardBeside(user: User): Promise<{ readonly heard: string; readonly other: string }> {
   const folder = sharedFolder();
-  const { child, result } = startPostern(words(folder, 'hear'), { as: user });
-  let heard = '';
-  child.stdout?.on('data', (text: string) => {
-    heard += text;
-  });
+  const { child, result, stdout: heard } = startPostern(words(folder, 'hear'), { as: user });
   try {
-    await until(() => heard.includes('\n') || undefined, 240_000);
+    await until(() => heard().includes('\n') || undefined, 240_000);
     const other = (await postern(words(folder, 'send'), { as: user })).stdout;
     if (kept) for (const text of ['host', 'end']) send(folder, text);
     await result;
-    return { heard, other };
+    return { heard: heard(), other };
   } finally {
     child.kill('SIGTERM');
   }

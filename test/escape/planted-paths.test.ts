@@ -46,18 +46,13 @@ async function start(t: TestContext, as: User, config: (data: string) => object)
   const file = join(top, 'conf/postern.yaml');
   const write = (next: object): void => writeFileSync(file, JSON.stringify({ audit: '/dev/null', ...next }));
   write(config(data));
-  const { child, result } = startPostern(['up', '--config', file], { as });
+  const { child, result, said } = startPostern(['up', '--config', file], { as });
   t.after(() => child.kill('SIGKILL'));
-  let said = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream?.on('data', (text: string) => {
-      said += text;
-    });
   return {
-    ...{ top, data, said: () => said },
+    ...{ top, data, said },
     until: async (words, times) => {
-      await until(() => said.split(words).length > times || child.exitCode !== null || undefined);
-      assert.equal(child.exitCode, null, said);
+      await until(() => said().split(words).length > times || child.exitCode !== null || undefined);
+      assert.equal(child.exitCode, null, said());
     },
     reload: (next) => {
       write(next);
@@ -66,7 +61,7 @@ async function start(t: TestContext, as: User, config: (data: string) => object)
     judge: async () => {
       child.kill('SIGTERM');
       await result;
-      assert.doesNotMatch(said, /SECRET/);
+      assert.doesNotMatch(said(), /SECRET/);
       assert.deepEqual(readdirSync(join(top, 'host')), ['file']);
       assert.equal(readFileSync(join(top, 'host/file'), 'utf8'), 'SECRET\n');
     },

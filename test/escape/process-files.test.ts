@@ -40,22 +40,18 @@ interface Written {
 
 async function write(as: User, ...without: readonly string[]): Promise<Written> {
   const mark = `mark-${process.pid}-${performance.now()}`;
-  const { child, result } = startPostern(['run', '--', '/usr/bin/python3', '-c', PROGRAM, mark], {
+  const { child, result, stdout } = startPostern(['run', '--', '/usr/bin/python3', '-c', PROGRAM, mark], {
     as,
     without,
     keepInput: true,
   });
-  let said = '';
-  child.stdout?.on('data', (text: string) => {
-    said += text;
-  });
-  await until(() => /^again$/m.test(said) || child.exitCode !== null || undefined);
+  await until(() => /^again$/m.test(stdout()) || child.exitCode !== null || undefined);
   const outside = pluginsOf(mark).map((pid) =>
     ['autogroup', 'oom_score_adj'].map((name) => fact(pid, name)).join(' '),
   );
   child.stdin?.end();
   const { stderr } = await result;
-  return { done: /^done ?(.*)$/m.exec(said)?.[1] ?? 'nothing was tried', outside, stderr };
+  return { done: /^done ?(.*)$/m.exec(stdout())?.[1] ?? 'nothing was tried', outside, stderr };
 }
 
 /** The processes of the sandbox that run the program: postern's own command line does not begin with it. */

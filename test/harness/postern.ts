@@ -40,6 +40,10 @@ export interface PosternResult {
 
 export interface RunningPostern {
   readonly child: ChildProcess;
+  /** What it has printed so far, on both streams or on one. */
+  readonly said: () => string;
+  readonly stdout: () => string;
+  readonly stderr: () => string;
   readonly result: Promise<PosternResult>;
 }
 
@@ -70,24 +74,28 @@ export function startPostern(args: readonly string[], options: PosternOptions): 
   });
   const timer = setTimeout(() => child.kill('SIGKILL'), (options.timeoutMs ?? TIMEOUT_MS) * PATIENCE);
   timer.unref();
-  let stdout = '';
-  let stderr = '';
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
-  });
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text;
-  });
+  const printed = { said: '', stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name]?.setEncoding('utf8').on('data', (text: string) => {
+      printed.said += text;
+      printed[name] += text;
+    });
   child.stdin?.on('error', () => {});
   if (options.keepInput !== true) child.stdin?.end(options.input ?? '');
   const result = new Promise<PosternResult>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (status, signal) => {
       clearTimeout(timer);
-      resolve({ status, signal, stdout, stderr });
+      resolve({ status, signal, stdout: printed.stdout, stderr: printed.stderr });
     });
   });
-  return { child, result };
+  return {
+    child,
+    result,
+    said: () => printed.said,
+    stdout: () => printed.stdout,
+    stderr: () => printed.stderr,
+  };
 }
 
 /** Configurations of tests have the same name, and so would their control sockets. */

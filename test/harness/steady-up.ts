@@ -59,21 +59,15 @@ export async function startSteadyUp(t: TestContext, user: User, dist?: string): 
   };
   writeFileSync(join(folder, 'postern.yaml'), JSON.stringify(config));
   const running = startPostern(['up'], { as: user, cwd: folder, ...(dist !== undefined && { dist }) });
-  const { child } = running;
+  const { child, said } = running;
   t.after(() => child.kill('SIGKILL'));
-  let said = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream?.on('data', (text: string) => {
-      said += text;
-    });
-  const last = (pattern: RegExp): number => Number([...said.matchAll(pattern)].at(-1)?.[1] ?? 0);
+  const last = (pattern: RegExp): number => Number([...said().matchAll(pattern)].at(-1)?.[1] ?? 0);
   return {
     ...running,
     pid: child.pid ?? 0,
-    said: () => said,
     worked: () => last(/worked (\d+)/g),
     longest: () => last(/longest (\d+)/g),
-    starts: () => [...said.matchAll(/began/g)].length,
+    starts: () => [...said().matchAll(/began/g)].length,
     health: () =>
       fetch(`http://127.0.0.1:${port}/healthz`).then(
         ({ status }) => status,

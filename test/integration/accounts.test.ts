@@ -101,7 +101,12 @@ async function run(
   during?: (broker: number) => Promise<void>,
 ): Promise<Run> {
   const metrics = await freePort();
-  const { child, result } = startPostern(
+  const {
+    child,
+    result,
+    stdout,
+    stderr: log,
+  } = startPostern(
     [
       ...['run', '--name', 'talker', '--audit', '-', '--metrics', `127.0.0.1:${metrics}`],
       ...['--allow', `127.0.0.1:${port}`, '--', '/usr/bin/python3', '-c', `${PYTHON_CHANNEL}${PROGRAM}`],
@@ -109,17 +114,9 @@ async function run(
     ],
     { as: user, stdio: ['pipe', 'pipe', 'pipe'], keepInput: true, timeoutMs: 120_000 },
   );
-  let says = '';
-  child.stdout?.on('data', (text: string) => {
-    says += text;
-  });
-  let log = '';
-  child.stderr?.on('data', (text: string) => {
-    log += text;
-  });
-  const closed = (): number => eventsIn(log).reduce((all, event) => all + accounted(event), 0);
+  const closed = (): number => eventsIn(log()).reduce((all, event) => all + accounted(event), 0);
   if (during !== undefined) await during(await until(() => brokerOf(child.pid ?? 0)));
-  await until(() => says.includes('done') || child.exitCode !== null || undefined, 50_000);
+  await until(() => stdout().includes('done') || child.exitCode !== null || undefined, 50_000);
   await until(() => closed() >= count || child.exitCode !== null || undefined, 30_000);
   const page = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
   child.stdin?.end();

@@ -97,23 +97,19 @@ async function upAndDeny(
   chownTo(as, folder);
   const control = join(folder, 'c.sock');
   const words = ['up', '--config', config, '--control', control];
-  const { child, result } = startPostern(words, { as, inside: net.within });
+  const { child, result, stderr: said } = startPostern(words, { as, inside: net.within });
   t.after(() => child.kill('SIGKILL'));
-  let said = '';
-  child.stderr?.on('data', (text: string) => {
-    said += text;
-  });
   await until(() => existsSync(control) || undefined, 30_000);
   const client = await rawControl(control);
   t.after(() => client.socket.destroy());
   let from = 0;
   for (const [nth, message] of messages.entries()) {
-    await until(() => message.test(said.slice(from)) || undefined, 30_000).catch(() => assert.fail(said));
-    from = said.length;
+    await until(() => message.test(said().slice(from)) || undefined, 30_000).catch(() => assert.fail(said()));
+    from = said().length;
     client.send(request(`status ${nth}`, 'status'));
     const status = await until(() => client.lines().find(({ id }) => id === `status ${nth}`), 30_000);
     const asks = status.result?.['asks'] as readonly { readonly id: string }[];
-    assert.equal(asks.length, 1, said);
+    assert.equal(asks.length, 1, said());
     client.send(request(`deny ${nth}`, 'deny', { id: asks[0]?.id }));
   }
   return result;

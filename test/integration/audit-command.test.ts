@@ -44,13 +44,10 @@ test('audit --follow goes on in the file that takes the place of the log', async
   const line = (program: string): string =>
     `${JSON.stringify({ ...AUDIT_EXAMPLES.decision, plugin: 'web', program })}\n`;
   writeFileSync(log, line('first'));
-  const { child, result } = startPostern(['audit', log, '-f'], { as });
+  const { child, result, stdout: seen } = startPostern(['audit', log, '-f'], { as });
   t.after(() => child.kill('SIGKILL'));
-  let seen = '';
-  child.stdout?.on('data', (text: string) => {
-    seen += text;
-  });
-  const sees = (program: string): Promise<unknown> => until(() => seen.includes(`"${program}"`) || undefined);
+  const sees = (program: string): Promise<unknown> =>
+    until(() => seen().includes(`"${program}"`) || undefined);
   await sees('first');
   appendFileSync(log, line('second'));
   await sees('second');
@@ -59,7 +56,7 @@ test('audit --follow goes on in the file that takes the place of the log', async
   writeFileSync(log, line('fourth'));
   await sees('fourth');
   assert.deepEqual(
-    [...seen.matchAll(/\("(\w+)", pid/g)].map(([, name]) => name),
+    [...seen().matchAll(/\("(\w+)", pid/g)].map(([, name]) => name),
     ['first', 'second', 'third', 'fourth'],
   );
   child.kill('SIGTERM');

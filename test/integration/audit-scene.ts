@@ -141,18 +141,14 @@ export async function startScene(
   writeFileSync(join(folder, 'postern.yaml'), JSON.stringify(config));
   const postern = startPostern(['up'], { as: user, cwd: folder, through, timeoutMs: 120_000 });
   t.after(() => postern.child.kill('SIGKILL'));
-  let said = '';
-  for (const stream of [postern.child.stdout, postern.child.stderr])
-    stream?.on('data', (text: string) => {
-      said += text;
-    });
+  const { said } = postern;
   const page = async (path: string): Promise<Response> => fetch(`http://127.0.0.1:${port}${path}`);
   return {
     postern,
     upstream,
-    said: () => said,
-    moved: () => said.match(/steady \| moved/g)?.length ?? 0,
-    refused: (plugin = 'crowd') => said.match(new RegExp(`${plugin} \\| got`, 'g'))?.length ?? 0,
+    said,
+    moved: () => said().match(/steady \| moved/g)?.length ?? 0,
+    refused: (plugin = 'crowd') => said().match(new RegExp(`${plugin} \\| got`, 'g'))?.length ?? 0,
     go: () => writeFileSync(join(folder, 'go'), ''),
     health: () => page('/healthz').then(({ status }) => status),
     metric: async (series) => {

@@ -48,18 +48,18 @@ except OSError as error:
 for (const user of users) {
   test(`a broker that is killed costs no plugin its life and no connection its bytes; the next one decides as before (${user})`, async () => {
     const echo = await listen((socket) => socket.on('data', (bytes) => socket.write(bytes)));
-    const { child, result } = startPostern(
+    const {
+      child,
+      result,
+      stdout: seen,
+    } = startPostern(
       [
         ...['run', '--allow', `127.0.0.1:${echo.port}`, '--'],
         ...['/usr/bin/python3', '-c', PYTHON_CHANNEL + PROGRAM, String(echo.port)],
       ],
       { as: user, stdio: ['pipe', 'pipe', 'pipe'], keepInput: true },
     );
-    let seen = '';
-    child.stdout?.on('data', (text: string) => {
-      seen += text;
-    });
-    await until(() => seen.includes('open') || undefined);
+    await until(() => seen().includes('open') || undefined);
     const pid = child.pid ?? 0;
     for (let deaths = 0; deaths < 3; deaths += 1) {
       const broker = await until(() => brokerOf(pid));

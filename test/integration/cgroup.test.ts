@@ -96,16 +96,16 @@ plugins:
   beside: {command: [sh, -c, "echo up; sleep 60"], limits: {total_memory_mib: 64}}
 `,
       );
-      const { child, result } = startPostern(['up', '--config', config], { as: user, inside: cgroup.inside });
+      const {
+        child,
+        result,
+        stderr: errors,
+        stdout: seen,
+      } = startPostern(['up', '--config', config], {
+        as: user,
+        inside: cgroup.inside,
+      });
       let page = '';
-      let seen = '';
-      let errors = '';
-      child.stderr?.on('data', (text: string) => {
-        errors += text;
-      });
-      child.stdout?.on('data', (text: string) => {
-        seen += text;
-      });
       const counted = (series: string): number => Number(page.split(`postern_${series} `)[1]?.split('\n')[0]);
       await until(async () => {
         page = await fetch(`http://127.0.0.1:${port}/metrics`).then(
@@ -115,8 +115,8 @@ plugins:
         const ends = ['takes', 'fills'].map((name) =>
           counted(`plugin_exits_total{plugin="${name}",cause="oom"}`),
         );
-        return (seen.includes('up') && ends.every((count) => count === 1)) || undefined;
-      }, 60_000).catch(() => assert.fail(`${seen} ${errors} ${page}`));
+        return (seen().includes('up') && ends.every((count) => count === 1)) || undefined;
+      }, 60_000).catch(() => assert.fail(`${seen()} ${errors()} ${page}`));
       assert.ok(counted('limit_rejections_total{plugin="takes",limit="memory"}') >= 1, page);
       assert.equal(counted('limit_rejections_total{plugin="beside",limit="memory"}'), 0);
       assert.equal(counted('plugin_up{plugin="beside"}'), 1);
@@ -132,7 +132,7 @@ plugins:
   test(`cpu_percent bounds all processes together, and in a control group refusals by processes are counted (${user})`, () =>
     within(user, async (cgroup) => {
       const port = await freePort();
-      const { child, result } = startPostern(
+      const { child, result, stdout } = startPostern(
         [
           ...[
             'run',
@@ -149,13 +149,9 @@ plugins:
         ],
         { as: user, inside: cgroup.inside },
       );
-      let seen = '';
-      child.stdout?.on('data', (text: string) => {
-        seen += text;
-      });
       /** Processor time of the sandbox so far, and the clock, in seconds. */
       const account = async (word: string): Promise<readonly [number, number]> => {
-        await until(() => seen.includes(word) || undefined, 60_000);
+        await until(() => stdout().includes(word) || undefined, 60_000);
         const [name = ''] = cgroup.sandboxes();
         const text = readFileSync(join(cgroup.folder, name, 'cpu.stat'), 'utf8');
         return [Number(/^usage_usec (\d+)$/m.exec(text)?.[1]) / 1e6, performance.now() / 1e3];
@@ -164,9 +160,9 @@ plugins:
       const [after, end] = await account('done');
       const share = (after - before) / (end - begin);
       assert.ok(share > 0.1 && share < 0.4, `${share} of a processor`);
-      await until(() => seen.includes('made') || undefined, 60_000);
-      const made = Number(/made (\d+)/.exec(seen)?.[1]);
-      assert.ok(made === 12 || (user === 'user' && made === 13), seen);
+      await until(() => stdout().includes('made') || undefined, 60_000);
+      const made = Number(/made (\d+)/.exec(stdout())?.[1]);
+      assert.ok(made === 12 || (user === 'user' && made === 13), stdout());
       const page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
       const used = (series: string): number =>
         Number(new RegExp(`^postern_sandbox_${series}\\{plugin="busy"\\} (\\S+)$`, 'm').exec(page)?.[1]);

@@ -66,14 +66,10 @@ for (const user of anyUser)
     };
     configure([]);
     const words = ['up', '--config', file, '--control', control];
-    const { child, result } = startPostern(words, { as: user, dist, inside: net.within });
+    const { child, result, stdout: said } = startPostern(words, { as: user, dist, inside: net.within });
     t.after(() => child.kill('SIGKILL'));
-    let said = '';
-    child.stdout?.on('data', (text: string) => {
-      said += text;
-    });
     const line = (pattern: RegExp): Promise<RegExpExecArray> =>
-      until(() => pattern.exec(said) ?? undefined, 60_000);
+      until(() => pattern.exec(said()) ?? undefined, 60_000);
     await until(() => existsSync(control) || undefined, 30_000);
     const client = await rawControl(control);
     t.after(() => client.socket.destroy());
@@ -98,7 +94,7 @@ for (const user of anyUser)
     assert.ok(Number(first) >= 1_000, `the question waited for its answer: ${first}`);
     const [, third = ''] = await line(/errno 13 \S+61 (\d+)\n[\s\S]*errno 13 \S+61 \d+\n/);
     assert.ok(Number(third) >= ASK_S * 1000 - 50, `nobody answered, ${third}`);
-    assert.equal(said.match(/connected \S+60 /g)?.length, 2);
+    assert.equal(said().match(/connected \S+60 /g)?.length, 2);
 
     configure([`${LATER}:443`]);
     assert.deepEqual(await call('reload'), { added: [], removed: [], restarted: [], changed: ['asker'] });

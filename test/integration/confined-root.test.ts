@@ -49,15 +49,11 @@ test(
   'without CAP_SYS_ADMIN the broker keeps no capability, and the plugin no id of root',
   needsRoot,
   async () => {
-    const { child, result } = startPostern(['run', '--', 'sh', '-c', 'echo up; read line'], {
+    const { child, result, stdout } = startPostern(['run', '--', 'sh', '-c', 'echo up; read line'], {
       ...CONFINED,
       keepInput: true,
     });
-    let seen = '';
-    child.stdout?.on('data', (text: string) => {
-      seen += text;
-    });
-    await until(() => seen.includes('up') || undefined);
+    await until(() => stdout().includes('up') || undefined);
     const pid = child.pid ?? 0;
     const broker = brokerOf(pid) ?? 0;
     for (const status of ofThreads(broker, 'status')) {

@@ -50,7 +50,7 @@ async function run(
   { ports, during }: { ports: readonly number[]; during?: (broker: number) => void },
 ): Promise<Run> {
   const metrics = await freePort();
-  const { child, result } = startPostern(
+  const { child, result, stdout } = startPostern(
     [
       ...['run', '--name', 'limited', '--limit', `connections=${limit}`, '--metrics', `127.0.0.1:${metrics}`],
       ...ports.flatMap((port) => ['--allow', `127.0.0.1:${port}`]),
@@ -60,17 +60,13 @@ async function run(
     ],
     { as: user, stdio: ['pipe', 'pipe', 'pipe'], keepInput: true },
   );
-  let says = '';
-  child.stdout?.on('data', (text: string) => {
-    says += text;
-  });
   const pid = child.pid ?? 0;
   if (during !== undefined) {
-    await until(() => says.includes('now\n') || undefined);
+    await until(() => stdout().includes('now\n') || undefined);
     during(await until(() => brokerOf(pid)));
     child.stdin?.write('\n');
   }
-  await until(() => /^end$/m.test(says) || child.exitCode !== null || undefined);
+  await until(() => /^end$/m.test(stdout()) || child.exitCode !== null || undefined);
   const page =
     child.exitCode === null ? await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text() : '';
   child.stdin?.end();
@@ -79,7 +75,7 @@ async function run(
     page,
   );
   return {
-    says: says.replace('end\n', '').replace('now\n', ''),
+    says: stdout().replace('end\n', '').replace('now\n', ''),
     stderr,
     rejections: Number(rejections?.[1]),
   };

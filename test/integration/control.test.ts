@@ -48,13 +48,10 @@ async function startUp(t: TestContext, user: User): Promise<Scene> {
   const path = join(folder, 'c.sock');
   const running = startPostern(['up', '--control', path], { as: user, cwd: folder });
   t.after(() => running.child.kill('SIGKILL'));
-  let said = '';
-  running.child.stderr?.on('data', (text: string) => {
-    said += text;
-  });
+  const { stderr: said } = running;
   const ask: Scene['ask'] = (...words) => postern([...words, '--control', path], { as: user });
   await until(() => existsSync(path) || running.child.exitCode !== null || undefined);
-  return { ...running, folder, path, said: () => said, ask };
+  return { ...running, folder, path, said, ask };
 }
 
 interface Shown {
@@ -250,16 +247,15 @@ for (const user of userInTurn(1)) {
     const watch = startPostern(['logs', 'talker', '-f', '--tail', '1', '--control', scene.path], {
       as: user,
     });
-    let seen = '';
-    watch.child.stdout?.on('data', (text: string) => {
-      seen += text;
-    });
-    await until(() => seen.split('\n').length > 8 || undefined);
+    const { stdout: seen } = watch;
+    await until(() => seen().split('\n').length > 8 || undefined);
     scene.child.kill('SIGTERM');
     const { status, stderr } = await watch.result;
     assert.equal(status, 1);
     assert.match(stderr, /^postern: postern has ended/);
-    const times = seen.split('\n').map((line) => line.split(' ', 1)[0] ?? '');
+    const times = seen()
+      .split('\n')
+      .map((line) => line.split(' ', 1)[0] ?? '');
     assert.deepEqual(times.slice(0, -1), times.slice(0, -1).toSorted());
   });
 
@@ -290,11 +286,8 @@ for (const user of userInTurn(1)) {
     const path = join(folder, 'c.sock');
     const up = startPostern(['up', '--control', path], { as: user, cwd: folder });
     t.after(() => up.child.kill('SIGKILL'));
-    let said = '';
-    up.child.stdout?.on('data', (text: string) => {
-      said += text;
-    });
-    await until(() => said.includes('ready') || undefined);
+    const { stdout: said } = up;
+    await until(() => said().includes('ready') || undefined);
     const client = await rawControl(path);
     up.child.kill('SIGTERM');
     await until(async () => {

@@ -41,22 +41,17 @@ for (const user of anyUser)
     // The neighbour asks so seldom that it is no suspect each time.
     const config = { plugins: { deadly: plugin('0.05'), neighbour: plugin('3') } };
     writeFileSync(join(folder, 'postern.yaml'), JSON.stringify(config));
-    const { child, result } = startPostern(['up'], { as: user, cwd: folder, dist, timeoutMs: 120_000 });
+    const { child, result, said } = startPostern(['up'], { as: user, cwd: folder, dist, timeoutMs: 120_000 });
     t.after(() => child.kill('SIGKILL'));
-    let seen = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream?.on('data', (text: string) => {
-        seen += text;
-      });
     const BLAMED = 'right after requests of "deadly"';
-    await until(() => seen.includes(BLAMED) || undefined, 60_000);
-    await until(() => seen.includes('"deadly" is parked') || undefined, 20_000);
+    await until(() => said().includes(BLAMED) || undefined, 60_000);
+    await until(() => said().includes('"deadly" is parked') || undefined, 20_000);
     // The last broker that it killed is replaced only after it is named.
-    await until(() => seen.slice(seen.indexOf(BLAMED)).includes('a new one serves') || undefined, 20_000);
-    const then = seen.length;
-    await until(() => seen.slice(then).includes('neighbour | worked') || undefined, 20_000);
-    await until(() => seen.slice(then).split('neighbour | worked').length > 2 || undefined, 20_000);
-    assert.doesNotMatch(seen.slice(then), /the broker died/);
+    await until(() => said().slice(said().indexOf(BLAMED)).includes('a new one serves') || undefined, 20_000);
+    const then = said().length;
+    await until(() => said().slice(then).includes('neighbour | worked') || undefined, 20_000);
+    await until(() => said().slice(then).split('neighbour | worked').length > 2 || undefined, 20_000);
+    assert.doesNotMatch(said().slice(then), /the broker died/);
     child.kill('SIGTERM');
     await result;
   });

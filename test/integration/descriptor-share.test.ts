@@ -72,24 +72,19 @@ for (const user of anyUser) {
       beside: { command: python(BESIDE, ports.open.port, go), allow, filesystem: { visible: [folder] } },
     };
     writeFileSync(config, JSON.stringify({ metrics: `127.0.0.1:${port}`, audit: '/dev/null', plugins }));
-    const { child, result } = startPostern(['up', '--config', config], {
+    const { child, result, said } = startPostern(['up', '--config', config], {
       as: user,
       through: user === 'root' ? [...CANNOT_RAISE, ...FEW] : FEW,
     });
-    let output = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream?.on('data', (text: string) => {
-        output += text;
-      });
     t.after(async () => {
       child.kill('SIGTERM');
       await result;
     });
     const line = (name: string): Promise<RegExpExecArray> =>
-      until(() => new RegExp(`${name} (.*)$`, 'm').exec(output) ?? undefined, 30_000).catch(() =>
-        assert.fail(output.slice(-2000)),
+      until(() => new RegExp(`${name} (.*)$`, 'm').exec(said()) ?? undefined, 30_000).catch(() =>
+        assert.fail(said().slice(-2000)),
       );
-    const [, count] = /^(\d+) \[\]$/.exec((await line('hog \\| hog'))[1] ?? '') ?? assert.fail(output);
+    const [, count] = /^(\d+) \[\]$/.exec((await line('hog \\| hog'))[1] ?? '') ?? assert.fail(said());
     assert.ok(Number(count) > THREADS / 4, `${count} were refused`);
     writeFileSync(go, '');
     assert.equal((await line('beside \\| beside'))[1], '[]');

@@ -59,11 +59,8 @@ for (const user of anyUser) {
     const path = join(folder, 'c.sock');
     const up = startPostern(['up', '--control', path], { as: user, cwd: folder, inside: net.within });
     t.after(() => up.child.kill('SIGKILL'));
-    let output = '';
-    up.child.stdout?.on('data', (text: string) => {
-      output += text;
-    });
-    const rounds = (): number => output.split('asked\n').length;
+    const { stdout: output } = up;
+    const rounds = (): number => output().split('asked\n').length;
     await until(() => existsSync(path) || up.child.exitCode !== null || undefined);
     const ask = (...words: readonly string[]): Promise<PosternResult> =>
       postern([...words, '--control', path], { as: user, cwd: folder });
@@ -86,18 +83,15 @@ for (const user of anyUser) {
       cwd: folder,
     });
     t.after(() => running.child.kill('SIGKILL'));
-    let said = '';
-    running.child.stderr?.on('data', (text: string) => {
-      said += text;
-    });
-    await until(() => /learning what "asker" is refused, until Ctrl-C\n/.test(said) || undefined);
+    const { stderr: said } = running;
+    await until(() => /learning what "asker" is refused, until Ctrl-C\n/.test(said()) || undefined);
     const begun = rounds();
     await until(() => rounds() > begun + 2 || undefined, 30_000);
     // The lines of the audit log that a second gathers.
     await new Promise((resolve) => setTimeout(resolve, 2_000));
     running.child.kill('SIGINT');
     const { status, stdout } = await running.result;
-    assert.equal(status, 0, said);
+    assert.equal(status, 0, said());
     assert.deepEqual(stdout.split('\n').slice(0, 5), [
       'learnt 2 rules, as options and as a list for postern.yaml:',
       `--allow 'other.example.com' --allow '93.184.216.20:8443'`,

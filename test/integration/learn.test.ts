@@ -211,15 +211,11 @@ test('a name that was looked up and never connected to is a note, not a rule', a
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   test(`${signal} ends the program, and the rules learnt so far are printed`, async () => {
     const script = 'curl -sS http://api.example.com:443/; echo up; exec sleep 60';
-    const { child, result } = startPostern(['learn', '--dns', net.dns, '--', 'bash', '-c', script], {
+    const { child, result, stdout } = startPostern(['learn', '--dns', net.dns, '--', 'bash', '-c', script], {
       as: anyone,
       inside: net.within,
     });
-    let heard = '';
-    child.stdout?.on('data', (text: string) => {
-      heard += text;
-    });
-    await until(() => heard.includes('up\n') || undefined);
+    await until(() => stdout().includes('up\n') || undefined);
     child.kill(signal);
     const { status, stderr } = await result;
     assert.equal(status, signal === 'SIGINT' ? 130 : 143);

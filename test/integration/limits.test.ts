@@ -193,25 +193,24 @@ plugins:
   quiet: {command: [sh, -c, "seq 500; sleep 30"]}
 `,
   );
-  const { child, result } = startPostern(['up', '--config', join(folder, 'postern.yaml')], { as: 'user' });
+  const { child, result, stdout } = startPostern(['up', '--config', join(folder, 'postern.yaml')], {
+    as: 'user',
+  });
   const metrics = async (): Promise<string> => (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
   const counted = async (plugin: string): Promise<number> => {
     const line = `postern_limit_rejections_total{plugin="${plugin}",limit="log_rate"} `;
     return Number((await metrics()).split(line)[1]?.split('\n')[0]);
   };
-  let stdout = '';
-  child.stdout?.on('data', (text: string) => {
-    stdout += text;
-  });
   const dropped = await until(async () => {
-    if (!stdout.includes('quiet | 500')) return undefined;
+    if (!stdout().includes('quiet | 500')) return undefined;
     const count = await counted('loud');
     return count >= 4700 ? count : undefined;
   });
   assert.equal(await counted('quiet'), 0);
   child.kill('SIGTERM');
   const { stderr } = await result;
-  const written = (plugin: string): number => stdout.match(new RegExp(`^${plugin} \\| `, 'gm'))?.length ?? 0;
+  const written = (plugin: string): number =>
+    stdout().match(new RegExp(`^${plugin} \\| `, 'gm'))?.length ?? 0;
   assert.equal(written('quiet'), 500);
   assert.equal(written('loud') + dropped, 5000);
   assert.match(

@@ -31,16 +31,16 @@ print("opened some", len(opened) > 5, "refused some", refused > 5, flush=True)
 `;
 for (const user of anyUser)
   test(`a supervisor without descriptors refuses a channel, and goes on (${user})`, async (t) => {
-    const { child, result } = startPostern(
+    const {
+      child,
+      result,
+      stdout: seen,
+    } = startPostern(
       ['run', '--egress', 'channel', '--', '/usr/bin/python3', '-c', PYTHON_CHANNEL + PROGRAM],
       { as: user, stdio: ['pipe', 'pipe', 'pipe'], keepInput: true },
     );
     t.after(() => child.kill('SIGKILL'));
-    let seen = '';
-    child.stdout?.on('data', (text: string) => {
-      seen += text;
-    });
-    await until(() => seen.includes('runs') || undefined, 20_000);
+    await until(() => seen().includes('runs') || undefined, 20_000);
     // The supervisor alone gets the limit: the broker has descriptors.
     const limit = descriptorsOf(child.pid ?? 0) + MORE;
     const [command = '', ...rest] = [

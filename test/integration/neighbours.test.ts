@@ -65,14 +65,13 @@ async function observe(user: User, seconds: number): Promise<Observed> {
       },
     }),
   );
-  const { child, result } = startPostern(['up', '--config', config], { as: user, timeoutMs: 180_000 });
-  let errors = '';
-  child.stderr?.on('data', (text: string) => {
-    errors += text;
+  const { child, result, stderr } = startPostern(['up', '--config', config], {
+    as: user,
+    timeoutMs: 180_000,
   });
-  await until(() => errors.includes('postern: greedy: ended') || undefined, 150_000).catch(() => {
+  await until(() => stderr().includes('postern: greedy: ended') || undefined, 150_000).catch(() => {
     child.kill('SIGKILL');
-    assert.fail(errors.slice(-1000));
+    assert.fail(stderr().slice(-1000));
   });
   const page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
   child.kill('SIGTERM');
@@ -81,8 +80,8 @@ async function observe(user: User, seconds: number): Promise<Observed> {
     ([, json = '']) => JSON.parse(json) as [number, number, number][],
   );
   const limits = NAMES.map((name) => {
-    const line = new RegExp(`^greedy \\| ${name} (\\S+) (\\S+) (\\d+)$`, 'm').exec(errors);
-    assert.ok(line, `${name} has no line: ${errors.slice(-1000)}`);
+    const line = new RegExp(`^greedy \\| ${name} (\\S+) (\\S+) (\\d+)$`, 'm').exec(stderr());
+    assert.ok(line, `${name} has no line: ${stderr().slice(-1000)}`);
     const [begin = 0, end = 0, refusals = 0] = line.slice(1).map(Number);
     const during = times.filter(([at]) => at >= begin && at < end);
     return {

@@ -88,7 +88,7 @@ async function see(as: User, dist: string): Promise<Seen> {
   using full = listeningSocket({ bytes: new Uint8Array([127, 0, 0, 1]), port: 0 }, 0);
   const fullPort = boundAddress(full.number)?.port ?? 0;
   const metrics = await freePort();
-  const { child, result } = startPostern(
+  const { child, result, stdout } = startPostern(
     [
       ...['run', '--name', 'scene', '--audit', '-', '--metrics', `127.0.0.1:${metrics}`],
       ...['--limit', 'connections=4', '--allow', `127.0.0.1:${v4.port},${shut},${fullPort}`],
@@ -97,12 +97,8 @@ async function see(as: User, dist: string): Promise<Seen> {
     ],
     { as, dist, stdio: ['pipe', 'pipe', 'pipe'], keepInput: true },
   );
-  let said = '';
-  child.stdout?.on('data', (text: string) => {
-    said += text;
-  });
-  await until(() => said.includes('done') || child.exitCode !== null || undefined, 30_000);
-  const connected = said.match(/^held 0$/gm)?.length ?? 0;
+  await until(() => stdout().includes('done') || child.exitCode !== null || undefined, 30_000);
+  const connected = stdout().match(/^held 0$/gm)?.length ?? 0;
   await until(async () => {
     const page = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
     const ended = Number(/^postern_connection_duration_seconds_count\S* (\d+)$/m.exec(page)?.[1]);
@@ -111,7 +107,11 @@ async function see(as: User, dist: string): Promise<Seen> {
   const page = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
   child.stdin?.end('end\n');
   const { stderr } = await result;
-  return { said, events: eventsIn(stderr.replaceAll(String(fullPort), '1')), metrics: countsIn(page) };
+  return {
+    said: stdout(),
+    events: eventsIn(stderr.replaceAll(String(fullPort), '1')),
+    metrics: countsIn(page),
+  };
 }
 
 /** Without what differs from run to run. */
@@ -207,19 +207,15 @@ for (const [turn, [at, said, ends]] of DEATHS.entries())
       // Its sandbox lets it kill nothing. This writes and flushes nothing either.
       const kill = 'process.reallyExit(9)';
       const dist = mutantDist({ at, code: at.endsWith('dials') ? `(${kill}, $&)` : `${kill};\n$&` });
-      const { child, result } = startPostern(words('blocks', TWICE + AGAIN), {
+      const { child, result, stdout } = startPostern(words('blocks', TWICE + AGAIN), {
         ...{ as, dist, stdio: ['pipe', 'pipe', 'pipe'], keepInput: true },
       });
-      let out = '';
-      child.stdout?.on('data', (text: string) => {
-        out += text;
-      });
       const first = await until(() => brokerOf(child.pid ?? 0), 20_000);
-      await until(() => out.includes('\n') || child.exitCode !== null || undefined, 20_000);
-      assert.equal(out, `0 ${said}\n`);
+      await until(() => stdout().includes('\n') || child.exitCode !== null || undefined, 20_000);
+      assert.equal(stdout(), `0 ${said}\n`);
       await until(() => (brokerOf(child.pid ?? 0) ?? first) !== first || undefined, 20_000);
       child.stdin?.write('go\n');
-      await until(() => /again 0/.test(out) || child.exitCode !== null || undefined, 20_000);
+      await until(() => /again 0/.test(stdout()) || child.exitCode !== null || undefined, 20_000);
       child.stdin?.end('end\n');
       const { status, stderr } = await result;
       assert.equal(status, 0, stderr);

@@ -55,16 +55,12 @@ for (const user of users.filter((one) => one === 'root'))
       },
     };
     writeFileSync(config, JSON.stringify({ plugins }));
-    const { child, result } = startPostern(['up', '--config', config], {
+    const { child, result, stdout } = startPostern(['up', '--config', config], {
       as: user,
       shell: `ulimit -Su ${SOFT}; exec "$@"`,
     });
-    let told = '';
-    child.stdout?.on('data', (text: string) => {
-      told += text;
-    });
     const line = (of: string): Promise<string> =>
-      until(() => new RegExp(`^${of} +\\| (.*)$`, 'm').exec(told)?.[1], 30_000);
+      until(() => new RegExp(`^${of} +\\| (.*)$`, 'm').exec(stdout())?.[1], 30_000);
     try {
       assert.equal(await line('greedy'), `made ${SOFT + 50}`);
       writeFileSync(join(folder, 'go'), '');

@@ -65,19 +65,15 @@ for (const user of anyUser) {
     writeFileSync(config, JSON.stringify({ metrics: page, audit, plugins: { pusher } }));
     writeFileSync(audit, '');
     chmodSync(audit, 0o666);
-    const { child, result } = startPostern(['up', '--config', config], { as: user });
-    let seen = '';
-    child.stdout?.on('data', (text: string) => {
-      seen += text;
-    });
+    const { child, result, stdout: seen } = startPostern(['up', '--config', config], { as: user });
     const caller = await until(() => callers[0]);
     const broker = await until(() => brokerOf(child.pid ?? 0));
-    await until(() => seen.includes('ready') || undefined);
+    await until(() => seen().includes('ready') || undefined);
     const before = descriptorsOf(broker);
     caller.write('go');
-    await until(() => seen.includes('served') || undefined, 20_000).catch(() => assert.fail(seen));
-    for (const kind of KINDS) assert.match(seen, new RegExp(`pushed ${kind} 1 (EPIPE|ECONNRESET)$`, 'm'));
-    assert.match(seen, /served allow/);
+    await until(() => seen().includes('served') || undefined, 20_000).catch(() => assert.fail(seen()));
+    for (const kind of KINDS) assert.match(seen(), new RegExp(`pushed ${kind} 1 (EPIPE|ECONNRESET)$`, 'm'));
+    assert.match(seen(), /served allow/);
     await until(() => descriptorsOf(broker) <= before || undefined);
     const counts = await (await fetch(`http://${page}/metrics`)).text();
     const series = 'postern_protocol_errors_total{plugin="pusher",kind="unexpected_descriptor"}';

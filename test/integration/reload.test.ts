@@ -43,17 +43,16 @@ async function startUp(t: TestContext, user: User, config: object, path = 'poste
     renameSync(join(folder, `${path}.next`), join(folder, path));
   };
   write(config);
-  const { child } = startPostern(['up', '--config', path], { as: user, cwd: folder, timeoutMs: 120_000 });
+  const { child, said } = startPostern(['up', '--config', path], {
+    as: user,
+    cwd: folder,
+    timeoutMs: 120_000,
+  });
   t.after(() => child.kill('SIGKILL'));
-  let said = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream?.on('data', (text: Buffer) => {
-      said += text.toString();
-    });
-  const count = (words: string): number => said.split(words).length - 1;
+  const count = (words: string): number => said().split(words).length - 1;
   return {
     folder,
-    said: () => said,
+    said,
     count,
     next: async (words) => {
       const known = count(words);
@@ -153,13 +152,10 @@ for (const user of users) {
     up.write(plugins({ home, listen }, ['inner/deep', 'linked', 'gone']));
     const again = startPostern(['up', '--config', 'postern.yaml'], { as: user, cwd: up.folder });
     t.after(() => again.child.kill('SIGKILL'));
-    let said = '';
-    for (const stream of [again.child.stdout, again.child.stderr])
-      stream?.on('data', (text: Buffer) => {
-        said += text.toString();
-      });
+    const { said } = again;
     await until(
-      () => (said.includes('other | it runs') && /^postern: tries: .*Cannot listen/m.test(said)) || undefined,
+      () =>
+        (said().includes('other | it runs') && /^postern: tries: .*Cannot listen/m.test(said())) || undefined,
     );
   });
 }
@@ -334,22 +330,17 @@ test('a watched file is read again when it changes, also by the swapped link of 
   }
   symlinkSync('one', join(folder, '..data'));
   symlinkSync('..data/postern.yaml', join(folder, 'postern.yaml'));
-  const { child } = startPostern(['up', '--config', join(folder, 'postern.yaml')], {
+  const { child, said } = startPostern(['up', '--config', join(folder, 'postern.yaml')], {
     as: 'root',
     timeoutMs: 120_000,
   });
   t.after(() => child.kill('SIGKILL'));
-  let said = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream?.on('data', (bytes: Buffer) => {
-      said += bytes.toString();
-    });
-  await until(() => said.includes('refused 111') || undefined);
+  await until(() => said().includes('refused 111') || undefined);
   symlinkSync('two', join(folder, '..next'));
   renameSync(join(folder, '..next'), join(folder, '..data'));
-  await until(() => said.includes('with other rules: tries') || undefined);
-  await until(() => said.includes('connected') || undefined);
+  await until(() => said().includes('with other rules: tries') || undefined);
+  await until(() => said().includes('connected') || undefined);
   writeFileSync(join(folder, 'two', 'postern.yaml'), '{');
-  await until(() => said.includes('the former configuration stays') || undefined);
-  assert.equal(said.split('began').length - 1, 1);
+  await until(() => said().includes('the former configuration stays') || undefined);
+  assert.equal(said().split('began').length - 1, 1);
 });

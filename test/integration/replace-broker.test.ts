@@ -91,7 +91,11 @@ for (const user of anyUser) {
   // proves: the next broker knows the names that were given
   test(`a broker that is replaced refuses nobody, loses no event, and its successor knows the names (${user})`, async (t) => {
     const control = socketOf(user);
-    const { child, result } = startPostern(
+    const {
+      child,
+      result,
+      stdout: said,
+    } = startPostern(
       [
         ...['run', '--dns', net.dns, '--allow', `${NAME}:80`, '--audit', 'stdout', '--control', control],
         ...['--', '/usr/bin/python3', '-c', BUSY],
@@ -99,11 +103,7 @@ for (const user of anyUser) {
       { as: user, inside: net.within, keepInput: true, ownControl: true, timeoutMs: 120_000 },
     );
     t.after(() => child.kill('SIGKILL'));
-    let said = '';
-    child.stdout?.on('data', (text: string) => {
-      said += text;
-    });
-    await until(() => said.includes('up\n') || undefined, 20_000);
+    await until(() => said().includes('up\n') || undefined, 20_000);
     const pids = new Set<number>();
     for (let round = 0; round < 5; round += 1) {
       const seen = net.connections().length;
@@ -232,12 +232,9 @@ while True:
     { as: user, dist, ownControl: true, timeoutMs: 120_000 },
   );
   t.after(() => up.child.kill('SIGKILL'));
-  let said = '';
-  up.child.stderr?.on('data', (text: string) => {
-    said += text;
-  });
+  const { stderr: said } = up;
   await until(() => server.connections() > 0 || undefined, 20_000);
-  return { dist, control, up, said: () => said, connected: () => server.connections() };
+  return { dist, control, up, said, connected: () => server.connections() };
 }
 
 const [anyone = 'user'] = users;

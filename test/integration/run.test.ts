@@ -305,15 +305,11 @@ for (const user of anyUser) {
     const script = `
       trap 'echo HUP' HUP; trap 'echo INT' INT; trap 'echo USR1' USR1; trap 'echo USR2' USR2; trap 'exit 0' QUIT
       echo up; while :; do sleep 0.02; done`;
-    const { child, result } = startPostern(['run', '--', 'sh', '-c', script], { as: user });
-    let seen = '';
-    child.stdout?.on('data', (text: string) => {
-      seen += text;
-    });
-    await until(() => seen.includes('up') || undefined);
+    const { child, result, stdout: seen } = startPostern(['run', '--', 'sh', '-c', script], { as: user });
+    await until(() => seen().includes('up') || undefined);
     for (const signal of ['HUP', 'INT', 'USR1', 'USR2'] as const) {
       child.kill(`SIG${signal}`);
-      await until(() => seen.includes(signal) || undefined);
+      await until(() => seen().includes(signal) || undefined);
     }
     child.kill('SIGQUIT');
     const { status, stdout } = await result;

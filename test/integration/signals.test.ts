@@ -88,17 +88,13 @@ signal.pause()`;
     const folder = readableFolder();
     const config = configured(['sh', '-c', 'echo up; while :; do echo tick; sleep 0.05; done']);
     const options = { as: user, asCommand: true, shell: 'exec nohup "$@"', cwd: folder } as const;
-    const { child, result } = startPostern(['up', '--config', config], options);
+    const { child, result, stdout: said } = startPostern(['up', '--config', config], options);
     t.after(() => child.kill('SIGKILL'));
-    let said = '';
-    child.stdout?.on('data', (text: string) => {
-      said += text;
-    });
-    await until(() => said.includes('up') || undefined);
+    await until(() => said().includes('up') || undefined);
     for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) {
       child.kill(signal);
-      const before = said.length;
-      await until(() => said.length > before + 'one | tick\n'.length || undefined);
+      const before = said().length;
+      await until(() => said().length > before + 'one | tick\n'.length || undefined);
     }
     child.kill('SIGTERM');
     const { status, signal } = await result;
@@ -141,11 +137,7 @@ async function heldUp(t: TestContext, user: User, program: string): Promise<Held
   const words = ['up', '--config', config, '--control', control];
   const running = startPostern(words, { as: user, asCommand: true, dist });
   t.after(() => running.child.kill('SIGKILL'));
-  let said = '';
-  for (const stream of [running.child.stdout, running.child.stderr])
-    stream?.on('data', (text: string) => {
-      said += text;
-    });
+  const { said } = running;
   const opened = await until(() => {
     try {
       return openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
@@ -157,7 +149,7 @@ async function heldUp(t: TestContext, user: User, program: string): Promise<Held
     spawnSync('sh', ['-c', 'cat "$1" >"$2"', 'sh', moved, pipe], { timeout: 20_000 });
     closeSync(opened);
   };
-  return { ...running, config, control, said: () => said, release };
+  return { ...running, config, control, said, release };
 }
 
 for (const user of userInTurn(1)) {

@@ -67,15 +67,11 @@ async function observe(user: User, attacks: readonly string[], apart: boolean): 
       plugins: { ...Object.fromEntries(attackers), neighbour },
     }),
   );
-  const { child, result } = startPostern(['up', '--config', config], { as: user });
-  let output = '';
-  child.stdout?.on('data', (text: string) => {
-    output += text;
-  });
+  const { child, result, stdout: output } = startPostern(['up', '--config', config], { as: user });
   let page = '';
   let measured: Measured;
   try {
-    const line = await until(() => /neighbour \| measured (.*)/.exec(output)?.[1], 40_000);
+    const line = await until(() => /neighbour \| measured (.*)/.exec(output())?.[1], 40_000);
     measured = JSON.parse(line);
     page = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
   } finally {

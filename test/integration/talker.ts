@@ -103,18 +103,13 @@ export function startTalker(t: TestContext, plan: TalkerPlan): Talker {
     renameSync(join(folder, 'next'), join(folder, 'postern.yaml'));
   };
   write(plan.rules);
-  const { child } = startPostern(['up'], { as: user, cwd: folder });
+  const { child, said } = startPostern(['up'], { as: user, cwd: folder });
   t.after(() => child.kill('SIGKILL'));
-  let said = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream?.on('data', (text: Buffer) => {
-      said += text.toString();
-    });
   return {
     pid: child.pid ?? 0,
-    said: () => said,
+    said,
     revoked: () =>
-      said
+      said()
         .split('\n')
         .filter((line) => line.startsWith('{') && line.endsWith('}'))
         .map((line) => JSON.parse(line) as AuditLine)

@@ -112,15 +112,11 @@ async function startFullServer(t: TestContext) {
 // proves: the audit log denies no connection that the broker does not watch
 test('an audit line of a connect that the broker does not watch says that it may still come about', async (t) => {
   const { port } = await startFullServer(t);
-  const { child, result } = startPostern(
+  const { child, result, stderr } = startPostern(
     ['run', '--allow', `127.0.0.1:${port}`, '--audit', '-', '--', '/usr/bin/python3', '-c', MANY, port],
     { as: 'user', keepInput: true },
   );
-  let said = '';
-  child.stderr?.on('data', (text: Buffer) => {
-    said += text.toString();
-  });
-  const line = await until(() => /^\{.*"outcome":"timeout".*\}$/m.exec(said)?.[0], 25_000);
+  const line = await until(() => /^\{.*"outcome":"timeout".*\}$/m.exec(stderr())?.[0], 25_000);
   const { message } = JSON.parse(line) as { message?: string };
   assert.equal(message, 'The program has the socket, and it may still be connected');
   child.stdin?.end('go\n');
@@ -132,7 +128,7 @@ test('an audit line of a connect that the broker does not watch says that it may
 for (const user of anyUser)
   test(`an audit line says that the program has a socket that may still be connected (${user})`, async (t) => {
     const { server, lines, port } = await startFullServer(t);
-    const { child, result } = startPostern(
+    const { child, result, stderr } = startPostern(
       [
         'run',
         '--allow',
@@ -147,17 +143,13 @@ for (const user of anyUser)
       ],
       { as: user, keepInput: true },
     );
-    let said = '';
-    child.stderr?.on('data', (text: Buffer) => {
-      said += text.toString();
-    });
-    const line = await until(() => /^\{.*"outcome":"canceled".*\}$/m.exec(said)?.[0], 20_000);
+    const line = await until(() => /^\{.*"outcome":"canceled".*\}$/m.exec(stderr())?.[0], 20_000);
     const { message, decision_id } = JSON.parse(line) as { message?: string; decision_id: string };
     assert.equal(message, 'The program has the socket, and it may still be connected');
     server.stdin.write('go\n');
     assert.equal((await lines.next()).value, 'sent later', 'the judge outside');
     child.stdin?.write('reset\n');
-    const closed = await until(() => /^\{.*"event":"closed".*\}$/m.exec(said)?.[0], 20_000);
+    const closed = await until(() => /^\{.*"event":"closed".*\}$/m.exec(stderr())?.[0], 20_000);
     assert.equal((JSON.parse(closed) as { decision_id: string }).decision_id, decision_id);
     child.stdin?.end('end\n');
     const { status, stdout } = await result;

@@ -19,15 +19,10 @@ export async function startUpWithSocket(
   user: User,
   { folder, place }: ReturnType<typeof makePlace>,
 ): Promise<{ readonly child: ReturnType<typeof startPostern>['child']; readonly said: () => string }> {
-  const { child } = startPostern(['up'], { as: user, cwd: folder });
+  const { child, said } = startPostern(['up'], { as: user, cwd: folder });
   t.after(() => child.kill('SIGKILL'));
-  let said = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream?.on('data', (text: Buffer) => {
-      said += text.toString();
-    });
   await until(() => existsSync(place) || undefined, 20_000);
   // As root the broker has other ids than the listener's file.
   chmodSync(place, 0o777);
-  return { child, said: () => said };
+  return { child, said };
 }

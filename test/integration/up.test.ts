@@ -88,12 +88,8 @@ plugins:
         },
       }),
     );
-    const { child, result } = startPostern(['up', '--config', config], { as: user });
-    let seen = '';
-    child.stdout?.on('data', (text: string) => {
-      seen += text;
-    });
-    await until(() => seen.includes('asked') || undefined);
+    const { child, result, stdout: seen } = startPostern(['up', '--config', config], { as: user });
+    await until(() => seen().includes('asked') || undefined);
     const page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
     assert.equal((await fetch(`http://127.0.0.1:${port}/healthz`)).status, 200);
     assert.equal((await fetch(`http://127.0.0.1:${port}/other`)).status, 404);

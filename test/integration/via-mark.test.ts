@@ -151,16 +151,12 @@ test('a reload changes the mark of a plugin that runs', { skip }, async (t) => {
     renameSync(`${file}.new`, file);
   };
   write('    via: {mark: 42}\n');
-  const { child, result } = startPostern(['up', '--config', file], { as: 'root' });
+  const { child, result, stdout } = startPostern(['up', '--config', file], { as: 'root' });
   t.after(() => {
     child.kill('SIGTERM');
     return result;
   });
-  let stdout = '';
-  child.stdout?.on('data', (part: string) => {
-    stdout += part;
-  });
-  const said = (): readonly string[] => stdout.match(/mark -?\d+/g) ?? [];
+  const said = (): readonly string[] => stdout().match(/mark -?\d+/g) ?? [];
   await until(() => said().length === 1 || undefined);
   for (const via of ['    via: {mark: 4294967295}\n', '']) {
     const known = said().length;

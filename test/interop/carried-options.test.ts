@@ -192,15 +192,15 @@ print(one.getsockopt(socket.IPPROTO_IP, socket.IP_TTL))
 
 // proves: a later broker reads the rare options too
 test('a rare option outlives the broker that saw it set', async () => {
-  const { child, result } = startPostern(
-    ['run', ...allow(), '--', '/usr/bin/python3', '-c', OUTLIVES, String(port)],
-    { as: user, keepInput: true },
-  );
-  let said = '';
-  child.stdout?.on('data', (text: string) => {
-    said += text;
+  const {
+    child,
+    result,
+    stdout: said,
+  } = startPostern(['run', ...allow(), '--', '/usr/bin/python3', '-c', OUTLIVES, String(port)], {
+    as: user,
+    keepInput: true,
   });
-  await until(() => said.includes('set\n') || undefined);
+  await until(() => said().includes('set\n') || undefined);
   const supervisor = child.pid ?? 0;
   const former = await until(() => brokerOf(supervisor));
   process.kill(former, 'SIGKILL');

@@ -128,13 +128,9 @@ for (const user of anyUser)
       server: { command: ['/usr/bin/python3', '-c', WAITS], ready: { notify: true } },
     };
     writeFileSync(path, JSON.stringify({ plugins }));
-    const { child, result } = startPostern(['up', '--config', path], { as: user });
+    const { child, result, stdout: said } = startPostern(['up', '--config', path], { as: user });
     t.after(() => child.kill('SIGKILL'));
-    let said = '';
-    child.stdout?.on('data', (text: string) => {
-      said += text;
-    });
-    await until(() => said.includes('waits') || undefined, 60_000);
+    await until(() => said().includes('waits') || undefined, 60_000);
     const supervisor = child.pid ?? 0;
     const first = await until(() => brokerOf(supervisor), 30_000);
     process.kill(first, 'SIGKILL');
