@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { OPEN_ASKS } from '../../shared/limits.js';
-import type { BrokerLine } from '../../shared/protocol/link.js';
+import type { BrokerLine, SupervisorLine } from '../../shared/protocol/link.js';
 import { startBroker, type TestBroker } from './start-broker.js';
 import type { TestChannel } from './test-channel.js';
 
@@ -30,6 +30,10 @@ async function plugin(rules: Parameters<TestBroker['plugin']>[1] = {}): Promise<
 const asked = (host: string): Promise<Asked> =>
   broker.line((line): line is Asked => isAsked(line) && line.plugin === name && line.host === host);
 
+type Answer = Pick<SupervisorLine & { readonly type: 'ask_answered' }, 'id' | 'answer' | 'by'>;
+const answer = (given: Answer, host = HOST, port = 443): void =>
+  broker.send({ type: 'ask_answered', plugin: name, host, port, ...given });
+
 test('new rules that deny, or that ask no more, decide what waits at once', async () => {
   await plugin();
   const waiting = channel.refusal(HOST, 443);
@@ -42,15 +46,7 @@ test('new rules that deny, or that ask no more, decide what waits at once', asyn
   await broker.plugin(name, { unknown: 'deny' });
   assert.equal((await other).reason, 'no_rule');
   // An answer that comes too late opens nothing.
-  broker.send({
-    type: 'ask_answered',
-    plugin: name,
-    id,
-    host: HOST,
-    port: 443,
-    answer: 'run',
-    by: 'control',
-  });
+  answer({ id, answer: 'run', by: 'control' });
   assert.equal((await channel.refusal(HOST, 443)).reason, 'no_rule');
 });
 
@@ -59,10 +55,9 @@ test('an answer with the number of a question about another destination opens no
   await plugin();
   const waiting = channel.refusal(HOST, 443);
   const { id } = await asked(HOST);
-  const answer = { type: 'ask_answered', plugin: name, id, answer: 'once', by: 'control' } as const;
-  broker.send({ ...answer, host: HOST, port: 80 });
-  broker.send({ ...answer, host: '93.184.219.9', port: 443 });
-  broker.send({ ...answer, host: HOST, port: 443, answer: 'deny' });
+  answer({ id, answer: 'once', by: 'control' }, HOST, 80);
+  answer({ id, answer: 'once', by: 'control' }, '93.184.219.9');
+  answer({ id, answer: 'deny', by: 'control' });
   assert.equal((await waiting).reason, 'no_rule');
   const isTaken = (line: BrokerLine): line is BrokerLine => line.type === 'ask_taken' && line.plugin === name;
   await broker.line(isTaken);
@@ -94,15 +89,7 @@ test('rules that are still silent about it leave a question as it is', async () 
   const waiting = channel.refusal(HOST, 443);
   const { id } = await asked(HOST);
   await broker.plugin(name, { unknown: 'ask', allow: ['other.example.com'] });
-  broker.send({
-    type: 'ask_answered',
-    plugin: name,
-    id,
-    host: HOST,
-    port: 443,
-    answer: 'deny',
-    by: 'control',
-  });
+  answer({ id, answer: 'deny', by: 'control' });
   assert.equal((await waiting).reason, 'no_rule');
   assert.equal(broker.lines.filter(isAsked).filter(({ plugin }) => plugin === name).length, 1);
 });
@@ -120,15 +107,7 @@ test('requests for one destination share a question, and a cancelled one leaves 
   assert.equal(await broker.metric(`postern_requests_in_flight{plugin="${name}"}`), 0);
   const questions = broker.lines.filter(isAsked).filter(({ plugin }) => plugin === name);
   assert.equal(questions.length, 1);
-  broker.send({
-    type: 'ask_answered',
-    plugin: name,
-    id: questions[0]?.id ?? 0,
-    host: HOST,
-    port: 443,
-    answer: 'timeout',
-    by: 'nobody',
-  });
+  answer({ id: questions[0]?.id ?? 0, answer: 'timeout', by: 'nobody' });
   assert.equal((await first).errno, 'EACCES');
   assert.equal(await broker.metric(`postern_asks_total{plugin="${name}",answer="timeout"}`), 1);
   assert.equal(await broker.metric(`postern_asks_open{plugin="${name}"}`), 0);
