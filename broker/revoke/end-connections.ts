@@ -62,7 +62,7 @@ export async function endConnections(
   const { vainSearches } = plugin;
   const { cookies } = register;
   const end = new End(services, plugin, register, cause, clock);
-  const begun = await end.begun(cookies.filter((cookie) => vainSearches.isUnused(cookie)));
+  const begun = await end.noteBegun(cookies.filter((cookie) => vainSearches.isUnused(cookie)));
   const due = cookies.filter((cookie) => vainSearches.isDue(cookie));
   let left: readonly NotedConnection[] = await chosen(register, due, mustEnd);
   if (left.length === 0) return due.length === cookies.length;
@@ -145,8 +145,8 @@ class End {
     );
   }
 
-  /** @param unused those that wait until they are used @returns those that are by now, or whose run has ended. Each is one once */
-  async begun(unused: readonly bigint[]): Promise<readonly bigint[]> {
+  /** Notes those that wait no longer. @param unused those that wait until they are used @returns those that are by now, or whose run has ended. Each is one once */
+  async noteBegun(unused: readonly bigint[]): Promise<readonly bigint[]> {
     const waiting = await chosen(this.#register, unused, () => true);
     const former = waiting.filter((one) => !this.#isOfRun(one));
     const begun = [...former, ...(await this.#used(waiting))].map(({ cookie }) => cookie);
