@@ -37,12 +37,12 @@ export async function connectFresh(bench: Bench, client: 'C' | 'Node'): Promise<
     },
     close: async () => {},
   });
-  return openFresh(bench, client, use);
+  return openConnects(bench, client, use);
 }
 
 /** The first connects of a fresh broker with a fresh client in C, 64 at once. */
 export function connectFreshTogether(bench: Bench): Promise<Scene> {
-  return openFresh(bench, 'C', async (start, upstream) => ({
+  return openConnects(bench, 'C', async (start, upstream) => ({
     round: async () => {
       const program = await start();
       const { micros, seconds } = await heardConnects(program, upstream, ALL_EARLY, ABREAST);
@@ -53,7 +53,8 @@ export function connectFreshTogether(bench: Bench): Promise<Scene> {
   }));
 }
 
-async function openFresh(bench: Bench, client: 'C' | 'Node', use: Use): Promise<Scene> {
+/** Clients through postern and its peers, with one server. */
+export async function openConnects(bench: Bench, client: 'C' | 'Node', use: Use): Promise<Scene> {
   const upstream = await startUpstream(bench.programs);
   const parts =
     client === 'C'

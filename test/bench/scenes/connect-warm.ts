@@ -1,11 +1,9 @@
 // Connects by clients and brokers that have made many before.
 import type { Bench, Scene } from '../measure.js';
-import { openScene } from '../open-scene.js';
 import { median, quantile } from '../statistics.js';
-import { clientsInC, clientsInNode, type Use } from './clients.js';
+import type { Use } from './clients.js';
+import { openConnects } from './connect-fresh.js';
 import { heardConnects } from './heard-connects.js';
-import { peersInC } from './peers-in-c.js';
-import { startUpstream } from './upstream.js';
 
 export interface Load {
   readonly client: 'C' | 'Node';
@@ -17,7 +15,7 @@ export interface Load {
 
 const WARM_UP = { quick: 2_000, full: 10_000 };
 
-export async function connectWarm(bench: Bench, { client, count, abreast }: Load): Promise<Scene> {
+export function connectWarm(bench: Bench, { client, count, abreast }: Load): Promise<Scene> {
   const use: Use = async (start, upstream) => {
     const program = await start();
     return {
@@ -33,10 +31,5 @@ export async function connectWarm(bench: Bench, { client, count, abreast }: Load
       close: () => program.end(),
     };
   };
-  const upstream = await startUpstream(bench.programs);
-  const parts =
-    client === 'C'
-      ? [...clientsInC(bench, upstream, use), ...peersInC(bench, upstream, use)]
-      : clientsInNode(bench, upstream, use);
-  return openScene(parts, () => upstream.end());
+  return openConnects(bench, client, use);
 }
