@@ -1,6 +1,6 @@
 // Reads a file that somebody may have made endless. Its size says little: a file of /proc has size 0, and a file can grow. Runs in the supervisor
 // and the broker.
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 
 const CHUNK_BYTES = 65_536;
 
@@ -45,5 +45,24 @@ export function readTextFile(path: string, mostMib: number): FileText {
     return problem(`cannot be read: ${code === 'ENOENT' ? 'there is no such file' : code}`);
   } finally {
     if (fd !== undefined) closeSync(fd);
+  }
+}
+
+// Files and folders of the host that may be missing, or closed to this process.
+
+export function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** The names in a folder. */
+export function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
   }
 }

@@ -1,10 +1,11 @@
 // Reads the facts that the checks judge. Changes nothing: the namespaces of a probe end with it.
-import { readFileSync, readlinkSync, statSync } from 'node:fs';
+import { readlinkSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { networkInterfaces, release } from 'node:os';
 import { join, relative, sep } from 'node:path';
 import { bundlePath } from '../../shared/bundles.js';
 import { PosternError } from '../../shared/errors.js';
+import { readIfThere } from '../../shared/read-file.js';
 import { seccompVersion } from '../../shared/sys/call-numbers.js';
 import { kernelFeatures } from '../../shared/sys/kernel-features.js';
 import { landlockVersion } from '../../shared/sys/landlock.js';
@@ -36,7 +37,7 @@ export function readHost(): HostFacts {
     root,
     distribution: readDistribution(),
     settings: Object.fromEntries(SETTINGS.map((name) => [name, readSetting(name)])),
-    gidMap: read('/proc/self/gid_map') ?? '',
+    gidMap: readIfThere('/proc/self/gid_map') ?? '',
     subordinate: { ...ids, configured: ids.base !== DEFAULT_BASE },
     ownCode: findClosedPath(),
     ...probeUnshare(ownsMounts() ? ids.base : undefined),
@@ -48,24 +49,16 @@ export function readHost(): HostFacts {
     shell: findProgram('sh', '/', '/bin') !== undefined,
     kernel: kernelFeatures(),
     landlock: readLandlock(),
-    resolvConf: read('/etc/resolv.conf'),
+    resolvConf: readIfThere('/etc/resolv.conf'),
     descriptorLimit: Number(getLimit(RLIMIT.NOFILE).hard),
     loopback: networkInterfaces()['lo'] !== undefined,
     cgroup: surveyCgroup(),
   };
 }
 
-function read(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
-}
-
 /** os-release(5) */
 function readDistribution(): readonly string[] {
-  const text = read('/etc/os-release') ?? read('/usr/lib/os-release') ?? '';
+  const text = readIfThere('/etc/os-release') ?? readIfThere('/usr/lib/os-release') ?? '';
   return ['ID', 'ID_LIKE'].flatMap((key) => {
     const value = new RegExp(`^${key}=["']?([^"'\\n]*)`, 'm').exec(text)?.[1] ?? '';
     return value.split(' ').filter((word) => word !== '');

@@ -1,5 +1,6 @@
 // What confines this process already: container, user namespace, seccomp, AppArmor.
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
+import { readIfThere } from '../../shared/read-file.js';
 
 // The facts about the confinement that postern itself runs in. doctor reads them, and so does every failed start.
 
@@ -56,20 +57,12 @@ export function findContainer({ exists, read, environment }: ContainerSigns): Co
 
 export function readConfinement(): Confinement {
   return {
-    container: findContainer({ exists: existsSync, read, environment: process.env }),
+    container: findContainer({ exists: existsSync, read: readIfThere, environment: process.env }),
     root: process.geteuid?.() === 0,
     nodePath: realpathSync(process.execPath),
-    seccompMode: Number(/^Seccomp:\s*(\d)/m.exec(read('/proc/self/status') ?? '')?.[1] ?? 0),
-    appArmorLabel: read('/proc/self/attr/apparmor/current')?.trim(),
-    mountInfo: read('/proc/self/mountinfo') ?? '',
-    uidMap: read('/proc/self/uid_map') ?? '',
+    seccompMode: Number(/^Seccomp:\s*(\d)/m.exec(readIfThere('/proc/self/status') ?? '')?.[1] ?? 0),
+    appArmorLabel: readIfThere('/proc/self/attr/apparmor/current')?.trim(),
+    mountInfo: readIfThere('/proc/self/mountinfo') ?? '',
+    uidMap: readIfThere('/proc/self/uid_map') ?? '',
   };
-}
-
-function read(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
 }

@@ -14,7 +14,7 @@ export function findProgram(program: string, cwd: string, path: string): string 
   return undefined;
 }
 
-function isExecutable(path: string): boolean {
+export function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
     return statSync(path).isFile();

@@ -2,12 +2,12 @@
 // typed. Who changes one of them, or a link on the way to one, runs outside of every sandbox at the next start. So does who puts a file where postern
 // looks first.
 
-import { accessSync, constants, existsSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve, sep } from 'node:path';
 import { bundlePath, DIST } from '../../shared/bundles.js';
 import { loadedLibraries, loadLibrary } from '../../shared/sys/load-library.js';
-import { findProgram, SYSTEM_PATH } from './find-program.js';
+import { findProgram, isExecutable, SYSTEM_PATH } from './find-program.js';
 import { LIBRARIES } from './require-linux.js';
 
 export interface OwnFiles {
@@ -117,7 +117,7 @@ function nodeInPath(path: string): OwnFiles {
   const searched: string[] = [];
   for (const folder of path.split(':')) {
     const place = resolve(folder, 'node');
-    if (isProgram(place)) return { files: [place], searched };
+    if (isExecutable(place)) return { files: [place], searched };
     searched.push(place);
   }
   return { files: [], searched: [] };
@@ -142,15 +142,6 @@ function realOf(path: string): string {
     return realpathSync(path);
   } catch {
     return path;
-  }
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
   }
 }
 

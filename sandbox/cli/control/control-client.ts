@@ -1,6 +1,6 @@
 // Finds the control socket of a running supervisor, and talks to it. Both ends check who is at the other.
 
-import { existsSync, readdirSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -10,6 +10,7 @@ import { PosternError } from '../../../shared/errors.js';
 import { SOCKET_RETRY_MS } from '../../../shared/limits.js';
 import { LineReader } from '../../../shared/line-reader.js';
 import { quote } from '../../../shared/policy/quote.js';
+import { namesIn } from '../../../shared/read-file.js';
 import { errnoName } from '../../../shared/sys/libc.js';
 import { receiveMessage } from '../../../shared/sys/message.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
@@ -288,14 +289,6 @@ function onlySocket(folder: string): string {
       'name one by --control, or its file by --config',
     );
   return join(folder, only);
-}
-
-function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
 }
 
 /** Most files have no such key, and then need no parser. @returns an absolute path, or `off` */

@@ -1,6 +1,7 @@
 // Finds out whether sandboxes can have control groups here. It changes nothing. Runs in the supervisor.
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { basename, dirname, join, posix } from 'node:path';
+import { readIfThere } from '../../../shared/read-file.js';
 
 export const CONTROLLERS = ['memory', 'pids', 'cpu'] as const;
 /** A group with processes can have no groups with limits below it. So the supervisor moves into this one, beside those of the sandboxes. */
@@ -57,11 +58,7 @@ function isWritable(path: string): boolean {
 }
 
 function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
+  return readIfThere(path) ?? '';
 }
 
 // Finds the folder of this process's control group, cgroups(7). A pure function of the texts of /proc/self/cgroup and mountinfo.

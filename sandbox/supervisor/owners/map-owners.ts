@@ -6,6 +6,7 @@ import { fstatSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { PosternError } from '../../../shared/errors.js';
 import { printable } from '../../../shared/printable.js';
+import { readIfThere } from '../../../shared/read-file.js';
 import { errnoName } from '../../../shared/sys/libc.js';
 import { mapTreeIds } from '../../../shared/sys/mount.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
@@ -52,7 +53,7 @@ export async function mapOwners<T extends OwnedTree>(
   const kept: T[] = [];
   const uids = parseIdExtents(readFileSync('/proc/self/uid_map', 'utf8'));
   const gids = parseIdExtents(readFileSync('/proc/self/gid_map', 'utf8'));
-  const accounts = { passwd: readIfThere('/etc/passwd'), group: readIfThere('/etc/group') };
+  const accounts = { passwd: readIfThere('/etc/passwd') ?? '', group: readIfThere('/etc/group') ?? '' };
   const namespaces = new Map<string, OwnedFd>();
   try {
     for (const one of trees) {
@@ -76,14 +77,6 @@ export async function mapOwners<T extends OwnedTree>(
     for (const namespace of namespaces.values()) namespace.close();
   }
   return kept;
-}
-
-function readIfThere(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }
 
 function mapText(extents: readonly IdExtent[], owner: number, plugin: number): string {

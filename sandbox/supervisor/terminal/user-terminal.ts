@@ -2,6 +2,7 @@
 // group is in the foreground. The kernel stops a background process that tries (SIGTTIN, SIGTTOU), so a race changes nothing either.
 
 import { fstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { namesIn } from '../../../shared/read-file.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { foregroundGroup, processGroup } from '../../../shared/sys/process-control.js';
 import {
@@ -140,12 +141,7 @@ function isOfAnotherSession(fd: number): boolean {
 }
 
 function terminalOf(pid: string): number {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[TERMINAL]);
-  } catch {
-    return 0; // It has ended.
-  }
+  return Number(fieldsOf(pid)[TERMINAL] ?? 0);
 }
 
 // The other programs of postern's job, proc_pid_stat(5). Without a readable /proc there are none.
@@ -217,13 +213,5 @@ function fieldsOf(pid: string): readonly string[] {
     return text.slice(text.lastIndexOf(')') + 2).split(' ');
   } catch {
     return []; // It has ended.
-  }
-}
-
-function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
   }
 }

@@ -1,8 +1,9 @@
 // What a sandbox uses: its processes, their memory and processor time, by cgroup or by /proc. Runs in the supervisor.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 
+import { namesIn } from '../../../shared/read-file.js';
 import { pageBytes, ticksPerSecond } from '../../../shared/sys/rlimit.js';
 
 /** Files of /proc that are read about one sandbox for a report of its use, and those before the supervisor turns to other work. */
@@ -115,14 +116,6 @@ class Walk {
     } catch {
       return undefined;
     }
-  }
-}
-
-function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
   }
 }
 
