@@ -175,23 +175,20 @@ export async function changePlugins(
   const former = new Map(before.map((plugin) => [plugin.name, plugin]));
   const added = after.filter(({ name }) => !former.has(name));
   const leaving = before.flatMap(({ name }) => (after.some((plugin) => plugin.name === name) ? [] : name));
-  const changed = (textOf: (plugin: PluginConfig) => string): readonly PluginConfig[] =>
-    after.filter((plugin) => {
-      const old = former.get(plugin.name);
-      return old === undefined || textOf(old) !== textOf(plugin);
-    });
-  const newLines = new Map(after.map((plugin) => [plugin.name, lineOf(plugin, parts.written)]));
-  const oldLines = new Map(before.map((plugin) => [plugin.name, lineOf(plugin, parts.written)]));
+  const rebound = after.filter((plugin) => {
+    const old = former.get(plugin.name);
+    return old === undefined || listenersOf(old) !== listenersOf(plugin);
+  });
+  const linesOf = (plugins: readonly PluginConfig[]): ReadonlyMap<string, PluginLine> =>
+    new Map(plugins.map((plugin) => [plugin.name, lineOf(plugin, parts.written)]));
+  const [oldLines, newLines] = [linesOf(before), linesOf(after)];
   const ruled = after.filter(
     ({ name }) => JSON.stringify(oldLines.get(name)) !== JSON.stringify(newLines.get(name)),
   );
   // Those of a plugin that has ended are closed, and stay so.
-  const listeners = parts.listeners.prepare(changed(listenersOf), leaving);
+  const listeners = parts.listeners.prepare(rebound, leaving);
   for (const { name } of added) parts.records.addPlugin(name);
-  const setRules = async (
-    lines: ReadonlyMap<string, PluginLine | undefined>,
-    name: string,
-  ): Promise<void> => {
+  const setRules = async (lines: ReadonlyMap<string, PluginLine>, name: string): Promise<void> => {
     const line = lines.get(name);
     if (line !== undefined) await parts.broker.setRules(line);
   };
