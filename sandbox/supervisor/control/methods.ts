@@ -6,6 +6,8 @@ import { ASK_SCOPES } from '../../../shared/words.js';
 import type { AskEnding, AskRequest, Asks } from '../approval/asks.js';
 import type { Learnt } from '../learn/learner.js';
 import type { AskNews, ControlTarget, OpenAsk } from './control-surface.js';
+import type { Denials } from './denials.js';
+import type { PluginLogs } from './plugin-logs.js';
 import { RpcError } from './rpc.js';
 
 /** What a client may watch: reports of the state, or each thing that happens. */
@@ -72,6 +74,19 @@ export function methodsOf(target: ControlTarget): ReadonlyMap<string, Method> {
     if (name !== undefined) target.requirePlugin(name);
     return name;
   };
+  /** Those of the plugin that is asked for, or of all. */
+  const eventsOf = (
+    schema: z.ZodType<{ readonly plugin?: string | undefined }>,
+    source: Pick<Denials, 'watch'> | Pick<PluginLogs, 'watch'>,
+  ): Watching => ({
+    kind: 'events',
+    begin: (params, send) => {
+      const name = known(read(schema, params).plugin);
+      return source.watch((event) => {
+        if (name === undefined || event.plugin === name) send(event);
+      });
+    },
+  });
   const methods: [string, Method][] = [
     ['supervisor', method(PARAMS.none, () => target.describe())],
     ['status', { ...method(PARAMS.none, () => target.status()), watching: { kind: 'state' } }],
@@ -97,19 +112,11 @@ export function methodsOf(target: ControlTarget): ReadonlyMap<string, Method> {
         ...method(PARAMS.denials, ({ plugin: name, order, since, limit }) => ({
           denials: denials.list(known(name), order, limit, since),
         })),
-        watching: {
-          kind: 'events',
-          begin: (params, send) => {
-            const name = known(read(PARAMS.denials, params).plugin);
-            return denials.watch((denial) => {
-              if (name === undefined || denial.plugin === name) send(denial);
-            });
-          },
-        },
+        watching: eventsOf(PARAMS.denials, denials),
       },
     ],
+    ['learn', learnMethod(target)],
   ];
-  methods.push(['learn', learnMethod(target)]);
   if (logs !== undefined)
     methods.push([
       'logs',
@@ -117,15 +124,7 @@ export function methodsOf(target: ControlTarget): ReadonlyMap<string, Method> {
         ...method(PARAMS.logs, ({ plugin: name, since, lines }) => ({
           lines: logs.last(known(name), lines, since),
         })),
-        watching: {
-          kind: 'events',
-          begin: (params, send) => {
-            const name = known(read(PARAMS.logs, params).plugin);
-            return logs.watch((line) => {
-              if (name === undefined || line.plugin === name) send(line);
-            });
-          },
-        },
+        watching: eventsOf(PARAMS.logs, logs),
       },
     ]);
   return new Map([...methods, ...fleetMethods(target), ...askMethods(target)]);
