@@ -14,7 +14,7 @@ export interface DnsQuestion {
   readonly edns: Edns | undefined;
 }
 
-export interface Edns {
+interface Edns {
   /** The longest UDP answer that the asker takes, in bytes. */
   readonly size: number;
   readonly version: number;

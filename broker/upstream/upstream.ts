@@ -7,7 +7,7 @@ import type { Policy } from '../../shared/policy/policy.js';
 export type UpstreamProxy = NonNullable<ViaLine['proxy']>;
 
 /** The addresses that sockets are bound to before they connect, one of each family at most. */
-export type Sources = Readonly<Partial<Record<4 | 6, Address>>>;
+type Sources = Readonly<Partial<Record<4 | 6, Address>>>;
 
 export interface Upstream {
   /** Missing: the broker dials the destination itself. */

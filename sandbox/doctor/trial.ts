@@ -12,7 +12,7 @@ import { Supervisor } from '../supervisor/supervisor.js';
 
 const PLUGIN = bundlePath('trial-plugin');
 
-export interface Failure {
+interface Failure {
   readonly message: string;
   readonly fix?: string | undefined;
 }

@@ -29,7 +29,7 @@ import { optionRules } from './filter/socket-options.js';
  * Whether the plugin's own connect, bind, listen, socket options that few programs set, set-gid modes, pairs of AF_UNIX datagram sockets, and reads of interfaces and of the
  * error queue are reported to the broker, or refused.
  */
-export type Egress = 'transparent' | 'channel';
+type Egress = 'transparent' | 'channel';
 
 /** No other filter may refuse a call that one filter reports, since the strictest answer counts. */
 const reporting = (datagrams: boolean, notify: boolean): Filter => ({

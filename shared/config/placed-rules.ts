@@ -5,7 +5,7 @@ import { yamlText } from '../printable.js';
 import type { ConfigProblem } from './config-problem.js';
 import type { KeyPath, YamlSource } from './yaml-source.js';
 
-export interface PlacedRule {
+interface PlacedRule {
   readonly text: string;
   /** `FILE:LINE`, or the option on the command line. */
   readonly place: string;

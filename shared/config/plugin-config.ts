@@ -24,7 +24,7 @@ export interface RestartConfig {
 }
 
 /** When plugins that come after it may start. `after`: milliseconds after its start. `listener`: it accepts on this listener. `notify`: it says so. */
-export type ReadyConfig =
+type ReadyConfig =
   | { readonly by: 'after'; readonly milliseconds: number }
   | { readonly by: 'listener'; readonly name: string; readonly timeoutS: number }
   | { readonly by: 'notify'; readonly timeoutS: number };

@@ -15,7 +15,7 @@ import { classesAroundPrefix, findBlockOfPrefix } from './special-blocks.js';
 
 // Compiles rules into an index. One invalid rule refuses them all. The caller decides which rules are then in force.
 
-export type { CompileResult, Policy, PolicySource, RuleProblem };
+export type { CompileResult, Policy, PolicySource };
 
 /**
  * Compiles rules.

@@ -41,13 +41,13 @@ export interface HelloReply {
 }
 
 /** Comes with a connected socket. */
-export interface ConnectedReply {
+interface ConnectedReply {
   readonly id: number;
   readonly ok: true;
 }
 
 /** Comes with the descriptor of one end of a new channel. */
-export interface PartReply {
+interface PartReply {
   readonly id: number;
   readonly ok: true;
   readonly part: 'request' | 'reply';

@@ -118,7 +118,7 @@ export function sendMessage(
   return sendmsg(fd, outgoing.header, MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT));
 }
 
-export interface Credentials {
+interface Credentials {
   readonly pid: number;
   readonly uid: number;
   readonly gid: number;

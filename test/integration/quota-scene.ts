@@ -33,7 +33,7 @@ def say(*words):
 `;
 
 /** What the peer knows of one connection. */
-export interface Peer {
+interface Peer {
   received: number;
   readonly openedAt: number;
   /** Undefined while it is open. */

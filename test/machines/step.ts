@@ -23,7 +23,7 @@ export interface Step {
   readonly variables?: Readonly<Record<string, string>>;
 }
 
-export interface TestCount {
+interface TestCount {
   readonly passed: number;
   readonly failed: readonly string[];
   readonly skipped: readonly string[];

@@ -12,7 +12,7 @@ export interface Listed {
   readonly startedBy?: User;
 }
 
-export interface Unlisted {
+interface Unlisted {
   readonly suite: string;
   readonly test: string;
   readonly startedBy: User;

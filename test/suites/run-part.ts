@@ -4,7 +4,7 @@ import { type Difference, differences, passedInAll } from './compare.js';
 import type { Place, Places } from './places.js';
 import type { Outcome, Outcomes, Part, Suite } from './suite.js';
 
-export interface Inside {
+interface Inside {
   readonly startedBy: User;
   readonly seconds: number;
   readonly differences: readonly Difference[];

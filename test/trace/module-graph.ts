@@ -7,7 +7,7 @@ import { type ModuleKind, type ModuleText, readModule } from './instrument.js';
 /** The folders of the product. The tests are only read for what they import. */
 const ROOMS = ['broker', 'deploy', 'sandbox', 'shared'] as const;
 
-export interface ProductModule extends ModuleText {
+interface ProductModule extends ModuleText {
   readonly kind: ModuleKind;
   readonly text: string;
 }

@@ -13,7 +13,7 @@ const LEARN_PAUSE_MS = 1_000;
 /** Names of one plugin that were looked up. */
 const LEARNT_NAMES = 1024;
 
-export interface LearntRule {
+interface LearntRule {
   readonly rule: string;
   readonly host: string;
   readonly ports: readonly number[];

@@ -11,7 +11,7 @@ import { attemptInside, attemptOutside, type Outcome } from './attempts.js';
 import { startNetwork, type TestNetwork } from './network.js';
 
 /** How a program ends that was refused. */
-export interface Refusal {
+interface Refusal {
   readonly status: number;
   /** What it says on stderr. */
   readonly says: RegExp;
