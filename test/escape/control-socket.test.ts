@@ -23,7 +23,6 @@ import { mutantDist } from '../mutation/mutant-dist.js';
 const program = readFileSync(new URL('control-socket.py', import.meta.url), 'utf8');
 
 interface Scene extends RunningPostern {
-  readonly said: () => string;
   /** The pid of the witness, as the real supervisor tells it; undefined if it does not run. */
   readonly witness: () => Promise<number | undefined>;
 }

@@ -23,7 +23,6 @@ const INIT_ID = process.geteuid?.() === 0 ? NOBODY : process.geteuid?.();
 const EXECUTED = 'notify: the kernel makes no datagram socket for a plugin';
 
 interface Scene extends RunningPostern {
-  readonly said: () => string;
   readonly results: (plugin: string) => Readonly<Record<string, string>>;
   readonly control: string;
 }

@@ -28,8 +28,6 @@ while True:
 
 export interface SteadyUp extends RunningPostern {
   readonly pid: number;
-  /** All that postern and its plugins have written, the audit log included. */
-  readonly said: () => string;
   /** How often the steady plugin has connected. */
   readonly worked: () => number;
   /** The longest of these connects, in milliseconds. */

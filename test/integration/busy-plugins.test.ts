@@ -32,14 +32,10 @@ for (const user of anyUser) {
     const plugins = Object.fromEntries(PLUGINS.map((name) => [name, plugin]));
     writeFileSync(config, JSON.stringify({ metrics: `127.0.0.1:${metrics}`, plugins }));
     const loops = Array.from({ length: BUSY_LOOPS }, () => spawn('sh', ['-c', 'while :; do :; done']));
-    const { child, result } = startPostern(['up', '--config', config], { as: user });
-    let output = '';
+    const { child, result, stdout } = startPostern(['up', '--config', config], { as: user });
     let page = '';
-    child.stdout?.on('data', (text: string) => {
-      output += text;
-    });
     const measured = (): readonly string[] =>
-      [...output.matchAll(/measured (.*)/g)].map(([, text]) => text ?? '');
+      [...stdout().matchAll(/measured (.*)/g)].map(([, text]) => text ?? '');
     try {
       await until(() => measured().length === PLUGINS.length || undefined, 40_000).catch(() => undefined);
       page = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();

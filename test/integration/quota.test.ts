@@ -242,21 +242,16 @@ sys.stdin.readline()`;
       renameSync(join(folder, 'next'), join(folder, 'postern.yaml'));
     };
     write(1);
-    const { child } = startPostern(['up'], { as: user, cwd: folder });
+    const { child, said } = startPostern(['up'], { as: user, cwd: folder });
     t.after(() => child.kill('SIGKILL'));
-    let said = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream?.on('data', (text: string) => {
-        said += text;
-      });
-    await until(() => said.includes('refused 122') || undefined, 30_000);
+    await until(() => said().includes('refused 122') || undefined, 30_000);
     // Three starts sent 270,000 bytes each, and the fourth one used up the rest, or nearly.
     assert.equal(await listener.allConnections(), 4);
-    said = '';
+    const before = said().length;
     write(2);
     child.kill('SIGHUP');
     await until(() => listener.connections() > 4 || undefined, 30_000);
-    await until(() => said.includes('refused 122') || undefined, 30_000);
+    await until(() => said().slice(before).includes('refused 122') || undefined, 30_000);
     assert.equal(await listener.allConnections(), 8);
   });
 

@@ -120,7 +120,6 @@ signal.pause()`;
 interface HeldUp extends RunningPostern {
   readonly config: string;
   readonly control: string;
-  readonly said: () => string;
   /** Lets it go on. */
   readonly release: () => void;
 }
@@ -137,7 +136,6 @@ async function heldUp(t: TestContext, user: User, program: string): Promise<Held
   const words = ['up', '--config', config, '--control', control];
   const running = startPostern(words, { as: user, asCommand: true, dist });
   t.after(() => running.child.kill('SIGKILL'));
-  const { said } = running;
   const opened = await until(() => {
     try {
       return openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
@@ -149,7 +147,7 @@ async function heldUp(t: TestContext, user: User, program: string): Promise<Held
     spawnSync('sh', ['-c', 'cat "$1" >"$2"', 'sh', moved, pipe], { timeout: 20_000 });
     closeSync(opened);
   };
-  return { ...running, config, control, said, release };
+  return { ...running, config, control, release };
 }
 
 for (const user of userInTurn(1)) {

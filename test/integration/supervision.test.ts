@@ -10,18 +10,12 @@ import { type RunningPostern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
 import { readableFolder, type User } from '../harness/users.js';
 
-function up(t: TestContext, as: User, config: object): RunningPostern & { readonly said: () => string } {
+function up(t: TestContext, as: User, config: object): RunningPostern {
   const path = join(readableFolder(), 'postern.yaml');
   writeFileSync(path, JSON.stringify(config));
   const running = startPostern(['up', '--config', path], { as });
-  let said = '';
-  const add = (text: string): void => {
-    said += text;
-  };
-  running.child.stdout?.on('data', add);
-  running.child.stderr?.on('data', add);
   t.after(() => running.child.kill('SIGKILL'));
-  return { ...running, said: () => said };
+  return running;
 }
 
 const count = (text: string, pattern: RegExp): number => [...text.matchAll(pattern)].length;
