@@ -5,6 +5,7 @@ import {
   fstatSync,
   lstatSync,
   openSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   readSync,
@@ -19,6 +20,8 @@ export type PathKind = 'directory' | 'file' | 'link' | 'other' | 'absent';
 export interface HostFiles {
   readonly kind: (path: string) => PathKind;
   readonly readLink: (path: string) => string;
+  /** The names in a folder; none where no folder is, or where it cannot be read. */
+  readonly list: (path: string) => readonly string[];
   /** The path with every link resolved; undefined where no file is there. */
   readonly real: (path: string) => string | undefined;
   /** UID:GID of the file; undefined where no file is there. */
@@ -36,6 +39,13 @@ export const hostFiles: HostFiles = {
     return stats.isFile() ? 'file' : 'other';
   },
   readLink: (path) => readlinkSync(path),
+  list: (path) => {
+    try {
+      return readdirSync(path);
+    } catch {
+      return [];
+    }
+  },
   real: (path) => {
     try {
       return realpathSync(path);

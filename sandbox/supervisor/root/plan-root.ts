@@ -8,6 +8,7 @@ import { commandLinks, commandPaths, mayShow } from './command-paths.js';
 import {
   DEVICES,
   deviceEntries,
+  ETC_KEYS,
   etcEntries,
   PLUGIN_HOME,
   SCRATCH,
@@ -148,6 +149,8 @@ function wishesOf(request: RootRequest, cwdVisible: boolean, host: HostFiles): r
       'a home directory',
       'hidden',
     ),
+    // protects: G14 private keys within what shows of /etc stay hidden
+    ...byItself(ETC_KEYS, 'the private keys of the host', 'hidden'),
     ...asked('visible'),
     ...asked('writable'),
     ...asked('hidden'),

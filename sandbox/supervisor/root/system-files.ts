@@ -48,12 +48,18 @@ const ETC = [
     'python3',
   ],
 ];
+/**
+ * Settings that a language's packages keep in /etc, without those of its servers. The packages link to some of them from /usr: a search for such links
+ * takes 10 ms and more of each start, and would show what any package keeps there.
+ */
 const RUNTIMES = [
-  ...['', '-8', '-11', '-17', '-21', '-25'].map((version) => `java${version && `${version}-openjdk`}`),
-  ...['', '3.11', '3.12', '3.13'].map((version) => `python${version}`),
+  ...['java', 'java-*-openjdk', 'maven', 'python', 'python3.*'],
+  ...['php/*/cli', 'php/*/mods-available', 'php.ini', 'php.d'],
 ];
-/** The files of the host's /etc that show, if they exist; docs/sandbox.md lists them. */
-export const ETC_SHOWN: readonly string[] = [...new Set([...ETC, ...RUNTIMES])];
+/** The files of the host's /etc that show, if they exist; docs/sandbox.md lists them. A `*` stands for any characters of one name. */
+export const ETC_SHOWN: readonly string[] = [...ETC, ...RUNTIMES];
+/** Folders of private keys within these. A user may be in the group that reads them. */
+export const ETC_KEYS: readonly string[] = ['/etc/ssl/private', '/etc/pki/tls/private'];
 /** The files of /etc that postern writes itself. */
 export const ETC_WRITTEN = ['passwd', 'group', 'hosts', 'resolv.conf'] as const;
 /** Empty file systems of the sandbox, each with the limit that bounds it. */
@@ -71,8 +77,11 @@ export const SCRATCH: readonly {
 export const DEVICES: readonly string[] = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
 
 /**
- * A look-up may wait while somebody is asked. glibc waits 30 s at most before it asks again, five times at most, resolv.conf(5). musl waits for so long
- * in all, and for 60 s at most.
+ * An answer may take DNS_TIMEOUT_MS. glibc and musl wait for 5 s by themselves. c-ares waits for 2 s, and its one attempt would miss the answer of a
+ * slow server.
+ *
+ * A look-up may also wait while somebody is asked. glibc waits 30 s at most before it asks again, five times at most, resolv.conf(5). musl waits for so
+ * long in all, and for 60 s at most.
  */
 const RESOLVER_OPTIONS: Readonly<Record<Unknown, string>> = {
   deny: 'attempts:1 timeout:5',
@@ -98,8 +107,7 @@ export function etcEntries(
     'resolv.conf': `nameserver 127.0.0.1\noptions ${RESOLVER_OPTIONS[unknown]}\n`,
   };
   return [
-    ...ETC_SHOWN.flatMap((name): RootEntry[] => {
-      const path = `/etc/${name}`;
+    ...ETC_SHOWN.flatMap((name) => matches('/etc', name.split('/'), host)).flatMap((path): RootEntry[] => {
       const source = host.real(path);
       const kind = source === undefined ? 'absent' : host.kind(source);
       if (source === undefined || (kind !== 'directory' && kind !== 'file')) return [];
@@ -107,6 +115,21 @@ export function etcEntries(
     }),
     ...ETC_WRITTEN.map((name): RootEntry => ({ kind: 'file', path: `/etc/${name}`, content: written[name] })),
   ];
+}
+
+/** @param parts of a path below `folder` @returns the paths that these stand for; without a `*` also one that does not exist */
+function matches(
+  folder: string,
+  [part = '', ...rest]: readonly string[],
+  host: Pick<HostFiles, 'list'>,
+): readonly string[] {
+  const [start = '', end] = part.split('*');
+  const names =
+    end === undefined
+      ? [part]
+      : host.list(folder).filter((name) => name.startsWith(start) && name.slice(start.length).endsWith(end));
+  const paths = names.map((name) => `${folder}/${name}`);
+  return rest.length === 0 ? paths : paths.flatMap((path) => matches(path, rest, host));
 }
 
 export function deviceEntries(host: HostFiles): readonly RootEntry[] {

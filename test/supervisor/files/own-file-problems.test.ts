@@ -11,6 +11,7 @@ const LINKS: Record<string, string> = {
 const host: HostFiles = {
   kind: (path) => (path in LINKS ? 'link' : 'directory'),
   readLink: (path) => LINKS[path] ?? '',
+  list: () => [],
   real: (path) => placesPassed(path, host).at(-1) ?? '/',
   owner: () => undefined,
   aliases: (path) => (path.startsWith('/srv/w/') ? [path.replace('/srv/w/', '/mnt/again/')] : []),

@@ -7,6 +7,7 @@ import { pathProblems } from '../../../sandbox/supervisor/files/path-problems.js
 const host: HostFiles = {
   kind: () => 'directory',
   readLink: () => '',
+  list: () => [],
   real: (path) => path,
   owner: () => undefined,
   aliases: (path) => (`${path}/`.startsWith('/srv/w/') ? [path.replace('/srv/w', '/mnt/again')] : []),

@@ -21,6 +21,7 @@ const LINKS: Readonly<Record<string, string>> = {
 const host: HostFiles = {
   kind: (path) => (path in LINKS ? 'link' : path.endsWith('absent') ? 'absent' : 'directory'),
   readLink: (path) => LINKS[path] ?? '',
+  list: () => [],
   real: (path) => path,
   owner: () => undefined,
   aliases: (path) => (`${path}/`.startsWith('/mnt/again/') ? [path.replace('/mnt/again', '/srv/w')] : []),

@@ -8,6 +8,7 @@ const LINKS: Record<string, string> = { '/srv/out/link': '/run', '/var/run': '/r
 const host: HostFiles = {
   kind: (path) => (path in LINKS ? 'link' : 'directory'),
   readLink: (path) => LINKS[path] ?? '',
+  list: () => [],
   real: (path) => placesPassed(path, host).at(-1) ?? '/',
   owner: () => undefined,
   aliases: () => [],

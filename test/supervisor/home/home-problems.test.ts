@@ -25,6 +25,7 @@ const KINDS: Record<string, PathKind> = {
 const host: HostFiles = {
   kind: (path) => (path in LINKS ? 'link' : (KINDS[path] ?? 'absent')),
   readLink: (path) => LINKS[path] ?? '',
+  list: () => [],
   real: (path) => {
     const last = placesPassed(path, host).at(-1) ?? '/';
     return last in KINDS ? last : undefined;

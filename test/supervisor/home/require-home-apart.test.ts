@@ -18,6 +18,7 @@ const THERE = [
 const host: HostFiles = {
   kind: (path) => (path in LINKS ? 'link' : THERE.includes(path) ? 'directory' : 'absent'),
   readLink: (path) => LINKS[path] ?? '',
+  list: () => [],
   real: (path) => LINKS[path] ?? (THERE.includes(path) ? path : undefined),
   owner: () => undefined,
   aliases: () => [],

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { basename, dirname } from 'node:path';
 import { test } from 'node:test';
 import type { HostFiles, PathKind } from '../../../sandbox/supervisor/files/host-files.js';
 import { planRoot, type RootPlan } from '../../../sandbox/supervisor/root/plan-root.js';
@@ -34,6 +35,13 @@ const HOST: Record<string, PathKind> = {
   '/mnt/again': 'directory',
   '/mnt/again/key': 'file',
   '/etc/ssl/private': 'directory',
+  '/etc/php': 'directory',
+  '/etc/php/8.4': 'directory',
+  '/etc/php/8.4/cli': 'directory',
+  '/etc/php/8.4/fpm': 'directory',
+  '/etc/php/8.4/mods-available': 'directory',
+  '/etc/java-21-openjdk': 'directory',
+  '/etc/java-policies': 'directory',
   '/usr/share': 'directory',
   '/usr/bin/tool': 'file',
   '/opt/me': 'directory',
@@ -57,6 +65,7 @@ const ALIASES: Record<string, readonly string[]> = {
 const host: HostFiles = {
   kind: (path) => HOST[path] ?? 'absent',
   readLink: (path) => LINKS[path] ?? 'usr/bin',
+  list: (folder) => Object.keys(HOST).flatMap((path) => (dirname(path) === folder ? [basename(path)] : [])),
   real: (path) => LINKS[path] ?? (path in HOST ? path : undefined),
   owner: (path) => (path.startsWith('/srv/data/inner') ? '1:1' : '0:0'),
   aliases: (path) => ALIASES[path] ?? [],
@@ -87,7 +96,10 @@ test('planRoot() shows the system, the listed files of /etc and the working dire
   const shown = bound(plan({}));
   assert.deepEqual(
     shown.sort(),
-    ['/etc/alternatives', '/etc/localtime', '/etc/ssl', '/home/me/project', '/opt', '/usr'].sort(),
+    [
+      ...['/etc/alternatives', '/etc/java-21-openjdk', '/etc/localtime', '/etc/ssl'],
+      ...['/etc/php/8.4/cli', '/etc/php/8.4/mods-available', '/home/me/project', '/opt', '/usr'],
+    ].sort(),
   );
   assert.ok(
     plan({}).entries.some(
@@ -305,11 +317,12 @@ test("planRoot() hides the command's own files and folder below a hidden path, a
   );
 });
 
+// proves: private keys within what shows of /etc stay hidden
 test('planRoot() hides paths below the listed files of /etc, and the files themselves', () => {
-  assert.deepEqual(laid(plan({ hidden: ['/etc/ssl/private'] }), '/etc/ssl'), [
-    '/etc/ssl visible',
-    '/etc/ssl/private hidden folder',
-  ]);
+  const withoutKeys = ['/etc/ssl visible', '/etc/ssl/private hidden folder'];
+  assert.deepEqual(laid(plan({}), '/etc/ssl'), withoutKeys);
+  assert.deepEqual(laid(plan({ hidden: ['/etc/ssl/private'] }), '/etc/ssl'), withoutKeys);
+  assert.deepEqual(laid(plan({ visible: ['/etc/ssl/private'] }), '/etc/ssl'), ['/etc/ssl visible']);
   assert.deepEqual(laid(plan({ hidden: ['/etc/ssl'] }), '/etc/ssl'), []);
 });
 

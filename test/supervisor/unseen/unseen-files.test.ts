@@ -37,6 +37,7 @@ const host: HostFiles = {
   kind: (path): PathKind =>
     path in LINKS ? 'link' : FOLDERS.includes(path) ? 'directory' : FILES.includes(path) ? 'file' : 'absent',
   readLink: (path) => LINKS[path] ?? '',
+  list: () => [],
   real: (path) => {
     const link = Object.keys(LINKS).find((one) => path === one || path.startsWith(`${one}/`));
     const real = link === undefined ? path : `${LINKS[link]}${path.slice(link.length)}`;
