@@ -88,7 +88,7 @@ export function arrangeDescriptors(
 /** getaddrinfo(3) needs the further addresses, see sandbox-addresses.ts. */
 export function isolateNetwork(): void {
   bringLoopbackUp();
-  addLoopbackAddresses(bytesOf(SANDBOX_ADDRESSES.v4), bytesOf(SANDBOX_ADDRESSES.v6));
+  addLoopbackAddresses([SANDBOX_ADDRESSES.v4, SANDBOX_ADDRESSES.v6].map(bytesOf));
 }
 
 function bytesOf(text: string): Uint8Array {

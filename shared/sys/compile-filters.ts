@@ -13,10 +13,15 @@
 // - The strictest action counts: an errno, then a report, then leave. Of two errnos that of the filter loaded last counts.
 // - A call that is allowed by its number alone runs no filter: the kernel tries each number at load time. So no argument is loaded before it is needed.
 
-import { constants } from 'node:os';
 import { PosternError } from '../errors.js';
 import { callNumber } from './call-numbers.js';
-import type { ArgumentMatch, Filter, FilterAction, FilterRule } from './filter.js';
+import {
+  type ArgumentMatch,
+  FILTER_ERRNOS,
+  type Filter,
+  type FilterAction,
+  type FilterRule,
+} from './filter.js';
 import type { FilterProgram } from './filter-program.js';
 import { LAYOUT } from './layout.js';
 
@@ -463,5 +468,5 @@ function codeOf(action: FilterAction): number {
   if (action === 'allow') return RET_ALLOW;
   if (action === 'notify') return RET_USER_NOTIF;
   // The kernel does not execute the call, and returns minus the errno, here 0.
-  return action === 'skip' ? RET_ERRNO : RET_ERRNO | constants.errno[action];
+  return action === 'skip' ? RET_ERRNO : RET_ERRNO | FILTER_ERRNOS[action];
 }

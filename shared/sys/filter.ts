@@ -1,10 +1,15 @@
 // A seccomp filter as data: which system calls it allows, refuses or reports. Pure.
-import type { constants } from 'node:os';
+import { constants } from 'node:os';
 
 /**
  * The action of a rule: allow the call, report it to a listener, return 0 without the call (`skip`), or fail it with an errno, by name.
  */
-export type FilterAction = 'allow' | 'notify' | 'skip' | keyof typeof constants.errno;
+export type FilterAction = 'allow' | 'notify' | 'skip' | keyof typeof FILTER_ERRNOS;
+/** Node does not name all of Linux. */
+export const FILTER_ERRNOS: typeof constants.errno & { readonly ESOCKTNOSUPPORT: number } = {
+  ...constants.errno,
+  ESOCKTNOSUPPORT: 94,
+};
 
 /**
  * A comparison of one argument under a 32-bit mask. The kernel reads an int and ignores the upper half of the register. A 64-bit comparison

@@ -24,7 +24,6 @@ export const LAYOUT = {
   'struct sockaddr_un': { size: 110, sun_path: 2 },
   'struct ifreq': { size: 40, ifr_flags: 16 },
   'struct ifconf': { size: 16, ifc_buf: 8 },
-  'struct in6_ifreq': { size: 24, ifr6_prefixlen: 16, ifr6_ifindex: 20 },
   'struct rlimit': { size: 16, rlim_max: 8 },
   'struct mount_attr': { size: 32, attr_clr: 8, propagation: 16, userns_fd: 24 },
   'struct landlock_ruleset_attr': { size: 24, handled_access_net: 8, scoped: 16 },
@@ -50,7 +49,7 @@ export const LAYOUT = {
   'struct dl_phdr_info': { dlpi_name: 8 },
   'struct timeval': { size: 16, tv_usec: 8 },
   'struct sockaddr_nl': { size: 12, nl_pid: 4, nl_groups: 8 },
-  'struct ifaddrmsg': { size: 8 },
+  'struct ifaddrmsg': { size: 8, ifa_prefixlen: 1, ifa_index: 4 },
   'struct rtmsg': { size: 12, rtm_dst_len: 1, rtm_table: 4, rtm_type: 7 },
   'struct nlmsghdr': { size: 16, nlmsg_type: 4, nlmsg_flags: 6, nlmsg_seq: 8, nlmsg_pid: 12 },
   'struct inet_diag_req_v2': {

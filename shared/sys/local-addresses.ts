@@ -3,6 +3,9 @@ import { endianness } from 'node:os';
 import { LAYOUT } from './layout.js';
 import { errnoName, SystemError, succeed } from './libc.js';
 import {
+  ATTRIBUTE_BYTES,
+  IFA_ADDRESS,
+  IFA_LOCAL,
   NETLINK_HEADER,
   NETLINK_ROUTE,
   NLM_F_DUMP,
@@ -12,6 +15,7 @@ import {
   netlinkAlign,
   netlinkResult,
   openNetlink,
+  RTM_NEWADDR,
   receiveNetlink,
   sendNetlink,
   writeNetlinkHeader,
@@ -23,13 +27,10 @@ import { SOL_NETLINK, setOption } from './socket.js';
 const NETLINK_GET_STRICT_CHK = 12;
 /** RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE */
 const CHANGE_GROUPS = 0x10 | 0x40 | 0x100 | 0x400;
-const RTM_NEWADDR = 20;
 const RTM_GETADDR = 22;
 const RTM_NEWROUTE = 24;
 const RTM_GETROUTE = 26;
 const NLM_F_DUMP_INTR = 0x10;
-const IFA_ADDRESS = 1;
-const IFA_LOCAL = 2;
 const RTA_DST = 1;
 const RT_TABLE_LOCAL = 255;
 const RTN_LOCAL = 2;
@@ -38,7 +39,6 @@ const RTN_ANYCAST = 4;
 const HEADER = NETLINK_HEADER;
 const ADDRESS = LAYOUT['struct ifaddrmsg'];
 const ROUTE = LAYOUT['struct rtmsg'];
-const ATTRIBUTE_BYTES = 4;
 /** A list that changes while it is read is read again, so often in all. */
 const TRIES = 5;
 const little = endianness() === 'LE';

@@ -34,6 +34,12 @@ export const NLMSG_ERROR = 2;
 export const NLMSG_DONE = 3;
 export const NLM_F_REQUEST = 1;
 export const NLM_F_DUMP = 0x300;
+/** Of addresses, rtnetlink(7). */
+export const RTM_NEWADDR = 20;
+export const IFA_ADDRESS = 1;
+export const IFA_LOCAL = 2;
+/** The header of an attribute: its length and its type, 16 bits each. */
+export const ATTRIBUTE_BYTES = 4;
 export const NETLINK_HEADER: (typeof LAYOUT)['struct nlmsghdr'] = LAYOUT['struct nlmsghdr'];
 
 const send: NativeCall = bind('long send(int fd, const void *data, size_t length, int flags)');

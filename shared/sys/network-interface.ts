@@ -1,61 +1,81 @@
-// Brings the loopback interface up and gives it addresses, by the ioctls of netdevice(7). Runs in the launcher.
+// Brings the loopback interface up, by an ioctl of netdevice(7), and gives it addresses, by rtnetlink(7). Runs in the launcher.
 
 import koffi from 'koffi';
 import { LAYOUT } from './layout.js';
-import { ioctl, succeed } from './libc.js';
+import { errnoName, ioctl, succeed } from './libc.js';
+import {
+  ATTRIBUTE_BYTES,
+  IFA_ADDRESS,
+  IFA_LOCAL,
+  NETLINK_HEADER,
+  NETLINK_ROUTE,
+  NLM_F_REQUEST,
+  netlinkResult,
+  openNetlink,
+  RTM_NEWADDR,
+  receiveNetlink,
+  sendNetlink,
+  writeNetlinkHeader,
+} from './netlink.js';
 import { OwnedFd } from './owned-fd.js';
-import { AF_INET, AF_INET6, encodeSockaddr } from './sockaddr.js';
+import { AF_INET, AF_INET6 } from './sockaddr.js';
 import { SOCK_CLOEXEC, SOCK_DGRAM, socket } from './socket.js';
 
 const SOCK_DGRAM_CLOEXEC = SOCK_DGRAM | SOCK_CLOEXEC;
 const SIOCSIFFLAGS = 0x8914;
-const SIOCSIFADDR = 0x8916;
-const SIOCSIFNETMASK = 0x891c;
 const IFF_UP_RUNNING = 0x1 | 0x40;
 const IFREQ = LAYOUT['struct ifreq'];
 const IFNAMSIZ = IFREQ.ifr_flags;
-const IN6_IFREQ = LAYOUT['struct in6_ifreq'];
+const IFADDRMSG = LAYOUT['struct ifaddrmsg'];
+/** NLM_F_ACK, NLM_F_EXCL and NLM_F_CREATE */
+const NEW_WITH_ANSWER = 0x4 | 0x200 | 0x400;
+/** `lo` in every network namespace. */
 const LOOPBACK_INDEX = 1;
-
-function ifreq(name: string): Uint8Array {
-  const bytes = new Uint8Array(IFREQ.size);
-  bytes.set(new TextEncoder().encode(name));
-  return bytes;
-}
 
 /** Brings `lo` up in this network namespace. */
 export function bringLoopbackUp(): void {
   using probe = new OwnedFd(succeed(socket(AF_INET, SOCK_DGRAM_CLOEXEC, 0), 'socket AF_INET'));
-  const request = ifreq('lo');
+  const request = new Uint8Array(IFREQ.size);
+  request.set(new TextEncoder().encode('lo'));
   new DataView(request.buffer).setInt16(IFNAMSIZ, IFF_UP_RUNNING, true);
   succeed(ioctl(probe.number, SIOCSIFFLAGS, request), 'ioctl SIOCSIFFLAGS', 'lo');
 }
 
 /**
- * Adds one address of each family to `lo`. The prefix of each has no other address.
+ * Adds addresses to `lo`, each with a prefix that has no other. By rtnetlink(7): the ioctl would give an IPv4 address a name of its own, `lo:0`, which
+ * if_nametoindex(3) does not know.
  *
- * @param v4 4 bytes
- * @param v6 16 bytes. A kernel without IPv6 gets none
+ * @param addresses of 4 or 16 bytes. A kernel without IPv6 adds none of the latter
  */
-export function addLoopbackAddresses(v4: Uint8Array, v6: Uint8Array): void {
-  using probe = new OwnedFd(succeed(socket(AF_INET, SOCK_DGRAM_CLOEXEC, 0), 'socket AF_INET'));
-  const address = ifreq('lo:0');
-  address.set(encodeSockaddr({ bytes: v4, port: 0 }), IFNAMSIZ);
-  succeed(ioctl(probe.number, SIOCSIFADDR, address), 'ioctl SIOCSIFADDR', 'lo:0');
-  const mask = ifreq('lo:0');
-  mask.set(encodeSockaddr({ bytes: new Uint8Array([255, 255, 255, 255]), port: 0 }), IFNAMSIZ);
-  succeed(ioctl(probe.number, SIOCSIFNETMASK, mask), 'ioctl SIOCSIFNETMASK', 'lo:0');
+export function addLoopbackAddresses(addresses: readonly Uint8Array[]): void {
+  using kernel = openNetlink(NETLINK_ROUTE, 'NETLINK_ROUTE');
+  const answer = new Uint8Array(256);
+  for (const address of addresses) {
+    succeed(sendNetlink(kernel.number, newAddress(address)), 'send RTM_NEWADDR');
+    const length = succeed(receiveNetlink(kernel.number, answer), 'recv RTM_NEWADDR');
+    const result = netlinkResult(new DataView(answer.buffer), 0, length);
+    const hasNoIpv6 = address.length === 16 && result < 0 && errnoName(-result) === 'EOPNOTSUPP';
+    if (!hasNoIpv6) succeed(result, 'RTM_NEWADDR', 'lo');
+  }
+}
 
-  const sixth = socket(AF_INET6, SOCK_DGRAM_CLOEXEC, 0);
-  if (sixth < 0) return; // The kernel has no IPv6.
-  using probe6 = new OwnedFd(sixth);
-  // struct in6_ifreq: address, prefix length, interface index.
-  const request = new Uint8Array(IN6_IFREQ.size);
-  request.set(v6);
-  const view = new DataView(request.buffer);
-  view.setUint32(IN6_IFREQ.ifr6_prefixlen, 128, true);
-  view.setInt32(IN6_IFREQ.ifr6_ifindex, LOOPBACK_INDEX, true);
-  succeed(ioctl(probe6.number, SIOCSIFADDR, request), 'ioctl SIOCSIFADDR', 'lo');
+function newAddress(address: Uint8Array): Uint8Array {
+  const attribute = ATTRIBUTE_BYTES + address.length;
+  const message = new Uint8Array(NETLINK_HEADER.size + IFADDRMSG.size + 2 * attribute);
+  writeNetlinkHeader(message, RTM_NEWADDR, NLM_F_REQUEST | NEW_WITH_ANSWER);
+  const view = new DataView(message.buffer);
+  let at = NETLINK_HEADER.size;
+  view.setUint8(at, address.length === 4 ? AF_INET : AF_INET6);
+  view.setUint8(at + IFADDRMSG.ifa_prefixlen, address.length * 8);
+  view.setUint32(at + IFADDRMSG.ifa_index, LOOPBACK_INDEX, true);
+  at += IFADDRMSG.size;
+  for (const type of [IFA_LOCAL, IFA_ADDRESS]) {
+    view.setUint16(at, attribute, true);
+    view.setUint16(at + 2, type, true);
+    message.set(address, at + ATTRIBUTE_BYTES);
+    at += attribute;
+  }
+  return message;
 }
 
 // Requests of ioctl(2) that read the interfaces of a socket's network namespace, netdevice(7). The launcher's filter reports them, and the

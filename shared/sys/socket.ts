@@ -230,6 +230,8 @@ export const AF_NETLINK = 16;
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
+/** A reliable datagram, which no family of a plugin has. */
+export const SOCK_RDM = 4;
 export const SOCK_SEQPACKET = 5;
 /** socket(2)'s type without SOCK_NONBLOCK and SOCK_CLOEXEC. */
 export const SOCK_TYPE_MASK = 0xf;

@@ -19,7 +19,7 @@ pairs = [f for f in range(64) if call("socketpair", f, 1, 0, ctypes.create_strin
 result("pairs", " ".join(map(str, pairs)))
 PROTOCOLS = {"AF_PACKET": (17, 3, 0), "AF_VSOCK": (40, 1, 0), "AF_BLUETOOTH": (31, 3, 0), "AF_ALG": (38, 5, 0), "AF_X25": (9, 5, 0), "none": (63, 1, 0), "unspecified": (0, 1, 0),
              "SCTP": (2, 1, 132), "SCTP_to_many": (2, 5, 132), "MPTCP": (2, 1, 262), "MPTCPv6": (10, 1, 262), "UDP-Lite": (2, 2, 136), "UDP-Litev6": (10, 2, 136),
-             "DCCP": (2, 6, 33), "raw": (2, 3, 1), "audit": (16, 3, 9), "uevent": (16, 2, 15)}
+             "DCCP": (2, 6, 33), "RDM": (2, 4, 0), "SEQPACKETv6": (10, 5, 0), "RDM_of_AF_UNIX": (1, 4, 0), "raw": (2, 3, 1), "audit": (16, 3, 9), "uevent": (16, 2, 15)}
 for name, arguments in PROTOCOLS.items():
     result(name, call("socket", *arguments)[1])
 for name, family in {"pair_of_AF_INET": 2, "pair_of_AF_VSOCK": 40}.items():

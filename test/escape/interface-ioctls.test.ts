@@ -4,7 +4,7 @@ import { hostile } from './hostile.js';
 const KINDS = ['tcp', 'udp', 'tcp6', 'unix', 'netlink'];
 const REFUSED = ['ifconf', 'ifconf_high', 'all', 'reads', 'wireless', 'encoded', 'sti', 'sti_high', 'linux'];
 /** The sandbox has no other interface, and the addresses that postern gives it. */
-const OWN_LIST = 'ok lo=127.0.0.1 lo:0=192.0.0.8';
+const OWN_LIST = 'ok lo=127.0.0.1 lo=192.0.0.8';
 
 // proves: seccomp.ioctl_interface_reads
 // proves: seccomp.ioctl_interfaces

@@ -1,11 +1,16 @@
 // Compiles each seccomp filter alone, by libseccomp: what postern's own compiler must agree with.
 import assert from 'node:assert/strict';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { constants, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KoffiFunc, LibraryHandle } from 'koffi';
 import { callNumber } from '../../shared/sys/call-numbers.js';
-import type { ArgumentMatch, Filter, FilterAction } from '../../shared/sys/filter.js';
+import {
+  type ArgumentMatch,
+  FILTER_ERRNOS,
+  type Filter,
+  type FilterAction,
+} from '../../shared/sys/filter.js';
 import { loadLibrary } from '../../shared/sys/load-library.js';
 
 const SCMP_ACT_ALLOW = 0x7fff0000;
@@ -55,7 +60,7 @@ function actionCode(action: FilterAction): number {
   if (action === 'notify') return SCMP_ACT_NOTIFY;
   // The kernel does not execute the call, and returns minus the errno, here 0.
   if (action === 'skip') return SCMP_ACT_ERRNO;
-  return action === 'allow' ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO | constants.errno[action];
+  return action === 'allow' ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO | FILTER_ERRNOS[action];
 }
 
 /** struct scmp_arg_cmp: argument, operator, mask, datum. */

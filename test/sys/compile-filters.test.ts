@@ -7,7 +7,13 @@ import { sandboxFilters } from '../../broker/sandbox/sandbox-rules.js';
 import { filterStack, initStack } from '../../sandbox/launch/filters.js';
 import { callNumber } from '../../shared/sys/call-numbers.js';
 import { compileFilters, FilterCode } from '../../shared/sys/compile-filters.js';
-import type { ArgumentMatch, Filter, FilterAction, FilterRule } from '../../shared/sys/filter.js';
+import {
+  type ArgumentMatch,
+  FILTER_ERRNOS,
+  type Filter,
+  type FilterAction,
+  type FilterRule,
+} from '../../shared/sys/filter.js';
 import { compileAlone } from '../harness/libseccomp.js';
 import { checkLoadable, constantsOf, runFilter } from '../harness/run-filter.js';
 
@@ -60,7 +66,7 @@ function asWritten(stack: readonly Filter[], args: readonly bigint[]): number {
   const code = (action: FilterAction): number => {
     if (action === 'allow') return ALLOW;
     if (action === 'notify') return NOTIFY;
-    return action === 'skip' ? ERRNO : ERRNO | constants.errno[action];
+    return action === 'skip' ? ERRNO : ERRNO | FILTER_ERRNOS[action];
   };
   const matches = ({ when = [] }: FilterRule): boolean => when.every(holds);
   return strictest(stack.map(({ otherwise, rules }) => code(rules.find(matches)?.action ?? otherwise)));

@@ -34,9 +34,6 @@ const HEADERS = [
   'seccomp.h',
   'link.h',
 ];
-/** linux/ipv6.h defines it, but cannot be included together with netinet/in.h. */
-const IN6_IFREQ =
-  'struct in6_ifreq { struct in6_addr ifr6_addr; unsigned ifr6_prefixlen; int ifr6_ifindex; };';
 
 function program(): string {
   const lines = Object.entries(LAYOUT).flatMap(([type, fields]) =>
@@ -46,7 +43,7 @@ function program(): string {
     }),
   );
   const includes = HEADERS.map((header) => `#include <${header}>`).join('\n');
-  return `#define _GNU_SOURCE\n${includes}\n${IN6_IFREQ}\nint main(void) {\n${lines.join('\n')}\n}\n`;
+  return `#define _GNU_SOURCE\n${includes}\nint main(void) {\n${lines.join('\n')}\n}\n`;
 }
 
 test('every structure has the size and offsets that a C compiler gives it', () => {

@@ -3,7 +3,7 @@
 
 import type { ArgumentMatch, FilterAction, FilterRule } from '../../../shared/sys/filter.js';
 import { INTERFACE_READS } from '../../../shared/sys/network-interface.js';
-import { AF_INET, AF_INET6 } from '../../../shared/sys/sockaddr.js';
+import { AF_INET, AF_INET6, AF_UNIX } from '../../../shared/sys/sockaddr.js';
 import {
   AF_NETLINK,
   IPPROTO_IP,
@@ -11,6 +11,7 @@ import {
   MSG_ERRQUEUE,
   MSG_FASTOPEN,
   SOCK_DGRAM,
+  SOCK_RDM,
   SOCK_SEQPACKET,
   SOCK_STREAM,
   SOCK_TYPE_MASK,
@@ -115,7 +116,7 @@ export function readRules(action: FilterRule['action']): readonly FilterRule[] {
   }));
 }
 
-// The errnos of socket(2) and socketpair(2) for families and protocols that a plugin does not have: those of a kernel without them. Programs fall
+// The errnos of socket(2) and socketpair(2) for families, types and protocols that a plugin does not have: those of a kernel without them. Programs fall
 // back on these. The sockets themselves are refused by seccomp.families, whatever this says.
 
 /** The numbers of which `mask` selects these bits. Without a mask: one number. */
@@ -147,9 +148,12 @@ const ABSENT_PROTOCOLS: readonly (readonly [family: number, type: number, absent
   [AF_INET, SOCK_DGRAM, [one(6), withBits(0x20), ...HIGH]],
   // UDP, 17, and ICMPv6, 58.
   [AF_INET6, SOCK_DGRAM, [one(1), one(6), one(33), ...HIGH]],
-  // None.
-  ...[AF_INET, AF_INET6].map((family) => [family, SOCK_SEQPACKET, HIGH] as const),
 ];
+/** SOCK_DCCP is 6. */
+const ABSENT_TYPES = [
+  [AF_UNIX, [SOCK_RDM, 6]],
+  ...[AF_INET, AF_INET6].map((family) => [family, [SOCK_RDM, SOCK_SEQPACKET, 6]] as const),
+] as const;
 /** NETLINK_ROUTE is 0, and 31 the last. */
 const ABSENT_NETLINK = [1, 2, 4, 8, 16].map(withBits);
 
@@ -163,10 +167,20 @@ const absentProtocols: FilterGroup =
   // protects: G4 (row of seccomp)
   {
     name: 'seccomp.absent_protocols',
-    why: 'a program that reads EAFNOSUPPORT or EPROTONOSUPPORT does without the protocol, and one that reads EPERM gives up',
+    why: 'a program that reads EAFNOSUPPORT, ESOCKTNOSUPPORT or EPROTONOSUPPORT does without the protocol, and one that reads EPERM gives up',
     rules: [
       ...['socket', 'socketpair'].flatMap((call) =>
         ABSENT_FAMILIES.map((family) => absent(call, 'EAFNOSUPPORT', [{ index: 0, ...family }])),
+      ),
+      ...['socket', 'socketpair'].flatMap((call) =>
+        ABSENT_TYPES.flatMap(([family, types]) =>
+          types.map((type) =>
+            absent(call, 'ESOCKTNOSUPPORT', [
+              { index: 0, equals: family },
+              { index: 1, mask: SOCK_TYPE_MASK, equals: type },
+            ]),
+          ),
+        ),
       ),
       ...[AF_INET, AF_INET6].map((family) =>
         absent('socketpair', 'EOPNOTSUPP', [{ index: 0, equals: family }]),
