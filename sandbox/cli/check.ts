@@ -23,6 +23,7 @@ import {
   describeWarning,
   homeWarnings,
   hostWarnings,
+  loopbackWarnings,
   processWarnings,
   sharedFolderWarnings,
 } from './warnings.js';
@@ -94,6 +95,7 @@ async function checkFile(file: string | undefined, within: string | undefined): 
     problems: [],
     warnings: [
       ...config.plugins.flatMap(warningsOf),
+      ...loopbackWarnings(config),
       ...askWarnings(config),
       ...commandWarnings(config),
       ...homeWarnings(config),

@@ -10,7 +10,7 @@ import type { Supervisor } from '../supervisor/supervisor.js';
 import { configFile } from './default-config.js';
 import { loadChecked } from './load-checked.js';
 import { describeError } from './say.js';
-import { describeWarning, processWarnings } from './warnings.js';
+import { describeWarning, loopbackWarnings, processWarnings } from './warnings.js';
 
 /** How often a watched configuration is looked at. */
 const CONFIG_LOOK_MS = 1_000;
@@ -44,7 +44,10 @@ export class ConfigInForce {
 
   /** Says what in the file deserves a look. */
   warn(): void {
-    for (const warning of processWarnings(this.#config, processesInAll()))
+    for (const warning of [
+      ...loopbackWarnings(this.#config),
+      ...processWarnings(this.#config, processesInAll()),
+    ])
       this.#given.say(`warning: ${describeWarning(warning)}`);
   }
 

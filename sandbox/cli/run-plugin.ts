@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { asciiJson } from '../../shared/ascii-json.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
+import { loopbackProblems } from '../../shared/policy/sandbox-address.js';
 import { printable } from '../../shared/printable.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import { OperatedSupervisor } from '../operate/operated-supervisor.js';
@@ -19,7 +20,7 @@ import type { TerminalRelay } from '../supervisor/terminal/terminal-relay.js';
 import type { Unseen } from '../supervisor/unseen/unseen-files.js';
 import { asVisibleOptions, unseenLine } from './refusal-line.js';
 import { dnsServersOf, type RunOptions } from './run-options.js';
-import { say } from './say.js';
+import { say, warn } from './say.js';
 import { forwardSignals } from './signals.js';
 import { TerminalQuestions, tellQuestions } from './terminal-questions.js';
 import { divertOwnWords } from './waiting-streams.js';
@@ -41,6 +42,7 @@ export async function runPlugin(
   readsAll: boolean,
   control?: OperatorControl,
 ): Promise<number> {
+  for (const { message } of config.egress === 'channel' ? [] : loopbackProblems(config.allow)) warn(message);
   const unseen: Unseen[] = [];
   const uncovered = laterConfigs([config], hostFiles).filter((path) => hostFiles.kind(path) !== 'file');
   const streams = inheritStreams();

@@ -4,6 +4,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Config, LoadedPlugin, PathList } from '../../shared/config/load-config.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import { loopbackProblems } from '../../shared/policy/sandbox-address.js';
 import { printable } from '../../shared/printable.js';
 import { searchPath } from '../host/find-program.js';
 import { type HostFiles, isWithin, moved } from '../supervisor/files/host-files.js';
@@ -106,6 +107,18 @@ export function askWarnings({ plugins, placeOf }: Config): readonly CheckWarning
       },
     ];
   });
+}
+
+// Warnings of `check` and `up` about allow rules that open loopback to the client library alone.
+
+export function loopbackWarnings({ plugins }: Pick<Config, 'plugins'>): readonly CheckWarning[] {
+  return plugins.flatMap(({ config: { name, egress, allow }, rules }) =>
+    (egress === 'channel' ? [] : loopbackProblems(allow)).map(({ index, message }) => ({
+      plugin: name,
+      place: rules.allow[index]?.place ?? '',
+      message,
+    })),
+  );
 }
 
 // Warnings of `check` about kept homes: a home that two plugins share, and a home_mib without effect.

@@ -1,4 +1,4 @@
-// `check` and `up` warn of limits of processes that are more in sum than all sandboxes may have together.
+// `check` and `up` warn of limits of processes that are more in sum than all sandboxes may have together, and of rules that open nothing.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -58,3 +58,17 @@ for (const user of users.filter((one) => one === 'root'))
       (BigInt(`0x${/^CapEff:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]}`) >> 24n) & 1n;
     assert.equal((await linesOf(['check'], TWO, user, HARD_LIMIT)).length, raises === 1n ? 1 : 2);
   });
+
+test('check, up and run warn of a rule that opens loopback to the client library alone', async () => {
+  const message =
+    'The rule "localhost:5432" opens nothing to the program\'s own connect(2): loopback is the sandbox\'s own there. Name the address and port of the host, such as 127.0.0.1:5432';
+  const file = (more: string): string =>
+    `plugins:\n  one:\n    command: ["true"]${more}\n    allow: [api.example.com, "localhost:5432"]\n`;
+  const place = './postern.yaml:4: plugins.one: ';
+  const none = '"$@"';
+  assert.deepEqual((await linesOf(['check'], file(''), anyone, none))[0], `warning  ${place}${message}`);
+  assert.deepEqual(await linesOf(['up'], file(''), anyone, none), [`postern: warning: ${place}${message}`]);
+  assert.deepEqual(await linesOf(['up'], file('\n    egress: channel'), anyone, none), []);
+  const { stderr } = await postern(['run', '--allow', 'localhost:5432', '--', 'true'], { as: anyone });
+  assert.equal(stderr, `postern: ${message}\n`);
+});
