@@ -12,6 +12,7 @@ import type { ControlView, OperatorControl } from '../operate/operator-control.j
 import type { Asks } from '../supervisor/approval/asks.js';
 import { hostFiles } from '../supervisor/files/host-files.js';
 import { laterConfigs } from '../supervisor/files/later-configs.js';
+import { outsideEnvironment } from '../supervisor/start/plugin-environment.js';
 import type { PluginEnd, Sandbox } from '../supervisor/start/sandbox.js';
 import { inheritStreams } from '../supervisor/start/standard-streams.js';
 import { OwnTerminal } from '../supervisor/terminal/own-terminal.js';
@@ -37,12 +38,17 @@ const STDERR = 2;
  */
 export async function runPlugin(
   config: PluginConfig,
-  options: Pick<RunOptions, 'metrics' | 'audit' | 'dns' | 'rules'>,
+  options: Pick<RunOptions, 'metrics' | 'audit' | 'dns' | 'rules' | 'env'>,
   onEvent: (event: AuditEvent) => void,
   readsAll: boolean,
   control?: OperatorControl,
 ): Promise<number> {
   for (const { message } of config.egress === 'channel' ? [] : loopbackProblems(config.allow)) warn(message);
+  for (const key of options.env)
+    if (!key.includes('=') && outsideEnvironment()[key] === undefined)
+      warn(
+        `--env ${key} passes nothing on: the variable is not set here; write --env ${key}=VALUE to set it`,
+      );
   const unseen: Unseen[] = [];
   const uncovered = laterConfigs([config], hostFiles).filter((path) => hostFiles.kind(path) !== 'file');
   const streams = inheritStreams();
@@ -92,6 +98,8 @@ export async function runPlugin(
     const failures = await streams.drained();
     await terminal?.end();
     for (const failure of failures) say(failure);
+    // What was refused is told before a guess at why the program failed.
+    await operated.close();
     for (const one of unseen) say(unseenLine(one, showWithOptions));
     for (const path of uncovered) if (hostFiles.kind(path) !== 'absent') say(madeConfig(path));
     return statusOf(end) || (failures.length > 0 ? 125 : 0);

@@ -231,10 +231,14 @@ for (const user of anyUser) {
       NODE_OPTIONS: '--no-warnings',
       KEPT: 'yes',
     };
-    const { stdout } = await postern(['run', '--env', 'KEPT', '--env', 'SET=a=b', '--', 'env'], {
-      as: user,
-      env,
-    });
+    const { stdout, stderr } = await postern(
+      ['run', '--env', 'KEPT', '--env', 'SET=a=b', '--env', 'MISSING', '--', 'env'],
+      { as: user, env },
+    );
+    assert.equal(
+      stderr,
+      'postern: --env MISSING passes nothing on: the variable is not set here; write --env MISSING=VALUE to set it\n',
+    );
     const lines = stdout.trim().split('\n').sort();
     assert.deepEqual(lines, [
       'HOME=/home/plugin',

@@ -57,6 +57,16 @@ for (const user of anyUser) {
     assert.deepEqual([shown.status, shown.stdout, shown.stderr], [0, 'the real one\n', '']);
   });
 
+  test(`a refused connect is told before the files that do not show (${user})`, async () => {
+    const file = join(readableFolder(), 'a');
+    writeFileSync(file, '');
+    const lines = said(await run(['bash', '-c', 'true 2>&1 >/dev/tcp/192.88.99.7/80', file]));
+    assert.deepEqual(
+      lines.map((line) => line.replace(/: .*?(Cannot connect|The command names).*/, ' $1')),
+      ['postern Cannot connect', 'postern The command names'],
+    );
+  });
+
   test(`files that the command names and that do not show are named in one line, at most three (${user})`, async () => {
     const folder = readableFolder();
     const names = ["it's", 'b', 'c', 'd'].map((name) => join(folder, name));
