@@ -15,6 +15,7 @@ export const REASONS = [
   'stale_grant',
   'foreign_netns',
   'udp_refused',
+  'record_type',
   'dns_error',
   'rate_limited',
   'concurrency_limited',

@@ -93,6 +93,21 @@ export class QuestionRefusals {
     }));
   }
 
+  /** Records that no rule opens, of any name. */
+  records(policy: Policy, name: string, type: number, origin: Origin): void {
+    const records = typeName(type);
+    this.#note(`records ${records} ${name}`, 'deny', 'record_type', () => ({
+      ...about(policy, origin),
+      name,
+      type: records,
+      decision: 'deny',
+      reason: 'record_type',
+      rule: null,
+      addresses_dropped: [],
+      message: `Cannot look up the ${records} records of ${quote(name)}: postern answers for addresses alone, whatever the rules; name the program the host and port that these records lead to`,
+    }));
+  }
+
   /** The name may be resolved, but none of its addresses of a family may be dialled. */
   addresses(policy: Policy, decision: Decision, family: 4 | 6, origin: Origin): void {
     const { host: name, reason, rule, dropped, suggestion, cause } = decision;
@@ -211,6 +226,14 @@ const NAMES: Readonly<Record<number, string>> = {
 export function familyOfType(type: number): 4 | 6 | undefined {
   if (type === A) return 4;
   return type === AAAA ? 6 : undefined;
+}
+
+/** SVCB and HTTPS records come beside addresses, and clients do without them. */
+const BESIDE_ADDRESSES = [64, 65];
+
+/** Whether a program that asks for the type needs its records, and gets none. */
+export function needsOtherRecords(type: number): boolean {
+  return familyOfType(type) === undefined && !BESIDE_ADDRESSES.includes(type);
 }
 
 /** The type as in a zone file. Types without a name here are written as RFC 3597 section 5 says. */

@@ -24,7 +24,7 @@ import type { Plugin, Services } from '../request/plugin.js';
 import type { DnsQuestion } from './decode-dns-question.js';
 import { type DnsAnswer, failed, granted, refusedAddresses, refusedName } from './encode-dns-answer.js';
 import type { Grants } from './grants.js';
-import { familyOfType, type QuestionRefusals } from './question-refusals.js';
+import { familyOfType, needsOtherRecords, type QuestionRefusals } from './question-refusals.js';
 
 /** The sandbox that asks. */
 export interface Asker {
@@ -60,6 +60,12 @@ export function serveQuestion(
   if (policy === undefined || judged === undefined) return failed('servfail');
   if (isReverse(name)) return refuse(services, asker, policy, judged, type);
   const verdict = orApprovedName(plugin.asks, policy, judged, context);
+  if (needsOtherRecords(type) && verdict.reason !== 'denied_by_rule') {
+    refusals.records(policy, name, type, origin);
+    if (verdict.decision !== 'deny') return granted();
+    services.metrics.count('dnsLookups', { result: 'refused' });
+    return refusedName('no rule allows it');
+  }
   // protects: G7 no server is asked for a name without a rule
   if (verdict.decision === 'deny') return refuseOrAsk(services, asker, policy, verdict, question);
   if (verdict.decision === 'would_deny') refusals.name(policy, verdict, type, origin);

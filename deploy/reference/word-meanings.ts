@@ -38,6 +38,8 @@ export const REASON_MEANINGS: Meanings<Reason> = {
   stale_grant: 'The program connected to an address that its name does not have any more.',
   foreign_netns: 'The call was on a socket that postern had given to the plugin.',
   udp_refused: 'The program tried to send UDP to the outside.',
+  record_type:
+    'The program asked DNS for records other than addresses, such as SRV, MX or TXT. No rule opens them.',
   dns_error: 'DNS gave no address for the name.',
   rate_limited: 'The plugin asked for more within a second than its limit.',
   concurrency_limited: 'The plugin has as many requests or connections as its limit.',

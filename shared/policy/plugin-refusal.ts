@@ -56,6 +56,7 @@ const CAUSES: Readonly<Record<PluginReason, (port: number, socket: boolean) => s
   address_refused: () => 'no address that may be dialled',
   stale_grant: () => 'the name was resolved too long ago',
   foreign_netns: () => 'the socket is of another network namespace',
+  record_type: () => 'DNS answers for addresses alone',
   udp_refused: () => 'UDP is not brokered',
   dns_error: () => 'the name did not resolve',
   rate_limited: () => 'too many requests in too short a time',

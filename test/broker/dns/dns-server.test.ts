@@ -177,6 +177,15 @@ test('other types have no data for a name that is allowed, and no server is aske
   await assert.rejects(served.resolver.resolveSrv('a.test'), { code: 'ENODATA' });
   await assert.rejects(served.resolver.resolveMx('b.test'), { code: 'ENOTFOUND' });
   assert.equal(await served.count('dns_lookups_total{result="refused"}'), 1);
+  const denials = 'decisions_total{plugin="probe",decision="deny",reason="record_type"}';
+  await until(() => (served.events.length === 4 ? true : undefined));
+  assert.equal(await served.count(denials), 4);
+  const told = served.events.map(({ type, suggestion, message }) => `${type} ${suggestion}: ${message}`);
+  assert.match(
+    told[2] ?? '',
+    /^SRV undefined: Cannot look up the SRV records of "a\.test": postern answers for/,
+  );
+  assert.match(told[3] ?? '', /^MX undefined: Cannot look up the MX records of "b\.test": /);
   assert.equal(decode(await askDatagram(served, query('a.test', { type: 65 }))).rcode, 'NOERROR');
   assert.equal(decode(await askDatagram(served, query('a.test', { type: 255 }))).rcode, 'NOTIMP');
   assert.deepEqual(served.server.questions, []);
