@@ -167,6 +167,7 @@ export class Sessions {
     this.channels.end();
     this.traps.end();
     this.#services.audit.hurry();
+    for (const { failures } of this.#plugins.values()) failures.flush();
     this.#accounts.end(this.#plugins.values());
   }
 
@@ -195,6 +196,7 @@ export class Sessions {
   /** Makes all audit events that are owed. */
   flush(): void {
     this.#services.audit.hurry();
+    for (const { failures } of this.#plugins.values()) failures.flush();
   }
 
   /** Leaves the calls that wait to the next broker. Nothing may be done for them from now on. */

@@ -34,6 +34,19 @@ export function pluginReason(reason: Reason): PluginReason {
   return reason === 'address_denied' || reason === 'address_special' ? 'address_refused' : reason;
 }
 
+/** Why a connection that the rules permit was not made. */
+export const FAILURES = [
+  'name_unknown',
+  'dns_timeout',
+  'dns_failed',
+  'refused',
+  'unreachable',
+  'timeout',
+  'reset',
+  'proxy_refused',
+] as const;
+export type FailureWord = (typeof FAILURES)[number];
+
 export const DECISIONS = ['allow', 'deny', 'would_deny'] as const;
 export type DecisionWord = (typeof DECISIONS)[number];
 

@@ -42,7 +42,7 @@ export class DnsServer {
   constructor(services: Services, plugin: Plugin, { datagrams, listener }: DnsSockets) {
     this.#services = services;
     const refusals = new QuestionRefusals(services.audit, plugin.name, plugin.metrics);
-    this.#asker = { plugin, grants: this.grants, refusals };
+    this.#asker = { plugin, grants: this.grants, refusals, lookups: new Set() };
     const perSecond = plugin.limits.questionsPerSecond;
     const told = new TokenBucket(1000 / LOG_WINDOW_MS, 1);
     this.#rate = new QuestionRate(perSecond, () => {
@@ -77,6 +77,8 @@ export class DnsServer {
     this.#open = false;
     this.#rate.close();
     for (const server of this.#servers) server.close();
+    for (const giveUp of this.#asker.lookups) giveUp();
+    this.#asker.lookups.clear();
     this.tellRefusals();
   }
 

@@ -1,5 +1,4 @@
 // The audit log's lines for a sandbox's refused questions, and their count as decisions. Runs in the broker.
-import { LOG_WINDOW_MS, LOGGED_NAMES } from '../../shared/limits.js';
 import type { Decision } from '../../shared/policy/decision.js';
 import type { NameVerdict } from '../../shared/policy/judge-name.js';
 import type { Policy } from '../../shared/policy/policy.js';
@@ -7,6 +6,7 @@ import { quote } from '../../shared/policy/quote.js';
 import type { AuditFields } from '../../shared/protocol/audit-events.js';
 import type { DecisionWord, Reason } from '../../shared/words.js';
 import { type Audit, type Origin, SOMEBODY } from '../record/audit.js';
+import { GatheredLog } from '../record/gathered-log.js';
 import { answerFields, answerWords } from '../request/account.js';
 import type { Judgement } from '../request/judgement.js';
 import type { Plugin } from '../request/plugin.js';
@@ -26,12 +26,12 @@ function about(
  * one: the count is the sum of `questions` over the lines that repeat nothing.
  */
 export class QuestionRefusals {
-  readonly #log: RefusalLog<Event>;
+  readonly #log: GatheredLog<Event>;
   readonly #metrics: Plugin['metrics'];
 
   constructor(audit: Audit, plugin: string, metrics: Plugin['metrics']) {
     this.#metrics = metrics;
-    this.#log = new RefusalLog<Event>(
+    this.#log = new GatheredLog<Event>(
       (event, questions, repeated) => audit.question({ plugin, questions, repeated, ...event }),
       (questions) =>
         audit.question({
@@ -134,72 +134,6 @@ export class QuestionRefusals {
   /** Writes the gathered lines. */
   flush(): void {
     this.#log.flush();
-  }
-}
-
-// Keeps the audit log small, whatever a sandbox asks. A refusal is a line at once, and its repetitions are one line a minute. Past
-// LOGGED_NAMES a minute, all other names are one line together.
-
-interface Noted<Event> {
-  readonly event: Event;
-  repetitions: number;
-}
-
-export class RefusalLog<Event> {
-  readonly #write: (event: Event, questions: number, repeated: boolean) => void;
-  readonly #writeRest: (questions: number) => void;
-  readonly #gathered: () => void;
-  readonly #noted = new Map<string, Noted<Event>>();
-  #rest = 0;
-  #timer: NodeJS.Timeout | undefined;
-
-  /**
-   * @param write writes an event: for how many questions, and whether they repeat one that was written
-   * @param writeRest writes how many questions there were about other names
-   * @param gathered called for each of those
-   */
-  constructor(
-    write: (event: Event, questions: number, repeated: boolean) => void,
-    writeRest: (questions: number) => void,
-    gathered: () => void = () => {},
-  ) {
-    this.#write = write;
-    this.#writeRest = writeRest;
-    this.#gathered = gathered;
-  }
-
-  /**
-   * @param key what makes two refusals equal
-   * @returns false for a repetition
-   */
-  note(key: string, makeEvent: () => Event): boolean {
-    this.#timer ??= setTimeout(() => this.flush(), LOG_WINDOW_MS).unref();
-    const known = this.#noted.get(key);
-    if (known !== undefined) {
-      known.repetitions += 1;
-      return false;
-    }
-    if (this.#noted.size >= LOGGED_NAMES) {
-      this.#rest += 1;
-      this.#gathered();
-    } else {
-      const event = makeEvent();
-      this.#noted.set(key, { event, repetitions: 0 });
-      this.#write(event, 1, false);
-    }
-    return true;
-  }
-
-  /** Writes the gathered lines and begins anew. */
-  flush(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    for (const { event, repetitions } of this.#noted.values()) {
-      if (repetitions > 0) this.#write(event, repetitions, true);
-    }
-    if (this.#rest > 0) this.#writeRest(this.#rest);
-    this.#noted.clear();
-    this.#rest = 0;
   }
 }
 

@@ -19,6 +19,7 @@ import { askAbout, orApproved } from '../approval/ask-about.js';
 import type { Answered, PluginAsks } from '../approval/plugin-approvals.js';
 import type { FamilyAnswer } from '../names/name-servers.js';
 import type { Origin } from '../record/audit.js';
+import { dnsServers, failureMessage, PATIENCE_MS } from '../record/failures.js';
 import { askFamily, proxyResolves } from '../request/decide-request.js';
 import type { Plugin, Services } from '../request/plugin.js';
 import type { DnsQuestion } from './decode-dns-question.js';
@@ -26,11 +27,16 @@ import { type DnsAnswer, failed, granted, refusedAddresses, refusedName } from '
 import type { Grants } from './grants.js';
 import { familyOfType, needsOtherRecords, type QuestionRefusals } from './question-refusals.js';
 
+/** How long after one look-up of a name the one for its other family may begin. */
+const OTHER_FAMILY_MS = 1000;
+
 /** The sandbox that asks. */
 export interface Asker {
   readonly plugin: Plugin;
   readonly grants: Grants;
   readonly refusals: QuestionRefusals;
+  /** What is to be done about each look-up that is open when the sandbox ends. */
+  readonly lookups: Set<() => void>;
   /** The process that asked. */
   readonly origin: Origin;
 }
@@ -120,10 +126,58 @@ function resolve(
 ): DnsAnswer | undefined | Promise<DnsAnswer> {
   if (proxyResolves(services, asker.plugin, open))
     return granted(family === 4 ? [asker.grants.standIns.addressOf(open.name)] : [], LOCAL_TTL_S);
+  const since = performance.now();
   const found = askFamily(services, asker.plugin, open.name, family);
-  if (found instanceof Promise)
-    return found.then((answer) => toAnswer(services, asker, policy, open, answer));
-  return found && toAnswer(services, asker, policy, open, found);
+  const answerWith = (answer: FamilyAnswer): DnsAnswer => {
+    noteResult(services, asker, open.name, family, answer, since);
+    return toAnswer(services, asker, policy, open, answer);
+  };
+  if (!(found instanceof Promise)) return found && answerWith(found);
+  // A libc gives up before the broker does, and its program ends.
+  const giveUp = (): void => {
+    if (performance.now() - since >= PATIENCE_MS)
+      noteResult(services, asker, open.name, family, { kind: 'timeout' }, since);
+  };
+  asker.lookups.add(giveUp);
+  return found.then((answer) =>
+    asker.lookups.delete(giveUp) ? answerWith(answer) : toAnswer(services, asker, policy, open, answer),
+  );
+}
+
+const FAILURE_OF = {
+  nodata: 'name_unknown',
+  nxdomain: 'name_unknown',
+  servfail: 'dns_failed',
+  timeout: 'dns_timeout',
+} as const;
+
+/** What is told of a permitted look-up that failed. */
+function noteResult(
+  { names }: Services,
+  { plugin, origin }: Asker,
+  host: string,
+  family: 4 | 6,
+  { kind }: FamilyAnswer,
+  since: number,
+): void {
+  const target = { host, port: null };
+  if (kind === 'addresses') {
+    plugin.failures.works(target);
+    return;
+  }
+  const reason = FAILURE_OF[kind];
+  const who = dnsServers((plugin.names ?? names).servers);
+  plugin.failures.note({
+    ...{ ...target, reason, origin, family, dialed: null, names: [], isHalf: kind === 'nodata' },
+    message: failureMessage(
+      kind === 'nodata' ? 'no_address' : reason,
+      target,
+      who,
+      performance.now() - since,
+    ),
+    // The program asks for the other family too, a little sooner or later.
+    since: since - OTHER_FAMILY_MS,
+  });
 }
 
 function toAnswer(
@@ -139,7 +193,7 @@ function toAnswer(
     case 'nodata':
       return granted();
     case 'nxdomain':
-      return { ...granted(), code: 'nxdomain' };
+      return failed('nxdomain');
     default:
       return failed('servfail');
   }

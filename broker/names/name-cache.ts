@@ -48,6 +48,10 @@ export class NameCache implements NameSource {
     this.#now = now;
   }
 
+  get servers(): readonly string[] {
+    return this.#source.servers;
+  }
+
   /** Answers at once what it knows, with the TTL that is left. TTLs lie between MIN_TTL_S and MAX_TTL_S. */
   ask(name: string, family: 4 | 6, holder: SocketHolder): Asked {
     const key = `${family} ${name}`;

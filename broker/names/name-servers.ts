@@ -38,6 +38,8 @@ export type Asked = FamilyAnswer | Promise<FamilyAnswer> | undefined;
 
 /** Answers questions about names. A promise never rejects. */
 export interface NameSource {
+  /** Who is asked, as it is configured. */
+  readonly servers: readonly string[];
   /** @param holder of the plugin that asks, even if others wait for the same answer later */
   ask(name: string, family: 4 | 6, holder: SocketHolder): Asked;
 }
@@ -72,6 +74,10 @@ export class NameServers implements NameSource {
     this.#pool = new ResolverPool(this.#servers, from);
     this.#file = servers === undefined ? new WatchedFile(path, MAX_RESOLV_CONF_BYTES, onProblem) : undefined;
     this.#renew();
+  }
+
+  get servers(): readonly string[] {
+    return this.#servers;
   }
 
   /**

@@ -31,6 +31,11 @@ export class NameResolver {
     this.#servers = servers;
   }
 
+  /** Who is asked for names that are not known here. */
+  get servers(): readonly string[] {
+    return this.#servers.servers;
+  }
+
   /**
    * @param name canonical: lower-case, no trailing dot; asked as absolute
    * @param holder holds the sockets of a new question

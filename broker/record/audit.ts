@@ -113,7 +113,7 @@ export class Audit {
   }
 
   /**
-   * @param mustBeSeen whether an operator must see it: something was refused, or did not work as the program expects
+   * @param mustBeSeen whether an operator must see it: something was refused
    * @param event is made if somebody reads it
    * @param isOwed whether owe() was called for it
    * @param at when it happened, if not now
@@ -153,6 +153,10 @@ export class Audit {
 
   socket(event: AuditFields<'socket'>): void {
     if (this.#mayWrite(event.plugin)) this.#write('socket', event);
+  }
+
+  failed(event: AuditFields<'failed'>): void {
+    if (this.#mayWrite(event.plugin)) this.#write('failed', event);
   }
 
   loopback(event: AuditFields<'loopback'>): void {

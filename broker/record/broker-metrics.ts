@@ -15,6 +15,7 @@ import {
   DNS_RESULTS,
   DOORS,
   END_CAUSES,
+  FAILURES,
   OUTCOMES,
   PROTOCOL_ERRORS,
   QUESTION_ANSWERS,
@@ -72,6 +73,12 @@ export const METRICS = {
     kind: 'counter',
     help: 'Permitted connects that have ended, by outcome',
     labels: { plugin: PLUGIN_LABEL as LabelValues, outcome: OUTCOMES as typeof OUTCOMES },
+  },
+  connectFailures: {
+    name: 'postern_connect_failures_total',
+    kind: 'counter',
+    help: 'Permitted connections and look-ups that failed, as the audit log tells them',
+    labels: { plugin: PLUGIN_LABEL as LabelValues, reason: FAILURES as typeof FAILURES },
   },
   socketsPassed: {
     name: 'postern_sockets_passed_total',

@@ -1,14 +1,15 @@
 // What a request leaves behind: its count, its audit event, and the reply to a plugin that gets no connection. Runs in the broker.
-import { quoteDestination } from '../../shared/policy/decision.js';
+import { type Decision, quoteDestination } from '../../shared/policy/decision.js';
 import { parseHost } from '../../shared/policy/parse-host.js';
 import { pluginRefusal } from '../../shared/policy/plugin-refusal.js';
 import { quote } from '../../shared/policy/quote.js';
 import type { AuditFields } from '../../shared/protocol/audit-events.js';
 import type { FailureReply } from '../../shared/protocol/messages.js';
-import type { Outcome } from '../../shared/words.js';
+import type { FailureWord, Outcome } from '../../shared/words.js';
 import type { Claim, ConnectionDescription } from '../ledger/connection-slots.js';
 import { EARLY_ERRNO, type EarlyEnd } from '../limit/request-life.js';
 import { CHANNEL, type Origin } from '../record/audit.js';
+import { dnsServers, failureMessage, PATIENCE_MS } from '../record/failures.js';
 import type { Passage } from './connect-upstream.js';
 import type { Connection } from './dial.js';
 import type { Destination, Judgement } from './judgement.js';
@@ -114,9 +115,59 @@ function accountNow({ services, plugin, judgement, ending, origin, at }: Account
   );
   // Its rules have changed since this was decided.
   if (ending?.place !== undefined && judgement.policy !== plugin.policy) plugin.revokeConnections();
-  const mustBeSeen = decision.decision !== 'allow' || ending?.problem !== undefined;
+  noteResult(services, plugin, judgement, origin, ending);
+  const mustBeSeen = decision.decision !== 'allow';
   const event = (): AuditFields<'decision'> => describe(decisionId, plugin, judgement, origin, ending);
   services.audit.decision(plugin.name, mustBeSeen, event, ending?.isOwed === true, at);
+}
+
+// What became of a permitted request, for those who are told of failures.
+
+function noteResult(
+  services: Services,
+  plugin: Plugin,
+  { decision, names = [], dnsMs, dnsFailure }: Judgement,
+  origin: Origin,
+  ending: Ending | undefined,
+): void {
+  const { host, port } = decision;
+  if (ending?.outcome === 'connected') {
+    plugin.failures.works(decision, names);
+    return;
+  }
+  const reason = ending === undefined ? dnsReason(decision, dnsFailure) : connectReason(ending);
+  if (reason === undefined) return;
+  const { dialed, connectMs, problem, isUnwatched } = {
+    ...{ dialed: null, connectMs: dnsMs, problem: undefined, isUnwatched: false },
+    ...ending,
+  };
+  const { servers } = plugin.names ?? services.names;
+  const who = ending === undefined ? dnsServers(servers) : (dialed ?? host);
+  // A proxy, and a socket of the host, say more than the outcome.
+  const told = isUnwatched === true ? undefined : problem;
+  plugin.failures.note({
+    ...{ reason, origin, host, port, dialed, names },
+    message: told ?? failureMessage(reason, { host, port }, who, connectMs),
+    since: performance.now() - (connectMs ?? 0),
+  });
+}
+
+const DNS_REASONS = { nxdomain: 'name_unknown', servfail: 'dns_failed', timeout: 'dns_timeout' } as const;
+
+function dnsReason(
+  { reason }: Decision,
+  failure: keyof typeof DNS_REASONS | undefined,
+): FailureWord | undefined {
+  if (failure !== undefined) return DNS_REASONS[failure];
+  return reason === 'dns_error' ? 'dns_failed' : undefined;
+}
+
+/** @returns undefined if the connect has not failed, as far as anyone knows */
+function connectReason({ outcome, connectMs, passage, isUnwatched }: Ending): FailureWord | undefined {
+  if (outcome === 'connected') return undefined;
+  const gaveUp = outcome === 'canceled' || isUnwatched === true;
+  if (gaveUp) return (connectMs ?? 0) >= PATIENCE_MS ? 'timeout' : undefined;
+  return passage === undefined || outcome === 'timeout' ? outcome : 'proxy_refused';
 }
 
 /** Logs an explanation that a plugin asked for. No metric counts it. */

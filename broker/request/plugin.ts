@@ -16,13 +16,15 @@ import type { ConnectionSlots } from '../ledger/connection-slots.js';
 import type { DescriptorPool, DescriptorShare } from '../limit/descriptor-shares.js';
 import { OpenQuestions } from '../limit/open-questions.js';
 import type { PluginOrders } from '../limit/plugin-orders.js';
-import { type Gate, RequestQueue } from '../limit/request-queue.js';
+import { RequestQueue } from '../limit/request-queue.js';
 import { TurnShare } from '../limit/turn-share.js';
 import { VainSearches } from '../limit/vain-searches.js';
 import type { HostAddresses } from '../names/host-addresses.js';
 import type { NameResolver } from '../names/resolve.js';
 import type { Audit } from '../record/audit.js';
 import type { METRICS } from '../record/broker-metrics.js';
+import { Failures } from '../record/failures.js';
+import type { LogGate } from '../record/log-gate.js';
 import type { Metrics } from '../record/metrics.js';
 import type { SlowLane } from '../stall/slow-lane.js';
 import { StallBudget } from '../stall/stall-budget.js';
@@ -50,6 +52,8 @@ export class Plugin {
   /** Its part of the broker's descriptors. */
   readonly descriptors: DescriptorShare;
   readonly stall: StallBudget;
+  /** What its rules permit, and did not work. */
+  readonly failures: Failures;
   readonly verdicts: RememberedVerdicts = new RememberedVerdicts();
   /** Its questions about unknown destinations, and what was approved. */
   readonly asks: PluginAsks;
@@ -80,7 +84,7 @@ export class Plugin {
     this.metrics.count('limitRejections', { limit: 'dns_rate' }),
   );
   /** Where its requests wait while the audit log has no room for their events. */
-  readonly gate: Gate;
+  readonly gate: LogGate;
   queue: RequestQueue;
   #limits = DEFAULT_LIMITS;
   #connections: ConnectionSlots | undefined;
@@ -109,6 +113,7 @@ export class Plugin {
     this.gate = audit.gate(name);
     this.queue = new RequestQueue(DEFAULT_LIMITS, this.turn, this.gate);
     this.metrics = metrics.ofPlugin(name);
+    this.failures = new Failures(audit, name, this.metrics, this.gate);
     this.asks = new PluginAsks({
       ...link,
       plugin: name,

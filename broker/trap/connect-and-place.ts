@@ -14,6 +14,7 @@ import { type Dialer, peerOf, startConnect, tcpSocket, writableNow } from '../..
 import {
   awaitPeersEnd,
   concludeConnect,
+  hasReceived,
   isV6Only,
   sendTimeout,
   socketCookie,
@@ -396,7 +397,8 @@ function outcomeNow(socket: OwnedFd, unsettled: 'canceled' | 'timeout'): Outcome
   if (!writableNow(socket.number)) return unsettled;
   if (tcpState(socket.number) !== TCP_STATE.CLOSE) return 'connected';
   // The broker itself may have ended it.
-  return unsettled === 'canceled' ? unsettled : 'refused';
+  if (unsettled === 'canceled') return unsettled;
+  return hasReceived(socket.number) ? 'refused' : 'unreachable';
 }
 
 // The progress of a dial for a trapped call: its peer, or why it failed.

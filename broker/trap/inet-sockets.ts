@@ -190,7 +190,10 @@ function awaitConnection(
 
 // connect(2) on a UDP or ICMP socket: inside the sandbox it is done, to the outside it is refused.
 
-/** getaddrinfo(3) probes each address like this to sort them. So refusals are counted, and logged in aggregate. */
+/**
+ * getaddrinfo(3) connects like this to each address of a name, and sends nothing: it sorts them by the source address that it gets. So an address
+ * that the sandbox's DNS gave is refused without a word.
+ */
 export function connectDatagram(
   context: TrapContext,
   call: TrappedCall,
@@ -210,9 +213,17 @@ export function connectDatagram(
   }
   if (!own) refuseForeign(context, call, address);
   else {
-    context.refusals.note('datagram', 'connect', address, () => context.origins.of(call.tid));
+    if (!isProbe(context, address))
+      context.refusals.note('datagram', 'connect', address, () => context.origins.of(call.tid));
     call.end(-EACCES, 'refused');
   }
+}
+
+function isProbe({ grants }: TrapContext, address: TrappedAddress): boolean {
+  return (
+    address.kind === 'inet' &&
+    (grants.use(address.address.text) ?? grants.standIns.nameOf(address.address)) !== undefined
+  );
 }
 
 // Remembers which process a DNS question will come from.

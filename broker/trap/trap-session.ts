@@ -161,6 +161,7 @@ export class TrapSession {
   /** See {@link DnsServer.tellRefusals}. */
   tellRefusals(): void {
     if (this.#open) this.#dns.tellRefusals();
+    this.plugin.failures.flush();
   }
 
   end(): void {
@@ -184,6 +185,8 @@ export class TrapSession {
     this.#ends.notify?.close();
     this.#calls.close();
     this.#ends.calls.close();
+    // The connects that are canceled here are accounted for first.
+    setImmediate(() => this.plugin.failures.flush());
     this.#onEnd(this);
   }
 

@@ -120,6 +120,21 @@ export const AUDIT_EXAMPLES: { readonly [E in AuditEventName]: AuditEvent<E> } =
     message:
       'Cannot connect to "198.51.100.7:443": the socket belongs to the host\'s network, and keeps its peer or its address',
   },
+  failed: {
+    event: 'failed',
+    ts: '2026-01-15T09:30:05.250Z',
+    plugin: 'reports',
+    pid: 48112,
+    program: 'curl',
+    door: 'trap',
+    reason: 'name_unknown',
+    host: 'x.example.com',
+    port: null,
+    dialed: null,
+    count: 1,
+    repeated: false,
+    message: '"x.example.com" is allowed, but DNS server 192.0.2.53 says that it does not exist',
+  },
   loopback: {
     event: 'loopback',
     ts: '2026-01-15T09:30:05.750Z',

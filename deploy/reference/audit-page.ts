@@ -14,6 +14,7 @@ import {
   ANSWERER_MEANINGS,
   DECISION_MEANINGS,
   ENDED_BY_MEANINGS,
+  FAILURE_MEANINGS,
   KIND_MEANINGS,
   OUTCOME_MEANINGS,
   REASON_MEANINGS,
@@ -102,6 +103,8 @@ ${meanings('`reason`', REASON_MEANINGS)}
 
 A plugin sees \`address_refused\` instead of \`address_denied\` and \`address_special\`: it must not learn which of them it was.
 
+${meanings('`reason` of `failed`', FAILURE_MEANINGS)}
+
 ${meanings('`outcome`', OUTCOME_MEANINGS)}
 
 ${meanings('`ended_by`', ENDED_BY_MEANINGS)}
@@ -119,7 +122,8 @@ ${meanings('`answered_by`', ANSWERER_MEANINGS)}
 function eventSection([name, { what, fields, nullable, optional, always }]: [string, EventForm]): string {
   const describe = (field: (typeof fields)[number]): string => {
     const value = always[field];
-    if (value !== undefined) return `${code(field)} (always ${code(value)})`;
+    if (typeof value === 'string') return `${code(field)} (always ${code(value)})`;
+    if (value !== undefined) return `${code(field)} (${choice(value)})`;
     if (optional.includes(field)) return `${code(field)}?`;
     return nullable.includes(field) ? `${code(field)} or null` : code(field);
   };

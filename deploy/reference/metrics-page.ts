@@ -48,6 +48,8 @@ program's own call, and \`channel\` for a request of the client library.
 \`postern_decisions_total\` counts a name that the sandbox's DNS refuses as one denial. Repetitions within a minute do not count again. So it
 agrees with the lines of the audit log that are no repetition.
 
+\`postern_connect_failures_total\` is the sum of \`count\` over the lines [\`failed\`](audit.md#failed) of the audit log. Its \`reason\` is theirs.
+
 ${meanings('`cause` of a start', START_MEANINGS)}
 
 ${meanings('`cause` of an end', EXIT_MEANINGS)}

@@ -7,6 +7,7 @@ import type {
   DnsResult,
   EndedBy,
   ExitCause,
+  FailureWord,
   Outcome,
   ProtocolErrorKind,
   QuestionAnswer,
@@ -45,6 +46,17 @@ export const REASON_MEANINGS: Meanings<Reason> = {
   concurrency_limited: 'The plugin has as many requests or connections as its limit.',
   quota_exceeded: 'The plugin has sent or received as much as `sent_mib` or `received_mib` permits.',
   policy_unavailable: 'The broker has no rules for the plugin yet.',
+};
+
+export const FAILURE_MEANINGS: Meanings<FailureWord> = {
+  name_unknown: 'The DNS server says that the name does not exist, or that it has no address.',
+  dns_timeout: 'No DNS server answered in time.',
+  dns_failed: 'The DNS server could not answer, or could not be reached.',
+  refused: "The peer's host answered that nothing listens there, or a socket of the host refused it.",
+  unreachable: 'No route leads to the peer, or a router or firewall said so.',
+  timeout: 'The peer did not answer in time, or the program gave up after a second or more.',
+  reset: 'The peer reset the connection before it was made.',
+  proxy_refused: 'The proxy could not be reached, or did not make the connection.',
 };
 
 export const OUTCOME_MEANINGS: Meanings<Outcome> = {
@@ -136,9 +148,9 @@ export const LOOKUP_MEANINGS: Meanings<DnsResult> = {
 };
 
 export const QUESTION_MEANINGS: Meanings<QuestionAnswer> = {
-  granted: 'The sandbox got addresses.',
+  granted: 'The sandbox got addresses, or learnt that the name has none of the type.',
   refused: 'The rules refused the name.',
-  error: 'The lookup failed, or the question could not be read.',
+  error: 'The name does not exist, the lookup failed, or the question could not be read.',
 };
 
 export const TRAP_MEANINGS: Meanings<TrapAnswer> = {

@@ -205,9 +205,13 @@ export function describeAuditLine(written: Written): string {
   const known = readAuditEvent(written);
   const plugin = typeof fields['plugin'] === 'string' ? ` ${fields['plugin']}:` : '';
   const head = printable(shorten(`${ts}${plugin}`, LONGEST_SHOWN));
+  const isRepeated = known !== undefined && 'repeated' in known && known.repeated;
   const refused =
-    known && refusalLine(known, (rule) => `add ${asYamlItems([rule])} to plugins.${known.plugin}.allow`);
-  if (refused !== undefined) return `${head} ${paint(refused, 'yellow')}`;
+    known &&
+    !isRepeated &&
+    refusalLine(known, (rule) => `add ${asYamlItems([rule])} to plugins.${known.plugin}.allow`);
+  const times = known !== undefined && 'count' in known && known.count > 1 ? ` (${known.count} times)` : '';
+  if (typeof refused === 'string') return `${head} ${paint(`${refused}${times}`, 'yellow')}`;
   const text = (known && describeOther(known)) ?? describeGap(written) ?? `${event} ${asciiJson(fields)}`;
   return `${head} ${/* protects: G13 a line of the audit log does not act on the terminal => text */ printable(shorten(text, LONGEST_SHOWN))}`;
 }
@@ -223,8 +227,9 @@ function describeOther(event: AuditEvent): string | undefined {
       return `Closed ${placeOf(event)} after ${Math.round(event.duration_ms)} ms: sent ${amount(event.sent_bytes)}, received ${amount(event.received_bytes)} (${event.ended_by})${askerOf(event)}`;
     case 'question':
       return `${event.message}, ${event.questions} times more${askerOf(event)}`;
+    case 'failed':
+      return `${event.message}, ${event.count} times more${askerOf(event)}`;
     case 'datagram':
-      return `Cannot send UDP to ${placeOf(event)}, ${event.count} times${askerOf(event)}`;
     case 'socket':
     case 'loopback':
     case 'slow':

@@ -7,7 +7,7 @@ import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import { Learner } from '../supervisor/learn/learner.js';
 import { describeLearnt, NewFile, ruleFileOf } from './describe-learnt.js';
 import { makeCommand } from './program.js';
-import { asRuleOption, limitLines, ownProgram, refusalLine } from './refusal-line.js';
+import { asRuleOption, limitLines, ownProgram, RefusalReport, refusalLine } from './refusal-line.js';
 import { addRunOptions, pluginOf, type RunOptions } from './run-options.js';
 import { runPlugin } from './run-plugin.js';
 import { describeError, runStatus, say, warn } from './say.js';
@@ -50,7 +50,6 @@ Exit status: the program's, as with run; 125 where postern itself failed.`,
 
 /** @returns the exit status */
 async function learn(command: readonly string[], options: LearnOptions): Promise<number> {
-  const report = limitLines(warn);
   try {
     const config = pluginOf(command, options, 'audit', loadRuleFile);
     const file = options.output === undefined ? undefined : new NewFile(options.output);
@@ -61,11 +60,15 @@ async function learn(command: readonly string[], options: LearnOptions): Promise
       own: new Set(),
       mostEndpoints: LEARNT_ENDPOINTS,
     });
+    const report = new RefusalReport(
+      (plugin) => plugin === config.name,
+      (event) => refusalLine(event, (rule) => asRuleOption('allow', rule), ownProgram(config)),
+      limitLines(warn),
+    );
     const take = (event: AuditEvent): void => {
       learner.take(event);
       if (('decision' in event && event.decision === 'would_deny') || options.audit === '-') return;
-      const line = refusalLine(event, (rule) => asRuleOption('allow', rule), ownProgram(config));
-      if (line !== undefined) report(line);
+      report.take(event);
     };
     const status = await runPlugin(config, options, take, true);
     const { learnt } = learner;

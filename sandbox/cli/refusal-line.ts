@@ -1,14 +1,15 @@
-// The lines on stderr that tell a person of refusals and of files that the program did not see, each with what to paste.
+// The lines on stderr that tell a person of refusals, of failures and of files that the program did not see, each with what to paste.
 
 import { basename } from 'node:path';
-import { decisionMessage } from '../../shared/policy/decision.js';
+import { decisionMessage, quoteDestination } from '../../shared/policy/decision.js';
 import { quote } from '../../shared/policy/quote.js';
 import { printable, yamlText } from '../../shared/printable.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import { shellQuoted, shellWord } from '../host/shell-word.js';
+import { type Denial, Denials } from '../supervisor/control/denials.js';
 import type { Unseen } from '../supervisor/unseen/unseen-files.js';
 
-// The terminal line of a refusal: what was refused, to which program, why, and the rule that would allow it.
+// The terminal line of a refusal or failure: what was refused, to which program, why, and the rule that would allow it.
 // The text comes from the broker, which reads hostile bytes: control characters are removed, and the length is bounded.
 
 const LINES_PER_SECOND = 20;
@@ -27,7 +28,7 @@ export function ownProgram({ command }: { readonly command: readonly string[] })
  * @param event its texts are not trusted
  * @param fix words that say where to add the given rule, with the rule quoted as below: it is not trusted
  * @param own the plugin's own program, which the line need not name
- * @returns undefined for an event that refuses nothing and makes nothing wait
+ * @returns undefined for an event that refuses nothing and makes nothing wait or fail
  */
 export function refusalLine(
   event: AuditEvent,
@@ -54,20 +55,19 @@ function describe(event: AuditEvent, own?: string): string | undefined {
     case 'slow':
       return `the plugin stalled the broker for ${event.milliseconds} ms, and was ended`;
     case 'decision':
-      // An allowed one has a message if its socket was not connected.
-      return event.decision === 'allow' && event.message === undefined
+      // A failure of DNS has an event `failed` too.
+      return event.decision === 'allow' || event.reason === 'dns_error'
         ? undefined
         : `${describeDecision(event)}${describeProgram(event, own)}`;
     case 'question':
-      // The first refusal of this name was printed already.
-      return event.repeated ? undefined : `${event.message}${describeProgram(event, own)}`;
+    case 'failed':
+    case 'datagram':
     case 'socket':
     case 'loopback':
       return `${event.message}${describeProgram(event, own)}`;
     case 'limited':
       return event.message;
     case 'closed':
-    case 'datagram':
     case 'explain':
       return undefined;
   }
@@ -84,6 +84,73 @@ function describeProgram(
   own: string | undefined,
 ): string {
   return program === null || program === own ? '' : ` (${quote(program)}, pid ${Number(pid)})`;
+}
+
+// What is refused or fails again and again is one line a minute, with its count. What there was in all is told at the end.
+
+/** Destinations, and rules, in a line of the end. */
+const MOST_IN_SUMMARY = 20;
+/** A program that looks up a name asks for both families. */
+const QUESTIONS_OF_A_NAME = 2;
+/** What there may be of a destination, with its word in the line of the end. */
+const SUMMED: Readonly<Record<Denial['decision'], string>> = {
+  deny: 'refused',
+  would_deny: 'allowed in audit mode only',
+  failed: 'failed',
+};
+
+export class RefusalReport {
+  readonly #denials: Denials;
+  readonly #lineOf: (event: AuditEvent) => string | undefined;
+  readonly #say: (line: string, plugin: string) => void;
+
+  /**
+   * @param isKnown whether a plugin has that name
+   * @param lineOf makes the line of an event: {@link refusalLine}
+   */
+  constructor(
+    isKnown: (plugin: string) => boolean,
+    lineOf: (event: AuditEvent) => string | undefined,
+    say: (line: string, plugin: string) => void,
+  ) {
+    this.#denials = new Denials(isKnown);
+    this.#lineOf = lineOf;
+    this.#say = say;
+  }
+
+  readonly take = (event: AuditEvent): void => {
+    const known = this.#denials.take(event);
+    if (known !== undefined && !known.isNews) return;
+    const line = this.#lineOf(event);
+    const count = known?.denial.count ?? 1;
+    if (line !== undefined) this.#say(count > 1 ? `${line} (${count} times so far)` : line, event.plugin);
+  };
+
+  /** @param option a rule as one writes it @returns nothing if the lines so far say it all */
+  summary(option: (rule: string) => string): readonly string[] {
+    const all = this.#denials.list(undefined, 'count', Number.POSITIVE_INFINITY);
+    if (all.length < 2 && all.every(({ count }) => count <= QUESTIONS_OF_A_NAME)) return [];
+    const parts = Object.entries(SUMMED).flatMap(([word, words]) => {
+      const some = all.filter(({ decision }) => decision === word).map(sumOf);
+      return some.length === 0 ? [] : [`${words}: ${listed(some, ', ')}`];
+    });
+    const rules = [...new Set(all.flatMap(({ suggestion }) => suggestion ?? []))];
+    const options = rules.map((rule) => option(rule.slice(0, MOST_CHARACTERS)));
+    return [
+      parts.join('; '),
+      ...(rules.length === 0 ? [] : [`to allow all of this: ${listed(options, ' ')}`]),
+    ];
+  }
+}
+
+function sumOf({ host, port, reason, count }: Denial): string {
+  const where = port === null ? quote(host) : quoteDestination(host, port);
+  return `${where} (${reason}${count > 1 ? `, ${count} times` : ''})`;
+}
+
+function listed(texts: readonly string[], between: string): string {
+  const more = texts.length - MOST_IN_SUMMARY;
+  return `${texts.slice(0, MOST_IN_SUMMARY).join(between)}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 /** Passes on a bounded number of lines per second, and reports how many it dropped. */

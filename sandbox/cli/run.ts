@@ -2,9 +2,8 @@
 import { type Command, Option } from 'commander';
 import { PosternError } from '../../shared/errors.js';
 import { OUTPUT_TIMEOUT_MS } from '../../shared/limits.js';
-import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import { makeCommand } from './program.js';
-import { asRuleOption, limitLines, ownProgram, refusalLine } from './refusal-line.js';
+import { asRuleOption, limitLines, ownProgram, RefusalReport, refusalLine } from './refusal-line.js';
 import type { OpenRunControl } from './run-control.js';
 import {
   addGroup,
@@ -68,16 +67,20 @@ async function run(
   parts: RunParts | undefined,
 ): Promise<number> {
   useWaitingStreams();
-  const report = limitLines(warn);
   try {
     refuseAskInAudit(options);
     const config = pluginOf(command, options, options.mode, parts?.loadRuleFile);
     const control = options.control === undefined ? undefined : parts?.openControl(options.control);
-    const onEvent = (event: AuditEvent): void => {
-      const line = refusalLine(event, (rule) => asRuleOption('allow', rule), ownProgram(config));
-      if (line !== undefined && options.audit !== '-') report(line);
-    };
-    return await runPlugin(config, options, onEvent, false, control).finally(() => control?.close());
+    const asOption = (rule: string): string => asRuleOption('allow', rule);
+    const report = new RefusalReport(
+      (plugin) => plugin === config.name,
+      (event) => refusalLine(event, asOption, ownProgram(config)),
+      limitLines(warn),
+    );
+    const onEvent = options.audit === '-' ? (): void => {} : report.take;
+    const status = await runPlugin(config, options, onEvent, false, control).finally(() => control?.close());
+    say(report.summary(asOption));
+    return status;
   } catch (error) {
     say(describeError(error));
     return runStatus(error);

@@ -25,7 +25,14 @@ import { ConfigInForce, fleetPlugins } from './config-in-force.js';
 import { configFile } from './default-config.js';
 import { loadChecked, placed } from './load-checked.js';
 import { makeCommand } from './program.js';
-import { asYamlItems, limitLines, ownProgram, refusalLine, unseenLine } from './refusal-line.js';
+import {
+  asYamlItems,
+  limitLines,
+  ownProgram,
+  RefusalReport,
+  refusalLine,
+  unseenLine,
+} from './refusal-line.js';
 import { describeError, type Paint, paint, say, warn } from './say.js';
 import { isIgnored } from './signals.js';
 import { tellQuestions } from './terminal-questions.js';
@@ -397,16 +404,23 @@ function openDefault(path: string): OperatorControl | undefined {
  * @param path of its file
  */
 function reportRefusals(config: () => Config, path: string): (event: AuditEvent) => void {
-  const reports = new Map<string, (line: string) => void>();
-  return (event) => {
-    const name = event.plugin;
-    const plugin = config().plugins.find((one) => one.config.name === name);
-    if (plugin === undefined) return;
+  const plugin = (name: string): PluginConfig | undefined =>
+    config().plugins.find((one) => one.config.name === name)?.config;
+  const says = new Map<string, (line: string) => void>();
+  const lineOf = (event: AuditEvent): string | undefined => {
+    const { plugin: name } = event;
+    const known = plugin(name);
     const fix = (rule: string): string => `add ${asYamlItems([rule])} to plugins.${name}.allow in ${path}`;
-    const line = refusalLine(event, fix, ownProgram(plugin.config));
-    if (line === undefined) return;
-    const report = reports.get(name) ?? limitLines((text) => warn(`${name}: ${text}`));
-    reports.set(name, report);
-    report(line);
+    return known && refusalLine(event, fix, ownProgram(known));
   };
+  const report = new RefusalReport(
+    (name) => plugin(name) !== undefined,
+    lineOf,
+    (line, name) => {
+      const say = says.get(name) ?? limitLines((text) => warn(`${name}: ${text}`));
+      says.set(name, say);
+      say(line);
+    },
+  );
+  return report.take;
 }

@@ -3,7 +3,6 @@ import type { EventEmitter } from 'node:events';
 import { decisionMessage } from '../../shared/policy/decision.js';
 import { printable } from '../../shared/printable.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
-import type { Outcome } from '../../shared/words.js';
 import type { DeniedEvent, FailedEvent, PluginEvents, PluginListeners, Told } from './types.js';
 
 /** The events that audit events make, each with what its listeners get of one; undefined: nothing. */
@@ -51,14 +50,9 @@ function deniedEvent(event: AuditEvent): DeniedEvent | undefined {
   }
 }
 
-/** The program itself gave up the rest. */
-const NO_FAILURES: readonly (Outcome | null)[] = [null, 'connected', 'canceled'];
-
 function failedEvent(event: AuditEvent): FailedEvent | undefined {
-  if (event.event !== 'decision') return undefined;
-  return event.reason === 'dns_error' || !NO_FAILURES.includes(event.outcome)
-    ? told(event, decisionMessage(event))
-    : undefined;
+  // The first failure of this destination was told already.
+  return event.event === 'failed' && !event.repeated ? told(event, event.message) : undefined;
 }
 
 function told<E extends AuditEvent>(event: E, message: string, suggestion?: string): E & Told {

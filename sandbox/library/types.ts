@@ -113,8 +113,8 @@ export interface Told {
 /** Something was refused: a connection, a name, UDP, or a call on a socket of the host. */
 export type DeniedEvent = AuditEvent<'decision' | 'question' | 'datagram' | 'socket'> & Told;
 
-/** A connection that the rules permit was not made: DNS, the network or the peer failed. */
-export type FailedEvent = AuditEvent<'decision'> & Told;
+/** A connection that the rules permit was not made, or a name not resolved: DNS, the network or the peer failed. */
+export type FailedEvent = AuditEvent<'failed'> & Told;
 
 /** The events of a plugin, each with the arguments of its listeners. */
 export interface PluginEvents {

@@ -14,6 +14,7 @@ import {
   type Door,
   ENDED_BY,
   type EndedBy,
+  FAILURES,
   MODES,
   type Mode,
   OUTCOMES,
@@ -63,7 +64,7 @@ export const AUDIT_FIELDS = {
     type: 'decision',
     what: 'The decision. `would_deny` was allowed, but only because the mode is audit.',
   },
-  reason: { type: 'reason', what: 'Why the broker decided so.' },
+  reason: { type: 'reason', what: 'Why the broker decided so, or of `failed`: what failed.' },
   rule: { type: 'string', what: 'The rule that decided. Null where no rule did.' },
   host: {
     type: 'string',
@@ -108,13 +109,13 @@ export const AUDIT_FIELDS = {
   },
   answered_by: { type: 'answerer', what: 'Who gave this answer.' },
   questions: { type: 'number', what: 'How many questions this line stands for.' },
-  repeated: { type: 'boolean', what: 'Whether an earlier line reported the same name.' },
+  repeated: { type: 'boolean', what: 'Whether an earlier line reported the same name or destination.' },
   name: {
     type: 'string',
     what: 'The name in the question. Null in a line that counts the other names of a minute.',
   },
   type: { type: 'string', what: 'The type of the record: `A`, `AAAA`, `HTTPS`, or `TYPE` with its number.' },
-  count: { type: 'number', what: 'How many calls this line stands for.' },
+  count: { type: 'number', what: 'How many calls, or attempts that failed, this line stands for.' },
   call: { type: 'call', what: 'The system call.' },
   kind: { type: 'kind', what: 'What was wrong with the message. PROTOCOL.md describes each kind.' },
   action: { type: 'action', what: 'What postern did about it.' },
@@ -187,7 +188,7 @@ const DECISION_NULLABLE = [
 
 /**
  * Every event with its fields, in the order of the log. A field that is `optional` may be missing, one that is `nullable` may be null,
- * and one in `always` has that one value.
+ * and one in `always` has that one value, or one of those.
  */
 export const AUDIT_EVENTS = {
   decision: {
@@ -290,6 +291,25 @@ export const AUDIT_EVENTS = {
     optional: [],
     always: { decision: 'deny', reason: 'foreign_netns' },
   },
+  failed: {
+    what: 'A connection that the rules permit was not made, or a name that they open was not resolved. The first failure of a destination is a line within a second, and its repetitions are one line a minute. An address that failed is not told if the name works by another one.',
+    fields: [
+      'plugin',
+      'pid',
+      'program',
+      'door',
+      'reason',
+      'host',
+      'port',
+      'dialed',
+      'count',
+      'repeated',
+      'message',
+    ],
+    nullable: ['pid', 'program', 'reason', 'host', 'port', 'dialed'],
+    optional: [],
+    always: { reason: FAILURES as typeof FAILURES },
+  },
   loopback: {
     what: 'A program connected to its own loopback, where nobody listens. It may have meant the loopback of the host.',
     fields: ['plugin', 'pid', 'program', 'door', 'host', 'port', 'message', 'suggestion'],
@@ -348,7 +368,7 @@ export interface EventForm {
   readonly fields: readonly AuditField[];
   readonly nullable: readonly AuditField[];
   readonly optional: readonly AuditField[];
-  readonly always: Readonly<Partial<Record<AuditField, string>>>;
+  readonly always: Readonly<Partial<Record<AuditField, string | readonly string[]>>>;
 }
 
 type Fields = typeof AUDIT_FIELDS;
@@ -357,9 +377,11 @@ type Events = typeof AUDIT_EVENTS;
 type AuditField = keyof Fields;
 export type AuditEventName = keyof Events;
 
-type Value<E extends AuditEventName, F extends AuditField> = F extends keyof Events[E]['always']
-  ? Events[E]['always'][F]
-  : AuditTypes[Fields[F]['type']] | (F extends Events[E]['nullable'][number] ? null : never);
+type Word<W> = W extends readonly (infer One)[] ? One : W;
+
+type Value<E extends AuditEventName, F extends AuditField> =
+  | (F extends keyof Events[E]['always'] ? Word<Events[E]['always'][F]> : AuditTypes[Fields[F]['type']])
+  | (F extends Events[E]['nullable'][number] ? null : never);
 
 type Optional<E extends AuditEventName> = Events[E]['optional'][number];
 
@@ -413,8 +435,11 @@ export function readAuditEvent(value: unknown): AuditEvent | undefined {
 
 function checksOf({ fields, nullable, optional, always }: EventForm): ReadonlyMap<string, Check> {
   const checkOf = (name: AuditField): Check => {
-    const word = always[name];
-    const check: Check = word === undefined ? checkType(AUDIT_FIELDS[name].type) : (value) => value === word;
+    const words = always[name];
+    const check: Check =
+      words === undefined
+        ? checkType(AUDIT_FIELDS[name].type)
+        : (value) => (typeof words === 'string' ? value === words : words.some((word) => word === value));
     const mayBeNull = nullable.includes(name);
     const mayBeMissing = optional.includes(name);
     return (value) => check(value) || (mayBeNull && value === null) || (mayBeMissing && value === undefined);

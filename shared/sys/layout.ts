@@ -83,6 +83,7 @@ export const LAYOUT = {
     tcpi_bytes_acked: 120,
     tcpi_bytes_received: 128,
     tcpi_segs_out: 136,
+    tcpi_segs_in: 140,
     tcpi_notsent_bytes: 144,
     tcpi_bytes_sent: 200,
     tcpi_bytes_retrans: 208,

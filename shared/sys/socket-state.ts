@@ -174,6 +174,13 @@ export function awaitPeersEnd(fd: number): void {
   writeOption(fd, IPPROTO_TCP, TCP_LINGER2, lingerBytes);
 }
 
+/** Whether a segment has come for a TCP socket. To one that was never connected that is a reset: the peer's host answered. */
+export function hasReceived(fd: number): boolean {
+  const bytes = new Uint8Array(INFO_BYTES);
+  if (readOption(fd, IPPROTO_TCP, TCP_INFO, bytes) < 0) return false;
+  return new DataView(bytes.buffer).getUint32(INFO.tcpi_segs_in, little) > 0;
+}
+
 /** What a socket has carried so far; undefined if it is no TCP socket. It waits for the socket's lock. */
 export function tcpAccount(fd: number): TcpAccount | undefined {
   const bytes = new Uint8Array(INFO_BYTES);

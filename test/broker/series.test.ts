@@ -4,7 +4,7 @@ import { METRICS } from '../../broker/record/broker-metrics.js';
 import { LIMIT_WORDS } from '../../shared/config/limit-forms.js';
 import type { MetricForm } from '../../shared/metrics/metric-form.js';
 import { TRAP_CALLS } from '../../shared/trap-calls.js';
-import { END_CAUSES, OUTCOMES, PROTOCOL_ERRORS, REASONS } from '../../shared/words.js';
+import { END_CAUSES, FAILURES, OUTCOMES, PROTOCOL_ERRORS, REASONS } from '../../shared/words.js';
 import { startBroker } from './start-broker.js';
 
 /** The supervisor reports these where it has a control group. */
@@ -24,6 +24,7 @@ const SERIES: Readonly<Record<string, readonly string[]>> = {
   ),
   asks_total: ['allowed', 'denied', 'timeout'].map((answer) => `answer="${answer}"`),
   connects_total: OUTCOMES.map((outcome) => `outcome="${outcome}"`),
+  connect_failures_total: FAILURES.map((reason) => `reason="${reason}"`),
   connections_ended_total: END_CAUSES.map((cause) => `cause="${cause}"`),
   protocol_errors_total: PROTOCOL_ERRORS.map((kind) => `kind="${kind}"`),
   policy_rules: ['list="allow"', 'list="deny"'],

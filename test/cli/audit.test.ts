@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { AUDIT_EXAMPLES, GAP_EXAMPLE } from '../../deploy/reference/audit-examples.js';
 import { describeAuditLine } from '../../sandbox/cli/audit.js';
 
-const { decision, closed, question, datagram } = AUDIT_EXAMPLES;
+const { decision, closed, question, datagram, failed } = AUDIT_EXAMPLES;
 
 test('describeAuditLine() makes one sentence of each event', () => {
   for (const [event, expected] of [
@@ -24,8 +24,12 @@ test('describeAuditLine() makes one sentence of each event', () => {
       '2026-01-15T09:30:02.375Z reports: Cannot resolve "tracker.example.net": no rule allows it, 7 times more ("curl", pid 48112)',
     ],
     [
+      { ...failed, repeated: true, count: 9 },
+      '2026-01-15T09:30:05.250Z reports: "x.example.com" is allowed, but DNS server 192.0.2.53 says that it does not exist, 9 times more ("curl", pid 48112)',
+    ],
+    [
       datagram,
-      '2026-01-15T09:30:03.500Z reports: Cannot send UDP to "192.0.2.10:443", 3 times ("chromium", pid 48120)',
+      '2026-01-15T09:30:03.500Z reports: Cannot send UDP to "192.0.2.10:443": only TCP leaves the sandbox ("chromium", pid 48120) (3 times)',
     ],
     [
       GAP_EXAMPLE,

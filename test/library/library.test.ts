@@ -49,11 +49,11 @@ for (const user of userInTurn(0)) {
         ['denied', 'Cannot connect to "192.0.2.1:80": no rule allows "192.0.2.1"', '192.0.2.1:80'],
         ['denied', 'Cannot resolve "api.example.com": no rule allows it', 'api.example.com'],
         ['denied', 'Cannot send UDP to "192.0.2.1:53": only TCP leaves the sandbox', null],
-        ['failed', 'Cannot connect to "127.0.0.1:PORT": refused', null],
+        ['failed', '"127.0.0.1:PORT" is allowed, but nothing listens at 127.0.0.1', null],
       ],
       all: [
+        'told: "127.0.0.1:PORT" is allowed, but nothing listens at 127.0.0.1',
         'told: 0',
-        'told: Cannot connect to "127.0.0.1:PORT": refused',
         'told: Cannot connect to "192.0.2.1:80": no rule allows "192.0.2.1"',
         'told: Cannot resolve "api.example.com": no rule allows it',
         'told: Cannot send UDP to "192.0.2.1:53": only TCP leaves the sandbox',

@@ -316,6 +316,12 @@ function denialsCommand(): Command {
     );
 }
 
+const REMARKS: Readonly<Record<Denial['decision'], string>> = {
+  deny: '',
+  would_deny: ' (allowed in audit mode)',
+  failed: ' (allowed, and failed)',
+};
+
 const DENIAL_COLUMNS: readonly Column<Denial>[] = [
   { title: 'PLUGIN', rank: 0, cell: ({ plugin }) => plugin },
   { title: 'COUNT', right: true, rank: 1, cell: ({ count }) => String(count) },
@@ -325,14 +331,15 @@ const DENIAL_COLUMNS: readonly Column<Denial>[] = [
   {
     title: 'REASON',
     rank: 2,
-    cell: ({ decision, reason }) =>
-      decision === 'would_deny' ? `${reason} (allowed in audit mode)` : reason,
+    cell: ({ decision, reason }) => `${reason}${REMARKS[decision]}`,
   },
   { title: 'RULE TO ALLOW IT', rank: 0, cell: ruleOf },
 ];
 
 function describeDenials({ denials }: { readonly denials: readonly Denial[] }): string {
-  return denials.length === 0 ? 'nothing was refused\n' : table(DENIAL_COLUMNS, denials);
+  const failed = denials.filter(({ decision }) => decision === 'failed').length;
+  const head = failed === 0 ? 'nothing was refused\n' : `nothing was refused, ${failed} failed\n`;
+  return `${denials.length === failed ? head : ''}${failed === 0 && denials.length === 0 ? '' : table(DENIAL_COLUMNS, denials)}`;
 }
 
 function describeDenial(denial: Denial): string {

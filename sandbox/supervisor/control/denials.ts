@@ -1,12 +1,13 @@
-// The destinations that were refused, each once, with how often. Runs in the supervisor. The events come from the broker, which is not trusted, and a
-// plugin chooses their destinations: a table of bounded size for each plugin, in which what is refused often stays (the space-saving algorithm of
+// The destinations that were refused or failed, each once, with how often. Runs in the supervisor. The events come from the broker, which is not trusted, and a
+// plugin chooses their destinations: a table of bounded size for each plugin, in which what comes often stays (the space-saving algorithm of
 // Metwally, Agrawal and El Abbadi, 2005).
-import { KEPT_DENIALS } from '../../../shared/limits.js';
+import { KEPT_DENIALS, LOG_WINDOW_MS } from '../../../shared/limits.js';
 import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
 
 export interface Denial {
   readonly plugin: string;
-  readonly decision: 'deny' | 'would_deny';
+  /** `failed`: the rules permit it, and it did not work. */
+  readonly decision: 'deny' | 'would_deny' | 'failed';
   readonly reason: string;
   /** A name, an address, or `unix:` with a path. */
   readonly host: string;
@@ -29,6 +30,8 @@ interface Kept {
   denial: Denial;
   /** Its count, and that of the entry whose place it took. */
   weight: number;
+  /** When a person was last told of it, by performance.now(). */
+  toldAt: number;
 }
 
 export type DenialOrder = 'count' | 'latest';
@@ -44,11 +47,16 @@ export class Denials {
     this.#isKnown = isKnown;
   }
 
-  take(event: AuditEvent): void {
+  /** @returns what the event is about, if it is a denial or a failure; `isNews`: a person was not told of it within LOG_WINDOW_MS, and is now */
+  take(event: AuditEvent): { readonly denial: Denial; readonly isNews: boolean } | undefined {
     const denial = denialOf(event);
-    if (denial === undefined || !this.#isKnown(denial.plugin)) return;
+    if (denial === undefined || !this.#isKnown(denial.plugin)) return undefined;
     const kept = this.#keep(denial);
-    for (const listener of this.#listeners) listener(kept);
+    for (const listener of this.#listeners) listener(kept.denial);
+    const now = performance.now();
+    const isNews = now - kept.toldAt >= LOG_WINDOW_MS;
+    if (isNews) kept.toldAt = now;
+    return { denial: kept.denial, isNews };
   }
 
   /** @param plugin all plugins without it @param most how many are listed @param since none whose last one was before that time: ISO 8601 in UTC */
@@ -69,7 +77,7 @@ export class Denials {
     return () => this.#listeners.delete(listener);
   }
 
-  #keep(denial: Denial): Denial {
+  #keep(denial: Denial): Kept {
     const table = this.#plugins.get(denial.plugin) ?? new Map<string, Kept>();
     this.#plugins.set(denial.plugin, table);
     const { host, port, reason, decision, count } = denial;
@@ -78,11 +86,12 @@ export class Denials {
     if (known !== undefined) {
       known.weight += count;
       known.denial = { ...denial, count: known.denial.count + count, first: known.denial.first };
-      return known.denial;
+      return known;
     }
     const weight = table.size < KEPT_DENIALS ? 0 : makeRoom(table);
-    table.set(key, { denial, weight: weight + count });
-    return denial;
+    const kept = { denial, weight: weight + count, toldAt: Number.NEGATIVE_INFINITY };
+    table.set(key, kept);
+    return kept;
   }
 }
 
@@ -97,12 +106,19 @@ function makeRoom(table: Map<string, Kept>): number {
 function denialOf(event: AuditEvent): Denial | undefined {
   switch (event.event) {
     case 'decision':
-      return event.decision === 'allow' ? undefined : denial(event, event.host, event.port, 1);
+      // A failure of DNS has an event `failed` too.
+      return event.decision === 'allow' || event.reason === 'dns_error'
+        ? undefined
+        : denial(event, event.host, event.port, 1);
     case 'question':
       return event.name === null ? undefined : denial(event, event.name, null, event.questions);
     case 'datagram':
     case 'socket':
       return event.host === null ? undefined : denial(event, event.host, event.port, event.count);
+    case 'failed':
+      return event.host === null
+        ? undefined
+        : denial({ ...event, decision: 'failed' }, event.host, event.port, event.count);
     case 'closed':
     case 'explain':
     case 'limited':
@@ -113,7 +129,9 @@ function denialOf(event: AuditEvent): Denial | undefined {
   }
 }
 
-type Refusing = AuditEvent<'decision' | 'question' | 'datagram' | 'socket'>;
+type Refusing =
+  | AuditEvent<'decision' | 'question' | 'datagram' | 'socket'>
+  | (AuditEvent<'failed'> & { readonly decision: 'failed' });
 
 function denial(event: Refusing, host: string, port: number | null, count: number): Denial | undefined {
   const { plugin, ts, decision, reason, pid, program } = event;

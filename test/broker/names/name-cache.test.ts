@@ -26,6 +26,7 @@ function clocked(say: (name: string, family: 4 | 6) => FamilyAnswer): {
   let now = 1000;
   const asked: string[] = [];
   const source = {
+    servers: [],
     ask: async (name: string, family: 4 | 6): Promise<FamilyAnswer> => {
       asked.push(`${name} ${family}`);
       await new Promise((resolve) => setImmediate(resolve));

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RefusalLog } from '../../../broker/dns/question-refusals.js';
+import { GatheredLog } from '../../../broker/record/gathered-log.js';
 import { LOG_WINDOW_MS, LOGGED_NAMES } from '../../../shared/limits.js';
 import { TokenBucket } from '../../../shared/token-bucket.js';
 
-function logged(): { log: RefusalLog<string>; lines: string[] } {
+function logged(): { log: GatheredLog<string>; lines: string[] } {
   const lines: string[] = [];
-  const log = new RefusalLog<string>(
+  const log = new GatheredLog<string>(
     (event, questions) => lines.push(`${event} ${questions}`),
     (questions) => lines.push(`rest ${questions}`),
   );
