@@ -123,8 +123,8 @@ function judgeUnshare({ unshare, distribution }: HostFacts): Outcome {
   const install = installCommand('util-linux', distribution);
   if (unshare === undefined) return missing(`not in ${SYSTEM_PATH}`, `Install it: ${install}`);
   const found = `${unshare.path}: ${unshare.version}`;
-  if (!unshare.enters)
-    return missing(`${found}, and no nsenter(1) in ${SYSTEM_PATH}`, `Install it: ${install}`);
+  if (unshare.misses !== undefined)
+    return missing(`${found}, and no ${unshare.misses}(1) in ${SYSTEM_PATH}`, `Install it: ${install}`);
   if (unshare.keepsCapabilities) return ok(found);
   return missing(`${found}, without --keep-caps`, `Install util-linux 2.36 or newer: ${install}`);
 }

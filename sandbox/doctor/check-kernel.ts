@@ -7,6 +7,7 @@ import { degraded, type HostCheck, missing, type Outcome, ok } from './check-res
 import type { HostFacts } from './host-facts.js';
 
 export const YAMA_SETTING = 'kernel.yama.ptrace_scope';
+export const DUMPABLE_SETTING = 'fs.suid_dumpable';
 /** What Landlock's versions add. It is the second layer beside seccomp. */
 const FOR_TCP = 4;
 const FOR_SCOPES = 6;
@@ -70,6 +71,7 @@ export const KERNEL_CHECKS: readonly HostCheck[] = [
     judge: judgeComparing,
   },
   { name: 'Yama', needed: `${YAMA_SETTING} up to 2`, judge: judgeYama },
+  { name: 'closed programs', needed: `${DUMPABLE_SETTING} other than 1`, judge: judgeDumpable },
 ];
 
 function feature(key: keyof KernelFeatures, name: string, needed: string, without: string): HostCheck {
@@ -134,5 +136,16 @@ function judgeYama({ settings }: HostFacts): Outcome {
   return degraded(
     found,
     `No process can read another one: programs that connect by themselves cannot be served; those that use the channel can. The value holds until the next boot: set ${YAMA_SETTING} to 2 or less in /etc/sysctl.d and reboot.`,
+  );
+}
+
+/** With 1, the kernel shows a program that may not be read as any other one, proc_sys_fs(5): see closed-programs.ts. */
+function judgeDumpable({ settings }: HostFacts): Outcome {
+  const value = settings[DUMPABLE_SETTING];
+  const found = `${DUMPABLE_SETTING} = ${value ?? 'no such setting'}`;
+  if (value !== '1') return ok(found);
+  return degraded(
+    found,
+    `A broker that was taken over reaches files of the host by a sandbox that starts. As root: sysctl -w ${DUMPABLE_SETTING}=0`,
   );
 }

@@ -20,8 +20,8 @@ export interface UnshareFact {
   readonly path: string;
   readonly version: string;
   readonly keepsCapabilities: boolean;
-  /** Whether nsenter(1) is there too. */
-  readonly enters: boolean;
+  /** The program of util-linux that is not there, of those that a user's sandboxes need besides. */
+  readonly misses: string | undefined;
 }
 
 /** The folder that holds postern's own files, and the first of them that other users may not read or enter. */

@@ -47,7 +47,7 @@ export function probeUnshare(owner: number | undefined): UnshareAnswers {
       path,
       version: `${run(['--version']).stdout}`.trim().split('\n')[0] || 'of unknown version',
       keepsCapabilities: /--keep-caps/.test(`${run(['--help']).stdout}`),
-      enters: findProgram('nsenter', '/', SYSTEM_PATH) !== undefined,
+      misses: ['nsenter', 'setpriv'].find((name) => findProgram(name, '/', SYSTEM_PATH) === undefined),
     },
     namespaces,
     freshProc: namespaces.works

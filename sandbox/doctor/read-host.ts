@@ -19,11 +19,11 @@ import { APPARMOR_SETTING, NAMESPACE_SETTINGS, readSetting } from '../host/names
 import { openOwnCode } from '../host/own-code.js';
 import { ownPrivileges } from '../host/privileges.js';
 import { surveyCgroup } from '../supervisor/cgroup/survey-cgroup.js';
-import { YAMA_SETTING } from './check-kernel.js';
+import { DUMPABLE_SETTING, YAMA_SETTING } from './check-kernel.js';
 import type { HostFacts, LibraryFact, OwnCodeFact } from './host-facts.js';
 import { probeUnshare } from './probe-unshare.js';
 
-const SETTINGS = [...NAMESPACE_SETTINGS, APPARMOR_SETTING, YAMA_SETTING];
+const SETTINGS = [...NAMESPACE_SETTINGS, APPARMOR_SETTING, YAMA_SETTING, DUMPABLE_SETTING];
 
 export function readHost(): HostFacts {
   const root = process.geteuid?.() === 0;

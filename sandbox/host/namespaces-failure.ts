@@ -21,7 +21,8 @@ export function namespacesFailure(words: string): PosternError {
 
 /** The fix in one line. `postern doctor` prints the whole fix, and what it opens. */
 function fixFor(said: string): string {
-  if (/ENOENT|EACCES|not found/.test(said)) return 'install util-linux, which brings unshare and nsenter';
+  if (/ENOENT|EACCES|not found/.test(said))
+    return 'install util-linux, which brings unshare, nsenter and setpriv';
   if (said.includes('unrecognized option'))
     return 'install util-linux 2.36 or newer, whose unshare has --keep-caps';
   const forbidding = forbiddingSetting(readSetting);

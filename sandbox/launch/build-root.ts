@@ -97,21 +97,24 @@ export function buildRoot(spec: LaunchSpec, sources: Sources): void {
   mountQueues(stage);
 }
 
-/**
- * The new root as it is entered. A plugin can pass a descriptor of a folder to another one, or leave it in the queue of its listener. So the descriptor can
- * outlive the run, and what covers a path in that folder must outlive it as well.
- */
-export function lockRoot(): OwnedFd {
-  return /* protects: G14 root: what covers a path stays there after the run => copyTree(STAGE, true) */ copyLocked(
-    STAGE,
-  );
+export function enterRoot(): void {
+  process.chdir(STAGE);
+  pivotToCurrentDirectory();
+  process.chdir('/');
 }
 
-export function enterRoot(root: OwnedFd): void {
-  using stage = openFolder(STAGE);
-  attachTree(root.number, stage.number, '/');
-  root.close();
-  process.chdir(STAGE);
+/**
+ * Puts a copy of the root in its place. A plugin can pass a descriptor of a folder to another one, or leave it in the queue of its listener. So the
+ * descriptor can outlive the run, and what covers a path in that folder must outlive it as well.
+ */
+export function lockRoot(): void {
+  using root =
+    /* protects: G14 root: what covers a path stays there after the run => copyTree('/', true) */ copyLocked(
+      '/',
+    );
+  using place = openFolder('/');
+  attachTree(root.number, place.number, '/');
+  process.chdir(`/proc/self/fd/${root.number}`);
   pivotToCurrentDirectory();
   process.chdir('/');
   // From here on nothing is added to the root's own tmpfs. Mounts on it keep their own mode.

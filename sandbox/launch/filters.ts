@@ -58,7 +58,7 @@ const REFUSED_IN_CHANNEL = [
   interfaceReads.name,
 ];
 
-/** Calls that the shell that init becomes never makes, but that a plugin in it could use to outlive the supervisor or to send signals. */
+/** Calls that the program that init becomes never makes, but that a plugin in it could use to outlive the supervisor or to send signals. */
 const INIT_FILTER: Filter = {
   otherwise: 'allow',
   rules: [

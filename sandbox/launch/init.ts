@@ -1,4 +1,4 @@
-// Pid 1 of the sandbox, until it becomes a shell that reaps. It ties its life to the supervisor's, and takes the plugin's filter:
+// Pid 1 of the sandbox, until it becomes a sleep(1). It ties its life to the supervisor's, and takes the plugin's filter:
 // if a plugin with the same uid could write its memory, the plugin must gain nothing by that.
 import '../../shared/refuse-debugger.js';
 import { spawn } from 'node:child_process';
@@ -12,22 +12,18 @@ import {
   execve,
   exitAtOnce,
   leadSession,
-  leaveMemoryProtection,
   resetSignals,
   setNoNewPrivileges,
 } from '../../shared/sys/process-control.js';
 import { packetSocketPair } from '../../shared/sys/socket.js';
-import type { ProcessFilter } from './filters.js';
 import { loadFilter } from './load-filter.js';
-import { INIT_WORDS, LAUNCH_SOCKET_FD } from './spec.js';
+import { INIT_WORDS, type InitPrograms, type InitSpec, LAUNCH_SOCKET_FD } from './spec.js';
 
-/** A shell that waits for its own child reaps every orphan too. */
-const REAP = 'while :; do sleep 2147483647; done';
+/** The most that every sleep(1) takes: 68 years. */
+const SECONDS = '2147483647';
 /** dd(1) writes each message as a block of its own, POSIX. A longer one is cut. A packet-mode pipe keeps the block together, pipe(7). */
-const COPY = ['dd', 'bs=4096'] as const;
+const BLOCK = 'bs=4096';
 
-// protects: G11 launch: init gives that protection up
-leaveMemoryProtection();
 say(INIT_WORDS.hello);
 // The supervisor answers when it is this process's parent.
 waitFor(INIT_WORDS.adopted);
@@ -39,22 +35,20 @@ dieWithParent(constants.signals.SIGKILL);
 say(INIT_WORDS.tied);
 // With the word comes a pipe, if the plugin says itself when it is ready. The pair belongs to the sandbox's network namespace.
 const [notices] = waitFor(INIT_WORDS.stay);
-const filter = JSON.parse(textOf(receive())) as ProcessFilter;
+const { filter, programs } = JSON.parse(textOf(receive())) as InitSpec;
 const notify = notices === undefined ? undefined : packetSocketPair();
 // protects: G15 init: no capability
 dropAllCapabilities();
 setNoNewPrivileges();
 // protects: G15 init: no descriptor (with: the broker gets no descriptor of postern's starter)
 setCloseOnExecFrom(3);
-resetSignals([]);
+// While pid 1 ignores it, the kernel itself reaps each orphan, wait(2).
+resetSignals([constants.signals.SIGCHLD]);
 loadFilter(filter);
-if (notices !== undefined && notify !== undefined) relayNotices(notify[1], notices);
+if (notices !== undefined && notify !== undefined) relayNotices(programs.copy, notify[1], notices);
 say(INIT_WORDS.ready, notify === undefined ? [] : [notify[0]]);
-execve(
-  '/bin/sh',
-  ['postern-init', '-c', REAP],
-  /* test point: init's environment => $& */ ['PATH=/usr/bin:/bin'],
-);
+const [loader, sleep] = programs.sleep;
+execve(loader, ['postern-init', sleep, SECONDS], /* test point: init's environment => $& */ []);
 // Its event loop must not run under the filter, see main.ts.
 exitAtOnce(1);
 
@@ -86,14 +80,14 @@ function textOf({ payload }: Message): string {
  * capability. The plugin can send descriptors with its messages. This process takes none: read(2) drops them. So if the last close of one waits, it
  * waits here, and ends with the sandbox. The supervisor gets bytes by a pipe, which carries no descriptor.
  *
+ * @param copy the words that start dd(1)
  * @param socket the end that is read
  * @param pipe the writing end of a pipe in packet mode
  */
-function relayNotices(socket: OwnedFd, pipe: OwnedFd): void {
-  const [program, ...words] = COPY;
-  const { pid } = spawn(program, words, {
+function relayNotices([loader, dd]: InitPrograms['copy'], socket: OwnedFd, pipe: OwnedFd): void {
+  const { pid } = spawn(loader, [dd, BLOCK], {
     cwd: '/',
-    env: { PATH: '/usr/bin:/bin' },
+    env: {},
     stdio: [socket.number, pipe.number, 'ignore'],
   });
   if (pid === undefined) process.exit(1);

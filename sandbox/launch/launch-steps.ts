@@ -2,7 +2,7 @@
 // before the program.
 
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { openSync, writeFileSync } from 'node:fs';
 import { LIMIT_FORMS, type Limits } from '../../shared/config/limit-forms.js';
 import { PosternError } from '../../shared/errors.js';
 import { parseAddress } from '../../shared/policy/address.js';
@@ -13,7 +13,7 @@ import { succeed } from '../../shared/sys/libc.js';
 import { readSealedFile } from '../../shared/sys/memory-file.js';
 import { type Message, receiveMessage, sendMessage } from '../../shared/sys/message.js';
 import { addLoopbackAddresses, bringLoopbackUp } from '../../shared/sys/network-interface.js';
-import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { getLimit, leaveSpecialPriority, lowerLimit, RLIMIT } from '../../shared/sys/rlimit.js';
 import {
   openTerminalPair,
@@ -57,6 +57,15 @@ function receive(socket: number): Message {
   throw new PosternError('spec', 'No launch spec');
 }
 
+// Maps a user's ids into the sandbox's user namespace: the one uid and gid that can be mapped, user_namespaces(7). Not unshare(1) does so: while no id is
+// mapped, a program that init or launcher executes is closed to the broker (closed-programs.ts).
+
+export function mapOwnIds({ uid, gid }: { readonly uid: number; readonly gid: number }): void {
+  writeFileSync('/proc/self/setgroups', 'deny');
+  writeFileSync('/proc/self/uid_map', `${uid} 0 1`);
+  writeFileSync('/proc/self/gid_map', `${gid} 0 1`);
+}
+
 // Moves the plugin's descriptors to the numbers that it expects, and keeps all others from it.
 
 /**
@@ -95,10 +104,16 @@ function bytesOf(text: string): Uint8Array {
   return parseAddress(text)?.bytes ?? new Uint8Array();
 }
 
-/** A user namespace made inside would bring back all capabilities, and with them more of the kernel to attack. Called before /proc is read-only. */
-export function forbidUserNamespaces(): void {
+/** Called before /proc is read-only. */
+export function openNamespaceLimit(): OwnedFd {
+  return new OwnedFd(openSync('/proc/sys/user/max_user_namespaces', 'w'));
+}
+
+/** A user namespace made inside would bring back all capabilities, and with them more of the kernel to attack. */
+export function forbidUserNamespaces(limit: OwnedFd): void {
   // protects: G10 launch: no user namespace inside
-  writeFileSync('/proc/sys/user/max_user_namespaces', '0');
+  writeFileSync(limit.number, '0');
+  limit.close();
 }
 
 // Binds the sockets of the sandbox's DNS server. The broker serves them, and from execve on only the broker holds them.

@@ -7,13 +7,13 @@ import { dropAllCapabilities } from '../../shared/sys/capabilities.js';
 import { succeed } from '../../shared/sys/libc.js';
 import { receiveMessage, sendMessage } from '../../shared/sys/message.js';
 import { openFolder } from '../../shared/sys/open-folder.js';
+import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import {
   becomeIds,
   clearDomainName,
   exitAtOnce,
   leadGroup,
   leadSession,
-  leaveMemoryProtection,
   resetSignals,
   setDumpable,
   setHostname,
@@ -28,14 +28,23 @@ import {
   forbidUserNamespaces,
   isolateNetwork,
   keepJobControl,
+  mapOwnIds,
   openNameService,
+  openNamespaceLimit,
   openTerminal,
   receiveSpec,
   setLastLimits,
   setLimits,
 } from './launch-steps.js';
 import { loadFilter } from './load-filter.js';
-import { EXEC_WORD, GO_WORD, LAUNCH_SOCKET_FD, type LaunchFailure, type LaunchStep } from './spec.js';
+import {
+  CODE_FD,
+  EXEC_WORD,
+  GO_WORD,
+  LAUNCH_SOCKET_FD,
+  type LaunchFailure,
+  type LaunchStep,
+} from './spec.js';
 
 let step: LaunchStep = 'spec';
 let socket: number = LAUNCH_SOCKET_FD;
@@ -50,18 +59,14 @@ try {
 
 function launch(): void {
   const { spec, passed, trees } = receiveSpec(socket);
+  step = 'ids';
+  if (spec.mapIds !== undefined) mapOwnIds(spec.mapIds);
   step = 'root';
   const sources = takeTrees(spec, trees);
   step = 'ids';
-  if (spec.becomeIds !== undefined) {
+  if (spec.becomeIds !== undefined)
     // protects: G15 launch: as root, ids of its own (fails closed) (as root)
     becomeIds(spec.becomeIds.uid, spec.becomeIds.gid);
-    setDumpable(true);
-  }
-  step = 'limits';
-  // Not later: the sandbox's /proc is read-only.
-  // protects: G15 launch: the launcher, which becomes the plugin, gives that protection up
-  leaveMemoryProtection();
   step = 'hostname';
   setHostname(spec.hostname);
   // protects: G17 the host's NIS domain is taken away
@@ -71,9 +76,14 @@ function launch(): void {
   const inNetwork = spec.egress === 'transparent' ? [...openNameService(), openUnixDiag()] : [];
   step = 'root';
   buildRoot(spec, sources);
-  const locked = lockRoot();
-  forbidUserNamespaces();
-  enterRoot(locked);
+  const namespaces = openNamespaceLimit();
+  enterRoot();
+  // Until here a broker could not look into this process. Now it has nothing that is not for the plugin: all mounts have been attached, and what
+  // must be hidden is. The last copy needs a child, of which this process gets nothing while it is closed.
+  new OwnedFd(CODE_FD).close();
+  setDumpable(true);
+  lockRoot();
+  forbidUserNamespaces(namespaces);
   const root = openFolder('/');
   process.chdir(spec.cwd);
   step = 'descriptors';

@@ -49,8 +49,10 @@ export interface TerminalSpec {
 }
 
 export interface LaunchSpec {
-  /** The ids of the new user namespace to take; undefined for a user's launcher, which has its ids already. */
+  /** As root: the ids of the new user namespace to take. */
   readonly becomeIds?: { readonly uid: number; readonly gid: number };
+  /** As a user: the user's ids, which the launcher maps. They are 0 in the user namespace around. */
+  readonly mapIds?: { readonly uid: number; readonly gid: number };
   readonly hostname: string;
   readonly root: readonly RootEntry[];
   /** Directories and files that the plugin may write, for Landlock. */
@@ -138,10 +140,26 @@ export interface LaunchFailure {
 
 /** The launcher's end of the launch socket. The numbers of listeners and channel begin here, where Node has no descriptors. */
 export const LAUNCH_SOCKET_FD = 3;
+/** The folder of postern's code, for launcher and init. */
+export const CODE_FD = 5;
+/** The first of the dynamic loaders by which init and launcher are started, see closed-programs.ts. */
+export const LOADERS_FD = 7;
+
+/** What init gets as JSON. */
+export interface InitSpec {
+  readonly filter: ProcessFilter;
+  readonly programs: InitPrograms;
+}
+
+/** The words that start sleep(1), which init becomes, and dd(1), which reads a notify socket. */
+export interface InitPrograms {
+  readonly sleep: readonly [loader: string, program: string];
+  readonly copy: readonly [loader: string, program: string];
+}
 
 /**
- * The messages between supervisor and init, in this order; see init.ts. Behind `stay` come init's {@link ProcessFilter}, as JSON. If the plugin has a
- * notify socket, a pipe comes with `stay`, and the socket with `ready`.
+ * The messages between supervisor and init, in this order; see init.ts. Behind `stay` comes the {@link InitSpec}. If the plugin has a notify socket, a pipe comes
+ * with `stay`, and the socket with `ready`. When init has become its last program, its end of the socket is closed.
  */
 export const INIT_WORDS = {
   hello: 'hello',

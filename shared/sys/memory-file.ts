@@ -1,6 +1,7 @@
 // memfd_create(2), ftruncate(2) and mmap(2): memory that outlives a process, since another one has its descriptor, and bytes that nobody can
 // change on their way to another process. Runs in supervisor, broker and launcher.
-import { fstatSync, ftruncateSync, readSync, writeSync } from 'node:fs';
+import { fchmodSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { constants } from 'node:os';
 import koffi from 'koffi';
 import { hasSealedBytes, sealBytes, sealSize } from './fcntl.js';
 import { bind, SystemError, succeed } from './libc.js';
@@ -8,6 +9,9 @@ import { OwnedFd } from './owned-fd.js';
 
 const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
+/** Linux 6.3. Without it, vm.memfd_noexec decides. */
+const MFD_EXEC = 0x10;
+const O_PATH = 0o10000000;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
 
@@ -81,6 +85,22 @@ export function createSealedFile(name: string, bytes: Uint8Array): OwnedFd {
     // protects: G16 launch: a broker changes no spec on its way (fails closed)
     sealBytes(fd);
   });
+}
+
+/**
+ * A program without a name, close-on-exec. Nobody can open it for writing.
+ *
+ * @param mode 0o111: nobody may read it either, except who has CAP_DAC_READ_SEARCH over its owner
+ * @returns a handle (O_PATH)
+ * @throws SystemError EACCES where vm.memfd_noexec is 2
+ */
+export function createExecutableFile(name: string, bytes: Uint8Array, mode: number): OwnedFd {
+  const result = memfdCreate(name, MFD_CLOEXEC | MFD_EXEC);
+  const made = result === -constants.errno.EINVAL ? memfdCreate(name, MFD_CLOEXEC) : result;
+  using file = new OwnedFd(succeed(made, 'memfd_create'));
+  for (let at = 0; at < bytes.length; ) at += writeSync(file.number, bytes, at, bytes.length - at, at);
+  fchmodSync(file.number, mode);
+  return new OwnedFd(openSync(`/proc/self/fd/${file.number}`, O_PATH));
 }
 
 /**

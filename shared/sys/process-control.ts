@@ -136,10 +136,12 @@ export function execve(path: string, args: readonly string[], environment: reado
 // proc_pid_oom_score_adj(5): which process the kernel ends first when memory is short.
 
 /**
- * Gives up a value that keeps this process from being ended, as from OOMScoreAdjust= of a unit. A value above 0 stays.
+ * Gives up a value that keeps a process from being ended, as from OOMScoreAdjust= of a unit. A value above 0 stays.
  * It could be lowered again, but the sandbox's /proc is read-only.
+ *
+ * @param file that of the process
  */
-export function leaveMemoryProtection(file = '/proc/self/oom_score_adj'): void {
+export function leaveMemoryProtection(file: string): void {
   if (
     /* test point: only a value below 0 is given up => Number(readFileSync(file, 'latin1')) < 1000 */ Number(
       readFileSync(file, 'latin1'),

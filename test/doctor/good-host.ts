@@ -46,7 +46,7 @@ export const GOOD: HostFacts = {
     path: '/usr/bin/unshare',
     version: 'unshare from util-linux 2.38.1',
     keepsCapabilities: true,
-    enters: true,
+    misses: undefined,
   },
   shell: true,
   kernel: FEATURES,

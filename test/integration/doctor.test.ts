@@ -22,7 +22,15 @@ const NAMES = [
     '/bin/sh',
   ],
   ...['libseccomp', 'libcap-ng', 'seccomp filter', 'Landlock', 'user notification', 'WAIT_KILLABLE_RECV'],
-  ...['PIDFD_THREAD', 'SO_NETNS_COOKIE', 'SO_PASSRIGHTS', 'pidfd_getfd(2)', 'kcmp(2)', 'Yama'],
+  ...[
+    'PIDFD_THREAD',
+    'SO_NETNS_COOKIE',
+    'SO_PASSRIGHTS',
+    'pidfd_getfd(2)',
+    'kcmp(2)',
+    'Yama',
+    'closed programs',
+  ],
   ...['name servers', 'descriptors', 'cgroup', 'sandbox', 'connection', 'own connect(2)'],
 ];
 const HOME = { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', HOME: '/nonexistent' };

@@ -12,8 +12,8 @@ const CGROUP_REMOVAL_MS = 5_000;
 
 const MIB = 1024 * 1024;
 const PERIOD_US = 100_000;
-/** The processes of the sandbox's init: a shell, and the child that it waits for. */
-const INIT_PROCESSES = 2;
+/** The sandbox's init. */
+const INIT_PROCESSES = 1;
 const RETRY_MS = 10;
 
 /** What the processes of a group use together. */

@@ -7,6 +7,7 @@ import { PosternError } from '../../../shared/errors.js';
 import { createSealedFile } from '../../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { openPidfd } from '../../../shared/sys/pidfd.js';
+import { leaveMemoryProtection } from '../../../shared/sys/process-control.js';
 import type { TerminalPair } from '../../../shared/sys/terminal.js';
 import { namespacesFailure, refusalFix } from '../../host/namespaces-failure.js';
 import { shortageIn } from '../../host/shortage.js';
@@ -16,6 +17,7 @@ import {
   GO_WORD,
   hasTrap,
   INIT_WORDS,
+  type InitSpec,
   JOB_CONTROL_PROCESSES,
   type LaunchFailure,
   type LaunchSpec,
@@ -80,7 +82,7 @@ export interface LaunchedSandbox {
 export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSandbox> {
   const deadline = launchDeadline();
   const script = spawnNamespaces(request.ranged, request.spec.listeners);
-  const { ended, words, session, launcherInbox, initInbox } = script;
+  const { ended, words, session, launcherInbox, initInbox, programs } = script;
   let launcher: OwnedFd | undefined;
   let init: OwnedFd | undefined;
   let notify: OwnedFd | undefined;
@@ -93,7 +95,12 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
     launcher = openPidfd(pid);
     request.cgroup?.add(initPid);
     mapIds(pid, request);
-    notify = await deadline.race(settleInit(initInbox, ofInit, request));
+    // As root, what a process that is closed has in /proc is not its own.
+    // protects: G11 launch: init gives that protection up
+    leaveMemoryProtection(`/proc/${initPid}/oom_score_adj`);
+    // protects: G15 launch: the launcher, which becomes the plugin, gives that protection up
+    leaveMemoryProtection(`/proc/${pid}/oom_score_adj`);
+    notify = await deadline.race(settleInit(initInbox, { filter: ofInit, programs }, request));
     sendSpec(launcherInbox, { ...request.spec, filter }, request);
     const sent = await deadline.race(preparation(launcherInbox, request.spec));
     deadline.cancel();
@@ -148,7 +155,7 @@ async function hello(inbox: LaunchInbox, session: number): Promise<number> {
   return pid;
 }
 
-/** As a user unshare(1) maps the one id that can be mapped, user_namespaces(7). */
+/** As a user the launcher does so. */
 function mapIds(pid: number, { ranged }: LaunchRequest): void {
   if (ranged === undefined) return;
   for (const map of ['uid_map', 'gid_map'])
@@ -158,19 +165,21 @@ function mapIds(pid: number, { ranged }: LaunchRequest): void {
 /** @returns the plugin's notify socket, if it has one, owned by the caller */
 async function settleInit(
   inbox: LaunchInbox,
-  filter: ProcessFilter,
+  spec: InitSpec,
   { notices }: LaunchRequest,
 ): Promise<OwnedFd | undefined> {
   inbox.send(INIT_WORDS.adopted);
   if ((await inbox.word()) === INIT_WORDS.tied) {
     inbox.send(INIT_WORDS.stay, notices === undefined ? [] : [notices.pipe.number]);
-    inbox.send(JSON.stringify(filter));
+    inbox.send(JSON.stringify(spec));
     const { payload, descriptors } = await inbox.next();
     const [notify, ...more] = descriptors;
     if (
       textOf(payload) === INIT_WORDS.ready &&
       more.length === 0 &&
-      (notices === undefined) === (notify === undefined)
+      (notices === undefined) === (notify === undefined) &&
+      // No id may be mapped before: its last program is closed to the broker, too.
+      (await inbox.word()) === ''
     )
       return notify;
     for (const descriptor of descriptors) descriptor.close();

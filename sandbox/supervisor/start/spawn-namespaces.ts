@@ -11,9 +11,11 @@ import { sessionOf } from '../../../shared/sys/process-control.js';
 import { withMostProcesses } from '../../../shared/sys/rlimit.js';
 import { packetSocketPair, receiveCredentials } from '../../../shared/sys/socket.js';
 import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
+import { ClosedPrograms } from '../../host/closed-programs.js';
 import { SYSTEM_PATH } from '../../host/find-program.js';
 import { namespacesFailure } from '../../host/namespaces-failure.js';
 import { type OwnCode, openOwnCode } from '../../host/own-code.js';
+import { type InitPrograms, LOADERS_FD } from '../../launch/spec.js';
 import { enteringUserNamespace, userNamespace } from '../broker/user-namespace.js';
 
 // Starts unshare(1), whose script makes a sandbox's namespaces and starts init and launcher in them.
@@ -34,6 +36,8 @@ interface NamespacesScript {
   readonly session: number;
   readonly launcherInbox: LaunchInbox;
   readonly initInbox: LaunchInbox;
+  /** Programs of the system that init can start. */
+  readonly programs: InitPrograms;
   /**
    * The start has failed: ends the script, and those of init and launcher that have not said hello. Init's pid namespace, and so init, ends only
    * once this process has reaped the launcher, pid_namespaces(7).
@@ -58,7 +62,9 @@ export function spawnNamespaces(ranged: RangedIds | undefined, listeners: number
     const [initInbox, initTheirs] = makeInbox();
     inboxes.push(initInbox);
     held.push(initTheirs);
-    const script = spawnUnshare(ranged, listeners, launcherTheirs, initTheirs);
+    using closed = new ClosedPrograms(LOADERS_FD);
+    const programs = { sleep: closed.command('sleep'), copy: closed.command('dd') };
+    const script = spawnUnshare(closed, ranged, listeners, launcherTheirs, initTheirs);
     const session = script.pid === undefined ? -1 : sessionOf(script.pid);
     let said = '';
     script.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -73,7 +79,7 @@ export function spawnNamespaces(ranged: RangedIds | undefined, listeners: number
       await ended.catch(() => {});
       while (script.pid !== undefined && endGroup(script.pid)) await delay(REAP_PAUSE_MS);
     };
-    return { ended, words, session, launcherInbox, initInbox, end };
+    return { ended, words, session, launcherInbox, initInbox, programs, end };
   } catch (error) {
     for (const inbox of inboxes) inbox.close();
     throw error;
@@ -89,6 +95,7 @@ function makeInbox(): readonly [LaunchInbox, OwnedFd] {
 }
 
 function spawnUnshare(
+  closed: ClosedPrograms,
   ranged: RangedIds | undefined,
   listeners: number,
   launcher: OwnedFd,
@@ -97,14 +104,14 @@ function spawnUnshare(
   const code = openOwnCode();
   const opened = [code.node, code.folder];
   try {
+    const inside = ranged === undefined ? userNamespace() : undefined;
+    const [program, ...args] = namespacesCommand(closed, code, inside !== undefined);
     // From 7 on the numbers of the listeners are taken, so that the launcher's Node opens no descriptor there.
     const place = new OwnedFd(openSync('/dev/null', 'r'));
     opened.push(place);
     const places = Array.from({ length: listeners }, () => place);
-    // They become 3, 4, 5 and 6, as the script expects.
-    const given = [launcher, code.node, code.folder, init];
-    const inside = ranged === undefined ? userNamespace() : undefined;
-    const [program, ...args] = namespacesCommand(code, inside !== undefined);
+    // They become 3, 4, 5 and 6, as the script expects, and the loaders follow.
+    const given = [launcher, code.node, code.folder, init, ...closed.descriptors];
     const start = (as: SpawnOptions): ChildProcess =>
       spawn(program, args, {
         cwd: '/',
@@ -143,32 +150,52 @@ function endOf(script: ChildProcess, words: () => string): Promise<void> {
 
 // The shell script that unshare(1) executes. It forks the sandbox's init and the launcher, and ends. The supervisor is their
 // subreaper and becomes their parent: no helper process outlives the start.
+//
+// While a sandbox starts, the root of its processes is the host's, and the launcher has the mounts that it will get, with nothing covered in them yet. A broker's
+// uid owns their user namespace. So each program that runs there before the new root does is closed to it (closed-programs.ts).
 
 /**
- * The first process that is forked after unshare(CLONE_NEWPID) is pid 1. `$1` and `$2` are modules in the folder, and the
- * further arguments are Node's options.
- * Links are not resolved: the sandbox's ids may not enter the path of the folder, but they can use /proc/self/fd/5.
+ * The first process that is forked after unshare(CLONE_NEWPID) is pid 1. `$1` and `$2` are modules in the folder, `$3` is Node's path, `$4` its loader, and
+ * the further arguments are Node's options.
+ * A Node may search its libraries beside its own path, so that is the first choice. As root the sandbox's ids may not enter it, but they can use /proc/self/fd/4.
+ * Links are not resolved: they may not enter the path of the folder either, but they can use /proc/self/fd/5.
  */
 // SIGUSR1 is ignored until Node blocks it.
-// Descriptors: 3 launch socket, 4 Node, 5 folder of postern's code, 6 init's socket; from 7 on /dev/null, to keep the numbers.
+// Descriptors: 3 launch socket, 4 Node, 5 folder of postern's code, 6 init's socket; from 7 on loaders, then /dev/null, to keep the numbers.
 const SCRIPT = `
-init=$1 launcher=$2
-shift 2
+init=$1 launcher=$2 node=$3 loader=$4
+shift 4
 trap '' USR1
-run() { exec /proc/self/fd/4 "$@" --preserve-symlinks --preserve-symlinks-main "/proc/self/fd/5/$program" </dev/null; }
+[ -x "$node" ] || node=/proc/self/fd/4
+run() { exec "$loader" "$node" "$@" --preserve-symlinks --preserve-symlinks-main "/proc/self/fd/5/$program" </dev/null; }
 program=$init run "$@" 3<&6 6<&- &
 program=$launcher run "$@" 6</dev/null &
 `;
 
-/** Mapped from the user namespace of the brokers. As root the supervisor maps a range later. */
-const OWN_IDS = [`--map-user=${process.geteuid?.()}`, `--map-group=${process.getegid?.()}`];
+/**
+ * In the user namespace of the brokers a program has all capabilities, and so may read every file of the user. Without these two, one that
+ * is executed after them may not. The shell is there for that "after".
+ */
+const WITHOUT_READING = [
+  ...['setpriv', '--bounding-set=-dac_override,-dac_read_search', '--'],
+  ...['/bin/sh', '-c', 'exec "$@"', 'sh'],
+];
 
 /** @param asUser whether it enters the user namespace of the brokers, its descriptor 0 */
-function namespacesCommand(code: OwnCode, asUser: boolean): readonly [string, ...string[]] {
+function namespacesCommand(
+  closed: ClosedPrograms,
+  code: OwnCode,
+  asUser: boolean,
+): readonly [string, ...string[]] {
+  const node = process.execPath;
   const [program = '', ...args] = [
-    ...(asUser ? enteringUserNamespace(0) : []),
-    'unshare',
-    ...(asUser ? OWN_IDS : []),
+    ...(asUser
+      ? [
+          ...enteringUserNamespace(0),
+          .../* protects: G16 launch: a user's unshare(1) cannot be looked into => [] */ WITHOUT_READING,
+        ]
+      : []),
+    ...closed.command('unshare'),
     ...[
       /* protects: G15 launch: a namespace of users of its own (fails closed) */ '--user',
       /* protects: G1 launch: a namespace of networks of its own (fails closed) */ '--net',
@@ -180,7 +207,8 @@ function namespacesCommand(code: OwnCode, asUser: boolean): readonly [string, ..
       '--keep-caps',
       '--',
     ],
-    ...['/bin/sh', '-c', SCRIPT, 'postern', code.init, code.launcher, ...nodeFlags()],
+    ...[closed.loaderOf('/bin/sh'), '/bin/sh', '-c', SCRIPT, 'postern', code.init, code.launcher],
+    ...[node, closed.loaderOf(node), ...nodeFlags()],
   ];
   return [program, ...args];
 }

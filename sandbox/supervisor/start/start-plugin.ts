@@ -164,7 +164,7 @@ function specOf(
 ): PlannedSpec {
   const notify = config.ready?.by === 'notify';
   return {
-    ...(range === undefined ? {} : { becomeIds: ids }),
+    ...(range === undefined ? { mapIds: ids } : { becomeIds: ids }),
     hostname: config.name,
     root: [...entries, ...maskKernelMounts(plan.entries, readMounts(), host.onNotice)],
     writableDirectories: plan.writableDirectories,
@@ -291,8 +291,8 @@ function openAgain(stream: OwnedFd, id: number): void {
 
 // The resource limits that the launcher sets, from the limits of a plugin's configuration. Pure.
 
-/** As a user, the sandbox's init has the plugin's uid, so its shell and the processes it waits for count too. */
-const INIT_PROCESSES = 2;
+/** As a user, the sandbox's init has the plugin's uid, so it counts too. */
+const INIT_PROCESSES = 1;
 
 /**
  * @param asUser whether a user started postern
