@@ -44,6 +44,15 @@ test('the vectors pass', async (t) => {
   assert.deepEqual(await runCommands(t, text, { cwd }), { status: 0, stdout: shown, stderr: '' });
 });
 
+test('a change and a boundary are told as shown', async (t) => {
+  const cwd = readableFolder();
+  page.writeFiles(cwd, 'before.yaml', 'after.yaml', 'boundary.yaml');
+  for (const word of ['postern diff', 'check after.yaml']) {
+    const { text, shown } = page.commands(word);
+    assert.deepEqual(await runCommands(t, text, { cwd }), { status: 1, stdout: shown, stderr: '' });
+  }
+});
+
 test('the rules learnt are what learn prints', async (t) => {
   const internet = await startInternet({ names: ['example.com'] });
   t.after(internet.close);

@@ -155,10 +155,12 @@ for (const user of users) {
     assert.match(stderr, /nothing is at this path$/m);
     const { events } = await run(user, [...options, '--audit', '-'], [shut, gone]);
     assert.deepEqual(
-      events.map(({ decision, outcome }) => [decision, outcome]),
+      events.map(({ event, outcome, reason }) => [event, outcome ?? reason]),
       [
-        ['allow', 'unreachable'],
-        ['allow', 'unreachable'],
+        ['decision', 'unreachable'],
+        ['decision', 'unreachable'],
+        ['failed', 'unreachable'],
+        ['failed', 'unreachable'],
       ],
     );
     assert.ok(!heard.includes(of('private')));

@@ -236,10 +236,12 @@ interface Arranged {
   readonly written: readonly string[];
 }
 
-function arrangeLayers({ wishes, own, beneath, written }: Arranged, host: HostFiles): Layers {
+function arrangeLayers({ wishes, own, beneath: entries, written }: Arranged, host: HostFiles): Layers {
   const resolved = wishes.flatMap((wish) => resolveWish(wish, host));
   const governs = (real: string): Resolved | undefined => innermost(real, resolved);
   const isHidden = (real: string): boolean => governs(real)?.kind === 'hidden';
+  // An entry that is hidden is not there, and nothing in it is covered.
+  const beneath = entries.filter(({ source }) => !isHidden(host.real(source) ?? source));
   const shows = resolved.filter(({ kind, real }) => kind !== 'hidden' && !isHidden(real));
   const shown = place(shows, beneath, host);
   const writable = shown.filter(({ kind }) => kind === 'writable');

@@ -322,7 +322,10 @@ test('planRoot() hides paths below the listed files of /etc, and the files thems
   const withoutKeys = ['/etc/ssl visible', '/etc/ssl/private hidden folder'];
   assert.deepEqual(laid(plan({}), '/etc/ssl'), withoutKeys);
   assert.deepEqual(laid(plan({ hidden: ['/etc/ssl/private'] }), '/etc/ssl'), withoutKeys);
-  assert.deepEqual(laid(plan({ visible: ['/etc/ssl/private'] }), '/etc/ssl'), ['/etc/ssl visible']);
+  assert.deepEqual(laid(plan({ visible: ['/etc/ssl/private'] }), '/etc/ssl'), [
+    '/etc/ssl visible',
+    '/etc/ssl/private visible',
+  ]);
   assert.deepEqual(laid(plan({ hidden: ['/etc/ssl'] }), '/etc/ssl'), []);
 });
 
