@@ -2,8 +2,10 @@
 // order, with blocking calls, and becomes the plugin. It trusts the supervisor, which sends the spec over the launch socket.
 // It imports everything before the root changes: afterwards it cannot reach its own files.
 import '../../shared/refuse-debugger.js';
+import { openSync } from 'node:fs';
 import { PosternError } from '../../shared/errors.js';
 import { dropAllCapabilities } from '../../shared/sys/capabilities.js';
+import { duplicateOnto } from '../../shared/sys/fcntl.js';
 import { succeed } from '../../shared/sys/libc.js';
 import { receiveMessage, sendMessage } from '../../shared/sys/message.js';
 import { openFolder } from '../../shared/sys/open-folder.js';
@@ -79,8 +81,11 @@ function launch(): void {
   const namespaces = openNamespaceLimit();
   enterRoot();
   // Until here a broker could not look into this process. Now it has nothing that is not for the plugin: all mounts have been attached, and what
-  // must be hidden is. The last copy needs a child, of which this process gets nothing while it is closed.
-  new OwnedFd(CODE_FD).close();
+  // must be hidden is. The last copy needs a child, of which this process gets nothing while it is closed. The number of the folder stays taken: it may
+  // be one that the plugin expects, and what was opened at it would be lost.
+  const empty = new OwnedFd(openSync('/dev/null', 'r'));
+  duplicateOnto(empty.number, CODE_FD);
+  empty.close();
   setDumpable(true);
   lockRoot();
   forbidUserNamespaces(namespaces);

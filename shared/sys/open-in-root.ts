@@ -7,7 +7,7 @@ import { bind } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 
 const { O_DIRECTORY, O_NOFOLLOW } = constants;
-const { ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR } = system.errno;
+const { EINVAL, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR } = system.errno;
 const HANDLE = O_PATH | O_CLOEXEC | O_NOFOLLOW;
 /** path_resolution(7) */
 const MOST_LINKS = 40;
@@ -104,16 +104,14 @@ class Walk {
     if (typeof file === 'number') return file;
     if (!folder && this.#from.keepsLink === true) return file;
     const to = folder && file === opened ? undefined : this.#linkText(file.number);
-    if (to === undefined) {
-      if (file === opened) return file;
-      file.close();
-      return -ENOTDIR;
-    }
+    if (to === undefined && file === opened) return file;
     file.close();
+    if (to === undefined) return -ENOTDIR;
+    if (typeof to === 'number') return to;
     return this.#follow(to, rest);
   }
 
-  #linkText(handle: number): Buffer | undefined {
+  #linkText(handle: number): ReturnType<typeof linkText> {
     const { readsProc } = this.#from;
     return this.#folders[0]?.name === 'proc' && readsProc !== undefined
       ? readsProc(() => linkText(handle))
@@ -155,10 +153,11 @@ function openPart(folder: number, name: Buffer, more: number): OwnedFd | number 
   return result < 0 ? result : new OwnedFd(result);
 }
 
-/** @returns undefined for a file that is no link */
-function linkText(handle: number): Buffer | undefined {
+/** @returns undefined for a file that is no link; minus errno: a link of proc(5) may not be read, and so not followed */
+function linkText(handle: number): Buffer | number | undefined {
   const text = Buffer.alloc(MOST_BYTES);
   const length = readlinkat(handle, '', text, text.length);
   // For another file: EINVAL; since Linux 2.6.39 ENOENT.
-  return length < 0 ? undefined : text.subarray(0, length);
+  if (length === -EINVAL || length === -ENOENT) return undefined;
+  return length < 0 ? length : text.subarray(0, length);
 }

@@ -57,4 +57,7 @@ if handle >= 0:
 # Signals every process that it may signal. Only in its own pid namespace, where it sees no parent: elsewhere it would end the host's.
 if os.getppid() == 0:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    os.kill(-1, signal.SIGTERM)
+    try:
+        os.kill(-1, signal.SIGTERM)
+    except ProcessLookupError:
+        pass  # There is nobody else
