@@ -43,6 +43,7 @@ const TABLE = {
     group: 'Rules',
     description: 'compare two configuration files: which destinations a change opens and closes',
   },
+  presets: { group: 'Rules', description: 'show the presets that come with postern, and what each opens' },
   explain: { group: 'Rules', description: 'show the decision on a destination, and the reason' },
   test: {
     group: 'Rules',

@@ -10,6 +10,7 @@ import { doctorCommand } from './doctor.js';
 import { explainCommand } from './explain.js';
 import { initCommand } from './init.js';
 import { learnCommand } from './learn.js';
+import { presetsCommand } from './presets.js';
 import { makeAll, runProgram } from './program.js';
 import { runCommand } from './run.js';
 import { openRunControl } from './run-control.js';
@@ -22,6 +23,7 @@ const OWN: Readonly<Record<Exclude<CommandName, AskingName>, () => Command>> = {
   up: upCommand,
   check: checkCommand,
   diff: diffCommand,
+  presets: presetsCommand,
   explain: explainCommand,
   test: testCommand,
   init: initCommand,

@@ -25,6 +25,7 @@ import {
 import { readProxyUrl } from '../../shared/config/proxy-url.js';
 import { readDirect } from '../../shared/config/read-direct.js';
 import { parseListen, resolveListeners } from '../../shared/config/resolve-listeners.js';
+import { presetNames, shippedPreset } from '../../shared/config/shipped-presets.js';
 import {
   DEFAULT_RESOLVES,
   MOST_MARK,
@@ -36,6 +37,7 @@ import { PosternError } from '../../shared/errors.js';
 import { parseAddress } from '../../shared/policy/address.js';
 import { diagnoseRule } from '../../shared/policy/diagnose-rule.js';
 import { type ListName, parseRule } from '../../shared/policy/parse-rule.js';
+import { quote } from '../../shared/policy/quote.js';
 import { printable } from '../../shared/printable.js';
 import { shellWord } from '../host/shell-word.js';
 import { outsideEnvironment } from '../supervisor/start/plugin-environment.js';
@@ -84,6 +86,7 @@ export interface RuleOptions {
   readonly allow: readonly string[];
   readonly deny: readonly string[];
   readonly rules: readonly string[];
+  readonly preset: readonly string[];
 }
 
 export interface ModeOption {
@@ -95,6 +98,7 @@ export function addRuleOptions(command: Command): Command {
     repeatable('--allow <rule>', 'allow a destination, for example api.example.com or 10.1.0.0/16:5432'),
     repeatable('--deny <rule>', 'deny a destination, whatever is allowed'),
     repeatable('--rules <file>', 'a file with allow: and deny: lists'),
+    repeatable('--preset <name>', 'rules that come with postern, for example npm: see postern presets'),
   ]);
 }
 
@@ -114,10 +118,17 @@ export type LoadRuleFile = (path: string) => PlacedRules;
  * @throws ConfigError for a file of rules with an error
  * @throws PosternError `bad_rules`, with one line for each invalid rule of the command line
  */
-export function rulesOf({ allow, deny, rules }: RuleOptions, load?: LoadRuleFile): PlacedRules {
-  const problems = [...problemsOf('allow', allow), ...problemsOf('deny', deny)];
+export function rulesOf({ allow, deny, rules, preset }: RuleOptions, load?: LoadRuleFile): PlacedRules {
+  const problems = [
+    ...problemsOf('allow', allow),
+    ...problemsOf('deny', deny),
+    ...preset
+      .filter((name) => shippedPreset(name) === undefined)
+      .map((name) => `--preset ${quote(name)}: there is no such preset; name one of ${presetNames()}`),
+  ];
   if (problems.length > 0) throw new PosternError('bad_rules', problems);
   return joinRules([
+    ...preset.flatMap((name) => shippedPreset(name) ?? []),
     ...rules.map((path) => loaderOf(load)(path)),
     {
       allow: allow.map((text) => ({ text, place: '--allow' })),

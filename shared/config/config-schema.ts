@@ -89,7 +89,9 @@ const MAP = 'expected a map';
 const shared = {
   allow,
   deny,
-  presets: paths('Files of rules. Each has its own `allow` and `deny`.'),
+  presets: paths(
+    'Presets of postern by their names, and files of rules by their paths. Each file has its own `allow` and `deny`.',
+  ),
   env: z
     .record(variable, text('a string'), { error: 'expected a map of strings, as {LOG_LEVEL: info}' })
     .describe('Environment variables for the plugin. It sees only a few of those outside.')

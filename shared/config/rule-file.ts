@@ -6,13 +6,17 @@ import { ruleFileSchema } from './config-schema.js';
 import { readConfigText } from './config-text.js';
 import { explainIssues } from './explain-issue.js';
 import { joinRules, type PlacedRules, type ReadRules, readRules } from './placed-rules.js';
+import { shippedPreset } from './shipped-presets.js';
 import { type KeyPath, YamlSource } from './yaml-source.js';
 
 // Reads a file of rules, for `presets` and --rules: a map with `allow`, `deny` or both.
 
 /** @throws ConfigError with every problem of the file */
 export function loadRuleFile(path: string): PlacedRules {
-  const source = new YamlSource(path, readConfigText(path, 'name a file that holds allow: and deny: lists'));
+  const source = new YamlSource(
+    path,
+    readConfigText(path, 'name a file that holds allow: and deny: lists, or one of postern presets'),
+  );
   const parsed = ruleFileSchema.safeParse(source.value);
   const shape = parsed.success ? [] : explainIssues(parsed.error.issues, ruleFileSchema, source);
   const { allow, deny, problems } = readRules(source, []);
@@ -60,7 +64,10 @@ export function gatherRules(
     problems.push(...own.problems);
     const presets = source
       .textsAt([...parent, 'presets'])
-      .map(({ key, text }) => readPreset(key, isAbsolute(text) ? text : join(folder, text)));
+      .map(
+        ({ key, text }) =>
+          shippedPreset(text) ?? readPreset(key, isAbsolute(text) ? text : join(folder, text)),
+      );
     return [...presets, own];
   };
   const common = rulesOf(['defaults']);

@@ -572,7 +572,7 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     name: 'a preset that does not exist',
     text: web('    presets: [./missing.yaml]\n'),
     messages: [
-      'postern.yaml:4:15: plugins.web.presets[0]: "missing.yaml" cannot be read: there is no such file; name a file that holds allow: and deny: lists',
+      'postern.yaml:4:15: plugins.web.presets[0]: "missing.yaml" cannot be read: there is no such file; name a file that holds allow: and deny: lists, or one of postern presets',
     ],
   },
   {
