@@ -32,7 +32,7 @@ import { Metrics, metricsAnswers } from './record/metrics.js';
 import { ConnectionLists } from './request/connection-lists.js';
 import { explainDecision } from './request/explain-decision.js';
 import { Plugin, type Services } from './request/plugin.js';
-import { usageReports } from './request/report-usage.js';
+import { Survey, usageReports } from './request/report-usage.js';
 import { RequestMarks } from './request/request-marks.js';
 import { AgeLimit } from './revoke/age-limit.js';
 import { endConnections } from './revoke/end-connections.js';
@@ -58,6 +58,7 @@ export class Sessions {
   readonly traps: TrapSessions;
   readonly #marks = new RequestMarks();
   readonly #accounts: Ledger;
+  readonly #survey: Survey;
   /** Lists open connections for the operator. */
   readonly lists: ConnectionLists;
   /** Reports what the plugins use, for the operator. */
@@ -80,7 +81,8 @@ export class Sessions {
     this.traps = new TrapSessions(services, send);
     this.#accounts = new Ledger(services.audit);
     this.lists = new ConnectionLists(services, this.#plugins, send);
-    this.reportUsage = usageReports(services, this.#plugins, () => this.#count(), send);
+    this.#survey = new Survey(services, this.#plugins);
+    this.reportUsage = usageReports(this.#plugins, () => this.#count(), send);
     this.reportMetrics = metricsAnswers(services.metrics, () => this.#show(), send);
   }
 
@@ -284,18 +286,22 @@ export class Sessions {
   }
 
   /** Brings the metrics up to date. */
-  #show(): void {
-    this.#count();
+  async #show(): Promise<void> {
+    await this.#count();
     for (const { metrics, queue, asks, connections } of this.#plugins.values()) {
       metrics.set('asksOpen', {}, asks.size);
       metrics.set('connectionsOpen', {}, connections?.open ?? 0);
+      const oldest = connections?.oldest();
+      metrics.set('oldestConnection', {}, oldest === undefined ? 0 : (monotonicMs() - oldest) / 1_000);
       metrics.set('requestsInFlight', {}, queue.inFlight);
       metrics.set('requestsQueued', {}, queue.queued);
     }
   }
 
-  #count(): void {
+  async #count(): Promise<void> {
     this.#services.audit.flush();
+    await this.#survey.take();
+    // What has ended meanwhile counts whole.
     this.#accounts.update();
   }
 
@@ -395,6 +401,7 @@ function putInForce(
     return verdict.kind === 'settled' && mayBeAsked(policy, verdict.decision, host);
   };
   plugin.asks.configure(unknown === 'ask', approved, isOpen);
+  if (unknown === 'ask') plugin.shows('ask');
   plugin.revoke = revoke;
   // protects: G7 new rules decide again on open connections
   plugin.revokeConnections();

@@ -176,8 +176,9 @@ export const LISTED_CONNECTIONS: number = 1_000;
 export const LISTED_AT_ONCE: number = 32;
 /** Connections whose age is read, to find the newest, before the broker turns to other work. */
 export const SORTED_CONNECTIONS: number = 1_024;
-/** Open connections of one plugin whose bytes are read for one report of what plugins use, and the plugins in one line of it. */
+/** Open connections of one plugin whose bytes are read for one report of what plugins use, for how long those of all are, and the plugins in one line of it. */
 export const SURVEYED_CONNECTIONS: number = 1_024;
+export const SURVEY_MS: number = 1_000;
 export const USAGE_AT_ONCE: number = 64;
 /** How long after a search connections that are still open are looked for again. */
 export const END_AGAIN_MS: number = 500;

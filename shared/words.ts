@@ -93,6 +93,19 @@ export type StartCause = (typeof START_CAUSES)[number];
 export const EXIT_CAUSES = ['exit', 'error', 'signal', 'oom', 'limit', 'operator'] as const;
 export type ExitCause = (typeof EXIT_CAUSES)[number];
 
+/** What a plugin does, in the metrics. An operator sees it in the words of `status`. */
+export const PLUGIN_STATES = [
+  'waiting',
+  'starting',
+  'ready',
+  'running',
+  'backoff',
+  'stopped',
+  'failed',
+  'finished',
+] as const;
+export type PluginStateWord = (typeof PLUGIN_STATES)[number];
+
 /** How a question about an unknown destination ended. The first three permit it: this once, for this run, or by a rule in the file. */
 export const ASK_SCOPES = ['once', 'run', 'rule'] as const;
 export type AskScope = (typeof ASK_SCOPES)[number];

@@ -69,6 +69,7 @@ export class Session {
     this.#request = ends.request;
     this.#reply = ends.reply;
     this.#greeted = resumed !== false;
+    if (this.#greeted) plugin.shows('channel');
     setNonBlocking(ends.request.number, true);
     this.#watch = new Watch(ends.request.number, () => this.#read());
     const underGuard = <T>(work: () => T): T => services.guard.watch(plugin.stall, work);
@@ -192,6 +193,7 @@ export class Session {
     this.#client.retire();
     this.#client = new ChannelClient(this.plugin, this.#replies);
     this.#greeted = true;
+    this.plugin.shows('channel');
     void this.#replies.send(encodeReply({ op: 'hello', version: PROTOCOL_VERSION }));
   }
 

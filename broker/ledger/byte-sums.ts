@@ -1,26 +1,29 @@
-// What the connections of one plugin have carried: those that are open, for an operator, and all since postern started, for its limits. The second sums
-// lie in the memory that the supervisor keeps, so neither another broker nor another start of the plugin begins anew. Runs in the broker.
+// What the connections of one plugin have carried: all since postern started, for its limits, and what is new since the last look, for the metrics. What
+// was seen lies in the memory that the supervisor keeps, so neither another broker nor another start of the plugin begins anew. Runs in the broker.
 import type { Limits } from '../../shared/config/limit-forms.js';
 import type { SocketLook } from '../../shared/sys/socket-diag.js';
 import type { TcpAccount } from '../../shared/sys/socket-state.js';
-import { type Carried, type ConnectionSlot, carriedOf, type SlotMemory } from './slot-memory.js';
-
-type Acknowledged = Pick<TcpAccount, 'sentBytes' | 'receivedBytes'>;
+import {
+  type Carried,
+  type ConnectionSlot,
+  type Counted,
+  carriedOf,
+  type SlotMemory,
+} from './slot-memory.js';
 
 export class ByteSums {
   readonly #slots: Pick<SlotMemory, 'ended'>;
+  readonly #count: (more: Counted) => void;
   readonly #seen = { sentBytes: 0, receivedBytes: 0 };
-  readonly #open = { sentBytes: 0, receivedBytes: 0 };
 
-  /** @param slots those that a former broker has filled are open, and count as it saw them last */
-  constructor(slots: Pick<SlotMemory, 'ended' | 'taken'>) {
+  /**
+   * @param slots those that a former broker has filled are open, and count as it saw them last
+   * @param count takes what a connection has carried since it was last counted
+   */
+  constructor(slots: Pick<SlotMemory, 'ended' | 'taken'>, count: (more: Counted) => void) {
     this.#slots = slots;
+    this.#count = count;
     for (const { seen } of slots.taken) add(this.#seen, seen, 1);
-  }
-
-  /** Of those that have not ended: what their peers have acknowledged, and what was received. */
-  get open(): Acknowledged {
-    return this.#open;
   }
 
   /** Of all, with those that have ended. */
@@ -35,25 +38,41 @@ export class ByteSums {
     const carried = carriedOf(look);
     if (carried === undefined || look.kind !== 'there' || look.account === undefined) return;
     this.forget(slot);
-    const { sentBytes, receivedBytes } = look.account;
-    Object.assign(slot, { sentBytes, receivedBytes, seen: most(slot.seen, carried) });
-    add(this.#open, slot, 1);
+    slot.seen = most(slot.seen, carried);
     add(this.#seen, slot.seen, 1);
+    this.#countMore(slot, look.account);
   }
 
   /** A connection has ended: its bytes stay. @param account missing: it counts as it was seen last */
-  end({ seen }: ConnectionSlot, account: TcpAccount | undefined): void {
+  end(slot: ConnectionSlot, account: TcpAccount | undefined): void {
+    const { seen } = slot;
     const { writtenBytes = 0, receivedBytes = 0 } = account ?? {};
     const carried = most(seen, { sentBytes: writtenBytes, receivedBytes });
     const sum = { ...this.#slots.ended };
     add(sum, carried, 1);
     this.#slots.ended = sum;
+    if (account !== undefined) this.#countMore(slot, account);
   }
 
   /** A slot is freed. */
   forget(slot: ConnectionSlot): void {
-    add(this.#open, slot, -1);
     add(this.#seen, slot.seen, -1);
+  }
+
+  #countMore(slot: ConnectionSlot, account: TcpAccount): void {
+    const { counted } = slot;
+    // protects: G8 metrics: what was counted of a connection never counts again, and is never taken back => const now = account;
+    const now = {
+      sentBytes: Math.max(counted.sentBytes, account.sentBytes),
+      receivedBytes: Math.max(counted.receivedBytes, account.receivedBytes),
+      retransmits: Math.max(counted.retransmits, account.retransmits),
+    };
+    slot.counted = now;
+    this.#count({
+      sentBytes: now.sentBytes - counted.sentBytes,
+      receivedBytes: now.receivedBytes - counted.receivedBytes,
+      retransmits: now.retransmits - counted.retransmits,
+    });
   }
 }
 
@@ -68,7 +87,7 @@ function most(seen: Carried, now: Carried): Carried {
 
 function add(
   sums: { sentBytes: number; receivedBytes: number },
-  { sentBytes, receivedBytes }: Acknowledged,
+  { sentBytes, receivedBytes }: Carried,
   sign: 1 | -1,
 ): void {
   sums.sentBytes += sign * sentBytes;

@@ -67,7 +67,7 @@ export class ConnectionRegister implements ConnectionSlots, SocketOwner {
     this.#ends = ends;
     this.#events = events;
     this.#slots = new SlotMemory(memory);
-    this.#sums = new ByteSums(this.#slots);
+    this.#sums = new ByteSums(this.#slots, (more) => events.carried(more));
     const ofHost = this.#slots.taken.filter(({ id }) => isUnixSocketId(id));
     this.hostSockets = new HostSockets(this.#slots, ofHost, ends, events);
     for (const slot of this.#slots.taken.filter(({ id }) => !isUnixSocketId(id))) {
@@ -179,10 +179,6 @@ export class ConnectionRegister implements ConnectionSlots, SocketOwner {
 
   survey(most: number): void {
     if (this.#open) this.#see(this.#lookAt(firstOf(this.#known.held, most), true));
-  }
-
-  get carried(): ConnectionSlots['carried'] {
-    return this.#sums.open;
   }
 
   get cookies(): readonly bigint[] {

@@ -5,7 +5,7 @@ import type { Endpoint } from '../../shared/sys/sockaddr.js';
 import { peerIn, type SocketLook } from '../../shared/sys/socket-diag.js';
 import type { TcpAccount } from '../../shared/sys/socket-state.js';
 import { type DecisionWord, DOORS, type Door, type EndCause } from '../../shared/words.js';
-import type { Carried, ConnectionSlot } from './slot-memory.js';
+import type { Carried, ConnectionSlot, Counted } from './slot-memory.js';
 import type { SocketEnds } from './socket-ends.js';
 
 // The places for a plugin's connections, as the steps of the data path see them.
@@ -46,6 +46,8 @@ export interface EndedConnection {
 export interface ConnectionEvents {
   /** The plugin gets a connection. */
   held(): void;
+  /** Connections have carried more since the last look at them, or since their start. */
+  carried(more: Counted): void;
   /** A connection has ended that was established: its event will follow. A broker that dies before it frees the place has counted one event too many, and never one too few. */
   owe(): void;
   /** Its place is free. */
@@ -123,8 +125,6 @@ export interface ConnectionSlots extends OpenRegister {
   newest(most: number, atOnce: number): AsyncIterable<readonly NotedConnection[]>;
   /** Looks at so many, those with the oldest look first, and notes what each has carried. It may wait for the lock of a connection. */
   survey(most: number): void;
-  /** What those that have not ended have carried, as of the last look at each. */
-  readonly carried: Pick<TcpAccount, 'sentBytes' | 'receivedBytes'>;
   /** Notes what these have carried so far. It waits for the lock of each, which its plugin may keep. */
   count(cookies: readonly bigint[]): void;
   /** What all connections have carried since postern started: those that have ended, and those that are open when they were last counted. */
@@ -157,7 +157,6 @@ export const NO_CONNECTIONS: ConnectionSlots = {
   endWithPlugin: () => {},
   newest: async function* () {},
   survey: () => {},
-  carried: { sentBytes: 0, receivedBytes: 0 },
   look: () => [],
   cookies: [],
   count: () => {},

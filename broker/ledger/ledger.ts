@@ -5,6 +5,7 @@ import type { Audit } from '../record/audit.js';
 import type { METRICS } from '../record/broker-metrics.js';
 import { ConnectionRegister } from './connection-register.js';
 import type { ConnectionSlots, EndedConnection } from './connection-slots.js';
+import type { Counted } from './slot-memory.js';
 import { SocketEnds } from './socket-ends.js';
 
 /** A plugin whose connections are noted. */
@@ -30,6 +31,7 @@ export class Ledger {
     plugin.register(
       new ConnectionRegister(memory, this.#socketEnds(), {
         held: () => plugin.boundConnections(),
+        carried: (more) => countCarried(plugin, more),
         owe: () => this.#audit.owe(),
         ended: (ended) => accountEnded(this.#audit, plugin, ended),
       }),
@@ -72,12 +74,18 @@ export class Ledger {
   }
 }
 
-// Counts a connection that has ended, and writes its audit event.
+// Counts what connections carry, and those that have ended, and writes their audit events.
 
 /** A plugin that has connections. */
 interface LedgerPlugin {
   readonly name: string;
   readonly metrics: Pick<PluginMetrics<typeof METRICS>, 'count' | 'observe'>;
+}
+
+function countCarried({ metrics }: LedgerPlugin, { sentBytes, receivedBytes, retransmits }: Counted): void {
+  metrics.count('sentBytes', {}, sentBytes);
+  metrics.count('receivedBytes', {}, receivedBytes);
+  metrics.count('retransmits', {}, retransmits);
 }
 
 function accountEnded(
@@ -87,11 +95,6 @@ function accountEnded(
 ): void {
   metrics.observe('connectionDuration', {}, durationMs / 1_000);
   if (cause !== undefined) metrics.count('connectionsEnded', { cause });
-  if (account !== undefined) {
-    metrics.count('sentBytes', {}, account.sentBytes);
-    metrics.count('receivedBytes', {}, account.receivedBytes);
-    metrics.count('retransmits', {}, account.retransmits);
-  }
   audit.closed(name, () => ({
     decision_id: description?.decision_id ?? null,
     plugin: name,

@@ -13,13 +13,14 @@ import type { EndCause } from '../../shared/words.js';
 const SLOTS_AT_A_TIME = 64;
 const BLOCK_BYTES = SLOTS_AT_A_TIME * CONNECTION_SLOT_BYTES;
 /**
- * Of a slot: the id of the socket, when the plugin got it, the bytes when it was last looked at, the inode by which processes hold it, the length of
- * the description, whether its event leaves open that it was connected, and the description.
+ * Of a slot: the id of the socket, when the plugin got it, the bytes when it was last looked at, what the metrics have counted, the inode by which
+ * processes hold it, the length of the description, whether its event leaves open that it was connected, and the description.
  */
 const SINCE = SOCKET_ID_BYTES;
 const SENT = SINCE + 8;
 const RECEIVED = SENT + 8;
-const HOLDERS_INODE = RECEIVED + 8;
+const COUNTED = RECEIVED + 8;
+const HOLDERS_INODE = COUNTED + 3 * 8;
 const LENGTH = HOLDERS_INODE + 8;
 const CONNECTED = LENGTH + 4;
 const TEXT = CONNECTED + 4;
@@ -33,9 +34,6 @@ export class ConnectionSlot {
   readonly id: Uint8Array;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
-  /** What it had carried at the last look. This broker alone knows it. */
-  sentBytes = 0;
-  receivedBytes = 0;
   /** See NotedConnection. This broker alone knows it. */
   isUnderWay = false;
   /** When a look found that it is over, and a process may still hold it. This broker alone knows it. */
@@ -75,6 +73,21 @@ export class ConnectionSlot {
   set seen({ sentBytes, receivedBytes }: Carried) {
     this.#view.setFloat64(SENT, sentBytes, true);
     this.#view.setFloat64(RECEIVED, receivedBytes, true);
+  }
+
+  /** What the metrics have counted of it. The next broker counts on from there. */
+  get counted(): Counted {
+    return {
+      sentBytes: this.#numberAt(COUNTED),
+      receivedBytes: this.#numberAt(COUNTED + 8),
+      retransmits: this.#numberAt(COUNTED + 16),
+    };
+  }
+
+  set counted({ sentBytes, receivedBytes, retransmits }: Counted) {
+    this.#view.setFloat64(COUNTED, sentBytes, true);
+    this.#view.setFloat64(COUNTED + 8, receivedBytes, true);
+    this.#view.setFloat64(COUNTED + 16, retransmits, true);
   }
 
   /** Of the socket. The kernel tells it no more once the connection is over. */
@@ -123,8 +136,6 @@ export class ConnectionSlot {
 
   clear(): void {
     this.#bytes.fill(0, 0, TEXT);
-    this.sentBytes = 0;
-    this.receivedBytes = 0;
     this.isUnderWay = false;
     this.overSince = undefined;
     this.cause = undefined;
@@ -238,6 +249,11 @@ export interface Carried {
   /** Payload that the program has written. */
   readonly sentBytes: number;
   readonly receivedBytes: number;
+}
+
+/** The same as the metrics count it: of what was sent, only what the peer has acknowledged. */
+export interface Counted extends Carried {
+  readonly retransmits: number;
 }
 
 /**

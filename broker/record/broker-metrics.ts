@@ -1,12 +1,7 @@
 // The broker's metrics, one entry each. The code that counts and the reference page are made from this table. Pure.
-// Of a metric with a plugin label, the series of one plugin appear when it is configured and go when it is forgotten.
-import { COUNTED_LIMITS, LIMIT_WORDS } from '../../shared/config/limit-forms.js';
-import {
-  type LabelValues,
-  PLUGIN_LABEL,
-  type Series,
-  type StartsAtZero,
-} from '../../shared/metrics/metric-form.js';
+// Of a metric with a plugin label, the series of one plugin appear when it is configured, or with a feature of it, and go when it is forgotten.
+import { LIMIT_WORDS } from '../../shared/config/limit-forms.js';
+import { type LabelValues, PLUGIN_LABEL, type StartsAtZero } from '../../shared/metrics/metric-form.js';
 import { TRAP_CALLS } from '../../shared/trap-calls.js';
 import {
   ADDRESS_CLASSES,
@@ -32,22 +27,56 @@ const NETWORK_BUCKETS = [
 /** Connections last from a request to days. */
 const LIFE_BUCKETS = [0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400];
 
-/** The reasons of a decision that connects. Every other reason is a denial's. */
-const REASONS_TO_CONNECT: readonly Series[] = [
-  { decision: 'allow', reason: 'rule' },
-  { decision: 'allow', reason: 'approved' },
-  { decision: 'would_deny', reason: 'no_rule' },
-  { decision: 'would_deny', reason: 'port_not_allowed' },
-];
-const isDecisionMade: StartsAtZero = ({ decision, reason }) =>
-  decision === 'deny'
-    ? reason !== 'rule' && reason !== 'approved'
-    : REASONS_TO_CONNECT.some((made) => made['decision'] === decision && made['reason'] === reason);
-/** Only a connect can be answered with a connection. */
-const isTrapAnswer: StartsAtZero = ({ call, answer }) => call === 'connect' || answer !== 'brokered';
+/** What a plugin may have, and another one may not. Series appear with it. */
+export type Feature =
+  | 'age'
+  | 'ask'
+  | 'audit'
+  | 'channel'
+  | 'connections'
+  | 'deny'
+  | 'no_queue'
+  | 'quota'
+  | 'trap';
+
+/** When the series of some words appear. A word that is not here appears once it is counted. */
+type Appears = Readonly<Record<string, true | Feature | undefined>>;
+
+const DECISIONS_MADE: Readonly<Record<string, Appears>> = {
+  allow: { rule: true, approved: 'ask' },
+  would_deny: { no_rule: 'audit', port_not_allowed: 'audit' },
+  deny: {
+    ...{ no_rule: true, port_not_allowed: true, address_special: true, dns_error: true },
+    ...{ denied_by_rule: 'deny', address_denied: 'deny' },
+    ...{ malformed_host: 'channel', invalid_port: 'channel' },
+    ...{ stale_grant: 'trap', foreign_netns: 'trap', udp_refused: 'trap' },
+    ...{ concurrency_limited: 'no_queue', rate_limited: 'no_queue', quota_exceeded: 'quota' },
+  },
+};
+const ENDS: Appears = { revoked: true, quota: 'quota', age: 'age' };
+const DOORS_OPEN: Appears = { channel: 'channel', trap: 'trap' };
 /** The series of a control group's limits appear once the supervisor reports one. */
-const isLimitEverywhere: StartsAtZero = ({ limit }) =>
-  COUNTED_LIMITS.some(({ word, onlyWithCgroup }) => word === limit && onlyWithCgroup === undefined);
+const LIMITS_MET: Appears = {
+  ...{ queue: true, log_rate: true, broker_descriptors: true },
+  ...{ connections: 'connections', sent: 'quota', received: 'quota' },
+  ...{ concurrency: 'no_queue', rate: 'no_queue', dns_rate: 'trap', asks: 'ask' },
+};
+/** Of every program's calls. Only a connect can be answered with a connection. */
+const CALLS_MADE: Appears = { connect: 'trap', bind: 'trap', listen: 'trap' };
+
+const isDecisionMade: StartsAtZero = ({ decision = '', reason = '' }) =>
+  DECISIONS_MADE[decision]?.[reason] ?? false;
+const isEndMade: StartsAtZero = ({ cause = '' }) => ENDS[cause] ?? false;
+const isDoorOpen: StartsAtZero = ({ door = '' }) => DOORS_OPEN[door] ?? false;
+const isLimitMet: StartsAtZero = ({ limit = '' }) => LIMITS_MET[limit] ?? false;
+const isTrapAnswer: StartsAtZero = ({ call = '', answer }) =>
+  call === 'connect' || answer !== 'brokered' ? (CALLS_MADE[call] ?? false) : false;
+const isConnected: StartsAtZero = ({ outcome }) => outcome === 'connected';
+const WITH_TRAP: StartsAtZero = () => 'trap' satisfies Feature;
+const WITH_CHANNEL: StartsAtZero = () => 'channel' satisfies Feature;
+const WITH_ASK: StartsAtZero = () => 'ask' satisfies Feature;
+/** A series that appears once something is counted. */
+const ONCE_COUNTED: StartsAtZero = () => false;
 
 export const METRICS = {
   decisions: {
@@ -85,11 +114,18 @@ export const METRICS = {
     kind: 'counter',
     help: 'Connected sockets that plugins got from the broker',
     labels: { plugin: PLUGIN_LABEL as LabelValues, door: DOORS as typeof DOORS },
+    startsAtZero: isDoorOpen as StartsAtZero,
   },
   connectionsOpen: {
     name: 'postern_connections_open',
     kind: 'gauge',
     help: 'Connections to the outside that are open',
+    labels: { plugin: PLUGIN_LABEL as LabelValues },
+  },
+  oldestConnection: {
+    name: 'postern_oldest_connection_seconds',
+    kind: 'gauge',
+    help: 'How long the oldest open connection has been open. 0 without one',
     labels: { plugin: PLUGIN_LABEL as LabelValues },
   },
   connectionDuration: {
@@ -98,29 +134,31 @@ export const METRICS = {
     help: 'How long a connection was open that has ended',
     labels: { plugin: PLUGIN_LABEL as LabelValues },
     buckets: LIFE_BUCKETS as readonly number[],
+    startsAtZero: ONCE_COUNTED as StartsAtZero,
   },
   connectionsEnded: {
     name: 'postern_connections_ended_total',
     kind: 'counter',
     help: 'Connections that postern has ended',
     labels: { plugin: PLUGIN_LABEL as LabelValues, cause: END_CAUSES as typeof END_CAUSES },
+    startsAtZero: isEndMade as StartsAtZero,
   },
   sentBytes: {
     name: 'postern_sent_bytes_total',
     kind: 'counter',
-    help: 'Bytes that peers have acknowledged on connections that have ended, without headers and repetitions',
+    help: 'Bytes that peers have acknowledged, without headers and repetitions',
     labels: { plugin: PLUGIN_LABEL as LabelValues },
   },
   receivedBytes: {
     name: 'postern_received_bytes_total',
     kind: 'counter',
-    help: 'Bytes that this host has received on connections that have ended, without headers and repetitions',
+    help: 'Bytes that this host has received, without headers and repetitions',
     labels: { plugin: PLUGIN_LABEL as LabelValues },
   },
   retransmits: {
     name: 'postern_retransmits_total',
     kind: 'counter',
-    help: 'Segments that were sent again on connections that have ended',
+    help: 'Segments that were sent again',
     labels: { plugin: PLUGIN_LABEL as LabelValues },
   },
   stalls: {
@@ -157,25 +195,28 @@ export const METRICS = {
     kind: 'counter',
     help: 'Requests that a limit refused',
     labels: { plugin: PLUGIN_LABEL as LabelValues, limit: LIMIT_WORDS as typeof LIMIT_WORDS },
-    startsAtZero: isLimitEverywhere as StartsAtZero,
+    startsAtZero: isLimitMet as StartsAtZero,
   },
   protocolErrors: {
     name: 'postern_protocol_errors_total',
     kind: 'counter',
     help: 'Sessions that a protocol error ended',
     labels: { plugin: PLUGIN_LABEL as LabelValues, kind: PROTOCOL_ERRORS as typeof PROTOCOL_ERRORS },
+    startsAtZero: WITH_CHANNEL as StartsAtZero,
   },
   dnsQuestions: {
     name: 'postern_dns_questions_total',
     kind: 'counter',
     help: "Questions to the sandbox's DNS server",
     labels: { plugin: PLUGIN_LABEL as LabelValues, answer: QUESTION_ANSWERS as typeof QUESTION_ANSWERS },
+    startsAtZero: WITH_TRAP as StartsAtZero,
   },
   asks: {
     name: 'postern_asks_total',
     kind: 'counter',
     help: 'Questions about unknown destinations that have an answer',
     labels: { plugin: PLUGIN_LABEL as LabelValues, answer: ASK_RESULTS as typeof ASK_RESULTS },
+    startsAtZero: WITH_ASK as StartsAtZero,
   },
   asksOpen: {
     name: 'postern_asks_open',
@@ -213,6 +254,7 @@ export const METRICS = {
     kind: 'counter',
     help: 'Addresses in DNS answers that the broker refused',
     labels: { class: ADDRESS_CLASSES as typeof ADDRESS_CLASSES },
+    startsAtZero: ONCE_COUNTED as StartsAtZero,
   },
   connectDuration: {
     name: 'postern_connect_duration_seconds',
@@ -220,5 +262,6 @@ export const METRICS = {
     help: 'Time for one connect',
     labels: { outcome: OUTCOMES as typeof OUTCOMES },
     buckets: NETWORK_BUCKETS as readonly number[],
+    startsAtZero: isConnected as StartsAtZero,
   },
 } as const;

@@ -37,11 +37,11 @@ export function countLookup(
 /** @param show updates the gauges, before each page @returns what takes the id of a question */
 export function metricsAnswers(
   metrics: Pick<Metrics, 'parts'>,
-  show: () => void,
+  show: () => Promise<void>,
   send: (line: BrokerLine) => void,
 ): (id: number) => void {
   return answerTogether(async (ids) => {
-    show();
+    await show();
     // protects: G8 metrics: the gauges and the text of a page are not in one turn of the event loop
     await setImmediate();
     for await (const text of metrics.parts())

@@ -12,6 +12,7 @@ import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
 import type { SlowAction } from '../../shared/words.js';
 import { type AskEnds, PluginAsks } from '../approval/plugin-approvals.js';
+import { hasQuota } from '../ledger/byte-sums.js';
 import type { ConnectionSlots } from '../ledger/connection-slots.js';
 import type { DescriptorPool, DescriptorShare } from '../limit/descriptor-shares.js';
 import { OpenQuestions } from '../limit/open-questions.js';
@@ -22,7 +23,7 @@ import { VainSearches } from '../limit/vain-searches.js';
 import type { HostAddresses } from '../names/host-addresses.js';
 import type { NameResolver } from '../names/resolve.js';
 import type { Audit } from '../record/audit.js';
-import type { METRICS } from '../record/broker-metrics.js';
+import type { Feature, METRICS } from '../record/broker-metrics.js';
 import { Failures } from '../record/failures.js';
 import type { LogGate } from '../record/log-gate.js';
 import type { Metrics } from '../record/metrics.js';
@@ -38,6 +39,16 @@ export const SETTLING_CONNECTS = 512;
 /** How many of them it checks in a second for those that their programs gave up, for a plugin at its limit of connections (5 µs each). */
 const GIVEN_UP_LOOKS_PER_SECOND = 2_000;
 const DEFAULT_LIMITS: Limits = limitsOf({});
+
+/** With which of its settings series of its metrics appear. */
+const SHOWN_WITH: readonly (readonly [Feature, (limits: Limits, policy: Policy) => boolean])[] = [
+  ['age', ({ connectionSeconds }) => connectionSeconds !== undefined],
+  ['audit', (_limits, { mode }) => mode === 'audit'],
+  ['connections', ({ connections }) => connections !== undefined],
+  ['deny', (_limits, { counts }) => counts.deny > 0],
+  ['no_queue', ({ queuedRequests }) => queuedRequests === 0],
+  ['quota', hasQuota],
+];
 
 /** Without a policy every request is refused (`policy_unavailable`). */
 export class Plugin {
@@ -131,6 +142,7 @@ export class Plugin {
   configure(policy: Policy, limits: Limits, upstream: Upstream = STRAIGHT): void {
     this.policy = policy;
     this.upstream = upstream;
+    for (const [feature, has] of SHOWN_WITH) if (has(limits, policy)) this.shows(feature);
     this.metrics.set('policyRules', { list: 'allow' }, policy.counts.allow);
     this.metrics.set('policyRules', { list: 'deny' }, policy.counts.deny);
     this.#audit.limit(this.name, limits.logLinesPerSecond, () =>
@@ -141,6 +153,11 @@ export class Plugin {
     // Requests in the old queue are served from there.
     this.#limits = limits;
     this.queue = new RequestQueue(limits, this.turn, this.gate);
+  }
+
+  /** It has a feature: the series that stand for it appear in the metrics. */
+  shows(feature: Feature): void {
+    this.metrics.has(feature);
   }
 
   /** Closes the sockets of connects that its programs gave up. @returns whether there was one */

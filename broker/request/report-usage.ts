@@ -1,31 +1,80 @@
-// Answers the supervisor's questions for what the plugins use of the network. Runs in the broker. Other
-// work goes on between the parts of a report: the kernel waits for a connection's lock, which its plugin can hold.
+// Counts what open connections have carried, and answers the supervisor's questions for what the plugins use of the network. Runs in the broker. The
+// kernel waits for a connection's lock, which its plugin can hold. So other work goes on between the parts of a survey, a plugin that was slow lately is
+// left out, and a survey ends in time: what it leaves out is first in the next one, or counts when it has ended.
 
 import { setImmediate } from 'node:timers/promises';
-import { LISTED_AT_ONCE, SURVEYED_CONNECTIONS, USAGE_AT_ONCE } from '../../shared/limits.js';
+import { LISTED_AT_ONCE, SURVEY_MS, SURVEYED_CONNECTIONS, USAGE_AT_ONCE } from '../../shared/limits.js';
 import type { BrokerLine } from '../../shared/protocol/link.js';
 import type { PluginUsage } from '../../shared/protocol/open-connections.js';
 import { answerTogether } from '../record/answer-together.js';
 import type { Plugin, Services } from './plugin.js';
 
-type Used = Pick<Plugin, 'name' | 'connections' | 'stall' | 'metrics' | 'queue' | 'asks'>;
+type Surveyed = Pick<Plugin, 'connections' | 'stall'>;
+
+/** Looks at open connections, for the metrics and for an operator. */
+export class Survey {
+  readonly #guard: Services['guard'];
+  readonly #plugins: ReadonlyMap<string, Surveyed>;
+  readonly #now: () => number;
+  /** Which survey has looked at a plugin last. */
+  readonly #surveys = new WeakMap<Surveyed, number>();
+  #count = 0;
+
+  constructor(
+    { guard }: Pick<Services, 'guard'>,
+    plugins: ReadonlyMap<string, Surveyed>,
+    now: () => number = () => performance.now(),
+  ) {
+    this.#guard = guard;
+    this.#plugins = plugins;
+    this.#now = now;
+  }
+
+  /** Notes what open connections have carried. Of each plugin, those come first whose last look is the oldest. */
+  async take(): Promise<void> {
+    this.#count += 1;
+    const until = this.#now() + SURVEY_MS;
+    const last = (plugin: Surveyed): number => this.#surveys.get(plugin) ?? 0;
+    for (const plugin of [...this.#plugins.values()].sort((a, b) => last(a) - last(b))) {
+      // protects: G9 metrics: a survey of open connections ends in time => void until;
+      if (this.#now() >= until) return;
+      this.#surveys.set(plugin, this.#count);
+      await this.#look(plugin);
+    }
+  }
+
+  async #look({ connections, stall }: Surveyed): Promise<void> {
+    const most =
+      /* protects: G8 top: a plugin with many connections costs a bounded time => (connections?.open ?? 0) */ Math.min(
+        connections?.open ?? 0,
+        SURVEYED_CONNECTIONS,
+      );
+    for (let left = most; left > 0; left -= LISTED_AT_ONCE) {
+      // protects: G9 metrics: a page waits for no plugin that was slow lately
+      if (stall.slow) return;
+      // protects: G9 top: the bytes of connections are read under the stall guard => stall && connections?.survey(Math.min(left, LISTED_AT_ONCE));
+      this.#guard.watch(stall, () => connections?.survey(Math.min(left, LISTED_AT_ONCE)));
+      await setImmediate();
+    }
+  }
+}
+
+type Used = Pick<Plugin, 'name' | 'connections' | 'metrics' | 'queue' | 'asks'>;
 
 /** @param update brings the counts up to date, before each report @returns what takes the id of a question */
 export function usageReports(
-  { guard }: Pick<Services, 'guard'>,
   plugins: ReadonlyMap<string, Used>,
-  update: () => void,
+  update: () => Promise<void>,
   send: (line: BrokerLine) => void,
 ): (id: number) => void {
   return answerTogether(async (ids) => {
-    update();
+    await update();
     let part: PluginUsage[] = [];
     const tell = (last: boolean): void => {
       for (const id of ids) send({ type: 'usage', id, plugins: part, last });
       part = [];
     };
     for (const plugin of [...plugins.values()]) {
-      await survey(guard, plugin);
       part.push(usageOf(plugin));
       if (part.length < USAGE_AT_ONCE) continue;
       tell(false);
@@ -35,29 +84,14 @@ export function usageReports(
   });
 }
 
-/** Looks at some of its connections, each time at those whose last look is the oldest. */
-async function survey(guard: Services['guard'], { connections, stall }: Used): Promise<void> {
-  const most =
-    /* protects: G8 top: a plugin with many connections costs a bounded time => (connections?.open ?? 0) */ Math.min(
-      connections?.open ?? 0,
-      SURVEYED_CONNECTIONS,
-    );
-  for (let left = most; left > 0; left -= LISTED_AT_ONCE) {
-    // protects: G9 top: the bytes of connections are read under the stall guard => stall && connections?.survey(Math.min(left, LISTED_AT_ONCE));
-    guard.watch(stall, () => connections?.survey(Math.min(left, LISTED_AT_ONCE)));
-    await setImmediate();
-  }
-}
-
 function usageOf({ name, connections, metrics, queue, asks }: Used): PluginUsage {
-  const { sentBytes = 0, receivedBytes = 0 } = connections?.carried ?? {};
   return {
     plugin: name,
     connections: connections?.open ?? 0,
     connects: metrics.total('connects'),
     denials: metrics.total('decisions', ({ decision }) => decision === 'deny'),
-    sent_bytes: metrics.total('sentBytes') + sentBytes,
-    received_bytes: metrics.total('receivedBytes') + receivedBytes,
+    sent_bytes: metrics.total('sentBytes'),
+    received_bytes: metrics.total('receivedBytes'),
     waiting: queue.queued + queue.inFlight + asks.size,
   };
 }

@@ -360,6 +360,7 @@ export class TrapSessions {
 
   /** Serves a sandbox's trap and its DNS, until the sandbox ends. */
   attach(plugin: Plugin, { session: number, ...details }: TrapPacket, ends: TrapEnds): void {
+    plugin.shows('trap');
     for (const end of Object.values<OwnedFd | undefined>({ ...ends }))
       if (end !== undefined) plugin.descriptors.hold(end);
     const given =

@@ -7,6 +7,8 @@ import {
   METRICS_CONNECTIONS,
   METRICS_PAUSE_MS,
   METRICS_REQUEST_MS,
+  SURVEY_MS,
+  SURVEYED_CONNECTIONS,
 } from '../../shared/limits.js';
 import { type LabelValues, type MetricForm, PLUGIN_LABEL } from '../../shared/metrics/metric-form.js';
 import { code, meanings, table } from './markdown.js';
@@ -16,6 +18,7 @@ import {
   LOOKUP_MEANINGS,
   QUESTION_MEANINGS,
   START_MEANINGS,
+  STATE_MEANINGS,
   TRAP_MEANINGS,
 } from './word-meanings.js';
 
@@ -33,7 +36,19 @@ export function metricsPage(): string {
 A page is made once for all clients that wait for it, ${1_000 / METRICS_PAUSE_MS} times a second at most. ${METRICS_CONNECTIONS} clients may be connected at the same
 time, and further connections are closed. A client has ${METRICS_REQUEST_MS / 1_000} s to send its request, and ${METRICS_ANSWER_MS / 1_000} s until it has read the answer.
 
-The metrics of a plugin start at 0 when it is configured. Those of the broker begin at 0 with each new broker.
+The series of a plugin appear when it is configured, and start at 0. If a feature is rare, its series appear with it:
+
+- with egress \`transparent\`: trapped calls, and questions to the sandbox's DNS server;
+- with the first request of the client library: its door, and protocol errors;
+- with \`unknown: ask\`, mode \`audit\`, deny rules, and limits: what only these count;
+- once there is something to count: the other words of a label, and the histogram of connections.
+
+The bytes of a connection count while it is open. Each page first asks the kernel for them: ${SURVEYED_CONNECTIONS.toLocaleString('en')} connections of each plugin, and within
+${SURVEY_MS / 1_000} s. What is left out comes with a later page, and at the latest with the end of the connection. If a plugin has just
+[stalled](design/stalls.md) the broker, no page waits for it.
+
+No counter falls when another broker takes over. What a broker that died had counted since the last page is missing, except bytes of connections that
+are still open.
 
 ## Of the supervisor
 ${metricTable(Object.values<MetricForm>(SUPERVISOR_METRICS))}
@@ -49,6 +64,8 @@ program's own call, and \`channel\` for a request of the client library.
 agrees with the lines of the audit log that are no repetition.
 
 \`postern_connect_failures_total\` is the sum of \`count\` over the lines [\`failed\`](audit.md#failed) of the audit log. Its \`reason\` is theirs.
+
+${meanings('`state` of a plugin', STATE_MEANINGS)}
 
 ${meanings('`cause` of a start', START_MEANINGS)}
 

@@ -9,6 +9,7 @@ import type {
   ExitCause,
   FailureWord,
   Outcome,
+  PluginStateWord,
   ProtocolErrorKind,
   QuestionAnswer,
   Reason,
@@ -117,6 +118,17 @@ export const START_MEANINGS: Meanings<StartCause> = {
   restart: 'The restart policy started it again.',
   operator: 'An operator started it, or started it again.',
   reload: 'It is new in the configuration file, or its configuration changed.',
+};
+
+export const STATE_MEANINGS: Meanings<PluginStateWord> = {
+  waiting: 'It waits for the plugins that it comes after.',
+  starting: 'Its sandbox is made.',
+  ready: 'It runs, and is ready as its `ready` says.',
+  running: 'It runs, and is not ready yet, or is told to stop. A job is never ready while it runs.',
+  backoff: 'It waits for its next start.',
+  stopped: 'An operator stopped it.',
+  failed: 'It has ended for good, and not well.',
+  finished: 'It has ended for good, and well.',
 };
 
 export const EXIT_MEANINGS: Meanings<ExitCause> = {

@@ -125,7 +125,17 @@ function viewOf(
     plugins: () => {
       const { pid, since } = run();
       const [state, starts] = pid === undefined ? (['starting', 0] as const) : (['running', 1] as const);
-      return [{ name, state, ageMs: performance.now() - since, pid, starts, ...noMore }];
+      return [
+        {
+          name,
+          state,
+          isReady: state === 'running',
+          ageMs: performance.now() - since,
+          pid,
+          starts,
+          ...noMore,
+        },
+      ];
     },
   };
 }

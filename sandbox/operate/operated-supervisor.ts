@@ -29,6 +29,7 @@ export class OperatedSupervisor {
 
   /** Answers operators from here on. */
   serve(view: Omit<ControlView, 'supervisor'>): void {
+    this.supervisor.showStates(view.plugins);
     this.#control?.serve({ ...view, supervisor: this.supervisor });
   }
 

@@ -75,7 +75,7 @@ export class PluginRuns {
       const outOfMemory = cgroups.end(config.name);
       const stopped = this.#stopped.has(config.name);
       const cause = exitCause(end, config.limits, { stopped, outOfMemory });
-      records.pluginEnded(config.name, cause);
+      records.pluginEnded(config.name, cause, end.kind === 'exited' ? end.status : 128 + end.signal);
       this.#context.onEnd?.(config.name, end, cause);
       const limit = stopped ? undefined : limitThatEnded(end, config.limits, outOfMemory);
       if (limit !== undefined) this.#context.onNotice(`"${config.name}" was ended by its limit ${limit}`);

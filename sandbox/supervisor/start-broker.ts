@@ -123,15 +123,22 @@ function recordBroker(
   broker.on('failed', (error) => onNotice(`${error.message}; trying again`));
 }
 
-/** @param update brings the limits that are counted elsewhere to the broker, before a page of metrics @param onNotice takes lines for the operator */
+/**
+ * @param update brings the limits that are counted elsewhere to the broker, before a page of metrics
+ * @param states see RecordSources
+ * @param onNotice takes lines for the operator
+ */
 export function recordSources(
   broker: () => BrokerProcess | undefined,
   update: () => void,
+  states: RecordSources['states'],
   onNotice: (text: string) => void,
 ): RecordSources {
   return {
     update,
-    brokerMetrics: async () => (await broker()?.metrics()) ?? '',
+    states,
+    brokerMetrics: async () => broker()?.metrics(),
+    brokerPid: () => broker()?.pid,
     heartbeatAge: () => broker()?.heartbeatAge,
     onDropped: (events) => broker()?.auditDropped(events),
     onRoom: (room) => broker()?.auditRoom(room),

@@ -15,6 +15,7 @@ import type { Asks } from './approval/asks.js';
 import type { Replaced } from './broker/broker-events.js';
 import type { BrokerProcess } from './broker/broker-process.js';
 import { Cgroups } from './cgroup/cgroups.js';
+import { type PluginState, stateWord } from './fleet/plugin-keeper.js';
 import type { PluginChange } from './fleet/reload.js';
 import { prepareOwnProcess } from './fork-early.js';
 import { Listeners } from './listeners/listeners.js';
@@ -22,7 +23,7 @@ import { makeAsks, takeQuestions } from './make-asks.js';
 import { PluginList } from './plugin-list.js';
 import { pluginReady } from './plugin-ready.js';
 import { PluginRuns } from './plugin-runs.js';
-import { Records } from './record/records.js';
+import { type PluginFacts, Records } from './record/records.js';
 import type { Sandbox } from './start/sandbox.js';
 import type { StandardStreams } from './start/standard-streams.js';
 import { type PluginHost, startPlugin } from './start/start-plugin.js';
@@ -61,6 +62,7 @@ export class Supervisor {
   readonly asks: Asks;
   #owner: IdRange | undefined;
   readonly #plugins: PluginList;
+  #states: () => readonly Pick<PluginState, 'name' | 'state' | 'isReady'>[] = () => [];
   #closed: Promise<void> | undefined;
 
   constructor(options: SupervisorOptions) {
@@ -113,6 +115,7 @@ export class Supervisor {
     const sources = recordSources(
       () => this.#broker,
       () => this.#cgroups.tell(),
+      () => this.#facts(),
       (text) => this.#notice(text),
     );
     // No plugin may reach these listeners of postern itself.
@@ -146,6 +149,16 @@ export class Supervisor {
     } catch (error) {
       throw shortageOf(error, `"${config.name}"`) ?? error;
     }
+  }
+
+  /** What plugins do is known to who keeps them. @param states returns it */
+  showStates(states: () => readonly Pick<PluginState, 'name' | 'state' | 'isReady'>[]): void {
+    this.#states = states;
+  }
+
+  #facts(): readonly PluginFacts[] {
+    const states = new Map(this.#states().map((one) => [one.name, stateWord(one)]));
+    return this.#plugins.all.map(({ name, kind }) => ({ name, kind, state: states.get(name) }));
   }
 
   async #startNow(config: PluginConfig, streams: () => StandardStreams, cause: StartCause): Promise<Sandbox> {

@@ -8,8 +8,11 @@ export type LabelValues = readonly string[] | { readonly any: string };
 /** The labels of one series. */
 export type Series = Readonly<Record<string, string>>;
 
-/** Whether a series stands at 0 before anything is counted. */
-export type StartsAtZero = (series: Series) => boolean;
+/**
+ * Whether a series stands at 0 before anything is counted: from the start, never, or as soon as its plugin has a feature, whose name is returned.
+ * Without a zero, nobody sees the first of what is counted as a rise. But a page of zeros that cannot change hides the others.
+ */
+export type StartsAtZero = (series: Series) => boolean | string;
 
 export interface MetricForm {
   /** As Prometheus sees it, prefix included. */

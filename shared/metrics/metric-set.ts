@@ -41,14 +41,14 @@ export class MetricSet<T extends MetricTable> {
     this.#ofPlugins = made.filter(([form]) => isOfPlugin(form));
     this.#series = new Map(this.#ofPlugins.map(([{ name }, metric]) => [name, metric] as const));
     for (const [form, metric] of made) {
-      if (!isOfPlugin(form)) for (const series of startingSeries(form)) setToZero(metric, series);
+      if (!isOfPlugin(form)) for (const series of startingSeries(form, true)) setToZero(metric, series);
     }
   }
 
-  /** Makes a plugin's series, at 0. */
-  addPlugin(plugin: string): void {
+  /** Makes a plugin's series, at 0. @param feature those that appear with it. Missing: those of every plugin */
+  addPlugin(plugin: string, feature: string | true = true): void {
     for (const [form, metric] of this.#ofPlugins)
-      for (const series of startingSeries(form)) setToZero(metric, { plugin, ...series });
+      for (const series of startingSeries(form, feature)) setToZero(metric, { plugin, ...series });
   }
 
   /** Removes every series of a plugin. */
@@ -176,8 +176,8 @@ function setToZero(metric: AnyMetric, series: Series): void {
   else metric.zero(series);
 }
 
-function startingSeries(form: MetricForm): readonly Series[] {
-  return everySeries(form).filter((series) => form.startsAtZero?.(series) ?? true);
+function startingSeries(form: MetricForm, feature: string | true): readonly Series[] {
+  return everySeries(form).filter((series) => (form.startsAtZero?.(series) ?? true) === feature);
 }
 
 /** Every combination of the labels' values, the plugin left out. Empty where the values of a label are not known. */

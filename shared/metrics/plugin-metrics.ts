@@ -6,6 +6,7 @@ export class PluginMetrics<T extends MetricTable> {
   readonly #set: MetricSet<T>;
   readonly #plugin: string;
   readonly #counts = new Map<string, Gathered>();
+  readonly #features = new Set<string>();
   /** A connect may end after its plugin is gone: it counts no more, or the series would come back. */
   #removed = false;
 
@@ -14,6 +15,13 @@ export class PluginMetrics<T extends MetricTable> {
     this.#set = set;
     this.#plugin = plugin;
     set.addPlugin(plugin);
+  }
+
+  /** The plugin has a feature from now on, and the series that appear with it. */
+  has(feature: string): void {
+    if (this.#removed || this.#features.has(feature)) return;
+    this.#features.add(feature);
+    this.#set.addPlugin(this.#plugin, feature);
   }
 
   count<M extends PluginMetricKey<T, 'counter'>>(key: M, labels: LabelsOf<T[M]>, times = 1): void {

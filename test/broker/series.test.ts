@@ -1,41 +1,28 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { METRICS } from '../../broker/record/broker-metrics.js';
-import { LIMIT_WORDS } from '../../shared/config/limit-forms.js';
 import type { MetricForm } from '../../shared/metrics/metric-form.js';
-import { TRAP_CALLS } from '../../shared/trap-calls.js';
-import { END_CAUSES, FAILURES, OUTCOMES, PROTOCOL_ERRORS, REASONS } from '../../shared/words.js';
+import { FAILURES, OUTCOMES, PROTOCOL_ERRORS } from '../../shared/words.js';
 import { startBroker } from './start-broker.js';
-
-/** The supervisor reports these where it has a control group. */
-const CGROUP_LIMITS: readonly string[] = ['memory', 'processes', 'cpu'];
 
 /** The series that stand at 0 once a plugin is configured, by metric, with the labels besides the plugin's. */
 const SERIES: Readonly<Record<string, readonly string[]>> = {
   decisions_total: [
-    ...['rule', 'approved'].map((reason) => `decision="allow",reason="${reason}"`),
-    ...['no_rule', 'port_not_allowed'].map((reason) => `decision="would_deny",reason="${reason}"`),
-    ...REASONS.filter((reason) => reason !== 'rule' && reason !== 'approved').map(
+    'decision="allow",reason="rule"',
+    ...['no_rule', 'port_not_allowed', 'address_special', 'dns_error'].map(
       (reason) => `decision="deny",reason="${reason}"`,
     ),
   ],
-  limit_rejections_total: LIMIT_WORDS.filter((limit) => !CGROUP_LIMITS.includes(limit)).map(
-    (limit) => `limit="${limit}"`,
-  ),
-  asks_total: ['allowed', 'denied', 'timeout'].map((answer) => `answer="${answer}"`),
+  limit_rejections_total: ['queue', 'log_rate', 'broker_descriptors'].map((limit) => `limit="${limit}"`),
+  asks_total: [],
   connects_total: OUTCOMES.map((outcome) => `outcome="${outcome}"`),
   connect_failures_total: FAILURES.map((reason) => `reason="${reason}"`),
-  connections_ended_total: END_CAUSES.map((cause) => `cause="${cause}"`),
-  protocol_errors_total: PROTOCOL_ERRORS.map((kind) => `kind="${kind}"`),
+  connections_ended_total: ['cause="revoked"'],
+  protocol_errors_total: [],
   policy_rules: ['list="allow"', 'list="deny"'],
-  sockets_passed_total: ['door="channel"', 'door="trap"'],
-  traps_total: [
-    ...['brokered', 'own', 'refused', 'error'].map((answer) => `call="connect",answer="${answer}"`),
-    ...TRAP_CALLS.filter((call) => call !== 'connect').flatMap((call) =>
-      ['own', 'refused', 'error'].map((answer) => `call="${call}",answer="${answer}"`),
-    ),
-  ],
-  dns_questions_total: ['granted', 'refused', 'error'].map((answer) => `answer="${answer}"`),
+  sockets_passed_total: [],
+  traps_total: [],
+  dns_questions_total: [],
   slow_touches_total: ['waited', 'demoted', 'killed'].map((action) => `action="${action}"`),
 };
 
@@ -57,4 +44,44 @@ test('each series of a plugin that can occur stands at 0 from its configuration 
   assert.match(await broker.metrics(), /^postern_limit_rejections_total{plugin="probe",limit="memory"} 2$/m);
   broker.send({ type: 'forget', plugin: 'probe' });
   assert.doesNotMatch(await broker.metrics(), /probe/);
+});
+
+test('series appear with the feature of their plugin, at 0, and another plugin has none of them', async (t) => {
+  const broker = await startBroker();
+  t.after(() => broker.stop());
+  await broker.plugin('plain');
+  await broker.plugin('probe', {
+    mode: 'audit',
+    unknown: 'ask',
+    deny: ['example.com'],
+    limits: { connections: 5, sentMib: 1, connectionSeconds: 9, queuedRequests: 0 },
+  });
+  (await broker.channel('probe')).close();
+  const page = (await broker.metrics()).split('\n');
+  const featured = [
+    ...['no_rule', 'port_not_allowed'].map((reason) => `decisions_total would_deny ${reason}`),
+    ...['denied_by_rule', 'address_denied', 'malformed_host', 'invalid_port', 'quota_exceeded'].map(
+      (reason) => `decisions_total deny ${reason}`,
+    ),
+    ...['rate_limited', 'concurrency_limited'].map((reason) => `decisions_total deny ${reason}`),
+    'decisions_total allow approved',
+    ...['connections', 'sent', 'received', 'concurrency', 'rate', 'asks'].map(
+      (limit) => `limit_rejections_total ${limit}`,
+    ),
+    ...['allowed', 'denied', 'timeout'].map((answer) => `asks_total ${answer}`),
+    ...['quota', 'age'].map((cause) => `connections_ended_total ${cause}`),
+    ...PROTOCOL_ERRORS.map((kind) => `protocol_errors_total ${kind}`),
+    'sockets_passed_total channel',
+  ];
+  const seriesOf = (plugin: string): string[] =>
+    page.flatMap((line) => {
+      const [, metric, labels = ''] =
+        new RegExp(`^postern_(\\w+)\\{plugin="${plugin}",(.*)\\} 0$`).exec(line) ?? [];
+      return metric === undefined
+        ? []
+        : [[metric, ...[...labels.matchAll(/="(\w+)"/g)].map(([, word]) => word)].join(' ')];
+    });
+  const plain = new Set(seriesOf('plain'));
+  const more = seriesOf('probe').filter((series) => !plain.has(series));
+  assert.deepEqual(more.sort(), featured.sort());
 });

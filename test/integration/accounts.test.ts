@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
-import { userInTurn } from '../harness/asked.js';
+import { anyUser, userInTurn } from '../harness/asked.js';
 import type { AuditLine } from '../harness/audit-line.js';
 import { freePort } from '../harness/free-port.js';
 import { listen } from '../harness/listener.js';
@@ -204,6 +204,83 @@ for (const user of userInTurn(1)) {
         `missing: ${missing.join(', ')}`,
       );
     } finally {
+      await listener.close();
+    }
+  });
+}
+
+/** Sends so much at each line of its input, and keeps its connection. */
+const KEEPS = `
+import socket, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+for line in sys.stdin:
+    s.sendall(b"x" * int(line))
+    assert s.recv(2) == b"ok"
+    print("sent", flush=True)
+`;
+
+for (const user of anyUser) {
+  test(`the bytes of an open connection count while it is open, and no counter falls when a broker dies (${user})`, async () => {
+    let received = 0;
+    const listener = await listen((socket) => {
+      socket.on('error', () => {});
+      socket.on('data', (bytes: Buffer) => {
+        received += bytes.length;
+        if (received % 1_000 === 0) socket.write('ok');
+      });
+    });
+    const metrics = await freePort();
+    const { child, result } = startPostern(
+      [
+        ...[
+          'run',
+          '--name',
+          'talker',
+          '--metrics',
+          `127.0.0.1:${metrics}`,
+          '--allow',
+          `127.0.0.1:${listener.port}`,
+        ],
+        ...['--', '/usr/bin/python3', '-c', KEEPS, String(listener.port)],
+      ],
+      { as: user, stdio: ['pipe', 'pipe', 'pipe'], keepInput: true },
+    );
+    try {
+      let said = '';
+      child.stdout?.on('data', (text: string) => {
+        said += text;
+      });
+      const page = async (): Promise<string> => (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
+      const send = async (bytes: number, rounds: number): Promise<void> => {
+        child.stdin?.write(`${bytes}\n`);
+        await until(() => said.split('sent').length > rounds || child.exitCode !== null || undefined);
+      };
+      await send(50_000, 1);
+      const open = await until(async () => {
+        const text = await page();
+        return metric(text, 'sent_bytes_total') === 50_000 ? text : undefined;
+      });
+      assert.equal(metric(open, 'received_bytes_total'), 2);
+      assert.equal(metric(open, 'connections_open'), 1);
+      assert.ok(Number(/^postern_oldest_connection_seconds\{.*\} (\S+)$/m.exec(open)?.[1]) > 0, open);
+      assert.doesNotMatch(open, /connection_duration_seconds_count/, 'none has ended');
+      const broker = await until(() => brokerOf(child.pid ?? 0));
+      process.kill(broker, 'SIGKILL');
+      await until(async () => brokerOf(child.pid ?? 0) !== broker || undefined);
+      const after = await until(async () => {
+        const text = await page();
+        return text.includes('postern_sent_bytes_total') ? text : undefined;
+      });
+      assert.equal(metric(after, 'sent_bytes_total'), 50_000);
+      const connects = /^postern_connects_total\{plugin="talker",outcome="connected"\} 1$/m;
+      assert.match(open, connects);
+      assert.match(after, connects);
+      await send(7_000, 2);
+      await until(async () => (metric(await page(), 'sent_bytes_total') === 57_000 ? true : undefined));
+      child.stdin?.end();
+      assert.equal((await result).status, 0);
+    } finally {
+      child.kill('SIGKILL');
       await listener.close();
     }
   });

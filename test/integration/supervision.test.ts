@@ -44,6 +44,22 @@ for (const user of anyUser) {
     );
     assert.ok(restarts >= 7, page);
     assert.match(page, /postern_plugin_starts_total\{plugin="lives",cause="restart"\} 0/);
+    assert.match(page, /^postern_plugin_last_exit_status\{plugin="crashes"\} 3$/m);
+    assert.doesNotMatch(page, /last_exit_status\{plugin="lives"\}/);
+    const states = [...page.matchAll(/^postern_plugin_state\{plugin="(\w+)",state="(\w+)"\} 1$/gm)];
+    const state = new Map(states.map(([, plugin, word]) => [plugin, word]));
+    assert.equal(state.get('lives'), 'ready');
+    assert.match(state.get('crashes') ?? '', /^(starting|running|ready|backoff)$/);
+    for (const name of ['supervisor', 'broker']) {
+      assert.match(
+        page,
+        new RegExp(`^postern_process_resident_memory_bytes\\{process="${name}"\\} [1-9]\\d{6}`, 'm'),
+      );
+      assert.match(
+        page,
+        new RegExp(`^postern_process_cpu_seconds_total\\{process="${name}"\\} 0?\\.?\\d*[1-9]`, 'm'),
+      );
+    }
     // A start that is not finished holds some sixty descriptors: the fewest count, over eight starts.
     const fewest = async (): Promise<number> => {
       const tries = (): number => count(said(), /^crashes \| tried$/gm);

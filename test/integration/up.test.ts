@@ -101,6 +101,9 @@ plugins:
       'postern_plugin_up{plugin="talker"} 1',
       'postern_plugin_starts_total{plugin="talker",cause="boot"} 1',
       'postern_plugin_exits_total{plugin="talker",cause="error"} 0',
+      'postern_plugin_state{plugin="talker",state="ready"} 1',
+      'postern_plugin_state{plugin="talker",state="failed"} 0',
+      'postern_plugin_info{plugin="talker",kind="service"} 1',
       'postern_broker_up 1',
       'postern_broker_restarts_total 0',
       'postern_policy_reloads_total{result="ok"} 1',
@@ -116,7 +119,11 @@ plugins:
     ]) {
       assert.ok(page.split('\n').includes(series), `${series} is not in\n${page}`);
     }
-    assert.doesNotMatch(page, /127\.0\.0\.1|process_|nodejs_/, 'no address in a label, no default metrics');
+    assert.doesNotMatch(
+      page,
+      /127\.0\.0\.1|^(process|nodejs)_/m,
+      'no address in a label, no default metrics',
+    );
     assert.equal(
       new Set(page.match(/^# TYPE \S+/gm)).size,
       page.match(/^# TYPE \S+/gm)?.length,

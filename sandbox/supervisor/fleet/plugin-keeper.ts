@@ -2,7 +2,7 @@
 // plugin.
 import type { PluginConfig, RestartConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
-import type { StartCause } from '../../../shared/words.js';
+import type { PluginStateWord, StartCause } from '../../../shared/words.js';
 import { isShortage } from '../../host/shortage.js';
 import type { PluginEnd } from '../start/sandbox.js';
 
@@ -264,6 +264,23 @@ const STATE_WORDS = [
   'failed',
 ] as const;
 export type StateWord = (typeof STATE_WORDS)[number];
+
+/** The same in the metrics. One that is told to stop runs until it has ended. */
+const METRIC_WORDS: Readonly<Record<StateWord, PluginStateWord>> = {
+  waiting: 'waiting',
+  starting: 'starting',
+  running: 'running',
+  pausing: 'backoff',
+  stopping: 'running',
+  stopped: 'stopped',
+  ended: 'finished',
+  failed: 'failed',
+};
+
+/** A plugin that runs and is ready is `ready`. A job is never ready while it runs. */
+export function stateWord({ state, isReady }: Pick<PluginState, 'state' | 'isReady'>): PluginStateWord {
+  return state === 'running' && isReady ? 'ready' : METRIC_WORDS[state];
+}
 
 export interface PluginState {
   readonly name: string;

@@ -2,13 +2,21 @@
 import type { Server } from 'node:http';
 import { VERSION } from '../../../shared/bundles.js';
 import type { WhenFull } from '../../../shared/config/config-file.js';
+import { KINDS, type PluginKind } from '../../../shared/config/plugin-config.js';
 import { OUTPUT_TIMEOUT_MS } from '../../../shared/limits.js';
 import { MetricSet } from '../../../shared/metrics/metric-set.js';
 import { PluginMetrics } from '../../../shared/metrics/plugin-metrics.js';
 import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
 import type { ListenerAddress } from '../../../shared/protocol/link.js';
-import type { ExitCause, StartCause } from '../../../shared/words.js';
+import {
+  type ExitCause,
+  PLUGIN_STATES,
+  type PluginStateWord,
+  type StartCause,
+} from '../../../shared/words.js';
+import { OwnUses } from '../usage/own-use.js';
 import { AuditSink } from './audit-sink.js';
+import { KeptCounters } from './kept-counters.js';
 import { endpointPorts, serveMetrics } from './metrics-endpoint.js';
 import { SUPERVISOR_METRICS } from './supervisor-metrics.js';
 
@@ -19,12 +27,16 @@ export interface AuditLog {
 }
 
 export interface RecordSources {
-  /** Returns the broker's metrics in the text format; empty while there is no broker. */
-  readonly brokerMetrics: () => Promise<string>;
+  /** Returns the broker's metrics in the text format; undefined while no broker answers. */
+  readonly brokerMetrics: () => Promise<string | undefined>;
+  /** The pid of the broker; undefined while there is none. */
+  readonly brokerPid: () => number | undefined;
   /** Seconds since the broker last answered; undefined while there is no broker. */
   readonly heartbeatAge: () => number | undefined;
   /** Brings up to date what is counted elsewhere, before each page. */
   readonly update: () => void;
+  /** What each plugin is and does now. */
+  readonly states: () => readonly PluginFacts[];
   /** Called with how many events are missing in the audit log since the last call. */
   readonly onDropped: (events: number) => void;
   /** The audit log is full, or has room again. Only with when_full: block. */
@@ -33,9 +45,18 @@ export interface RecordSources {
   readonly onNotice: (text: string) => void;
 }
 
+export interface PluginFacts {
+  readonly name: string;
+  readonly kind: PluginKind;
+  /** Undefined: nobody keeps it. */
+  readonly state: PluginStateWord | undefined;
+}
+
 export class Records {
   readonly #metrics = new MetricSet(SUPERVISOR_METRICS);
   readonly #plugins = new Map<string, PluginMetrics<typeof SUPERVISOR_METRICS>>();
+  readonly #own = new OwnUses();
+  readonly #kept = new KeptCounters();
   #sink: AuditSink | undefined;
   #server: Server | undefined;
   #healthy = false;
@@ -59,22 +80,40 @@ export class Records {
   async open(
     audit: AuditLog | undefined,
     metrics: string | undefined,
-    { brokerMetrics, heartbeatAge, update, onDropped, onRoom, onNotice }: RecordSources,
+    sources: RecordSources,
   ): Promise<readonly ListenerAddress[]> {
+    const { onDropped, onRoom, onNotice } = sources;
     if (audit !== undefined) {
       const onUp = (up: boolean): void => this.#metrics.set('auditUp', {}, up ? 1 : 0);
       this.#sink = new AuditSink(audit.to, { onDropped, onUp, onRoom, onNotice }, audit.whenFull);
     }
     if (metrics === undefined) return [];
     this.#server = await serveMetrics(metrics, {
-      metrics: async () => {
-        update();
-        this.#metrics.set('heartbeatAge', {}, heartbeatAge() ?? 0);
-        return `${await this.#metrics.text()}\n${await brokerMetrics()}`;
-      },
+      metrics: () => this.#page(sources),
       healthy: () => this.#healthy,
     });
     return endpointPorts(this.#server, metrics);
+  }
+
+  async #page({ update, states, heartbeatAge, brokerPid, brokerMetrics }: RecordSources): Promise<string> {
+    update();
+    for (const facts of states()) this.#show(facts);
+    const broker = brokerPid();
+    for (const { process: name, memoryBytes, cpuSeconds } of this.#own.take(broker)) {
+      this.#metrics.set('processMemory', { process: name }, memoryBytes);
+      this.#metrics.count('processCpu', { process: name }, cpuSeconds);
+    }
+    this.#metrics.set('heartbeatAge', {}, heartbeatAge() ?? 0);
+    const text = await brokerMetrics();
+    const kept = text === undefined ? '' : this.#kept.page(broker, text);
+    return `${await this.#metrics.text()}\n${kept}`;
+  }
+
+  #show({ name, kind, state }: PluginFacts): void {
+    const metrics = this.#plugins.get(name);
+    for (const one of PLUGIN_STATES) metrics?.set('state', { state: one }, one === state ? 1 : 0);
+    // It may have been the other kind before a reload.
+    for (const one of KINDS) metrics?.set('kind', { kind: one }, one === kind ? 1 : 0);
   }
 
   event(event: AuditEvent): void {
@@ -120,6 +159,7 @@ export class Records {
   removePlugin(plugin: string): void {
     this.#plugins.get(plugin)?.remove();
     this.#plugins.delete(plugin);
+    this.#kept.forget(plugin);
   }
 
   /** @param good false: the former rules stay in force */
@@ -143,9 +183,11 @@ export class Records {
     metrics?.count('sandboxCpu', {}, cpuSeconds);
   }
 
-  pluginEnded(plugin: string, cause: ExitCause): void {
+  /** @param status as a shell reports it */
+  pluginEnded(plugin: string, cause: ExitCause, status: number): void {
     const metrics = this.#plugins.get(plugin);
     metrics?.set('up', {}, 0);
+    metrics?.set('lastExit', {}, status);
     metrics?.count('exits', { cause });
   }
 

@@ -1,8 +1,10 @@
 // The supervisor's own metrics. The broker has a table of the same form, and both are served on one page.
+import { KINDS } from '../../../shared/config/plugin-config.js';
 import { type LabelValues, PLUGIN_LABEL, type StartsAtZero } from '../../../shared/metrics/metric-form.js';
-import { EXIT_CAUSES, START_CAUSES } from '../../../shared/words.js';
+import { EXIT_CAUSES, PLUGIN_STATES, START_CAUSES } from '../../../shared/words.js';
+import { OWN_PROCESSES } from '../usage/own-use.js';
 
-/** The series appear once there is a control group. */
+/** The series appear once there is a value. */
 const NEVER: StartsAtZero = () => false;
 
 export const SUPERVISOR_METRICS = {
@@ -18,11 +20,32 @@ export const SUPERVISOR_METRICS = {
     help: '1 while the plugin runs, otherwise 0',
     labels: { plugin: PLUGIN_LABEL as LabelValues },
   },
+  state: {
+    name: 'postern_plugin_state',
+    kind: 'gauge',
+    help: '1 for the state in which the plugin is, 0 for the others',
+    labels: { plugin: PLUGIN_LABEL as LabelValues, state: PLUGIN_STATES as typeof PLUGIN_STATES },
+  },
+  kind: {
+    name: 'postern_plugin_info',
+    kind: 'gauge',
+    help: 'What the plugin is. The value is always 1',
+    labels: { plugin: PLUGIN_LABEL as LabelValues, kind: KINDS as typeof KINDS },
+    startsAtZero: NEVER as StartsAtZero,
+  },
+  lastExit: {
+    name: 'postern_plugin_last_exit_status',
+    kind: 'gauge',
+    help: 'Exit status of the last run that has ended, or 128 and the number of the signal that ended it. Before, there is no value',
+    labels: { plugin: PLUGIN_LABEL as LabelValues },
+    startsAtZero: NEVER as StartsAtZero,
+  },
   startTime: {
     name: 'postern_plugin_start_time_seconds',
     kind: 'gauge',
-    help: 'Unix time of the last start of the plugin',
+    help: 'Unix time of the last start of the plugin. Before, there is no value',
     labels: { plugin: PLUGIN_LABEL as LabelValues },
+    startsAtZero: NEVER as StartsAtZero,
   },
   starts: {
     name: 'postern_plugin_starts_total',
@@ -49,6 +72,18 @@ export const SUPERVISOR_METRICS = {
     help: 'Processor time of all processes of the sandboxes of the plugin. Only of a plugin whose limits give it a control group',
     labels: { plugin: PLUGIN_LABEL as LabelValues },
     startsAtZero: NEVER as StartsAtZero,
+  },
+  processCpu: {
+    name: 'postern_process_cpu_seconds_total',
+    kind: 'counter',
+    help: "Processor time of postern's own processes",
+    labels: { process: OWN_PROCESSES as typeof OWN_PROCESSES },
+  },
+  processMemory: {
+    name: 'postern_process_resident_memory_bytes',
+    kind: 'gauge',
+    help: "Memory of postern's own processes",
+    labels: { process: OWN_PROCESSES as typeof OWN_PROCESSES },
   },
   brokerUp: {
     name: 'postern_broker_up',

@@ -24,15 +24,14 @@ export interface SandboxUse {
 /** @param roots see {@link sumProcesses} @returns undefined if it cannot be told */
 export async function useOfProcesses(roots: readonly number[]): Promise<SandboxUse | undefined> {
   const sum = await sumProcesses(roots);
-  return sum === undefined ? undefined : inUnits(sum);
+  return sum === undefined ? undefined : { ...inUnits(sum), measured: sum.isWhole ? 'processes' : 'part' };
 }
 
-function inUnits({ ticks, pages, isWhole }: ProcessesUse): SandboxUse {
-  return {
-    memoryBytes: pages * pageBytes(),
-    cpuSeconds: ticks / ticksPerSecond(),
-    measured: isWhole ? 'processes' : 'part',
-  };
+export function inUnits({
+  ticks,
+  pages,
+}: Pick<ProcessesUse, 'ticks' | 'pages'>): Pick<SandboxUse, 'memoryBytes' | 'cpuSeconds'> {
+  return { memoryBytes: pages * pageBytes(), cpuSeconds: ticks / ticksPerSecond() };
 }
 
 // What the processes of one sandbox use, from /proc. The processes are a plugin's: they may be many, begin and end at any

@@ -27,7 +27,7 @@ const CONNECTION: ConnectionDescription = {
 };
 
 const THERE: SocketLook = { kind: 'there', inode: 1, uid: 0, account: undefined };
-const NO_EVENTS = { held: () => {}, owe: () => {}, ended: () => {} };
+const NO_EVENTS = { held: () => {}, carried: () => {}, owe: () => {}, ended: () => {} };
 
 function makeRegister(memory: OwnedFd): {
   register: ConnectionRegister;
@@ -37,6 +37,7 @@ function makeRegister(memory: OwnedFd): {
   const causes: unknown[] = [];
   const register = new ConnectionRegister(memory, new SocketEnds(), {
     held: () => {},
+    carried: () => {},
     owe: () => {},
     ended: (one) => causes.push(one.cause),
   });

@@ -106,7 +106,10 @@ test('a register with 65,536 connections lists the newest, and the broker has a 
     take: () => false,
     look: () => [],
   };
-  const register = new ConnectionRegister(memory, ends, { held: nothing, owe: nothing, ended: nothing });
+  const register = new ConnectionRegister(memory, ends, {
+    ...{ held: nothing, carried: nothing },
+    ...{ owe: nothing, ended: nothing },
+  });
   assert.equal(register.open, CONNECTION_SLOTS);
   const turns = countTurns();
   const listed: bigint[] = [];

@@ -27,7 +27,7 @@ test('the work for a page that grows with the plugins is in separate turns of th
     });
   }
   await new Promise<void>((resolve) => {
-    const show = (): void => void steps.push({ turn, work: 'gauges' });
+    const show = async (): Promise<void> => void steps.push({ turn, work: 'gauges' });
     const answer = metricsAnswers(metrics, show, (line) => {
       if (line.type !== 'metrics') return;
       if (line.last) resolve();

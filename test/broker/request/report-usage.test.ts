@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NO_CONNECTIONS } from '../../../broker/ledger/connection-slots.js';
-import { usageReports } from '../../../broker/request/report-usage.js';
+import { Survey, usageReports } from '../../../broker/request/report-usage.js';
 import { StallBudget } from '../../../broker/stall/stall-budget.js';
-import { LISTED_AT_ONCE, SURVEYED_CONNECTIONS, USAGE_AT_ONCE } from '../../../shared/limits.js';
+import { LISTED_AT_ONCE, SURVEY_MS, SURVEYED_CONNECTIONS, USAGE_AT_ONCE } from '../../../shared/limits.js';
 import type { BrokerLine } from '../../../shared/protocol/link.js';
 import { until } from '../../harness/until.js';
 
@@ -27,8 +27,8 @@ function reportsOf(sizes: Readonly<Record<string, number>>): Asked {
     const counted: Record<string, Readonly<Record<string, number>>> = {
       connects: { connected: 5, refused: 2 },
       decisions: { allow: 7, deny: 3, would_deny: 1 },
-      sentBytes: { '': 100 },
-      receivedBytes: { '': 200 },
+      sentBytes: { '': 111 },
+      receivedBytes: { '': 222 },
     };
     const total = (key: string, isWanted: (labels: Record<string, string>) => boolean = () => true): number =>
       Object.entries(counted[key] ?? {})
@@ -37,7 +37,6 @@ function reportsOf(sizes: Readonly<Record<string, number>>): Asked {
     const connections = {
       ...NO_CONNECTIONS,
       open,
-      carried: { sentBytes: 11, receivedBytes: 22 },
       survey: (most: number) => void looks.push(`${name} ${most} ${guarded === stall}`),
     };
     const plugin = {
@@ -60,12 +59,12 @@ function reportsOf(sizes: Readonly<Record<string, number>>): Asked {
       }
     },
   };
-  const update = (): void => {
+  const survey = new Survey({ guard } as never, new Map(plugins) as never);
+  const update = async (): Promise<void> => {
     updates += 1;
+    await survey.take();
   };
-  const ask = usageReports({ guard } as never, new Map(plugins) as never, update, (line) =>
-    parts.push(line as Part),
-  );
+  const ask = usageReports(new Map(plugins) as never, update, (line) => parts.push(line as Part));
   return { parts, looks, updates: () => updates, ask };
 }
 
@@ -125,4 +124,28 @@ test('who asks while a report is made gets the next one together, and no line ha
     const own = parts.filter((part) => part.id === id).flatMap(({ plugins }) => plugins);
     assert.equal(new Set(own.map(({ plugin }) => plugin)).size, USAGE_AT_ONCE + 1);
   }
+});
+
+// proves: metrics: a page waits for no plugin that was slow lately
+// proves: metrics: a survey of open connections ends in time
+test('a survey leaves out who was slow, ends in time, and begins the next time with whom it left out', async () => {
+  const looks: string[] = [];
+  let clock = 0;
+  const plugin = (name: string, slow: boolean): readonly [string, unknown] => {
+    const survey = (): void => {
+      looks.push(name);
+      clock += SURVEY_MS / 2;
+    };
+    return [name, { connections: { ...NO_CONNECTIONS, open: 1, survey }, stall: { slow } }];
+  };
+  const plugins = new Map([
+    plugin('held', true),
+    ...['one', 'two', 'three'].map((name) => plugin(name, false)),
+  ]);
+  const guard = { watch: <T>(_whom: unknown, work: () => T): T => work() };
+  const survey = new Survey({ guard } as never, plugins as never, () => clock);
+  await survey.take();
+  assert.deepEqual(looks, ['one', 'two']);
+  await survey.take();
+  assert.deepEqual(looks, ['one', 'two', 'three', 'one']);
 });

@@ -29,7 +29,8 @@ test('the metrics of a sandbox exist for a plugin whose control group was read, 
     updates += 1;
     records.sandboxUsed('limited', 5_000, 1.5);
   };
-  await records.open(undefined, `127.0.0.1:${port}`, { ...none, update, brokerMetrics: async () => '' });
+  const broker = { brokerPid: () => undefined, brokerMetrics: async () => '', states: () => [] };
+  await records.open(undefined, `127.0.0.1:${port}`, { ...none, ...broker, update });
   for (const name of ['limited', 'free']) records.addPlugin(name);
   const page = async (): Promise<readonly string[]> => {
     const answer = await fetch(`http://127.0.0.1:${port}/metrics`);
