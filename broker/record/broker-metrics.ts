@@ -46,9 +46,15 @@ const DECISIONS_MADE: Readonly<Record<string, Appears>> = {
   allow: { rule: true, approved: 'ask' },
   would_deny: { no_rule: 'audit', port_not_allowed: 'audit' },
   deny: {
-    ...{ no_rule: true, port_not_allowed: true, address_special: true, dns_error: true },
+    ...{
+      no_rule: true,
+      port_not_allowed: true,
+      address_special: true,
+      dns_error: true,
+      malformed_host: true,
+    },
     ...{ denied_by_rule: 'deny', address_denied: 'deny' },
-    ...{ malformed_host: 'channel', invalid_port: 'channel' },
+    ...{ invalid_port: 'channel' },
     ...{ stale_grant: 'trap', foreign_netns: 'trap', udp_refused: 'trap' },
     ...{ concurrency_limited: 'no_queue', rate_limited: 'no_queue', quota_exceeded: 'quota' },
   },

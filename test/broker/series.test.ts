@@ -9,7 +9,7 @@ import { startBroker } from './start-broker.js';
 const SERIES: Readonly<Record<string, readonly string[]>> = {
   decisions_total: [
     'decision="allow",reason="rule"',
-    ...['no_rule', 'port_not_allowed', 'address_special', 'dns_error'].map(
+    ...['no_rule', 'port_not_allowed', 'address_special', 'dns_error', 'malformed_host'].map(
       (reason) => `decision="deny",reason="${reason}"`,
     ),
   ],
@@ -60,7 +60,7 @@ test('series appear with the feature of their plugin, at 0, and another plugin h
   const page = (await broker.metrics()).split('\n');
   const featured = [
     ...['no_rule', 'port_not_allowed'].map((reason) => `decisions_total would_deny ${reason}`),
-    ...['denied_by_rule', 'address_denied', 'malformed_host', 'invalid_port', 'quota_exceeded'].map(
+    ...['denied_by_rule', 'address_denied', 'invalid_port', 'quota_exceeded'].map(
       (reason) => `decisions_total deny ${reason}`,
     ),
     ...['rate_limited', 'concurrency_limited'].map((reason) => `decisions_total deny ${reason}`),
