@@ -13,7 +13,7 @@ import { describeEnd } from './start/sandbox.js';
 import type { Supervisor } from './supervisor.js';
 import type { UsageReport } from './usage-reports.js';
 
-export type ShownState = Omit<PluginState, 'isReady'> & {
+export type ShownState = PluginState & {
   /** While it is `waiting`. */
   readonly waitsFor?: readonly string[];
 };
