@@ -52,11 +52,13 @@ const DECISIONS_MADE: Readonly<Record<string, Appears>> = {
       address_special: true,
       dns_error: true,
       malformed_host: true,
+      invalid_port: true,
+      // A queue that is full, or a share of descriptors that is used up.
+      concurrency_limited: true,
+      rate_limited: true,
     },
-    ...{ denied_by_rule: 'deny', address_denied: 'deny' },
-    ...{ invalid_port: 'channel' },
-    ...{ stale_grant: 'trap', foreign_netns: 'trap', udp_refused: 'trap' },
-    ...{ concurrency_limited: 'no_queue', rate_limited: 'no_queue', quota_exceeded: 'quota' },
+    ...{ denied_by_rule: 'deny', address_denied: 'deny', quota_exceeded: 'quota' },
+    ...{ stale_grant: 'trap', foreign_netns: 'trap', udp_refused: 'trap', record_type: 'trap' },
   },
 };
 const ENDS: Appears = { revoked: true, quota: 'quota', age: 'age' };

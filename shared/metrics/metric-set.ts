@@ -181,7 +181,7 @@ function startingSeries(form: MetricForm, feature: string | true): readonly Seri
 }
 
 /** Every combination of the labels' values, the plugin left out. Empty where the values of a label are not known. */
-function everySeries({ labels }: MetricForm): readonly Series[] {
+export function everySeries({ labels }: MetricForm): readonly Series[] {
   let all: readonly Series[] = [{}];
   for (const [label, values] of Object.entries(labels)) {
     if (label === 'plugin') continue;

@@ -2,16 +2,19 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { METRICS } from '../../broker/record/broker-metrics.js';
 import type { MetricForm } from '../../shared/metrics/metric-form.js';
-import { FAILURES, OUTCOMES, PROTOCOL_ERRORS } from '../../shared/words.js';
+import { everySeries } from '../../shared/metrics/metric-set.js';
+import { TRAP_CALLS } from '../../shared/trap-calls.js';
+import { ADDRESS_CLASSES, FAILURES, OUTCOMES, PROTOCOL_ERRORS } from '../../shared/words.js';
 import { startBroker } from './start-broker.js';
 
 /** The series that stand at 0 once a plugin is configured, by metric, with the labels besides the plugin's. */
 const SERIES: Readonly<Record<string, readonly string[]>> = {
   decisions_total: [
     'decision="allow",reason="rule"',
-    ...['no_rule', 'port_not_allowed', 'address_special', 'dns_error', 'malformed_host'].map(
+    ...['no_rule', 'port_not_allowed', 'address_special', 'dns_error', 'malformed_host', 'invalid_port'].map(
       (reason) => `decision="deny",reason="${reason}"`,
     ),
+    ...['rate_limited', 'concurrency_limited'].map((reason) => `decision="deny",reason="${reason}"`),
   ],
   limit_rejections_total: ['queue', 'log_rate', 'broker_descriptors'].map((limit) => `limit="${limit}"`),
   asks_total: [],
@@ -60,10 +63,9 @@ test('series appear with the feature of their plugin, at 0, and another plugin h
   const page = (await broker.metrics()).split('\n');
   const featured = [
     ...['no_rule', 'port_not_allowed'].map((reason) => `decisions_total would_deny ${reason}`),
-    ...['denied_by_rule', 'address_denied', 'invalid_port', 'quota_exceeded'].map(
+    ...['denied_by_rule', 'address_denied', 'quota_exceeded'].map(
       (reason) => `decisions_total deny ${reason}`,
     ),
-    ...['rate_limited', 'concurrency_limited'].map((reason) => `decisions_total deny ${reason}`),
     'decisions_total allow approved',
     ...['connections', 'sent', 'received', 'concurrency', 'rate', 'asks'].map(
       (limit) => `limit_rejections_total ${limit}`,
@@ -84,4 +86,35 @@ test('series appear with the feature of their plugin, at 0, and another plugin h
   const plain = new Set(seriesOf('plain'));
   const more = seriesOf('probe').filter((series) => !plain.has(series));
   assert.deepEqual(more.sort(), featured.sort());
+});
+
+/** The words of which no series appears before something is counted, and why. */
+const ONCE_COUNTED: readonly string[] = [
+  // No plugin with rules gets this answer.
+  'decisions_total reason policy_unavailable',
+  // With a control group, the supervisor reports them.
+  ...['processes', 'memory', 'cpu'].map((word) => `limit_rejections_total limit ${word}`),
+  // Few programs make these calls, and few names have such addresses.
+  ...TRAP_CALLS.filter((call) => !['connect', 'bind', 'listen'].includes(call)).map(
+    (call) => `traps_total call ${call}`,
+  ),
+  ...ADDRESS_CLASSES.map((word) => `dns_addresses_dropped_total class ${word}`),
+  // Histograms: connects_total has the zeros of these words.
+  ...OUTCOMES.filter((word) => word !== 'connected').map(
+    (word) => `connect_duration_seconds outcome ${word}`,
+  ),
+];
+
+test("every word of METRICS' labels has a series that appears with some feature, unless it is listed here", () => {
+  const without = Object.values<MetricForm>(METRICS).flatMap((form) => {
+    const starting = everySeries(form).filter((series) => form.startsAtZero?.(series) ?? true);
+    return Object.entries(form.labels).flatMap(([label, words]) =>
+      label === 'plugin' || 'any' in words
+        ? []
+        : words
+            .filter((word) => !starting.some((series) => series[label] === word))
+            .map((word) => `${form.name.replace(/^postern_/, '')} ${label} ${word}`),
+    );
+  });
+  assert.deepEqual(without.sort(), [...ONCE_COUNTED].sort());
 });
