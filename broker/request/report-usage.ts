@@ -36,14 +36,13 @@ export class Survey {
     const until = this.#now() + SURVEY_MS;
     const last = (plugin: Surveyed): number => this.#surveys.get(plugin) ?? 0;
     for (const plugin of [...this.#plugins.values()].sort((a, b) => last(a) - last(b))) {
-      // protects: G9 metrics: a survey of open connections ends in time => void until;
       if (this.#now() >= until) return;
       this.#surveys.set(plugin, this.#count);
-      await this.#look(plugin);
+      await this.#look(plugin, until);
     }
   }
 
-  async #look({ connections, stall }: Surveyed): Promise<void> {
+  async #look({ connections, stall }: Surveyed, until: number): Promise<void> {
     const most =
       /* protects: G8 top: a plugin with many connections costs a bounded time => (connections?.open ?? 0) */ Math.min(
         connections?.open ?? 0,
@@ -52,6 +51,8 @@ export class Survey {
     for (let left = most; left > 0; left -= LISTED_AT_ONCE) {
       // protects: G9 metrics: a page waits for no plugin that was slow lately
       if (stall.slow) return;
+      // protects: G9 metrics: a survey of open connections ends in time => void until;
+      if (this.#now() >= until) return;
       // protects: G9 top: the bytes of connections are read under the stall guard => stall && connections?.survey(Math.min(left, LISTED_AT_ONCE));
       this.#guard.watch(stall, () => connections?.survey(Math.min(left, LISTED_AT_ONCE)));
       await setImmediate();

@@ -47,8 +47,7 @@ The bytes of a connection count while it is open. Each page first asks the kerne
 ${SURVEY_MS / 1_000} s. What is left out comes with a later page, and at the latest with the end of the connection. If a plugin has just
 [stalled](design/stalls.md) the broker, no page waits for it.
 
-No counter falls when another broker takes over. What a broker that died had counted since the last page is missing, except bytes of connections that
-are still open.
+No counter falls when another broker takes over. What a broker that died had counted since the last page is missing.
 
 ## Of the supervisor
 ${metricTable(Object.values<MetricForm>(SUPERVISOR_METRICS))}

@@ -1,12 +1,18 @@
 // Keeps the counters of brokers that are gone: each broker counts from 0, and what is added here makes no counter fall on the pages of a supervisor. What
-// a broker counted after the last page is lost with it. Runs in the supervisor. A broker that was taken over can write any page of its own; what it
-// wrote stays until its plugins are forgotten.
+// a broker counted after the last page is lost with it. Runs in the supervisor. A broker that was taken over can write any page. What is kept of it is
+// bounded and well-formed, so that it spoils no later page; its figures stay until their plugins are forgotten.
+
+/** More than any broker writes. What is further down counts for its broker alone. */
+const MOST_LINES = 100_000;
+/** Longer than any. */
+const LONGEST_LINE = 500;
+const SERIES = /^(\w+?)(?:_bucket|_sum|_count)?(?:\{\w+="[^"\\]*"(?:,\w+="[^"\\]*")*\})? [\d.e+-]+$/;
 
 /** What is added to the series of one metric. */
 type Sums = Map<string, number>;
 
 export class KeptCounters {
-  /** By the first line of each metric. */
+  /** By the line that has the name and the kind of the metric. */
   #sums = new Map<string, Sums>();
   #broker: number | undefined;
   #last = '';
@@ -31,12 +37,12 @@ export class KeptCounters {
 
   #keep(): void {
     this.#sums = new Map();
-    for (const { head, series } of metricsIn(this.#last)) {
-      if (/ gauge$/m.test(head)) continue;
-      const sums: Sums = new Map(series);
-      for (const plugin of this.#forgotten) drop(sums, plugin);
-      this.#sums.set(head, sums);
+    for (const { type, name, value } of linesIn(this.#last)) {
+      if (name === undefined || type.endsWith(' gauge')) continue;
+      const sums: Sums = this.#sums.get(type) ?? new Map();
+      this.#sums.set(type, sums.set(name, value));
     }
+    for (const plugin of this.#forgotten) for (const sums of this.#sums.values()) drop(sums, plugin);
   }
 }
 
@@ -45,35 +51,52 @@ function drop(sums: Sums, plugin: string): void {
 }
 
 function add(text: string, sums: ReadonlyMap<string, Sums>): string {
-  return [...metricsIn(text)]
-    .map(({ head, series }) => {
-      const left = new Map(sums.get(head));
-      const lines = series.map(([name, value]) => {
-        const kept = left.get(name) ?? 0;
-        left.delete(name);
-        return `${name} ${value + kept}`;
-      });
-      // Nothing of it was counted by this broker yet.
-      for (const [name, kept] of left) lines.push(`${name} ${kept}`);
-      return [head, ...lines, ''].join('\n');
-    })
-    .join('\n');
+  const parts: string[] = [];
+  let left: Sums = new Map();
+  let read = 0;
+  for (const { line, type, name, value, end } of linesIn(text)) {
+    if (line === type) left = new Map(sums.get(type));
+    // The metric ends. Nothing of these was counted by this broker yet.
+    if (line === '') {
+      for (const [other, kept] of left) parts.push(`${other} ${kept}\n`);
+      left.clear();
+    }
+    parts.push(name === undefined ? `${line}\n` : `${name} ${value + (left.get(name) ?? 0)}\n`);
+    if (name !== undefined) left.delete(name);
+    read = end;
+  }
+  return parts.join('') + text.slice(read);
 }
 
-interface ShownMetric {
-  /** Its lines of HELP and TYPE. */
-  readonly head: string;
-  readonly series: readonly (readonly [name: string, value: number])[];
+interface PageLine {
+  readonly line: string;
+  /** The last line before it that has the name and the kind of a metric. */
+  readonly type: string;
+  /** Of a series of this metric. */
+  readonly name: string | undefined;
+  readonly value: number;
+  /** Where the next line begins. */
+  readonly end: number;
 }
 
-function* metricsIn(text: string): Generator<ShownMetric, void> {
-  for (const part of text.split(/^(?=# HELP )/m)) {
-    const lines = part.split('\n').filter(Boolean);
-    const head = lines.filter((line) => line.startsWith('#')).join('\n');
-    const series = lines.flatMap((line) => {
-      const at = line.lastIndexOf(' ');
-      return line.startsWith('#') ? [] : [[line.slice(0, at), Number(line.slice(at + 1))] as const];
-    });
-    if (head !== '') yield { head, series };
+function* linesIn(text: string): Generator<PageLine, void> {
+  let [type, at] = ['', 0];
+  for (let count = 0; at < text.length; count += 1) {
+    // protects: G13 metrics: a page without end is not kept => void MOST_LINES;
+    if (count === MOST_LINES) return;
+    const found = text.indexOf('\n', at);
+    const end = found === -1 ? text.length : found + 1;
+    const line = text.slice(at, found === -1 ? end : found);
+    if (line.startsWith('# TYPE ')) type = line;
+    const space = line.lastIndexOf(' ');
+    const value = Number(line.slice(space + 1));
+    const isSeries =
+      /* protects: G13 metrics: what a broker wrote that is no series of its metric is not kept => space > 0 */ line.length <=
+        LONGEST_LINE &&
+      type.startsWith(`# TYPE ${SERIES.exec(line)?.[1] ?? ''} `) &&
+      Number.isFinite(value) &&
+      value >= 0;
+    yield { line, type, name: isSeries ? line.slice(0, space) : undefined, value, end };
+    at = end;
   }
 }

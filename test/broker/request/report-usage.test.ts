@@ -136,7 +136,8 @@ test('a survey leaves out who was slow, ends in time, and begins the next time w
       looks.push(name);
       clock += SURVEY_MS / 2;
     };
-    return [name, { connections: { ...NO_CONNECTIONS, open: 1, survey }, stall: { slow } }];
+    const open = name === 'three' ? 9 * LISTED_AT_ONCE : 1;
+    return [name, { connections: { ...NO_CONNECTIONS, open, survey }, stall: { slow } }];
   };
   const plugins = new Map([
     plugin('held', true),
@@ -147,5 +148,7 @@ test('a survey leaves out who was slow, ends in time, and begins the next time w
   await survey.take();
   assert.deepEqual(looks, ['one', 'two']);
   await survey.take();
-  assert.deepEqual(looks, ['one', 'two', 'three', 'one']);
+  assert.deepEqual(looks, ['one', 'two', 'three', 'three']);
+  await survey.take();
+  assert.deepEqual(looks.slice(4), ['one', 'two']);
 });

@@ -36,3 +36,24 @@ test('what was counted of a plugin goes with it, also if its broker dies at once
   kept.forget('db');
   assert.doesNotMatch(kept.page(2, counted({ 'plugin="web"': 0 })), /db/);
 });
+
+// proves: metrics: what a broker wrote that is no series of its metric is not kept
+test('of a broker that was taken over, no line stays that spoils a later page', () => {
+  const kept = new KeptCounters();
+  const bad = [
+    ...['no line of a page 3', 'open 5', 'n{a="x" 1', 'n{a="x"} -4', 'n{a="x"} 1e999', 'n{a="x"}', '4'],
+    `n{a="${'x'.repeat(1_000)}"} 1`,
+  ];
+  kept.page(1, counted({ 'plugin="web"': 5 }).replace(/\n\n$/, `\n${bad.join('\n')}\n\n`));
+  assert.equal(kept.page(2, counted({ 'plugin="web"': 1 })), counted({ 'plugin="web"': 6 }));
+});
+
+// proves: metrics: a page without end is not kept
+test('a page without end is neither kept nor changed', () => {
+  const kept = new KeptCounters();
+  const series = Object.fromEntries(Array.from({ length: 150_000 }, (_, at) => [`a="${at}"`, 1]));
+  const endless = counted(series);
+  assert.equal(kept.page(1, endless), endless);
+  assert.ok(kept.page(2, counted({ 'a="1"': 1 })).split('\n').length < 110_000);
+  assert.equal(kept.page(2, endless).split('\n').length, endless.split('\n').length);
+});
