@@ -27,6 +27,8 @@ const CHUNK_BYTES = 64 * 1024;
 /** Longer than any event. */
 const LONGEST_LINE_BYTES = 4 * 1024 * 1024;
 const LONGEST_SHOWN = 2_000;
+/** Of the log, for its last lines. */
+const LAST_BYTES = 1024 * 1024;
 /** How often a log that is followed is looked at. */
 const LOOK_MS = 500;
 
@@ -171,6 +173,23 @@ async function readLog(
   closeSync(fd);
 }
 
+/**
+ * @param to `stderr`, `stdout` or a path
+ * @returns the last lines of the log, each for a person
+ * @throws PosternError `audit_destination`, or the error of the system
+ */
+export function lastAuditLines(to: string, most: number): readonly string[] {
+  if (to === 'stderr' || to === 'stdout') return [`The log goes to ${to}`];
+  const fd = openLog(to);
+  const { size } = fstatSync(fd);
+  const end = Buffer.alloc(Math.min(size, LAST_BYTES));
+  const bytes = readSync(fd, end, 0, end.length, size - end.length);
+  closeSync(fd);
+  const lines = end.toString('utf8', 0, bytes).split('\n');
+  const written = lines.flatMap((line) => readObject(line) ?? []);
+  return written.slice(-most).map((event) => describeAuditLine(event, (text) => text));
+}
+
 function openLog(path: string): number {
   // A named pipe without a writer would wait, and one with a reader would lose what is read here.
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -199,8 +218,15 @@ function notALog(path: string, why: string): PosternError {
 
 // An event as a line for a person.
 
-/** @param written its texts are not trusted @returns one line. An event that this version does not know is shown as it is */
-export function describeAuditLine(written: Written): string {
+/**
+ * @param written its texts are not trusted
+ * @param mark makes a refusal stand out
+ * @returns one line. An event that this version does not know is shown as it is
+ */
+export function describeAuditLine(
+  written: Written,
+  mark: (text: string) => string = (text) => paint(text, 'yellow'),
+): string {
   const { event, ts, ...fields } = written;
   const known = readAuditEvent(written);
   const plugin = typeof fields['plugin'] === 'string' ? ` ${fields['plugin']}:` : '';
@@ -211,7 +237,7 @@ export function describeAuditLine(written: Written): string {
     !isRepeated &&
     refusalLine(known, (rule) => `add ${asYamlItems([rule])} to plugins.${known.plugin}.allow`);
   const times = known !== undefined && 'count' in known && known.count > 1 ? ` (${known.count} times)` : '';
-  if (typeof refused === 'string') return `${head} ${paint(`${refused}${times}`, 'yellow')}`;
+  if (typeof refused === 'string') return `${head} ${mark(`${refused}${times}`)}`;
   const text = (known && describeOther(known)) ?? describeGap(written) ?? `${event} ${asciiJson(fields)}`;
   return `${head} ${/* protects: G13 a line of the audit log does not act on the terminal => text */ printable(shorten(text, LONGEST_SHOWN))}`;
 }

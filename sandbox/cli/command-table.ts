@@ -63,6 +63,11 @@ const TABLE = {
   },
   logs: { group: 'Operate', description: 'show the last lines that plugins wrote', asks: true },
   audit: { group: 'Operate', description: 'read the audit log: what was allowed, refused and closed' },
+  report: {
+    group: 'Operate',
+    description: 'write a file for a bug report or a question, without secrets',
+    starts: true,
+  },
   reload: {
     group: 'Operate',
     description: 'read the configuration again, and put it in force',

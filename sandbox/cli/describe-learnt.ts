@@ -117,14 +117,14 @@ export class NewFile {
     }
   }
 
-  /** @throws PosternError `output_file` */
-  write(text: string): void {
+  /** @param mode of the file, before the umask @throws PosternError `output_file` */
+  write(text: string, mode = 0o666): void {
     try {
       // With O_EXCL, open(2) follows no link in the name's place.
       writeFileSync(
         /* protects: G14 learn and init: a new file follows no link of a plugin's => this.#path */ `/proc/self/fd/${this.#folder.number}/${basename(this.#path)}`,
         text,
-        { flag: 'wx' },
+        { flag: 'wx', mode },
       );
     } catch (cause) {
       throw cannotWrite(this.#path, cause);

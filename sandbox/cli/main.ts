@@ -12,6 +12,7 @@ import { initCommand } from './init.js';
 import { learnCommand } from './learn.js';
 import { presetsCommand } from './presets.js';
 import { makeAll, runProgram } from './program.js';
+import { reportCommand } from './report.js';
 import { runCommand } from './run.js';
 import { openRunControl } from './run-control.js';
 import { testCommand } from './test.js';
@@ -28,6 +29,7 @@ const OWN: Readonly<Record<Exclude<CommandName, AskingName>, () => Command>> = {
   test: testCommand,
   init: initCommand,
   audit: auditCommand,
+  report: reportCommand,
   doctor: doctorCommand,
 };
 
