@@ -17,7 +17,7 @@ before(async () => {
 });
 after(() => internet.close());
 
-test("README's first commands are those that continuous integration runs", () => {
+test("README's commands in a checkout are those that continuous integration runs", () => {
   const { lines } = page.commands('npm start');
   const { scripts } = JSON.parse(readFileSync(join(TOP, 'package.json'), 'utf8')) as {
     scripts: Record<string, string>;
@@ -33,8 +33,9 @@ test("README's first commands are those that continuous integration runs", () =>
 });
 
 test("README's first run fetches, and its second is refused as shown", async (t) => {
-  const { lines, shown } = page.commands('tracker');
-  const [allowed = '', refused = ''] = lines;
+  const [allowed = '', refused = ''] = page.commands('tracker').lines;
+  const [typed = '', shown = ''] = page.output('$ postern').split(/(?<=^.*\n)/);
+  assert.equal(typed, `$ ${refused.replace('npx ', '')}\n`);
   const { within } = internet;
   const first = await runCommands(t, allowed, { ...checkout, within });
   assert.deepEqual([first.status, first.stdout], [0, 'served example.com\n'], first.stderr);
@@ -68,6 +69,29 @@ test("README's configuration is right, and init, check and up run as told", asyn
   const { status, stdout, stderr } = await runCommands(t, page.commands('init example.yaml').text, checkout);
   assert.equal(status, 0, stderr);
   assert.match(stdout, /^hello \| I run, and reach only what a rule allows$/m);
+});
+
+test("README's figures are those that were measured", () => {
+  const measured = readFileSync(join(TOP, 'docs/performance.md'), 'utf8');
+  const figures = [...page.text.matchAll(/^\| (.+?) \|.* \| (.* (?:MB\/s|ms)) \|$/gm)].flatMap(
+    ([, who = '', cell = '']) =>
+      cell.split('; ').map((figure) => [who, ...(/^(\S+) (.*)$/.exec(figure)?.slice(1) ?? [])] as const),
+  );
+  assert.equal(figures.length, 7);
+  for (const [who, figure = '', unit = ''] of figures) {
+    const name = who.includes('postern')
+      ? unit === 'ms'
+        ? 'run'
+        : 'trap'
+      : /\w[\w-]*(?=\)?$)/.exec(who)?.[0];
+    const table = measured
+      .split(/^\| (?=\w+, )/m)
+      .filter((text) => text.startsWith(unit === 'ms' ? 'time, ms' : 'rate, MB/s'));
+    assert.ok(
+      table.some((text) => text.includes(`\n| ${name} | ${figure} | `)),
+      `${who}: ${figure} ${unit}`,
+    );
+  }
 });
 
 test('README takes no more than 150 lines', () => {
