@@ -85,6 +85,7 @@ function serveDns(
     ),
   });
   const plugin = makePlugin(NAME, services);
+  plugin.shows('trap');
   const limits = limitsOf(options.perSecond === undefined ? {} : { questions_per_second: options.perSecond });
   const rules = ({ allow = [], deny = [], mode = 'enforce' }: DnsServerOptions): void => {
     const compiled = compilePolicy({ allow, deny, mode });
