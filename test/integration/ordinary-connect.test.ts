@@ -131,7 +131,7 @@ function countsIn(page: string): readonly string[] {
   return page
     .split('\n')
     .filter((line) => /^postern_\w+(?:_total|_count)\b/.test(line))
-    .filter((line) => !/control_|metrics_|supervisor_|_stalls?_|slow_touches/.test(line));
+    .filter((line) => !/control_|metrics_|supervisor_|process_|_stalls?_|slow_touches/.test(line));
 }
 
 for (const as of anyUser) {
