@@ -3,6 +3,7 @@
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PosternError } from '../shared/errors.js';
+import { gatewayAddress } from '../shared/gateway.js';
 import { END_AGAIN_MS, GIVEN_NAMES_A_LINE, KEPT_TEXT, TOLD_PROBLEMS } from '../shared/limits.js';
 import { compilePolicy } from '../shared/policy/compile-policy.js';
 import { judgeRequest } from '../shared/policy/decide.js';
@@ -388,11 +389,12 @@ function putInForce(
   plugin: Plugin,
   policy: Policy,
   direct: Policy,
-  { limits, via, unknown, approved = [], revoke = 'drain' }: PluginLine,
+  { limits, via, unknown, approved = [], revoke = 'drain', gateways = [] }: PluginLine,
   services: Services,
   resolvers: ResolverSets,
 ): void {
   plugin.configure(policy, limits, via && upstreamOf(via, via.direct && direct));
+  plugin.gateways = new Map(gateways.map((host, index) => [host, gatewayAddress(index)]));
   const { resolvers: servers, source = [] } = via ?? {};
   plugin.names = resolvers.use(plugin.name, servers && { servers, from: source });
   const isOpen = (asked: Asked): boolean => {

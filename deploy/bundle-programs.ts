@@ -20,6 +20,7 @@ export const PROGRAMS: Readonly<Record<Bundle, string>> = {
   launcher: 'sandbox/launch/main',
   init: 'sandbox/launch/init',
   'trial-plugin': 'sandbox/doctor/trial-plugin',
+  gateway: 'sandbox/gateway/main',
   'seccomp-profile': 'deploy/container/seccomp-profile',
   yaml: 'shared/config/yaml-library',
   'public-suffixes': 'shared/policy/public-suffix-library',

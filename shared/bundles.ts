@@ -26,6 +26,7 @@ export type Bundle =
   | 'launcher'
   | 'init'
   | 'trial-plugin'
+  | 'gateway'
   | 'seccomp-profile'
   | 'yaml'
   | 'public-suffixes';

@@ -120,6 +120,12 @@ export const ERROR_CODES = {
     what: 'What `via` names cannot be used: a proxy, its credentials, a source address or a resolver.',
     fix: 'Correct it as the message says. docs/how-to/proxy.md has examples.',
   },
+  bad_secret: {
+    in: 'supervisor',
+    status: 125,
+    what: 'A secret of a gateway cannot be read, or can be no secret: it is empty, too short or long, or has more than one line.',
+    fix: 'Correct it as the message says. docs/how-to/gateway.md has examples.',
+  },
   broker_failed: {
     in: 'supervisor',
     status: 125,

@@ -105,6 +105,9 @@ export const PLUGIN_STATES = [
   'finished',
 ] as const;
 export type PluginStateWord = (typeof PLUGIN_STATES)[number];
+/** What became of a request through a gateway. `refused`: by its rules, or for its form. `failed`: the upstream did not answer. */
+export const HTTP_OUTCOMES = ['passed', 'refused', 'failed'] as const;
+export type HttpOutcome = (typeof HTTP_OUTCOMES)[number];
 
 /** How a question about an unknown destination ended. The first three permit it: this once, for this run, or by a rule in the file. */
 export const ASK_SCOPES = ['once', 'run', 'rule'] as const;

@@ -1,6 +1,7 @@
 // The grants of one sandbox: the names under which its DNS gave it an address. Runs in the broker. A grant allows nothing by itself. It says
 // which names' rules may judge a connect to a bare address.
 import { BoundedMap } from '../../shared/bounded-map.js';
+import { GATEWAY_ADDRESSES } from '../../shared/gateway.js';
 import {
   GRANTED_ADDRESSES,
   GRANTS,
@@ -128,7 +129,8 @@ export class Grants {
 // They are of 198.18.0.0/15, RFC 2544, which no network routes; nothing dials them.
 
 const FIRST = 0xc6120000;
-const COUNT = 2 ** 17;
+/** Without those of gateways, which are the last. */
+const COUNT = 2 ** 17 - (GATEWAY_ADDRESSES + 2);
 
 /** Of one sandbox. The name that was used least recently makes room. */
 export class StandIns {

@@ -60,6 +60,9 @@ export function serveQuestion(
     refusals.malformed(policy, question.name, type, origin);
     return refusedName('not the name of a host');
   }
+  const gateway = policy && plugin.gateways.get(name);
+  // protects: G23 gateway: DNS gives no other address of a host with a gateway
+  if (gateway !== undefined) return granted(family === 4 ? [gateway] : [], LOCAL_TTL_S);
   const context = services.host.context();
   const judged = judgeQuestion(policy, name, plugin.name, context);
   if (judged === 'loopback') return answerLoopback(family);

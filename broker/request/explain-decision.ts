@@ -1,4 +1,5 @@
 // Explains a decision in full to the operator, with what a plugin must not learn. Runs in the broker.
+import { gatewayName } from '../../shared/gateway.js';
 import { CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
 import { decide, judgeRequest } from '../../shared/policy/decide.js';
@@ -9,7 +10,7 @@ import {
   type OwnConnectVerdict,
 } from '../../shared/policy/decide-own-connect.js';
 import type { Decision } from '../../shared/policy/decision.js';
-import { parseHost } from '../../shared/policy/parse-host.js';
+import { parseHost, parseName } from '../../shared/policy/parse-host.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import { weighAddress } from '../../shared/policy/weigh-address.js';
 import type { ExplainedWay, Explanation, SupervisorLine } from '../../shared/protocol/link.js';
@@ -34,6 +35,11 @@ export async function explainDecision(
   plugin: Plugin,
   line: ExplainLine,
 ): Promise<Explanation> {
+  const gateway = services.plugins.get(gatewayName(plugin.name));
+  if (gateway !== undefined && plugin.gateways.has(parseName(line.host) ?? '')) {
+    const explained = await explainDecision(services, gateway, { ...line, egress: 'channel' });
+    return { ...explained, message: `${explained.message}, through the gateway` };
+  }
   const { policy } = plugin;
   const transparent =
     /* protects: G7 a program's own connect is decided as the trap decides it => false */ line.egress ===

@@ -55,6 +55,8 @@ export class Plugin {
   readonly name: string;
   readonly metrics: PluginMetrics<typeof METRICS>;
   policy: Policy | undefined;
+  /** Its hosts with a gateway, and where the gateway listens in the sandbox. */
+  gateways: ReadonlyMap<string, Address> = new Map();
   /** How its connections leave this host. */
   upstream: Upstream = STRAIGHT;
   /** The resolver of its own DNS servers. Missing: that of all plugins. */

@@ -103,6 +103,10 @@ function rowsOf(node: SchemaNode, path: string): (readonly string[])[] {
     const row = [code(key), typeText(value), usual, value.description ?? ''];
     const map = value.anyOf?.find(({ properties }) => properties !== undefined);
     if (map !== undefined) return [row, ...rowsOf(map, key)];
+    const values = value.additionalProperties;
+    // The keys of a plugin have their own table.
+    if (typeof values === 'object' && values.properties !== undefined && name !== 'plugins')
+      return [row, ...rowsOf(values, `${key}.NAME`)];
     const item = value.items?.properties === undefined ? undefined : value.items;
     return [row, ...rowsOf(item ?? value, item === undefined ? key : `${key}[]`)];
   });

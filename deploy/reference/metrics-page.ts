@@ -15,6 +15,7 @@ import { code, meanings, table } from './markdown.js';
 import {
   CLASS_MEANINGS,
   EXIT_MEANINGS,
+  HTTP_MEANINGS,
   LOOKUP_MEANINGS,
   QUESTION_MEANINGS,
   START_MEANINGS,
@@ -69,6 +70,8 @@ ${meanings('`state` of a plugin', STATE_MEANINGS)}
 ${meanings('`cause` of a start', START_MEANINGS)}
 
 ${meanings('`cause` of an end', EXIT_MEANINGS)}
+
+${meanings('`outcome` of a request through a gateway', HTTP_MEANINGS)}
 
 ${meanings('`limit`', limitMeanings())}
 

@@ -8,6 +8,7 @@ import type {
   EndedBy,
   ExitCause,
   FailureWord,
+  HttpOutcome,
   Outcome,
   PluginStateWord,
   ProtocolErrorKind,
@@ -138,6 +139,12 @@ export const EXIT_MEANINGS: Meanings<ExitCause> = {
   oom: 'The sandbox reached `total_memory_mib`.',
   limit: 'It reached `cpu_seconds` or `file_mib`.',
   operator: 'postern was asked to stop it.',
+};
+
+export const HTTP_MEANINGS: Meanings<HttpOutcome> = {
+  passed: 'The upstream has answered.',
+  refused: 'The gateway refused the request: by a rule, or for its form.',
+  failed: 'The upstream did not answer, or the program left before.',
 };
 
 export const CLASS_MEANINGS: Meanings<AddressClass> = {

@@ -255,6 +255,8 @@ function describeOther(event: AuditEvent): string | undefined {
       return `${event.message}, ${event.questions} times more${askerOf(event)}`;
     case 'failed':
       return `${event.message}, ${event.count} times more${askerOf(event)}`;
+    case 'http':
+      return `${event.method} ${event.path} of ${placeOf(event)}: ${event.status} after ${Math.round(event.duration_ms)} ms${ruleOf(event)}`;
     case 'datagram':
     case 'socket':
     case 'loopback':

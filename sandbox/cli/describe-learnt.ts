@@ -32,7 +32,7 @@ export function describeLearnt(learnt: Learnt, file?: string): readonly string[]
 
 /** What a running plugin was missing. @param file where the rules were written */
 export function describeLive(learnt: Learnt, plugin: string, file?: string): readonly string[] {
-  const { rules, refused, assumed } = learnt;
+  const { rules, refused, assumed, requests } = learnt;
   const closed = refused.map(({ message }) => message);
   const more = closed.length - NAMES_SHOWN;
   return [
@@ -44,6 +44,7 @@ export function describeLive(learnt: Learnt, plugin: string, file?: string): rea
     ...(assumed.length === 0
       ? []
       : [`note: refused at the look-up, which has no port, so with port 443: ${list(assumed)}`]),
+    ...requests.map(({ host, allow }) => `requests of a gateway: ${host}: {allow: [${asYamlItems(allow)}]}`),
     ...closed.slice(0, NAMES_SHOWN).map((message) => `note: no rule is suggested for this: ${message}`),
     ...(more > 0 ? [`note: and ${more} more for which none is suggested`] : []),
   ];

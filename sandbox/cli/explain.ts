@@ -10,6 +10,8 @@ import { loadRuleFile } from '../../shared/config/rule-file.js';
 import { PosternError } from '../../shared/errors.js';
 import { parseAddress } from '../../shared/policy/address.js';
 import { quoteDestination } from '../../shared/policy/decision.js';
+import { decideHttp, type HttpRule, readHttpRule } from '../../shared/policy/http-rules.js';
+import { parseName } from '../../shared/policy/parse-host.js';
 import { UNIX_PREFIX } from '../../shared/policy/socket-path.js';
 import { printable } from '../../shared/printable.js';
 import type { ExplainedWay, Explanation } from '../../shared/protocol/link.js';
@@ -53,7 +55,10 @@ interface Subject {
 
 export function explainCommand(): Command {
   const command = makeCommand('explain')
-    .argument('<words...>', '[PLUGIN] HOST:PORT, or unix:PATH; without a plugin, all plugins of the file')
+    .argument(
+      '<words...>',
+      '[PLUGIN] HOST:PORT, unix:PATH, or "METHOD URL" for a host with a gateway; without a plugin, all plugins of the file',
+    )
     .option('--config <file>', 'the file of the plugins (default: ./postern.yaml)')
     .addOption(
       new Option(
@@ -77,6 +82,7 @@ Examples:
   postern explain api.example.com:443 --allow '*.example.com'
   postern explain web unix:/run/postgresql/.s.PGSQL.5432
   postern explain web api.example.com:443 --live
+  postern explain web 'POST https://api.example.com/repos/x'
   postern explain db.example.com:5432 --allow db.example.com:5432 --resolved 10.1.2.3,192.0.2.7
 
 With a plugin, --allow and --deny are added to its rules, to try a change.
@@ -95,6 +101,8 @@ const HOST_FAULTS: readonly string[] = ['broker_failed', 'control_unreachable', 
 async function explain(words: readonly string[], options: ExplainOptions): Promise<number> {
   let answers: readonly PlacedExplanation[];
   try {
+    const request = readRequest(words.at(-1) ?? '');
+    if (request !== undefined) return explainRequest(words.slice(0, -1), request, options);
     const destination = parseDestination(words.at(-1) ?? '');
     if (words.length > 2) throw new PosternError('usage', 'Give one destination, after at most one plugin');
     const plugin = words.length === 2 ? words[0] : undefined;
@@ -210,6 +218,72 @@ async function explainLive(
   } finally {
     client.close();
   }
+}
+
+// Explains a request through a gateway, by the rules of the file. Asks nobody.
+
+interface AskedRequest {
+  readonly method: string;
+  readonly host: string;
+  readonly port: number;
+  readonly target: string;
+}
+
+/** `POST https://api.example.com/repos/x`; undefined for another form. */
+function readRequest(text: string): AskedRequest | undefined {
+  const [, method, authority, target] = /^([A-Z][A-Z-]*) https:\/\/([^/?#\s]+)(\S*)$/.exec(text) ?? [];
+  if (method === undefined || authority === undefined) return undefined;
+  const { host, port } = parseDestination(authority);
+  return { method, host: parseName(host) ?? host, port, target: target === '' ? '/' : (target ?? '/') };
+}
+
+/** @throws PosternError `no_plugin`, `usage` */
+function explainRequest(
+  [plugin]: readonly string[],
+  { method, host, port, target }: AskedRequest,
+  { config: file, json }: ExplainOptions,
+): number {
+  const answers = loadConfig(configFile(file)).plugins.flatMap(({ config: { name, gateway = [] } }) => {
+    const own = gateway.find((one) => one.host === host && one.ports.includes(port));
+    if (own === undefined || (plugin !== undefined && plugin !== name)) return [];
+    const { allow, deny } = { allow: own.allow.flatMap(readRule), deny: own.deny.flatMap(readRule) };
+    const decided = {
+      reason: 'rule',
+      suggestion: undefined,
+      ...decideHttp({ allow, deny }, { method, target }),
+    };
+    const { decision, reason, rule = null, suggestion = null } = decided;
+    return [{ plugin: name, method, host, port, target, decision, reason, rule, suggestion }];
+  });
+  if (answers.length === 0) {
+    const who = plugin === undefined ? 'no plugin' : `"${plugin}" no`;
+    throw new PosternError('usage', `There is ${who} gateway for ${quoteDestination(host, port)}`, {
+      fix: `leave out the method to ask about the connection: postern explain ${host}:${port}`,
+    });
+  }
+  for (const answer of answers) {
+    const { plugin: name, decision, reason, rule, suggestion } = answer;
+    const lines = [
+      ['plugin', name],
+      ['request', `${method} ${target} of ${quoteDestination(host, port)}`],
+      ['decision', decision],
+      ['reason', reason],
+      ...(rule === null ? [] : [['rule', rule]]),
+      ...(suggestion === null
+        ? []
+        : [['to allow it', `add ${asYamlItems([suggestion])} to plugins.${name}.gateway.${host}.allow`]]),
+    ];
+    const shown = lines.map(
+      ([key = '', value = '']) => `${paint(key.padEnd(11), 'dim')} ${printable(value)}`,
+    );
+    process.stdout.write(`${json === true ? asciiJson(answer) : shown.join('\n')}\n`);
+  }
+  return answers.every(({ decision }) => decision === 'allow') ? 0 : 1;
+}
+
+function readRule(text: string): readonly HttpRule[] {
+  const read = readHttpRule(text);
+  return read.ok ? [read.rule] : [];
 }
 
 // Parses HOST:PORT, or unix:PATH, as a person types it. Pure.

@@ -39,8 +39,11 @@ export function refusalLine(
   if (what === undefined) return undefined;
   const { suggestion } = { suggestion: undefined, ...event };
   const toAllow = event.event === 'loopback' ? "to allow the host's" : 'to allow it';
+  // A rule for methods and paths stands in another list.
+  const say =
+    event.event === 'http' ? (text: string) => `add ${yamlText(text)} to gateway.${event.host}.allow` : fix;
   const rule =
-    suggestion === undefined ? '' : `; ${toAllow}: ${printable(fix(suggestion.slice(0, MOST_CHARACTERS)))}`;
+    suggestion === undefined ? '' : `; ${toAllow}: ${printable(say(suggestion.slice(0, MOST_CHARACTERS)))}`;
   return `${show(what)}${rule}`;
 }
 
@@ -66,6 +69,7 @@ function describe(event: AuditEvent, own?: string): string | undefined {
     case 'loopback':
       return `${event.message}${describeProgram(event, own)}`;
     case 'limited':
+    case 'http':
       return event.message;
     case 'closed':
     case 'explain':

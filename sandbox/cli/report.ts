@@ -188,12 +188,17 @@ const OF_PLUGIN: Readonly<Record<keyof PluginKeys, Show>> = {
   ...{ allow: whole, deny: whole, presets: whole, mode: whole, unknown: whole, egress: whole, via: whole },
   ...{ cwd: whole, home: whole, filesystem: whole, listen: whole, limits: whole, seccomp: whole },
   ...{ restart: whole, stop: whole, kind: whole, ready: whole, after: whole },
-  ...{ env: values, command: program },
+  ...{ env: values, command: program, gateway: whole },
 };
 const plugin: Show = (value, hide) => shownBy(OF_PLUGIN, value, hide);
 const OF_FILE: Readonly<Record<keyof ConfigFile, Show>> = {
   ...{ metrics: whole, audit: whole, control: whole, dns: whole, stop_grace_ms: whole, reload: whole },
   ask: (value, hide) => shownBy({ timeout_s: whole, hook: program }, value, hide),
+  // Where they are, and not what they are; a command may have one among its words.
+  secrets: (value, hide) =>
+    mapOf(value, (inner) =>
+      shownBy({ file: whole, env: whole, credential: whole, command: program }, inner, hide),
+    ),
   defaults: plugin,
   plugins: (value, hide) => mapOf(value, (inner) => plugin(inner, hide)),
 };

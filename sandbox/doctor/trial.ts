@@ -1,12 +1,11 @@
 // The trial of `postern doctor`: makes a sandbox with the supervisor's own code, and tries two connections on loopback
 // through the broker, one that a rule allows and one that no rule allows.
-import { createRequire } from 'node:module';
 import { createServer, type Server } from 'node:net';
-import { dirname, join, sep } from 'node:path';
-import { bundlePath, DIST } from '../../shared/bundles.js';
+import { bundlePath } from '../../shared/bundles.js';
 import { type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { nodeFlags } from '../../shared/node-flags.js';
+import { ownCodePaths } from '../host/own-code-paths.js';
 import { captureStreams } from '../supervisor/start/standard-streams.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 
@@ -145,22 +144,4 @@ function portOf(server: Server): number {
 function asFailure(error: unknown): Failure {
   if (error instanceof PosternError) return { message: error.message, fix: error.fix };
   return { message: error instanceof Error ? error.message : String(error) };
-}
-
-// The parts of postern that the trial's plugin must see: the compiled code and the packages that it imports.
-
-const PACKAGES = ['koffi'];
-
-/** @returns absolute paths, to be shown read-only; package.json makes Node read the code as modules */
-function ownCodePaths(): readonly string[] {
-  const { resolve } = createRequire(bundlePath('trial-plugin'));
-  const packages = PACKAGES.map((name) => outermostModules(resolve(name)));
-  return [...new Set([DIST, join(DIST, '../package.json'), ...packages])];
-}
-
-/** The first node_modules in the package's path, which holds all that the package requires. */
-function outermostModules(path: string): string {
-  const marker = `${sep}node_modules${sep}`;
-  const at = path.indexOf(marker);
-  return at < 0 ? dirname(path) : path.slice(0, at + marker.length - 1);
 }

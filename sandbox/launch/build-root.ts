@@ -52,7 +52,8 @@ export function takeTrees(spec: LaunchSpec, trees: readonly OwnedFd[]): Sources 
 }
 
 export function buildRoot(spec: LaunchSpec, sources: Sources): void {
-  mountNew('tmpfs', WORKPLACE, MS.NOSUID | MS.NODEV, 'mode=0755,size=64k');
+  // The bundles of certificates that a gateway needs are the largest of what it holds.
+  mountNew('tmpfs', WORKPLACE, MS.NOSUID | MS.NODEV, 'mode=0755,size=8m');
   mkdirSync(STAGE);
   mountNew(
     'tmpfs',
@@ -67,7 +68,7 @@ export function buildRoot(spec: LaunchSpec, sources: Sources): void {
     if (entry.kind !== 'mask') make(entry, stage, sources.get(entry));
     // test point: hidden
     // protects: G14 root: what is hidden is covered => false;
-    else hidden.hide(entry.path, entry.directory, entry.ifThere);
+    else hidden.hide(entry.path, entry.directory, entry.ifThere, entry.content);
   }
   stage.place('/proc', true).close();
   mountNew(
@@ -340,10 +341,10 @@ export class HiddenPaths {
    *
    * @param ifThere whether nothing is to do for a path that does not exist
    */
-  hide(path: string, directory: boolean, ifThere = false): void {
+  hide(path: string, directory: boolean, ifThere = false, content = ''): void {
     try {
       if (directory) this.#hideFolder(path);
-      else this.#hideFile(path);
+      else this.#hideFile(path, content);
     } catch (error) {
       if (ifThere && error instanceof SystemError && error.code === 'ENOENT') return;
       if (!(error instanceof SystemError && error.code === 'EACCES') || dirname(path) === '/') throw error;
@@ -366,9 +367,9 @@ export class HiddenPaths {
     this.#folders.set(path, this.#stage.mountOn(path, 'tmpfs', flags, 'mode=0555,size=64k'));
   }
 
-  #hideFile(path: string): void {
+  #hideFile(path: string, content: string): void {
     const source = `${/* protects: G14 the launcher's own file for a hidden path lies outside of the root => this.#stage.path */ this.#stage.workplace}/hidden`;
-    writeFileSync(source, '', { mode: 0o444, flag: 'wx' });
+    writeFileSync(source, content, { mode: 0o444, flag: 'wx' });
     try {
       using empty = copyTree(source, false);
       const attributes =

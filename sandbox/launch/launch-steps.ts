@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { openSync, writeFileSync } from 'node:fs';
 import { LIMIT_FORMS, type Limits } from '../../shared/config/limit-forms.js';
 import { PosternError } from '../../shared/errors.js';
+import { GATEWAY_BLOCK } from '../../shared/gateway.js';
 import { parseAddress } from '../../shared/policy/address.js';
 import { SANDBOX_ADDRESSES } from '../../shared/sandbox-addresses.js';
 import { boundDatagramSocket, listeningSocket } from '../../shared/sys/datagram.js';
@@ -12,7 +13,11 @@ import { duplicate, duplicateOnto, keepAcrossExec, setCloseOnExecFrom } from '..
 import { succeed } from '../../shared/sys/libc.js';
 import { readSealedFile } from '../../shared/sys/memory-file.js';
 import { type Message, receiveMessage, sendMessage } from '../../shared/sys/message.js';
-import { addLoopbackAddresses, bringLoopbackUp } from '../../shared/sys/network-interface.js';
+import {
+  addLoopbackAddresses,
+  addLoopbackBlock,
+  bringLoopbackUp,
+} from '../../shared/sys/network-interface.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { getLimit, leaveSpecialPriority, lowerLimit, RLIMIT } from '../../shared/sys/rlimit.js';
 import {
@@ -23,7 +28,7 @@ import {
   takeControllingTerminal,
 } from '../../shared/sys/terminal.js';
 import { SYSTEM_PATH } from '../host/find-program.js';
-import type { LaunchSpec, SpecHeader, TerminalSpec } from './spec.js';
+import type { GatewayPlace, LaunchSpec, SpecHeader, TerminalSpec } from './spec.js';
 
 // Sends the launcher's hello and receives the spec. The hello's credentials give the supervisor this process's pid on the host.
 
@@ -128,6 +133,19 @@ export function openNameService(): readonly [datagrams: OwnedFd, listener: Owned
     boundDatagramSocket({ bytes: LOOPBACK, port: PORT }),
     listeningSocket({ bytes: LOOPBACK, port: PORT }, BACKLOG),
   ];
+}
+
+// Opens the listeners of the plugin's gateway, which is a process in another sandbox. Nobody but the processes of this sandbox can connect to them.
+
+const GATEWAY_BACKLOG = 128;
+
+/** From execve on only the supervisor and the gateway hold them. */
+export function openGateway(places: readonly GatewayPlace[]): readonly OwnedFd[] {
+  if (places.length === 0) return [];
+  addLoopbackBlock(Uint8Array.from(GATEWAY_BLOCK.bytes), GATEWAY_BLOCK.bits);
+  return places.map(({ address, port }) =>
+    listeningSocket({ bytes: bytesOf(address), port }, GATEWAY_BACKLOG),
+  );
 }
 
 // Makes the plugin's terminal: a pseudo-terminal of the sandbox's own devpts, which no other process of the host can open. Runs in the

@@ -31,6 +31,7 @@ import {
   isolateNetwork,
   keepJobControl,
   mapOwnIds,
+  openGateway,
   openNameService,
   openNamespaceLimit,
   openTerminal,
@@ -76,6 +77,7 @@ function launch(): void {
   step = 'network';
   isolateNetwork();
   const inNetwork = spec.egress === 'transparent' ? [...openNameService(), openUnixDiag()] : [];
+  const gateway = spec.egress === 'transparent' ? openGateway(spec.gateway) : [];
   step = 'root';
   buildRoot(spec, sources);
   const namespaces = openNamespaceLimit();
@@ -114,7 +116,7 @@ function launch(): void {
   step = 'seccomp';
   const notifyFd = /* test point: seccomp => undefined */ loadFilter(spec.filter);
   step = 'command';
-  const trap = notifyFd === undefined ? [] : [notifyFd, ...inNetwork, root];
+  const trap = notifyFd === undefined ? [] : [notifyFd, ...inNetwork, root, ...gateway];
   const ends = terminal === undefined ? [] : [terminal.master, terminal.slave];
   const descriptors = [...trap, ...ends].map(({ number }) => number);
   succeed(sendMessage(socket, new TextEncoder().encode(EXEC_WORD), descriptors, true), 'sendmsg');

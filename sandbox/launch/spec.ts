@@ -37,6 +37,8 @@ export type RootEntry =
       readonly directory: boolean;
       /** A file that has gone meanwhile needs no mask. */
       readonly ifThere?: boolean;
+      /** Of a file: what shows in its place. Missing: nothing. */
+      readonly content?: string;
     };
 
 /** A pseudo-terminal of the sandbox. */
@@ -78,6 +80,14 @@ export interface LaunchSpec {
   readonly notify: boolean;
   /** How many listeners come between the standard streams and the channel. */
   readonly listeners: number;
+  /** Where its gateway listens in the sandbox. Only where egress is `transparent`. */
+  readonly gateway: readonly GatewayPlace[];
+}
+
+/** An address of the sandbox's own, as text, and a port. */
+export interface GatewayPlace {
+  readonly address: string;
+  readonly port: number;
 }
 
 /** The packet of the spec. Its first descriptor is a file that holds the {@link LaunchSpec} as JSON: a packet would be too small for a large environment. */
@@ -111,7 +121,7 @@ export const GO_WORD = 'go';
 /**
  * Where egress is transparent, these descriptors come with the word, in this order: the filter's notify descriptor; the UDP socket and the
  * listening TCP socket of port 53 on the sandbox's loopback; a netlink socket that asks about its AF_UNIX sockets; its root folder
- * (O_PATH). The launcher keeps none of them.
+ * (O_PATH). Behind them come the listeners of the gateway, if there is one. The launcher keeps none of them.
  */
 export const TRAP_DESCRIPTORS = 5;
 /** The processes beside a plugin with a terminal, see launch-steps.ts. They count in its limits. */

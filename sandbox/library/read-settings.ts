@@ -1,7 +1,12 @@
 // Checks the settings that an application creates a supervisor with.
 
 import * as z from 'zod';
-import { MOST_ASK_S, type OrderKeys, type ProgramKeys } from '../../shared/config/config-file.js';
+import {
+  type GatewayKeys,
+  MOST_ASK_S,
+  type OrderKeys,
+  type ProgramKeys,
+} from '../../shared/config/config-file.js';
 import { ConfigError, didYouMean } from '../../shared/config/config-problem.js';
 import { readConfig } from '../../shared/config/load-config.js';
 import { isNameServer, parseHostPort } from '../../shared/config/parse-host-port.js';
@@ -73,10 +78,10 @@ export const STDIO: string = `expected ${STREAM_KINDS.join(', ')}, or a list of 
 /** @throws PosternError `bad_config` with a line for each mistake, `KEY: …` */
 export function readPlugin(settings: PluginSettings): PluginConfig {
   requireObject('settings', settings);
-  const { name, stdio, on, ...keys } = settings;
+  const { name, stdio, on, secrets, ...keys } = settings;
   const isName = typeof name === 'string' && PLUGIN_NAME.test(name);
   // The other keys are read under some name all the same, so that each mistake is told at once.
-  const read = readKeys(isName ? name : 'plugin', keys);
+  const read = readKeys(isName ? name : 'plugin', keys, secrets);
   const wrong = [
     ...(isName ? [] : ['name: expected a-z, 0-9, _ and -, at most 63 characters, a letter or digit first']),
     ...(isStdio(stdio) ? [] : [`stdio: ${STDIO}`]),
@@ -141,13 +146,14 @@ interface ReadKeys {
 /** @param name good @param placeOf a key in the words of the caller */
 function readKeys(
   name: string,
-  keys: ProgramKeys,
+  keys: ProgramKeys & GatewayKeys,
+  secrets: unknown,
   placeOf: (key: string) => string = (key) => key,
 ): ReadKeys {
   const ordering = ORDERING.filter((key) => key in keys).map((key) => unknownKey(key, []));
   if (ordering.length > 0) return { mistakes: ordering };
   try {
-    const { plugins } = readConfig(NO_FILE, textOf({ plugins: { [name]: keys } }), process.cwd());
+    const { plugins } = readConfig(NO_FILE, textOf({ secrets, plugins: { [name]: keys } }), process.cwd());
     return { ...plugins[0], mistakes: [] };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
@@ -181,6 +187,7 @@ export function readProgram(
   const read = readKeys(
     pluginNameOf(program),
     { ...keys, command: areWords ? [program, ...words] : [program] },
+    undefined,
     placeOf,
   );
   const wrong = [

@@ -2,7 +2,7 @@
 import type { ChildProcess, CommonSpawnOptions } from 'node:child_process';
 import type { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
-import type { ProgramKeys } from '../../shared/config/config-file.js';
+import type { GatewayKeys, ProgramKeys, WrittenSecrets } from '../../shared/config/config-file.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import type { OpenConnections } from '../../shared/protocol/open-connections.js';
 import type { ExitCause } from '../../shared/words.js';
@@ -77,9 +77,11 @@ export interface PluginStreams<S extends Stdio = Stdio> {
 export type PluginPolicy = Omit<ProgramKeys, 'command' | 'env' | 'cwd' | 'unknown' | 'restart' | 'stop'>;
 
 /** A plugin, with the keys of postern.yaml. Paths are relative to the working directory of this process. */
-export interface PluginSettings<S extends Stdio = Stdio> extends ProgramKeys {
+export interface PluginSettings<S extends Stdio = Stdio> extends ProgramKeys, GatewayKeys {
   /** a-z, 0-9, _ and -, at most 63 characters, a letter or digit first. */
   readonly name: string;
+  /** Those that `gateway` names, as postern.yaml has them beside its plugins. The program gets none. */
+  readonly secrets?: WrittenSecrets | undefined;
   /** Missing: `pipe`. */
   readonly stdio?: S | undefined;
   /**

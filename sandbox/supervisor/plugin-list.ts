@@ -12,7 +12,7 @@ import type { Listeners } from './listeners/listeners.js';
 import type { LiveRun } from './plugin-runs.js';
 import type { Records } from './record/records.js';
 import { requireStartable, type Startable } from './require-startable.js';
-import { lineOf, withRule } from './start-broker.js';
+import { lineOf, withGateways, withRule } from './start-broker.js';
 import { type OwnOptions, seenHomes } from './start-problems.js';
 import type { SupervisorOptions } from './supervisor-options.js';
 
@@ -97,7 +97,14 @@ export class PluginList {
     // A plugin that starts from here on finds in its sandbox what is new.
     this.#startable = this.#require(plugins, ownFiles, ending);
     try {
-      await changePlugins({ ...parts, written: this.#written }, this.#all, plugins, restarted, endOthers);
+      const gatewaysToo = withGateways(this.#all.filter(({ name }) => restarted.includes(name)));
+      await changePlugins(
+        { ...parts, written: this.#written },
+        withGateways(this.#all),
+        withGateways(plugins),
+        gatewaysToo.map(({ name }) => name),
+        endOthers,
+      );
     } catch (error) {
       this.#startable = former;
       throw error;

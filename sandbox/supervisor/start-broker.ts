@@ -1,5 +1,6 @@
 // Makes the broker, and starts it with the rules of every plugin. Runs in the supervisor.
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import { ownerOfGateway } from '../../shared/gateway.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import type { ListenerAddress } from '../../shared/protocol/link.js';
 import type { IdRange } from '../host/id-range.js';
@@ -7,6 +8,7 @@ import type { Privileges } from '../host/privileges.js';
 import { BrokerProcess } from './broker/broker-process.js';
 import type { PluginLine } from './broker/configure-plugin.js';
 import type { Written } from './files/plugin-links.js';
+import { gatewayConfig } from './gateway/plugin-gateway.js';
 import type { RecordSources, Records } from './record/records.js';
 import type { SupervisorOptions } from './supervisor-options.js';
 import { viaLine } from './via/via-line.js';
@@ -56,10 +58,19 @@ export async function startBroker(
   { all, written }: { readonly all: readonly PluginConfig[]; readonly written: readonly Written[] },
   records: Records,
 ): Promise<void> {
-  for (const { name } of all) records.addPlugin(name);
-  await broker.start(all.map((plugin) => lineOf(plugin, written)));
+  const served = withGateways(all);
+  for (const { name } of served) records.addPlugin(name);
+  await broker.start(served.map((plugin) => lineOf(plugin, written)));
   records.brokerIsUp(true);
   records.rulesLoaded(true);
+}
+
+/** Each plugin, and behind it the one that its gateway is to the broker. */
+export function withGateways(plugins: readonly PluginConfig[]): readonly PluginConfig[] {
+  return plugins.flatMap((plugin) => {
+    const gateway = gatewayConfig(plugin);
+    return gateway === undefined ? [plugin] : [plugin, gateway];
+  });
 }
 
 /** By configuration: credentials are read once for each. */
@@ -69,17 +80,20 @@ const lines = new WeakMap<PluginConfig, PluginLine>();
 export function lineOf(plugin: PluginConfig, written: readonly Written[]): PluginLine {
   const known = lines.get(plugin);
   if (known !== undefined) return known;
-  const { name, allow, deny, mode, limits, unknown, revoke } = plugin;
+  const { name, allow, mode, limits, unknown, revoke } = plugin;
+  const gateways = plugin.gateway?.map(({ host }) => host) ?? [];
   const line: PluginLine = {
     type: 'plugin',
     plugin: name,
     allow,
-    deny,
+    // protects: G23 gateway: the plugin itself reaches no host with a gateway => deny: plugin.deny
+    deny: [...plugin.deny, ...gateways],
     mode,
     limits,
     unknown,
     via: viaLine(plugin, written),
     revoke,
+    ...(gateways.length === 0 ? {} : { gateways }),
   };
   lines.set(plugin, line);
   return line;
@@ -102,8 +116,10 @@ function recordBroker(
   onNotice: (text: string) => void,
 ): void {
   broker.on('audit', (event) => {
-    records.event(event);
-    onEvent?.(event);
+    // What a gateway asks for, it asks for its plugin.
+    const own = { ...event, plugin: ownerOfGateway(event.plugin) };
+    records.event(own);
+    onEvent?.(own);
   });
   broker.on('lost', (lost) => records.lost(lost));
   broker.on('down', () => records.brokerIsUp(false));

@@ -19,6 +19,7 @@ import {
 } from './files/path-problems.js';
 import { asConfigured, outermost, type Written, writtenFolders } from './files/plugin-links.js';
 import { refusedPaths } from './files/require-paths.js';
+import { secretProblems } from './gateway/read-secrets.js';
 import { allHomes, homeProblems, withoutTopLink } from './home/home-problems.js';
 import { examineHome } from './home/kept-home.js';
 import type { LiveRun } from './plugin-runs.js';
@@ -28,6 +29,7 @@ import type { PlannedPlugin } from './root/shared-trees.js';
 import { startedFiles } from './root/started-files.js';
 import { PLUGIN_HOME } from './root/system-files.js';
 import { planPlugin, type StartHost } from './start/plan-plugin.js';
+import { outsideEnvironment } from './start/plugin-environment.js';
 import { refuseMovableMounts, refuseOwnPipes, refuseWritable } from './start/refuse-start.js';
 import type { SupervisorOptions } from './supervisor-options.js';
 import { requireUnseen, viaProblems } from './via/via-problems.js';
@@ -58,7 +60,10 @@ export function ownFilesOf({ audit, ownFiles = [], control, askHook }: OwnOption
 
 export function startHostOf(plugins: readonly PluginConfig[], own: OwnFiles): StartHost {
   const homed = plugins.map(withHomeAt);
-  const secrets = plugins.flatMap(({ via }) => via?.credentialsFile ?? []);
+  const secrets = plugins.flatMap(({ via, secrets: own = {} }) => [
+    ...(via?.credentialsFile === undefined ? [] : [via.credentialsFile]),
+    ...Object.values(own).flatMap((source) => (source.from === 'file' ? source.path : [])),
+  ]);
   return {
     keptHomes: [...new Set(homed.flatMap(({ home }) => home ?? []))],
     written: outermost(writtenFolders(homed, hostFiles)),
@@ -101,6 +106,7 @@ export function startProblems(plugins: readonly PluginConfig[], own: OwnFiles): 
     ...homes,
     ...paths,
     ...viaProblems(plugins, host.written),
+    ...secretProblems(plugins, { written: host.written, environment: outsideEnvironment() }),
     ...seenCredentials(plugins, host),
     ...apartProblems(homed, own, files, (plugin) => startedFiles(plugin, files)),
   ];

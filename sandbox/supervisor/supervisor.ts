@@ -5,10 +5,12 @@ import { constants } from 'node:os';
 import { DEFAULT_WHEN_FULL } from '../../shared/config/config-file.js';
 import { DEFAULT_STOP, type PluginConfig, type StopConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
+import { ownerOfGateway } from '../../shared/gateway.js';
 import { LISTED_CONNECTIONS, STOP_TIMEOUT_MS } from '../../shared/limits.js';
 import type { ExplainQuestion, Explanation } from '../../shared/protocol/link.js';
 import type { OpenConnections } from '../../shared/protocol/open-connections.js';
 import type { StartCause } from '../../shared/words.js';
+import type { HttpEvent } from '../gateway/serve-host.js';
 import { claimIdRange, type IdRange } from '../host/id-range.js';
 import { shortageOf } from '../host/shortage.js';
 import type { Asks } from './approval/asks.js';
@@ -18,6 +20,7 @@ import { Cgroups } from './cgroup/cgroups.js';
 import { type PluginState, stateWord } from './fleet/plugin-keeper.js';
 import type { PluginChange } from './fleet/reload.js';
 import { prepareOwnProcess } from './fork-early.js';
+import { type GatewayContext, type GatewayRun, prepareGateway } from './gateway-runs.js';
 import { Listeners } from './listeners/listeners.js';
 import { makeAsks, takeQuestions } from './make-asks.js';
 import { PluginList } from './plugin-list.js';
@@ -56,6 +59,8 @@ export class Supervisor {
   });
   /** What the plugins use now. */
   readonly usage: UsageReports = new UsageReports(() => this.#broker, this.#runs, this.#cgroups);
+  /** Of the last run of each plugin. */
+  readonly #gateways = new Map<string, GatewayRun>();
   readonly #starts = new StartQueue();
   readonly #unseen: UnseenReports;
   /** The questions about unknown destinations. */
@@ -123,7 +128,7 @@ export class Supervisor {
     const broker = makeBroker(this.#options, { privileges, owner: this.#owner }, opened, this.#records);
     this.#broker = broker;
     takeQuestions(broker, this.asks);
-    broker.on('blamed', (plugin) => this.#park(plugin));
+    broker.on('blamed', (plugin) => this.#park(ownerOfGateway(plugin)));
     await startBroker(broker, this.#plugins, this.#records);
   }
 
@@ -174,22 +179,45 @@ export class Supervisor {
       throw new PosternError('broker_failed', 'The supervisor has not been started');
     }
     this.#plugins.parked.refuse(config.name);
+    // The broker knows both gateways by one name.
+    const former = this.#gateways.get(config.name);
+    if (former !== undefined) await former.close();
+    const common = {
+      ...startable,
+      broker,
+      serving,
+      owner: this.#owner?.base ?? process.geteuid?.() ?? 0,
+      onNotice: (text: string) => this.#notice(text),
+    };
+    const gatewayContext: GatewayContext = {
+      start: (own, { listeners }, streams) =>
+        startPlugin({ ...common, onPlan: () => {}, listeners }, own, streams()),
+      written: () => this.#plugins.written,
+      onEvent: (...event) => this.#http(...event),
+      onNotice: common.onNotice,
+    };
     const sandbox = await this.#runs.start(config, cause, async (onPlan) => {
       this.#plugins.requireHome(config);
+      const gateway = prepareGateway(config, gatewayContext);
+      if (gateway !== undefined) this.#gateways.set(config.name, gateway);
       const host: PluginHost = {
-        ...startable,
-        broker,
-        serving,
-        owner: this.#owner?.base ?? process.geteuid?.() ?? 0,
-        onNotice: (text) => this.#notice(text),
+        ...common,
         onPlan,
         listeners: this.#listeners.ready(config),
+        gateway: gateway && { view: gateway.gateway, serve: (listeners) => gateway.serve(listeners) },
         onFailure: (find) => {
           if (!this.#runs.wasStopped(config.name)) this.#unseen.tell(config.name, find);
         },
         cgroup: this.#cgroups.make(config),
       };
-      return startPlugin(host, config, streams());
+      try {
+        const started = await startPlugin(host, config, streams());
+        void started.ended.then(() => this.#endGateway(config.name, gateway));
+        return started;
+      } catch (error) {
+        await this.#endGateway(config.name, gateway);
+        throw error;
+      }
     });
     void sandbox.ended.then(() => this.asks.pluginEnded(config.name));
     return sandbox;
@@ -206,6 +234,7 @@ export class Supervisor {
     await this.#serving;
     const parts = { broker, listeners: this.#listeners, records: this.#records };
     await this.#plugins.change(parts, plugins, change);
+    for (const gateway of this.#gateways.values()) gateway.renew();
   }
 
   /** Counts an attempt to load the rules. */
@@ -301,6 +330,7 @@ export class Supervisor {
     this.#starts.cancelAll();
     await this.#serving?.catch(() => {});
     await this.#runs.close(constants.signals.SIGTERM, graceMs);
+    await Promise.all([...this.#gateways.values()].map((gateway) => gateway.close()));
     await this.#cgroups.removed();
     this.#listeners.closeAll();
     this.asks.close();
@@ -322,6 +352,19 @@ export class Supervisor {
       `the broker died again and again right after requests of "${plugin}": it is ended, and not started again`,
     );
     this.#runs.kill(plugin);
+  }
+
+  /** It holds secrets as long as it is kept. */
+  async #endGateway(plugin: string, gateway: GatewayRun | undefined): Promise<void> {
+    await gateway?.close();
+    if (gateway !== undefined && this.#gateways.get(plugin) === gateway) this.#gateways.delete(plugin);
+  }
+
+  #http(plugin: string, request: HttpEvent, isLogged: boolean): void {
+    const event = this.#records.http(plugin, request);
+    if (!isLogged) return;
+    this.#records.event(event);
+    this.#options.onEvent?.(event);
   }
 
   #notice(text: string): void {

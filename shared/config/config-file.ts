@@ -1,6 +1,7 @@
 // postern.yaml as written, without defaults.
 
 import type { Mode } from '../words.js';
+import type { WrittenGateway, WrittenSecret } from './gateway-keys.js';
 import type { WrittenLimits } from './limit-forms.js';
 import type { PluginKind, Revoke, StopSignal, Unknown } from './plugin-config.js';
 import type { WrittenVia } from './via-config.js';
@@ -99,7 +100,15 @@ export interface ProgramKeys extends DefaultKeys {
   readonly listen?: readonly { readonly name: string; readonly address: string }[] | undefined;
 }
 
-export interface PluginKeys extends ProgramKeys, OrderKeys {}
+/** Hosts whose connections a gateway makes anew. */
+export interface GatewayKeys {
+  readonly gateway?: Readonly<Record<string, WrittenGateway>> | undefined;
+}
+
+export interface PluginKeys extends ProgramKeys, OrderKeys, GatewayKeys {}
+
+/** Where a secret is read, by its name. */
+export type WrittenSecrets = Readonly<Record<string, WrittenSecret>>;
 
 export interface ConfigFile {
   readonly metrics?: string | undefined;
@@ -116,6 +125,7 @@ export interface ConfigFile {
   readonly ask?:
     | { readonly timeout_s?: number | undefined; readonly hook?: readonly string[] | undefined }
     | undefined;
+  readonly secrets?: WrittenSecrets | undefined;
   readonly defaults?: DefaultKeys | undefined;
   readonly plugins: Readonly<Record<string, PluginKeys>>;
 }

@@ -14,6 +14,7 @@ import {
   type RuleFile,
   WHEN_FULL,
 } from './config-file.js';
+import { gatewaySchema, secretsSchema } from './gateway-schema.js';
 import { LIMIT_FORMS, type LimitForm } from './limit-forms.js';
 import {
   DEFAULT_READY_S,
@@ -198,6 +199,7 @@ const pluginSchema = z.strictObject(
       .min(1, { error: 'expected a list with the program at least, for example [node, server.js]' })
       .describe('The program and its arguments. postern starts no shell.'),
     ...shared,
+    gateway: gatewaySchema,
     home: text('a folder')
       .min(1, { error: 'expected a folder' })
       .describe(
@@ -353,6 +355,7 @@ export const configSchema: z.ZodType<ConfigFile> = z.strictObject(
       )
       .describe('The questions about destinations that no rule allows, where `unknown` of a plugin is ask.')
       .optional(),
+    secrets: secretsSchema,
     defaults: z
       .strictObject(shared, { error: MAP })
       .describe('Keys for all plugins. A plugin adds to lists, and replaces single values.')

@@ -15,6 +15,7 @@ import { ConfigError, type ConfigProblem } from './config-problem.js';
 import { configSchema } from './config-schema.js';
 import { readConfigText } from './config-text.js';
 import { explainIssues } from './explain-issue.js';
+import { checkGateway, checkSecrets, pluginGateway } from './gateway-config.js';
 import { findHook, type HookCommand } from './hook-command.js';
 import { limitsOf } from './limit-forms.js';
 import type { PlacedRules } from './placed-rules.js';
@@ -98,7 +99,9 @@ export function readConfig(path: string, text: string, folder: string): Config {
     : explainIssues(parsed.error.issues, configSchema, source);
   const { rules, presets, problems: ruleProblems } = gatherRules(source, dirname(path));
   problems.push(...ruleProblems);
-  problems.push(...checkValues(source, absolute));
+  problems.push(...checkValues(source, absolute), ...checkSecrets(source));
+  for (const name of source.keysAt(['plugins']) ?? [])
+    problems.push(...checkGateway(source, ['plugins', name], rules(name), absolute));
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   const { metrics, control, dns, defaults = {}, plugins } = parsed.data;
   const keyOf = (plugin: string, key: KeyPath, path?: string): KeyPath | undefined => {
@@ -135,6 +138,7 @@ export function readConfig(path: string, text: string, folder: string): Config {
         ),
         allow: placed.allow.map(({ text }) => text),
         deny: placed.deny.map(({ text }) => text),
+        ...pluginGateway(plugin.gateway, parsed.data.secrets ?? {}, placed, absolute),
         revoke: parsed.data.reload?.revoke ?? DEFAULT_REVOKE,
       };
       const unsafeCalls = [['defaults'], ['plugins', name]].flatMap((at) =>

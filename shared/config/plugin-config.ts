@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import { STOP_TIMEOUT_MS } from '../limits.js';
 import type { Mode } from '../words.js';
+import type { GatewayHost, SecretSource } from './gateway-keys.js';
 import { type Limits, limitsOf } from './limit-forms.js';
 import type { ViaConfig } from './via-config.js';
 
@@ -93,6 +94,10 @@ export interface PluginConfig {
   readonly stop: StopConfig;
   /** How its connections leave this host. Missing: straight, from any address. */
   readonly via?: ViaConfig | undefined;
+  /** Hosts whose TLS ends at the plugin's gateway. */
+  readonly gateway?: readonly GatewayHost[] | undefined;
+  /** Where the secrets of its gateway are read, by name. */
+  readonly secrets?: Readonly<Record<string, SecretSource>> | undefined;
   /** Missing: `drain`. */
   readonly revoke?: Revoke | undefined;
   readonly restart: RestartConfig;

@@ -1,4 +1,6 @@
-// The sandbox's own addresses: loopback, the unspecified ones, which connect(2) takes as loopback, and the two that its launcher set. Pure.
+// The sandbox's own addresses: loopback, the unspecified ones, which connect(2) takes as loopback, the two that its launcher set, and those of its
+// gateway. Pure.
+import { isGatewayAddress } from '../gateway.js';
 import { SANDBOX_ADDRESSES } from '../sandbox-addresses.js';
 import { type Address, addressFromBytes } from './address.js';
 import { isLocalhost } from './parse-host.js';
@@ -18,8 +20,9 @@ const OWN = new Set<string>(
   ],
 );
 
-export function isSandboxAddress({ family, text, bytes }: Address): boolean {
-  return (family === 4 && bytes[0] === 127) || OWN.has(text);
+export function isSandboxAddress(address: Address): boolean {
+  const { family, text, bytes } = address;
+  return (family === 4 && bytes[0] === 127) || OWN.has(text) || isGatewayAddress(address);
 }
 
 /** Of the sandbox's addresses, only a loopback one can also mean the host's, if a rule names it. */

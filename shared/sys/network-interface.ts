@@ -49,24 +49,21 @@ export function bringLoopbackUp(): void {
  */
 export function addLoopbackAddresses(addresses: readonly Uint8Array[]): void {
   using kernel = openNetlink(NETLINK_ROUTE, 'NETLINK_ROUTE');
-  const answer = new Uint8Array(256);
   for (const address of addresses) {
-    succeed(sendNetlink(kernel.number, newAddress(address)), 'send RTM_NEWADDR');
-    const length = succeed(receiveNetlink(kernel.number, answer), 'recv RTM_NEWADDR');
-    const result = netlinkResult(new DataView(answer.buffer), 0, length);
+    const result = addAddress(kernel.number, address, address.length * 8);
     const hasNoIpv6 = address.length === 16 && result < 0 && errnoName(-result) === 'EOPNOTSUPP';
     if (!hasNoIpv6) succeed(result, 'RTM_NEWADDR', 'lo');
   }
 }
 
-function newAddress(address: Uint8Array): Uint8Array {
+function newAddress(address: Uint8Array, bits: number): Uint8Array {
   const attribute = ATTRIBUTE_BYTES + address.length;
   const message = new Uint8Array(NETLINK_HEADER.size + IFADDRMSG.size + 2 * attribute);
   writeNetlinkHeader(message, RTM_NEWADDR, NLM_F_REQUEST | NEW_WITH_ANSWER);
   const view = new DataView(message.buffer);
   let at = NETLINK_HEADER.size;
   view.setUint8(at, address.length === 4 ? AF_INET : AF_INET6);
-  view.setUint8(at + IFADDRMSG.ifa_prefixlen, address.length * 8);
+  view.setUint8(at + IFADDRMSG.ifa_prefixlen, bits);
   view.setUint32(at + IFADDRMSG.ifa_index, LOOPBACK_INDEX, true);
   at += IFADDRMSG.size;
   for (const type of [IFA_LOCAL, IFA_ADDRESS]) {
@@ -76,6 +73,28 @@ function newAddress(address: Uint8Array): Uint8Array {
     at += attribute;
   }
   return message;
+}
+
+/**
+ * Makes each address of a block one of the loopback interface: the kernel takes the whole block for local, since it is on `lo` (fib_add_ifaddr()).
+ *
+ * @param block 4 bytes
+ * @param bits of its prefix
+ */
+export function addLoopbackBlock(block: Uint8Array, bits: number): void {
+  // The first address of the block: the block itself is none that a socket can have.
+  const first = Uint8Array.from(block);
+  first[3] = (first[3] ?? 0) + 1;
+  using kernel = openNetlink(NETLINK_ROUTE, 'NETLINK_ROUTE');
+  succeed(addAddress(kernel.number, first, bits), 'RTM_NEWADDR', 'lo');
+}
+
+/** @returns 0, or minus errno */
+function addAddress(kernel: number, address: Uint8Array, bits: number): number {
+  const answer = new Uint8Array(256);
+  succeed(sendNetlink(kernel, newAddress(address, bits)), 'send RTM_NEWADDR');
+  const length = succeed(receiveNetlink(kernel, answer), 'recv RTM_NEWADDR');
+  return netlinkResult(new DataView(answer.buffer), 0, length);
 }
 
 // Requests of ioctl(2) that read the interfaces of a socket's network namespace, netdevice(7). The launcher's filter reports them, and the

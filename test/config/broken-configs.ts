@@ -723,4 +723,68 @@ export const brokenConfigs: readonly BrokenConfig[] = [
       'postern.yaml:9:14: plugins.Web.env.A: expected a string, not 1; write "1"',
     ],
   },
+  {
+    name: 'gateways for what is no host of the plugin',
+    text: web(
+      '    allow: [api.example.com, "*.example.org:1-99", "*.example.com"]\n    gateway:\n      "*.example.com": {}\n      192.0.2.1: {}\n      localhost: {}\n      api.example.com: {}\n      API.example.com.: {}\n      a.example.org: {}\n      example.net: {}\n',
+    ),
+    messages: [
+      'postern.yaml:6:7: plugins.web.gateway.*.example.com: a gateway is for one host: a wildcard has no certificate that every program takes; name one host, as api.example.com',
+      'postern.yaml:7:7: plugins.web.gateway.192.0.2.1: a gateway is for a name: a connection to an address does not say for which host it is; name one host, as api.example.com',
+      'postern.yaml:8:7: plugins.web.gateway.localhost: the sandbox itself; name one host, as api.example.com',
+      'postern.yaml:10:7: plugins.web.gateway.API.example.com.: it is the same host as "api.example.com"',
+      'postern.yaml:11:7: plugins.web.gateway.a.example.org: its rules open more than 16 ports; allow a.example.org:443 alone',
+      'postern.yaml:12:7: plugins.web.gateway.example.net: no rule allows this host; add example.net to allow',
+    ],
+  },
+  {
+    name: 'a gateway beside rules for addresses, and without a DNS of its own',
+    text: web(
+      '    allow: [api.example.com, 192.0.2.0/24, "@private:1-500", "192.0.2.1:80", "*"]\n    egress: channel\n    gateway:\n      api.example.com: {}\n',
+    ),
+    messages: [
+      'postern.yaml:7:7: plugins.web.gateway: with egress channel no connection leads to a gateway: it is a connect(2) within the sandbox; write egress: transparent',
+      'postern.yaml:7:7: plugins.web.gateway: the rule "192.0.2.0/24" (postern.yaml:4) opens addresses on port 443, past the gateway; allow hosts by their names, or these addresses on other ports',
+      'postern.yaml:7:7: plugins.web.gateway: the rule "@private:1-500" (postern.yaml:4) opens addresses on port 443, past the gateway; allow hosts by their names, or these addresses on other ports',
+    ],
+  },
+  {
+    name: 'a gateway whose parts do not fit',
+    text: `secrets:
+  Upper: {file: x}
+  two: {file: x, env: Y}
+  none: {}
+  good: {env: TOKEN}
+${web(`    allow: [api.example.com]
+    env: {KEY: x}
+    gateway:
+      api.example.com:
+        headers: {host: a, X-A: "{god}", x-a: b, x-b: "{", "x c": d}
+        placeholder: {name: KEY, secret: gud, in: [X-A, content-length]}
+        allow: [GET, read-onli, "GET /a/../b"]
+        deny: [read-only]
+        ca: missing.pem
+        reflect: maybe
+`)}`,
+    messages: [
+      'postern.yaml:2:3: secrets.Upper: not a name of a-z, 0-9, _ and -, a letter or digit first',
+      'postern.yaml:3:8: secrets.two: expected one of file, env, credential and command; write {file: PATH}, for example',
+      'postern.yaml:4:9: secrets.none: expected one of file, env, credential and command; write {file: PATH}, for example',
+      'postern.yaml:13:19: plugins.web.gateway.api.example.com.headers.host: the gateway itself decides about this header',
+      'postern.yaml:13:33: plugins.web.gateway.api.example.com.headers.X-A: there is no secret "god"; did you mean "good"?',
+      'postern.yaml:13:42: plugins.web.gateway.api.example.com.headers.x-a: this header stands here already',
+      'postern.yaml:13:55: plugins.web.gateway.api.example.com.headers.x-b: a { without its }, or the other way round; write "Bearer {NAME}", for example',
+      'postern.yaml:13:60: plugins.web.gateway.api.example.com.headers.x c: not the name of a header',
+      'postern.yaml:14:29: plugins.web.gateway.api.example.com.placeholder.name: env sets KEY too; leave it out there',
+      'postern.yaml:14:42: plugins.web.gateway.api.example.com.placeholder.secret: there is no secret "gud"; did you mean "good"?',
+      'postern.yaml:14:52: plugins.web.gateway.api.example.com.placeholder.in[0]: headers sets this header, whatever the program sends; leave it out in one place',
+      'postern.yaml:14:57: plugins.web.gateway.api.example.com.placeholder.in[1]: the gateway itself decides about this header',
+      'postern.yaml:15:17: plugins.web.gateway.api.example.com.allow[0]: not a rule for a method and a path; write a method and a path, as "GET /repos/*/issues", or "* /public/**" for every method',
+      'postern.yaml:15:22: plugins.web.gateway.api.example.com.allow[1]: not a rule for a method and a path; did you mean "read-only"?',
+      'postern.yaml:15:33: plugins.web.gateway.api.example.com.allow[2]: not as it is matched; write /b',
+      'postern.yaml:16:16: plugins.web.gateway.api.example.com.deny[0]: not a rule for a method and a path; write a method and a path, as "GET /repos/*/issues", or "* /public/**" for every method',
+      'postern.yaml:17:13: plugins.web.gateway.api.example.com.ca: "missing.pem" is no file; paths are relative to the file',
+      'postern.yaml:18:18: plugins.web.gateway.api.example.com.reflect: expected mask or allow, not "maybe"',
+    ],
+  },
 ];

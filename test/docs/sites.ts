@@ -41,6 +41,10 @@ async function serve({ addresses, folder, cert, key }: Sites): Promise<void> {
       response.end(`served ${host}\n`);
       return;
     }
+    if (pathname === '/headers') {
+      response.end(JSON.stringify(request.headers));
+      return;
+    }
     try {
       response.end(readFileSync(join(folder, host, normalize(pathname))));
     } catch {

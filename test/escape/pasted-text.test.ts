@@ -63,7 +63,15 @@ test('a YAML parser takes suggested values as exactly those, in one line of text
   assert.deepEqual(parse(line), texts);
   assert.doesNotMatch(line, /[\p{Cc}\p{Cf}]/u);
   const rules = texts.map((rule) => ({ rule, host: 'a', ports: [], connected: true }));
-  const learnt = { rules, looked_up: ["a'\nallow: ['*']"], shared: [], refused: [], missed: 0, assumed: [] };
+  const learnt = {
+    rules,
+    looked_up: ["a'\nallow: ['*']"],
+    shared: [],
+    refused: [],
+    missed: 0,
+    assumed: [],
+    requests: [],
+  };
   assert.deepEqual(parse(ruleFileOf(learnt, 'one')), { allow: texts });
 });
 

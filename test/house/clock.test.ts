@@ -7,14 +7,17 @@ import { fileURLToPath } from 'node:url';
 
 const top = fileURLToPath(new URL('../../..', import.meta.url));
 /**
- * Lines in which a date is meant: of an audit event that is made a little later, of --since, of a question and as an operator sees it, and two gauges that
- * are dates.
+ * Lines in which a date is meant: of an audit event that is made a little later, of --since, of certificates, of a question and as an operator sees it, and
+ * two gauges that are dates.
  */
 const DATED = [
   'broker/request/account.ts: const at = new Date();',
   'sandbox/cli/control/control-command.ts: ).argParser((text: string) => readSince(text, Date.now()));',
   'sandbox/cli/control/control-command.ts: const time = inUtc === undefined ? now - ago : Date.parse(inUtc);',
   'sandbox/cli/control/control-command.ts: return new Date(Math.max(0, time)).toISOString();',
+  'sandbox/gateway/certificates.ts: time(new Date(now.getTime() + VALID_DAYS * 24 * 3600 * 1000)),',
+  'sandbox/gateway/certificates.ts: time(new Date(now.getTime() - BACKDATED_MS)),',
+  'sandbox/supervisor/gateway/plugin-gateway.ts: new Date(),',
   'sandbox/supervisor/approval/asks.ts: const since = Date.now();',
   'sandbox/supervisor/control/methods.ts: const dateOf = (time: number): string => new Date(time).toISOString();',
   "sandbox/supervisor/record/records.ts: if (good) this.#metrics.set('lastSuccess', {}, Date.now() / 1000);",

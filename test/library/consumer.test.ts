@@ -127,7 +127,7 @@ test('a plugin takes each key of postern.yaml that is not about other plugins', 
   const typed = readFileSync(join(CONSUMERS, 'typed.mts.txt'), 'utf8');
   const [, every = ''] = /Required<PluginSettings> = \{\n(.*?)\n\};/s.exec(typed) ?? [];
   const named = [...every.matchAll(/^ {2}(\w+):/gm)].map(([, key]) => key);
-  assert.deepEqual([...named, ...OF_A_FILE].sort(), [...keys, 'name', 'stdio', 'on'].sort());
+  assert.deepEqual([...named, ...OF_A_FILE].sort(), [...keys, 'name', 'secrets', 'stdio', 'on'].sort());
 });
 
 test('the types of a CommonJS module have each value of the library', async () => {

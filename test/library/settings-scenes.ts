@@ -61,6 +61,12 @@ const SCENES: Readonly<Record<string, () => Promise<unknown>>> = {
       { ...good, stdio: 'foo', limits: { proceses: 1, cpu_seconds: 1n } },
       { ...good, allow: ['api.example.com', 'a b'], env: { A: 1, B: () => 1 } },
       { ...good, on: { denid: () => {}, exit: 1 }, after: [] },
+      {
+        ...good,
+        allow: ['api.example.com'],
+        gateway: { 'api.example.com': { headers: { a: '{kept}', b: '{lost}' } } },
+        secrets: { kept: { env: 'KEPT' } },
+      },
     ];
     for (const settings of wrong)
       await supervisor.start(settings as unknown as PluginSettings).then(() => told.push('started'), tell);

@@ -54,6 +54,7 @@ for (const user of userInTurn(0))
         'env.B: expected a string, not nothing',
       ],
       ['on.denid: unknown key; did you mean "denied"?', 'on.exit: expected a function', 'after: unknown key'],
+      ['gateway.api.example.com.headers.b: there is no secret "lost"'],
       ['policy: expected an object'],
       [alow],
       [`allow[0]: ${rule}`],

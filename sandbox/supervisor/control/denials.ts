@@ -121,6 +121,7 @@ function denialOf(event: AuditEvent): Denial | undefined {
         : denial({ ...event, decision: 'failed' }, event.host, event.port, event.count);
     case 'closed':
     case 'explain':
+    case 'http':
     case 'limited':
     case 'loopback':
     case 'slow':

@@ -31,7 +31,7 @@ const MAX_LISTED = 1000;
 const MAX_ASK_ID = 64;
 
 const NOTHING_LEARNT: Learnt = {
-  ...{ rules: [], looked_up: [], shared: [], refused: [], missed: 0, assumed: [] },
+  ...{ rules: [], looked_up: [], shared: [], refused: [], missed: 0, assumed: [], requests: [] },
 };
 
 const plugin = z.string().max(63);

@@ -104,8 +104,10 @@ function fixedText(plugin: PluginConfig): string {
   const fixed = Object.entries(plugin)
     .filter(([key, value]) => value !== undefined && !LIVE_KEYS.includes(key as keyof PluginConfig))
     .map(([key, value]) => [key, key === 'listen' ? withoutPlaces(plugin) : sorted(value)]);
-  // Only a start makes a notify socket.
-  return JSON.stringify([fixed.sort(), plugin.ready?.by === 'notify']);
+  // Only a start makes a notify socket. A gateway has the mode of its start.
+  const mode =
+    /* protects: G23 gateway: another mode starts it anew => undefined */ plugin.gateway && plugin.mode;
+  return JSON.stringify([fixed.sort(), plugin.ready?.by === 'notify', mode]);
 }
 
 function liveText(plugin: PluginConfig): string {

@@ -4,12 +4,15 @@
 import { networkInterfaces } from 'node:os';
 import { LEARNT_REFUSALS, LIVE_ENDPOINTS } from '../../../shared/limits.js';
 import { formatRule } from '../../../shared/policy/format-rule.js';
+import { readHttpRule } from '../../../shared/policy/http-rules.js';
 import { suggestionFor } from '../../../shared/policy/may-be-asked.js';
 import { type Host, parseHost } from '../../../shared/policy/parse-host.js';
 import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
 
 /** From one report of what was learnt from a running plugin to the next. */
 const LEARN_PAUSE_MS = 1_000;
+/** Methods with paths, of all hosts with a gateway. */
+const LEARNT_REQUESTS = 256;
 /** Names of one plugin that were looked up. */
 const LEARNT_NAMES = 1024;
 
@@ -39,6 +42,8 @@ export interface Learnt {
   readonly missed: number;
   /** Names that were refused at the look-up, which has no port. Their rules are for port 443. */
   readonly assumed: readonly string[];
+  /** Of each host with a gateway: the rules for methods and paths that were missing. */
+  readonly requests: readonly { readonly host: string; readonly allow: readonly string[] }[];
 }
 
 const HTTPS = 443;
@@ -66,6 +71,8 @@ export class Learner {
   readonly #lookedUp = new Set<string>();
   readonly #sharing = new Map<string, readonly string[]>();
   readonly #refusals = new Map<string, LearntRefusal>();
+  readonly #requests = new Map<string, Set<string>>();
+  #requestCount = 0;
   #missed = 0;
 
   constructor(question: LearnQuestion) {
@@ -76,6 +83,7 @@ export class Learner {
   take(event: AuditEvent): boolean {
     if (event.plugin !== this.#question.plugin) return false;
     if (event.event === 'question') return this.#takeQuestion(event);
+    if (event.event === 'http') return this.#takeRequest(event);
     return event.event === 'decision' && this.#takeDecision(event);
   }
 
@@ -87,6 +95,7 @@ export class Learner {
       refused: [...this.#refusals.values()],
       missed: this.#missed,
       assumed: [...this.#assumed].sort(),
+      requests: [...this.#requests].map(([host, allow]) => ({ host, allow: [...allow].sort() })),
     };
   }
 
@@ -99,6 +108,21 @@ export class Learner {
     // In mode audit it was answered, and a connect follows.
     else if (decision === 'would_deny') this.#keep(this.#lookedUp, name);
     else if (this.#note(name, HTTPS, false, message)) this.#keep(this.#assumed, name);
+    return true;
+  }
+
+  /** The gateway names the rule, and may have been taken over. */
+  #takeRequest({ host, decision, suggestion }: AuditEvent<'http'>): boolean {
+    if (decision === 'allow' || suggestion === undefined || parseHost(host)?.kind !== 'name') return false;
+    const known = this.#requests.get(host) ?? new Set<string>();
+    // protects: G23 gateway: what is learnt of requests is a rule => if (known.has(suggestion)) return false;
+    if (known.has(suggestion) || !readHttpRule(suggestion).ok) return false;
+    if (this.#requestCount >= LEARNT_REQUESTS) {
+      this.#missed += 1;
+      return true;
+    }
+    this.#requestCount += 1;
+    this.#requests.set(host, known.add(suggestion));
     return true;
   }
 

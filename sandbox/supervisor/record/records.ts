@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import { VERSION } from '../../../shared/bundles.js';
 import type { WhenFull } from '../../../shared/config/config-file.js';
 import { KINDS, type PluginKind } from '../../../shared/config/plugin-config.js';
+import { ownerOfGateway } from '../../../shared/gateway.js';
 import { OUTPUT_TIMEOUT_MS } from '../../../shared/limits.js';
 import { MetricSet } from '../../../shared/metrics/metric-set.js';
 import { PluginMetrics } from '../../../shared/metrics/plugin-metrics.js';
@@ -14,6 +15,7 @@ import {
   type PluginStateWord,
   type StartCause,
 } from '../../../shared/words.js';
+import type { HttpEvent } from '../../gateway/serve-host.js';
 import { OwnUses } from '../usage/own-use.js';
 import { AuditSink } from './audit-sink.js';
 import { KeptCounters } from './kept-counters.js';
@@ -120,6 +122,27 @@ export class Records {
     this.#sink?.write(event);
   }
 
+  /** Counts a request through a gateway. @returns its event */
+  http(plugin: string, request: HttpEvent): AuditEvent<'http'> {
+    const { method, host, port, path, status, sentBytes, receivedBytes, durationMs } = request;
+    const { rule, decision, reason, suggestion, injected, masked } = request;
+    const metrics = this.#plugins.get(plugin);
+    const outcome = status > 0 && (reason === undefined || decision === 'would_deny') ? 'passed' : 'failed';
+    metrics?.count('httpRequests', { outcome: decision === 'deny' ? 'refused' : outcome });
+    metrics?.observe('httpDuration', {}, durationMs / 1000);
+    if (injected > 0) metrics?.count('secretsInjected', {}, injected);
+    if (masked > 0) metrics?.count('secretsMasked', {}, masked);
+    const what = method === '' ? 'a connection' : `${method} ${path}`;
+    const did = decision === 'deny' ? 'refused' : decision === 'allow' ? 'could not pass' : 'would refuse';
+    return {
+      ...{ event: 'http', ts: new Date().toISOString(), plugin, method, host, port, path, status },
+      ...{ sent_bytes: sentBytes, received_bytes: receivedBytes, duration_ms: durationMs },
+      ...{ rule: rule ?? null, decision },
+      ...(reason !== undefined && { message: `The gateway ${did} ${what} of ${host}: ${reason}` }),
+      ...(suggestion !== undefined && { suggestion }),
+    };
+  }
+
   /** A broker that died took events along. @param since the time of its last event that came */
   lost({ events, since }: { readonly events: number; readonly since: string }): void {
     this.#sink?.lost(events, since);
@@ -150,8 +173,9 @@ export class Records {
     this.brokerIsUp(true);
   }
 
-  /** Makes the plugin's series, at 0. */
+  /** Makes the plugin's series, at 0. A gateway has none: it is neither started nor ended by itself. */
   addPlugin(plugin: string): void {
+    if (ownerOfGateway(plugin) !== plugin) return;
     this.#plugins.set(plugin, new PluginMetrics(this.#metrics, plugin));
   }
 

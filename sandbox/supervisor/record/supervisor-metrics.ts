@@ -1,11 +1,13 @@
 // The supervisor's own metrics. The broker has a table of the same form, and both are served on one page.
 import { KINDS } from '../../../shared/config/plugin-config.js';
 import { type LabelValues, PLUGIN_LABEL, type StartsAtZero } from '../../../shared/metrics/metric-form.js';
-import { EXIT_CAUSES, PLUGIN_STATES, START_CAUSES } from '../../../shared/words.js';
+import { EXIT_CAUSES, HTTP_OUTCOMES, PLUGIN_STATES, START_CAUSES } from '../../../shared/words.js';
 import { OWN_PROCESSES } from '../usage/own-use.js';
 
 /** The series appear once there is a value. */
 const NEVER: StartsAtZero = () => false;
+
+const HTTP_BUCKETS = [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600];
 
 export const SUPERVISOR_METRICS = {
   buildInfo: {
@@ -84,6 +86,35 @@ export const SUPERVISOR_METRICS = {
     kind: 'gauge',
     help: "Memory of postern's own processes",
     labels: { process: OWN_PROCESSES as typeof OWN_PROCESSES },
+  },
+  httpRequests: {
+    name: 'postern_http_requests_total',
+    kind: 'counter',
+    help: 'Requests through the gateway of the plugin',
+    labels: { plugin: PLUGIN_LABEL as LabelValues, outcome: HTTP_OUTCOMES as typeof HTTP_OUTCOMES },
+    startsAtZero: NEVER as StartsAtZero,
+  },
+  httpDuration: {
+    name: 'postern_http_request_duration_seconds',
+    kind: 'histogram',
+    help: 'Time of a request through the gateway of the plugin, until its answer has ended',
+    labels: { plugin: PLUGIN_LABEL as LabelValues },
+    buckets: HTTP_BUCKETS as readonly number[],
+    startsAtZero: NEVER as StartsAtZero,
+  },
+  secretsInjected: {
+    name: 'postern_secrets_injected_total',
+    kind: 'counter',
+    help: 'Headers with a secret that the gateway of the plugin has sent',
+    labels: { plugin: PLUGIN_LABEL as LabelValues },
+    startsAtZero: NEVER as StartsAtZero,
+  },
+  secretsMasked: {
+    name: 'postern_secrets_masked_total',
+    kind: 'counter',
+    help: 'Secrets in answers that the gateway of the plugin has masked',
+    labels: { plugin: PLUGIN_LABEL as LabelValues },
+    startsAtZero: NEVER as StartsAtZero,
   },
   brokerUp: {
     name: 'postern_broker_up',

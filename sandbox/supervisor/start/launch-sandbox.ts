@@ -57,6 +57,8 @@ interface LaunchRequest {
   readonly trees: readonly OwnedFd[];
   /** The program begins when it resolves. */
   readonly serving: Promise<void>;
+  /** Likewise. Takes the listeners of its gateway, in the order of the spec. Missing: there are none. */
+  readonly serveGateway?: ((listeners: readonly OwnedFd[]) => Promise<void>) | undefined;
   /** Undefined: the plugin has no notify socket. */
   readonly notices?: Notices | undefined;
   /** Only where a limit needs one. */
@@ -106,7 +108,7 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
     deadline.cancel();
     await begin(sent, pid, launcherInbox, request);
     const trap = sent.slice(0, trapDescriptors(request.spec));
-    const [master, slave] = sent.slice(trap.length);
+    const [master, slave] = sent.slice(trap.length + gatewayDescriptors(request.spec));
     const sandbox = new Sandbox(pid, launcher, init, request.notices?.inbox, initPid);
     return { sandbox, trap, notify, ...(master && slave && { terminal: { master, slave } }) };
   } catch (error) {
@@ -131,6 +133,9 @@ async function begin(
   try {
     // protects: G7 a program begins when its rules are in force, and not before
     await request.serving;
+    const listeners = sent.slice(trapDescriptors(request.spec)).slice(0, gatewayDescriptors(request.spec));
+    // Until then clients would wait in the queues, and for good if it does not start.
+    await request.serveGateway?.(listeners);
     deadline = launchDeadline();
     takeIn(pid, request);
     inbox.send(GO_WORD);
@@ -212,7 +217,7 @@ async function preparation(inbox: LaunchInbox, spec: PlannedSpec): Promise<reado
     if (textOf(payload) !== EXEC_WORD) throw failureIn(payload);
     // recvmsg(2) drops the descriptors for which this process has no room, and says so by MSG_CTRUNC.
     if (truncated) throw launchFailed('seccomp', 'recvmsg: EMFILE', undefined, 'EMFILE');
-    if (descriptors.length !== trapDescriptors(spec) + terminalDescriptors(spec))
+    if (descriptors.length !== trapDescriptors(spec) + gatewayDescriptors(spec) + terminalDescriptors(spec))
       throw launchFailed('seccomp', `The launcher sent ${descriptors.length} descriptors`);
     return descriptors;
   } catch (error) {
@@ -239,6 +244,10 @@ function textOf(payload: Uint8Array): string {
 
 function trapDescriptors(spec: PlannedSpec): number {
   return hasTrap(spec) ? TRAP_DESCRIPTORS : 0;
+}
+
+function gatewayDescriptors(spec: PlannedSpec): number {
+  return hasTrap(spec) ? spec.gateway.length : 0;
 }
 
 function terminalDescriptors({ terminal }: PlannedSpec): number {

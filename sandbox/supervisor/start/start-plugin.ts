@@ -23,8 +23,8 @@ import {
 import type { BrokerProcess } from '../broker/broker-process.js';
 import type { SandboxCgroup } from '../cgroup/sandbox-cgroup.js';
 import { hostFiles, isWithin, readMounts } from '../files/host-files.js';
+import type { InheritedListener, PluginGateway } from '../gateway/plugin-gateway.js';
 import { makeHome } from '../home/kept-home.js';
-import type { Listener } from '../listeners/listener.js';
 import type { RootPlan } from '../root/plan-root.js';
 import { shows } from '../root/shown-paths.js';
 import type { Unseen } from '../unseen/unseen-files.js';
@@ -38,6 +38,13 @@ import { refuseMovableMounts, refuseOwnPipes, refuseWritable } from './refuse-st
 import type { Sandbox } from './sandbox.js';
 import type { StandardStreams } from './standard-streams.js';
 
+/** The gateway of a plugin, and what starts its process. */
+export interface ServedGateway {
+  readonly view: PluginGateway;
+  /** @param listeners owned by the gateway from here on @throws PosternError as {@link startPlugin} does */
+  readonly serve: (listeners: readonly OwnedFd[]) => Promise<void>;
+}
+
 export interface PluginHost extends StartHost {
   readonly broker: BrokerProcess;
   /** Resolves when the broker has the plugin's rules. Its program begins only then. */
@@ -46,7 +53,9 @@ export interface PluginHost extends StartHost {
   /** The uid and gid of the broker. They own the sandboxes' user namespaces, which lets the broker reach into them. */
   readonly owner: number;
   /** The plugin inherits them from descriptor 3 on, in this order. */
-  readonly listeners: readonly Listener[];
+  readonly listeners: readonly InheritedListener[];
+  /** Missing: the plugin has none. */
+  readonly gateway?: ServedGateway | undefined;
   /** Called when the plugin ended with a status other than 0. @param find returns the files that it may have missed */
   readonly onFailure?: ((find: () => readonly Unseen[]) => void) | undefined;
   /** Takes what the plugin will see, in the turn of the call. */
@@ -75,6 +84,9 @@ export async function startPlugin(
     for (const descriptor of held) descriptor.close();
   }
 }
+
+/** __NEW_UTS_LEN. The name of a gateway is longer than that of its plugin. */
+const HOSTNAME_BYTES = 64;
 
 /** What the steps of one start know of it. */
 interface Start {
@@ -118,6 +130,7 @@ async function prepareAndLaunch(
       cgroup: host.cgroup,
       notices,
       serving: host.serving,
+      serveGateway: host.gateway?.serve,
     });
     if (launched.terminal !== undefined) streams.terminal?.attach(launched.terminal);
     await openWays(start, launched, spec, inherits);
@@ -165,8 +178,13 @@ function specOf(
   const notify = config.ready?.by === 'notify';
   return {
     ...(range === undefined ? { mapIds: ids } : { becomeIds: ids }),
-    hostname: config.name,
-    root: [...entries, ...maskKernelMounts(plan.entries, readMounts(), host.onNotice)],
+    hostname: config.name.slice(0, HOSTNAME_BYTES),
+    root: [
+      ...entries,
+      ...maskKernelMounts(plan.entries, readMounts(), host.onNotice),
+      // protects: G23 gateway: the plugin trusts its authority
+      ...(host.gateway?.view.rootEntries(plan.entries, hostFiles) ?? []),
+    ],
     writableDirectories: plan.writableDirectories,
     writableFiles: plan.writableFiles,
     terminal: terminalSpec(streams.terminal),
@@ -174,7 +192,7 @@ function specOf(
     command: config.command,
     environment: pluginEnvironment(
       outsideEnvironment(),
-      config.env,
+      { ...host.gateway?.view.variables, ...config.env },
       (path) => shows(plan.entries, path) && hostFiles.real(path) !== undefined,
       { listeners: host.listeners.map(({ name }) => name), request: passed - 2, reply: passed - 1 },
       notify,
@@ -190,6 +208,7 @@ function specOf(
     ignoredSignals: IGNORED_SIGNALS,
     notify,
     listeners: host.listeners.length,
+    gateway: host.gateway?.view.places ?? [],
   };
 }
 

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { decode } from 'dns-packet';
+import { gatewayAddress } from '../../../shared/gateway.js';
 import {
   DNS_CONNECTIONS,
   DNS_IDLE_MS,
@@ -530,4 +531,18 @@ test('a question waits while the audit log has no room, and its event is made on
     ['refused.test'],
   );
   assert.equal(served.plugin.questions.count, 0);
+});
+
+// proves: gateway: DNS gives no other address of a host with a gateway
+test('a host with a gateway has the address of the gateway alone, whatever the rules say, and no server is asked', async (t) => {
+  for (const rules of [{ deny: ['a.test'] }, { allow: ['a.test'] }, { mode: 'audit' as const }]) {
+    const served = await serve(t, { allow: ['four.test'], ...rules });
+    served.plugin.gateways = new Map([['a.test', gatewayAddress(0)]]);
+    for (const name of ['a.test', 'A.test'])
+      assert.deepEqual(await served.resolver.resolve4(name), ['198.19.255.1']);
+    await assert.rejects(served.resolver.resolve6('a.test'), { code: 'ENODATA' });
+    await assert.rejects(served.resolver.resolveTxt('a.test'), { code: 'ENODATA' });
+    assert.deepEqual(namesOf(served, '192.31.196.1'), []);
+    assert.deepEqual(served.server.questions, []);
+  }
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { StandIns } from '../../../broker/dns/grants.js';
+import { isGatewayAddress } from '../../../shared/gateway.js';
 import { STAND_INS } from '../../../shared/limits.js';
 
 test('a name keeps its address, and an address means one name', () => {
@@ -37,4 +38,10 @@ test('after all addresses they come again, except those that are in use', () => 
     assert.notEqual(standIns.addressOf(`name-${at}.test`).text, kept.text);
   }
   assert.equal(standIns.nameOf(kept), 'kept.test');
+});
+
+test('no name gets the address of a gateway', () => {
+  const standIns = new StandIns();
+  for (let at = 0; at < 2 ** 17 + 10; at += 1)
+    assert.ok(!isGatewayAddress(standIns.addressOf(`name-${at}.test`)));
 });

@@ -53,6 +53,10 @@ test('every key is either live or restarts the plugin', () => {
     ready: { by: 'after', milliseconds: 1 },
     stop: { signal: 'SIGINT', graceMs: 1 },
     via: { resolve: 'host', direct: [], source: [], resolvers: [] },
+    gateway: [
+      { host: 'api.example.com', ports: [443], headers: {}, allow: ['GET /**'], deny: [], masks: true },
+    ],
+    secrets: { github: { from: 'env', variable: 'TOKEN' } },
     restart: { policy: 'always', delayMs: 1, maxDelayMs: 1, resetAfterMs: 1 },
     revoke: 'drain',
     limits: limitsOf({ requests_per_second: 7 }),
@@ -73,4 +77,11 @@ test('a plugin that gets a notify socket, or has it no more, restarts; another t
   assert.deepEqual(planReload([notify], [after]).restarted, ['a']);
   const longer = plain('a', { ready: { by: 'notify', timeoutS: 91 } });
   assert.deepEqual(planReload([notify], [longer]), { ...NOTHING, changed: ['a'] });
+});
+
+// proves: gateway: another mode starts it anew
+test('another mode restarts a plugin with a gateway, which has the mode of its start', () => {
+  const gateway = [{ host: 'api.example.com', ports: [443], headers: {}, allow: [], deny: [], masks: true }];
+  const [before, after] = [plain('a', { gateway, mode: 'audit' }), plain('a', { gateway, mode: 'enforce' })];
+  assert.deepEqual(planReload([before], [after]).restarted, ['a']);
 });

@@ -154,3 +154,25 @@ test('of a run in audit mode, what was reached becomes a rule, and what was refu
     ['unix:/run/db.sock', 'denied.example.com'],
   );
 });
+
+const request = (suggestion: string | undefined, more: Partial<AuditEvent<'http'>> = {}): AuditEvent =>
+  ({ ...AUDIT_EXAMPLES.http, plugin: 'web', suggestion, ...more }) as AuditEvent;
+
+// proves: gateway: what is learnt of requests is a rule
+test('what a gateway refused for want of a rule becomes a rule for its host, and no other text does', () => {
+  const learnt = learn([
+    request('POST /b'),
+    request('GET /a'),
+    request('POST /b'),
+    request('GET /c', { host: 'other.example.com', decision: 'would_deny' }),
+    request('GET /d', { decision: 'allow' }),
+    request(undefined),
+    request('GET /x\nallow: ["*"]'),
+    request('GET /x', { host: 'a b' }),
+  ]);
+  assert.deepEqual(learnt.requests, [
+    { host: 'api.example.com', allow: ['GET /a', 'POST /b'] },
+    { host: 'other.example.com', allow: ['GET /c'] },
+  ]);
+  assert.equal(learn(Array.from({ length: 300 }, (_, at) => request(`GET /${at}`))).missed, 44);
+});

@@ -1,0 +1,98 @@
+// The gateway of a plugin. It runs in a sandbox of its own, without a network, a capability or a file of the user, and holds the secrets of its plugin
+// alone. It inherits listeners in the plugin's network namespace, and connects upstream by its channel: the broker decides each connection by the
+// plugin's rules. It trusts the supervisor, which sends the settings. Everything that it reads from a socket is hostile.
+//
+// It prints one line of JSON for each request (HttpEvent). If it dies, its connections end, and the supervisor starts another one with the same
+// listeners.
+import '../../shared/refuse-debugger.js';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { readTemplate } from '../../shared/config/secret-template.js';
+import { type HttpRule, readHttpRule } from '../../shared/policy/http-rules.js';
+import { acceptConnection } from '../../shared/sys/datagram.js';
+import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
+import { connect } from '../plugin/index.js';
+import type { Pairs, Place } from './request-head.js';
+import { fillTemplate, type Secrets } from './secrets.js';
+import { HostServer, type HttpEvent } from './serve-host.js';
+import { FIRST_LISTENER_FD, type GatewaySettings } from './settings.js';
+
+/** Of one listener, before others have their turn. */
+const ACCEPTED_AT_ONCE = 16;
+const CONNECT_TIMEOUT_MS = 30_000;
+
+serve(takeSettings());
+
+function serve({ hosts, secrets, listeners }: GatewaySettings): void {
+  const all = new Map(secrets);
+  for (const [index, { host, port }] of listeners.entries()) {
+    const settings = hosts.find((one) => one.host === host);
+    // A listener without a server: its clients would wait for good.
+    if (settings === undefined) throw new Error(`No settings for ${host}`);
+    const { leaf, mode, headers, placeholder, masks, roots } = settings;
+    const server = new HostServer(
+      {
+        ...{ host, leaf, mode, masks, roots },
+        rules: { allow: settings.allow.map(ruleOf), deny: settings.deny.map(ruleOf) },
+        set: headersOf(headers, all),
+        placeholders: placeholder === undefined ? [] : [placeholder],
+        secrets: all,
+      },
+      port,
+      dial,
+      print,
+    );
+    acceptFrom(FIRST_LISTENER_FD + index, (socket) => server.accept(socket));
+  }
+}
+
+/** The file goes from /proc with its descriptor. */
+function takeSettings(): GatewaySettings {
+  const bytes = Buffer.alloc(fstatSync(0).size);
+  for (let at = 0; at < bytes.length; ) {
+    const read = readSync(0, bytes, at, bytes.length - at, at);
+    if (read === 0) throw new Error('The settings are cut short');
+    at += read;
+  }
+  closeSync(0);
+  openSync('/dev/null', 'r');
+  const settings: GatewaySettings = JSON.parse(bytes.toString());
+  bytes.fill(0);
+  return settings;
+}
+
+function ruleOf(text: string): HttpRule {
+  const read = readHttpRule(text);
+  if (!read.ok) throw new Error(`Not a rule: ${text}`);
+  return read.rule;
+}
+
+/** The supervisor has every secret, or starts no gateway. */
+function headersOf(headers: Readonly<Record<string, string>>, secrets: Secrets): Pairs {
+  return Object.entries(headers).map(([name, text]) => {
+    const read = readTemplate(text);
+    const value = read.ok ? fillTemplate(read.parts, secrets) : undefined;
+    if (value === undefined) throw new Error(`No value for the header ${name}`);
+    return [name, value];
+  });
+}
+
+/** Node itself would call listen(2), which the filter refuses. */
+function acceptFrom(listener: number, onSocket: (socket: Socket) => void): void {
+  const watch = new Watch(listener, () => {
+    for (let count = 0; count < ACCEPTED_AT_ONCE; count += 1) {
+      const accepted = acceptConnection(listener);
+      if (typeof accepted === 'number') return;
+      onSocket(new Socket({ fd: accepted.release(), readable: true, writable: true }));
+    }
+  });
+  watch.want(READABLE);
+}
+
+function dial({ host, port }: Place): Promise<Socket> {
+  return connect({ host, port, timeout: CONNECT_TIMEOUT_MS });
+}
+
+function print(event: HttpEvent): void {
+  process.stdout.write(`${JSON.stringify(event)}\n`);
+}

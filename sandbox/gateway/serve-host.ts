@@ -1,0 +1,580 @@
+// Serves one host of a gateway: ends the program's TLS, decides each request, and carries it to the upstream and its answer back. Runs in the gateway, which
+// is confined as a plugin is. Trusts nothing of the program's bytes, and nothing of the upstream's. Node's parsers read both. What is decided is the path
+// that is sent, and a secret goes out only over a connection that was verified.
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import {
+  createServer as createHttp2Server,
+  type Http2Server,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+} from 'node:http2';
+import type { Socket } from 'node:net';
+import type { Duplex, Readable, Writable } from 'node:stream';
+import { createServer as createTlsServer, TLSSocket, type Server as TlsServer } from 'node:tls';
+import { decideHttp, type HttpDecision, type HttpRules } from '../../shared/policy/http-rules.js';
+import type { Mode } from '../../shared/words.js';
+import type { Leaf } from './certificates.js';
+import { maskText, type Needles, needlesOf, SecretMask } from './mask-secrets.js';
+import { type HttpReason, type HttpRefusal, rawRefusal, refusalAnswer } from './refusal.js';
+import {
+  HEADER_BYTES,
+  headProblem,
+  outgoingHeaders,
+  type Pairs,
+  type Place,
+  pairsOf,
+  type RequestHead,
+  valuesOf,
+  wantsWebSocket,
+} from './request-head.js';
+import type { Placeholder, Secrets } from './secrets.js';
+import { type Connect, groupHeaders, Upstream, type UpstreamAnswer } from './upstream.js';
+
+const IDLE_MS = 75_000;
+const HANDSHAKE_MS = 30_000;
+/** Of one host, at the same time. */
+const CONNECTIONS = 512;
+const REQUESTS = 512;
+const STREAMS = 100;
+
+export interface HostSettings {
+  readonly host: string;
+  readonly leaf: Leaf;
+  readonly rules: HttpRules;
+  readonly mode: Mode;
+  /** Headers that are set, with their secrets. */
+  readonly set: Pairs;
+  readonly placeholders: readonly Placeholder[];
+  readonly secrets: Secrets;
+  /** Whether answers are searched for secrets. */
+  readonly masks: boolean;
+  /** Certificates that may sign the upstream's, in PEM; undefined: those of Node. */
+  readonly roots: string | undefined;
+}
+
+/** What became of one request. */
+export interface HttpEvent {
+  readonly method: string;
+  readonly host: string;
+  readonly port: number;
+  /** Without its query, and without a secret. */
+  readonly path: string;
+  readonly status: number;
+  readonly decision: 'allow' | 'deny' | 'would_deny';
+  readonly reason: HttpReason | undefined;
+  /** The rule that allowed or denied it. */
+  readonly rule: string | undefined;
+  readonly suggestion: string | undefined;
+  /** Of bodies, or of a WebSocket. */
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  readonly durationMs: number;
+  readonly injected: number;
+  readonly masked: number;
+}
+
+/** One host at one port. */
+export class HostServer {
+  readonly #settings: HostSettings;
+  readonly #place: Place;
+  readonly #upstream: Upstream;
+  readonly #tls: TlsServer;
+  readonly #needles: Needles;
+  readonly #onEvent: (event: HttpEvent) => void;
+  readonly #http1: Server;
+  readonly #http2: Http2Server;
+  readonly #plain: Server;
+  readonly #sockets = new Set<Socket>();
+  #requests = 0;
+
+  constructor(settings: HostSettings, port: number, connect: Connect, onEvent: (event: HttpEvent) => void) {
+    this.#settings = settings;
+    this.#place = { host: settings.host, port };
+    this.#upstream = new Upstream(this.#place, connect, settings.roots);
+    this.#needles = settings.masks ? needlesOf(settings.secrets.values()) : [];
+    this.#onEvent = onEvent;
+    this.#tls = this.#serveTls(settings);
+    this.#http1 = this.#serveHttp1();
+    this.#http2 = this.#serveHttp2();
+    this.#plain = serverOf(() => {});
+    this.#plain.on('request', (_: IncomingMessage, response: ServerResponse) =>
+      writeRefusal(response, {
+        reason: 'https_only',
+        message: `${settings.host} is reached by https alone: a secret must not leave in the clear`,
+        suggestion: `https://${settings.host}/`,
+      }),
+    );
+  }
+
+  /** Takes a connection of the program. */
+  accept(socket: Socket): void {
+    // protects: G23 gateway: connections of a program are bounded
+    if (this.#sockets.size >= CONNECTIONS) {
+      socket.destroy();
+      return;
+    }
+    this.#sockets.add(socket);
+    socket.on('error', () => socket.destroy()).once('close', () => this.#sockets.delete(socket));
+    socket.setNoDelay(true);
+    // Before its first byte it is a connection of the program's alone, and counts as one.
+    socket.once('readable', () => {
+      const first: unknown = socket.read(1);
+      if (!Buffer.isBuffer(first)) {
+        socket.destroy();
+        return;
+      }
+      socket.unshift(first);
+      const server = first[0] === TLS_HANDSHAKE ? this.#tls : this.#plain;
+      server.emit('connection', socket);
+    });
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#upstream.close();
+  }
+
+  #serveTls({ leaf }: HostSettings): TlsServer {
+    const server = createTlsServer({
+      ...{ key: leaf.key, cert: leaf.certificate, minVersion: 'TLSv1.2', handshakeTimeout: HANDSHAKE_MS },
+      ALPNProtocols: ['h2', 'http/1.1'],
+    });
+    const note = (error: NodeJS.ErrnoException): void => {
+      if (UNTRUSTED.test(error.code ?? '')) this.#account(this.#unread(), DISTRUST);
+    };
+    server.on('tlsClientError', note);
+    server.on('secureConnection', (secure) => {
+      secure.on('error', note);
+      if (secure.alpnProtocol === 'h2') this.#http2.emit('connection', secure);
+      else this.#http1.emit('connection', secure);
+    });
+    return server;
+  }
+
+  #serveHttp1(): Server {
+    const server = serverOf((refusal) => this.#account(this.#unread(), refusal));
+    const serve = (request: IncomingMessage, response: ServerResponse): void => {
+      // protects: G23 gateway: nothing behind a refused head is read as a request
+      if (givenUp.has(request.socket)) return;
+      answers.set(request.socket, response);
+      void this.#serve(exchangeOf(request, response));
+    };
+    server.on('request', serve).on('checkContinue', serve);
+    // Any expectation besides 100-continue.
+    server.on('checkExpectation', serve);
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, first: Buffer) => {
+      void this.#upgrade(request, socket, first);
+    });
+    // protects: G23 gateway: CONNECT makes no tunnel
+    server.on('connect', (request: IncomingMessage, socket: Duplex) => {
+      const refusal: HttpRefusal = { reason: 'bad_request', message: 'the gateway makes no tunnel' };
+      socket.end(rawRefusal(refusal));
+      this.#account(this.#measured(headOf(request)), refusal);
+    });
+    return server;
+  }
+
+  #serveHttp2(): Http2Server {
+    const server = createHttp2Server({
+      maxSessionMemory: 10,
+      maxSessionInvalidFrames: 100,
+      settings: { maxConcurrentStreams: STREAMS, maxHeaderListSize: HEADER_BYTES },
+    });
+    server.on('sessionError', () => {});
+    server.on('session', (session) => {
+      session.setTimeout(IDLE_MS, () => {
+        if (!session.destroyed) session.close();
+      });
+    });
+    const serve = (request: Http2ServerRequest, response: Http2ServerResponse): void => {
+      void this.#serve(http2ExchangeOf(request, response));
+    };
+    server.on('request', serve).on('checkContinue', serve).on('connect', serve);
+    return server;
+  }
+
+  async #serve(exchange: Exchange): Promise<void> {
+    const { head, response } = exchange;
+    const measured = this.#measured(head);
+    const passed = this.#pass(head, exchange.sni, measured);
+    if ('reason' in passed) {
+      writeRefusal(response, passed);
+      this.#account(measured, passed);
+      return;
+    }
+    this.#requests += 1;
+    try {
+      await this.#carry(exchange, passed, measured);
+    } finally {
+      this.#requests -= 1;
+    }
+  }
+
+  /** Decides. @returns what is sent, or why not */
+  #pass(head: RequestHead, sni: string | undefined, measured: Measured): Passed | HttpRefusal {
+    const problem = headProblem(head, this.#place, sni);
+    if (problem !== undefined) return problem;
+    if (this.#requests >= REQUESTS)
+      return { reason: 'too_many_requests', message: `more than ${REQUESTS} requests at the same time` };
+    const { rules, mode, placeholders, secrets, set, masks } = this.#settings;
+    const decision = decideHttp(rules, head);
+    measured.rule = decision.rule;
+    // protects: G23 gateway: a request that the rules refuse does not go out => false
+    if (decision.decision === 'deny') {
+      if (mode === 'enforce' || decision.target === undefined) return refusalOf(decision, head.method);
+      Object.assign(measured, {
+        decision: 'would_deny',
+        reason: decision.reason,
+        suggestion: decision.suggestion,
+      });
+    }
+    const outgoing = outgoingHeaders(head.headers, {
+      ...{ set, placeholders, secrets, searched: masks && secrets.size > 0 },
+      ruled: rules.allow.length > 0 || rules.deny.length > 0,
+    });
+    if (outgoing === undefined)
+      return { reason: 'secret_missing', message: 'a secret of this host could not be read' };
+    measured.injected = outgoing.injected;
+    return { target: decision.target ?? head.target, headers: outgoing.headers };
+  }
+
+  async #carry(exchange: Exchange, { target, headers }: Passed, measured: Measured): Promise<void> {
+    const { head, response, http2 } = exchange;
+    const abort = new AbortController();
+    // The program waits no longer.
+    response.once('close', () => abort.abort());
+    const body = exchange.body;
+    body?.on('data', (chunk: Buffer) => {
+      measured.sentBytes += chunk.length;
+    });
+    body?.pause();
+    try {
+      const answer = await this.#upstream.send({
+        ...{ method: head.method, target, headers, body, http2, signal: abort.signal },
+        onContinue: exchange.onContinue,
+      });
+      await this.#answer(response, answer, measured, head.method);
+      this.#account(measured, undefined);
+    } catch (error) {
+      const refusal = failureOf(error);
+      const hasLeft = abort.signal.aborted;
+      if (response.headersSent || hasLeft) response.destroy();
+      else writeRefusal(response, refusal);
+      this.#account(measured, hasLeft ? undefined : refusal);
+    }
+  }
+
+  /** @throws the error of the upstream, or of the program */
+  async #answer(
+    response: Response,
+    answer: UpstreamAnswer,
+    measured: Measured,
+    method: string,
+  ): Promise<void> {
+    const { status, body } = answer;
+    measured.status = status;
+    const mask = this.#needles.length === 0 ? undefined : new SecretMask(this.#needles);
+    response.writeHead(status, groupHeaders(this.#masked(answer.headers, measured)));
+    const write = async (bytes: Buffer): Promise<void> => {
+      measured.receivedBytes += bytes.length;
+      // protects: G23 gateway: a slow program slows the upstream down
+      if (bytes.length > 0 && !response.write(bytes)) await drained(response);
+    };
+    for await (const chunk of body) await write(mask === undefined ? chunk : mask.take(chunk));
+    if (mask !== undefined) await write(mask.end());
+    measured.masked += mask?.masked ?? 0;
+    const trailers = this.#masked(answer.trailers(), measured);
+    if (trailers.length > 0 && method !== 'HEAD') response.addTrailers(Object.fromEntries(trailers));
+    response.end();
+  }
+
+  /** A WebSocket. */
+  async #upgrade(request: IncomingMessage, socket: Duplex, first: Buffer): Promise<void> {
+    const head = headOf(request);
+    const measured = this.#measured(head);
+    const refuse = (refusal: HttpRefusal): void => {
+      socket.end(rawRefusal(refusal));
+      this.#account(measured, refusal);
+    };
+    socket.on('error', () => socket.destroy());
+    if (!wantsWebSocket(head) || first.length > 0)
+      return refuse({ reason: 'bad_request', message: 'the gateway switches to WebSocket alone' });
+    const passed = this.#pass(head, sniOf(request.socket), measured);
+    if ('reason' in passed) return refuse(passed);
+    const abort = new AbortController();
+    const { method } = head;
+    const leave = (): void => abort.abort();
+    socket.once('close', leave);
+    try {
+      const made = await this.#upstream.switch({
+        ...{ ...passed, method, body: undefined, http2: false, signal: abort.signal },
+      });
+      socket.removeListener('close', leave);
+      if (!('socket' in made)) {
+        const response = new ServerResponse(request);
+        response.shouldKeepAlive = false;
+        response.assignSocket(request.socket);
+        response.once('finish', () => socket.end());
+        await this.#answer(response, made, measured, method);
+        this.#account(measured, undefined);
+        return;
+      }
+      measured.status = 101;
+      const lines = this.#masked(made.headers, measured).map(([name, value]) => `${name}: ${value}\r\n`);
+      socket.write(
+        `HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n${lines.join('')}\r\n`,
+      );
+      join(socket, made.socket, made.first, measured, () => this.#account(measured, undefined));
+    } catch (error) {
+      refuse(failureOf(error));
+    }
+  }
+
+  #masked(headers: Pairs, measured: Measured): Pairs {
+    if (this.#needles.length === 0) return headers;
+    return headers.map(([name, value]) => {
+      const own = maskText(name, this.#needles);
+      const { text, masked } = maskText(value, this.#needles);
+      measured.masked += own.masked + masked;
+      return [own.text, text];
+    });
+  }
+
+  #measured({ method, target }: Pick<RequestHead, 'method' | 'target'>): Measured {
+    const mark = target.indexOf('?');
+    const path = mark < 0 ? target : target.slice(0, mark);
+    // protects: G23 gateway: no event has a secret => const text = path;
+    const { text } = maskText(path, needlesOf(this.#settings.secrets.values()));
+    return {
+      ...{ method, path: text.slice(0, LOGGED_PATH), startedAt: performance.now(), status: 0 },
+      ...{ decision: 'allow', reason: undefined, rule: undefined, suggestion: undefined },
+      ...{ sentBytes: 0, receivedBytes: 0, injected: 0, masked: 0 },
+    };
+  }
+
+  /** Of a request that no parser has understood. */
+  #unread(): Measured {
+    return this.#measured({ method: '', target: '' });
+  }
+
+  #account(measured: Measured, refusal: HttpRefusal | undefined): void {
+    const { startedAt, ...known } = measured;
+    const { host, port } = this.#place;
+    const refused = refusal && {
+      status: known.status || refusalAnswer(refusal).status,
+      reason: refusal.reason,
+      rule: refusal.rule ?? known.rule,
+      suggestion: refusal.suggestion,
+      decision: isFailure(refusal.reason) ? known.decision : ('deny' as const),
+    };
+    this.#onEvent({ ...known, ...refused, host, port, durationMs: performance.now() - startedAt });
+  }
+}
+
+const TLS_HANDSHAKE = 22;
+/** What a program says that does not know the authority. */
+const UNTRUSTED = /ALERT_(?:UNKNOWN_CA|CERTIFICATE_UNKNOWN|BAD_CERTIFICATE)/;
+const DISTRUST: HttpRefusal = {
+  reason: 'certificate_refused',
+  message: 'the program does not take the certificate of the gateway',
+};
+const LOGGED_PATH = 1024;
+
+interface Passed {
+  readonly target: string;
+  readonly headers: Pairs;
+}
+
+/** An event that is not over yet. */
+interface Measured {
+  readonly method: string;
+  readonly path: string;
+  readonly startedAt: number;
+  status: number;
+  decision: 'allow' | 'deny' | 'would_deny';
+  reason: HttpReason | undefined;
+  rule: string | undefined;
+  suggestion: string | undefined;
+  sentBytes: number;
+  receivedBytes: number;
+  injected: number;
+  masked: number;
+}
+
+// Requests and answers of both protocols, as far as the gateway uses them.
+
+type Response = Writable & {
+  readonly headersSent: boolean;
+  writeHead(status: number, headers: Record<string, string | string[]>): unknown;
+  addTrailers(headers: Record<string, string>): unknown;
+};
+
+interface Exchange {
+  readonly head: RequestHead;
+  readonly sni: string | undefined;
+  readonly response: Response;
+  /** Undefined: there is none. */
+  readonly body: Readable | undefined;
+  readonly http2: boolean;
+  /** The program waits for it before it sends the body. */
+  readonly onContinue: (() => void) | undefined;
+}
+
+function headOf(request: IncomingMessage): RequestHead {
+  const { httpVersion, method = '', url: target = '', rawHeaders } = request;
+  const version = httpVersion === '1.1' ? '1.1' : '1.0';
+  return { version, method, target, authority: undefined, scheme: undefined, headers: pairsOf(rawHeaders) };
+}
+
+function exchangeOf(request: IncomingMessage, response: ServerResponse): Exchange {
+  const head = headOf(request);
+  const lengths = valuesOf(head.headers, 'content-length');
+  const hasBody =
+    valuesOf(head.headers, 'transfer-encoding').length > 0 || lengths.some((one) => one !== '0');
+  return {
+    ...{ head, response, http2: false, sni: sniOf(request.socket) },
+    body: hasBody ? request : undefined,
+    onContinue: waitsForContinue(head) ? () => response.writeContinue() : undefined,
+  };
+}
+
+function http2ExchangeOf(request: Http2ServerRequest, response: Http2ServerResponse): Exchange {
+  const { method, url, authority, scheme, rawHeaders, stream } = request;
+  // A tunnel has none.
+  const target: string = url ?? '';
+  const headers = pairsOf(rawHeaders);
+  const head: RequestHead = { version: '2.0', method, target, authority, scheme, headers };
+  return {
+    ...{ head, response, http2: true, sni: sniOf(stream.session?.socket) },
+    body: stream.endAfterHeaders ? undefined : request,
+    onContinue: waitsForContinue(head) ? () => response.writeContinue() : undefined,
+  };
+}
+
+function waitsForContinue({ headers }: RequestHead): boolean {
+  return valuesOf(headers, 'expect').some((one) => one.toLowerCase() === '100-continue');
+}
+
+/** The name that the program asked for in its TLS handshake. */
+function sniOf(socket: unknown): string | undefined {
+  const name = socket instanceof TLSSocket ? serverNameOf(socket) : undefined;
+  return typeof name === 'string' ? name : undefined;
+}
+
+/** A server's socket has it too; the types do not say so. */
+function serverNameOf(socket: TLSSocket & { readonly servername?: unknown }): unknown {
+  return socket.servername;
+}
+
+function writeRefusal(response: Response, refusal: HttpRefusal): void {
+  const { status, headers, body } = refusalAnswer(refusal);
+  // The rest of the request is not read. A server of HTTP/2 has no such header.
+  if (response instanceof ServerResponse) {
+    response.shouldKeepAlive = false;
+    // It has none once the program has left.
+    const socket: Socket | null = response.req.socket;
+    if (socket !== null) givenUp.add(socket);
+  }
+  response.writeHead(status, headers);
+  response.end(body);
+}
+
+// Connections by HTTP/1.1 on which a request was refused: where its body ends, nobody has agreed. They end with the refusal.
+
+const givenUp = new WeakSet<object>();
+/** The last answer on a connection by HTTP/1.1: nothing may be written into one that is under way. */
+const answers = new WeakMap<object, ServerResponse>();
+
+function refusalOf(decision: Extract<HttpDecision, { decision: 'deny' }>, method: string): HttpRefusal {
+  const { reason, rule, suggestion } = decision;
+  const message =
+    reason === 'bad_request'
+      ? 'servers could read the path in different ways'
+      : rule === undefined
+        ? `no rule allows ${method} on this path`
+        : 'a rule denies it';
+  return { reason, rule, suggestion, message };
+}
+
+/** What a program reads says nothing of the upstream's address. */
+function failureOf(error: unknown): HttpRefusal {
+  const { code, reason } = error as { readonly code?: unknown; readonly reason?: unknown };
+  if (code === 'EACCES')
+    return { reason: 'connect_refused', message: `the rules refuse the connection: ${String(reason)}` };
+  const why = typeof code === 'string' && /^[A-Z0-9_]{1,64}$/.test(code) ? code : 'the exchange broke off';
+  return { reason: 'upstream_failed', message: `the upstream did not answer: ${why}` };
+}
+
+function isFailure(reason: HttpReason): boolean {
+  return reason === 'upstream_failed' || reason === 'secret_missing';
+}
+
+/** @throws Error if the stream ends before */
+function drained(stream: Writable): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      stream.off('drain', go).off('close', fail);
+    };
+    const go = (): void => {
+      settle();
+      resolve();
+    };
+    const fail = (): void => {
+      settle();
+      reject(new Error('the program has left'));
+    };
+    if (stream.destroyed) fail();
+    else stream.on('drain', go).on('close', fail);
+  });
+}
+
+/** Both ways, until one side ends. */
+function join(program: Duplex, upstream: Duplex, first: Buffer, measured: Measured, onEnd: () => void): void {
+  // Before somebody listens: a stream that flows would lose it.
+  if (first.length > 0) upstream.unshift(first);
+  program.on('data', (chunk: Buffer) => {
+    measured.sentBytes += chunk.length;
+  });
+  upstream.on('data', (chunk: Buffer) => {
+    measured.receivedBytes += chunk.length;
+  });
+  upstream.on('error', () => program.destroy());
+  program.once('close', () => {
+    upstream.destroy();
+    onEnd();
+  });
+  upstream.once('close', () => program.destroy());
+  program.pipe(upstream);
+  upstream.pipe(program);
+}
+
+/** @param onBad takes what no parser has understood */
+function serverOf(onBad: (refusal: HttpRefusal) => void): Server {
+  const server = createServer({
+    maxHeaderSize: HEADER_BYTES,
+    // protects: G23 gateway: the parser is strict => insecureHTTPParser: true
+    insecureHTTPParser: false,
+    // request-head.ts says what is wrong without one.
+    requireHostHeader: false,
+    keepAliveTimeout: IDLE_MS,
+    requestTimeout: 0,
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    if (givenUp.has(socket)) return;
+    if (error.code?.startsWith('ERR_SSL') === true) {
+      socket.destroy();
+      return;
+    }
+    const refusal: HttpRefusal = {
+      reason: 'bad_request',
+      message:
+        error.code === 'HPE_HEADER_OVERFLOW' ? 'too many bytes of headers' : 'not well-formed HTTP/1.1',
+    };
+    const answer = answers.get(socket);
+    const isUnderWay = answer?.headersSent === true && !answer.writableFinished;
+    if (error.code === 'ECONNRESET' || !socket.writable || isUnderWay) socket.destroy();
+    else socket.end(rawRefusal(refusal));
+    onBad(refusal);
+  });
+  return server;
+}

@@ -1,0 +1,320 @@
+// The connections of a gateway to one upstream: TLS with full verification, over sockets that the broker has connected. Kept open and used again. A request
+// that came by HTTP/2 goes on by HTTP/2 if the upstream speaks it, every other one by HTTP/1.1. Runs in the gateway. Trusts nothing of the
+// upstream: its bytes are parsed by Node.
+import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import {
+  type ClientHttp2Session,
+  constants,
+  connect as http2Connect,
+  type IncomingHttpHeaders,
+  type IncomingHttpStatusHeader,
+} from 'node:http2';
+import { Socket } from 'node:net';
+import { type Duplex, pipeline, type Readable } from 'node:stream';
+import { createSecureContext, type SecureContext, type TLSSocket, connect as tlsConnect } from 'node:tls';
+import { authorityOf, endToEnd, type Pairs, type Place, pairsOf } from './request-head.js';
+
+/** Connections by HTTP/1.1 to one upstream, and those of them that wait for the next request. */
+const CONNECTIONS = 64;
+const IDLE_CONNECTIONS = 8;
+const IDLE_MS = 30_000;
+const HANDSHAKE_MS = 30_000;
+/** A second one does nothing more, RFC 9110 section 9.2.2. */
+const IDEMPOTENT: readonly string[] = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'];
+/** Of all headers of an answer. */
+const HEADER_BYTES = 65_536;
+
+/** Makes a connection by the broker, under the plugin's rules. */
+export type Connect = (place: Place) => Promise<Socket>;
+
+export interface OutgoingRequest {
+  readonly method: string;
+  readonly target: string;
+  readonly headers: Pairs;
+  /** Undefined: there is none. */
+  readonly body: Readable | undefined;
+  readonly http2: boolean;
+  /** The program waits for `100 Continue` before it sends the body. */
+  readonly onContinue?: (() => void) | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface UpstreamAnswer {
+  readonly status: number;
+  readonly headers: Pairs;
+  readonly body: Readable;
+  /** Known when the body has ended. */
+  readonly trailers: () => Pairs;
+}
+
+/** The upstream speaks another protocol from then on. */
+export interface Switched {
+  readonly headers: Pairs;
+  readonly socket: Duplex;
+  /** Its first bytes. */
+  readonly first: Buffer;
+}
+
+export class Upstream {
+  readonly #place: Place;
+  readonly #connect: Connect;
+  readonly #context: SecureContext;
+  readonly #agent: ChannelAgent;
+  /** Undefined until it is known, and where the upstream does not speak HTTP/2. */
+  #session: Promise<ClientHttp2Session | undefined> | undefined;
+
+  /** @param roots certificates in PEM; undefined: those of Node */
+  constructor(place: Place, connect: Connect, roots: string | undefined) {
+    this.#place = place;
+    this.#connect = connect;
+    this.#context = createSecureContext({
+      minVersion: 'TLSv1.2',
+      ...(roots === undefined ? {} : { ca: roots }),
+    });
+    this.#agent = new ChannelAgent(() => this.#open(['http/1.1']));
+  }
+
+  /** @throws the error of the connect, of the handshake, or of the exchange */
+  async send(request: OutgoingRequest): Promise<UpstreamAnswer> {
+    const session = request.http2 ? await this.#http2() : undefined;
+    if (session === undefined) return this.#sendHttp1(request);
+    // Its body waits for the window of the upstream, and not for its word.
+    request.onContinue?.();
+    return sendHttp2(session, this.#place, request);
+  }
+
+  /** @throws as {@link send} does @returns the answer if the upstream goes on as before */
+  switch(request: OutgoingRequest): Promise<Switched | UpstreamAnswer> {
+    return new Promise((resolve, reject) => {
+      const sent = this.#begin(request, [
+        ['connection', 'Upgrade'],
+        ['upgrade', 'websocket'],
+      ]);
+      sent.once('upgrade', (answer, socket, first) =>
+        resolve({ headers: endToEnd(pairsOf(answer.rawHeaders)), socket, first }),
+      );
+      sent.once('response', (answer) => resolve(answerOf(answer)));
+      sent.on('error', reject);
+      sent.end();
+    });
+  }
+
+  close(): void {
+    this.#agent.destroy();
+    void this.#session?.then((session) => session?.destroy()).catch(() => {});
+  }
+
+  #sendHttp1(request: OutgoingRequest): Promise<UpstreamAnswer> {
+    return new Promise((resolve, reject) => {
+      const { body, onContinue } = request;
+      const sent = this.#begin(request, onContinue === undefined ? [] : [['expect', '100-continue']]);
+      if (onContinue !== undefined) sent.once('continue', onContinue);
+      let answered = false;
+      sent.once('response', (answer) => {
+        answered = true;
+        resolve(answerOf(answer));
+      });
+      sent.on('error', (error: NodeJS.ErrnoException) => {
+        // The upstream has closed a connection that waited for the next request.
+        const isStale = sent.reusedSocket && !answered && error.code === 'ECONNRESET';
+        const mayRepeat = body === undefined && IDEMPOTENT.includes(request.method);
+        if (isStale && mayRepeat && !request.signal.aborted) resolve(this.#sendHttp1(request));
+        else reject(error);
+      });
+      if (body === undefined) sent.end();
+      else pipeline(body, sent, (error) => error && reject(error));
+    });
+  }
+
+  #begin({ method, target, headers, body, signal }: OutgoingRequest, more: Pairs): ClientRequest {
+    const framing: Pairs =
+      body !== undefined && !headers.some(([name]) => name.toLowerCase() === 'content-length')
+        ? [['transfer-encoding', 'chunked']]
+        : [];
+    return httpRequest({
+      agent: this.#agent,
+      method,
+      path: target,
+      headers: groupHeaders([['host', authorityOf(this.#place)], ...headers, ...framing, ...more]),
+      setHost: false,
+      maxHeaderSize: HEADER_BYTES,
+      insecureHTTPParser: false,
+      signal,
+    });
+  }
+
+  /** @returns undefined if the upstream does not speak it */
+  #http2(): Promise<ClientHttp2Session | undefined> {
+    this.#session ??= this.#openSession().catch((error: unknown) => {
+      this.#session = undefined;
+      throw error;
+    });
+    return this.#session;
+  }
+
+  async #openSession(): Promise<ClientHttp2Session | undefined> {
+    const socket = await this.#open(['h2', 'http/1.1']);
+    if (socket.alpnProtocol !== 'h2') {
+      this.#agent.keep(socket);
+      return undefined;
+    }
+    const session = http2Connect(`https://${authorityOf(this.#place)}`, {
+      createConnection: () => socket,
+      maxSessionMemory: 10,
+      settings: { enablePush: false, maxHeaderListSize: HEADER_BYTES },
+    });
+    const forget = (): void => {
+      this.#session = undefined;
+    };
+    session.on('error', forget).on('goaway', forget).on('close', forget);
+    // Not a reason for this process to go on.
+    session.setTimeout(IDLE_MS, () => {
+      if (session.destroyed) return;
+      forget();
+      session.close();
+    });
+    return session;
+  }
+
+  async #open(protocols: string[]): Promise<TLSSocket> {
+    const socket = await this.#connect(this.#place);
+    return new Promise((resolve, reject) => {
+      const secure = tlsConnect({
+        socket,
+        servername: this.#place.host,
+        secureContext: this.#context,
+        ALPNProtocols: protocols,
+        // protects: G23 gateway: the certificate of the upstream is verified => rejectUnauthorized: false
+        rejectUnauthorized: true,
+      });
+      const timer = setTimeout(
+        () => secure.destroy(new Error('no answer to the TLS handshake')),
+        HANDSHAKE_MS,
+      );
+      const settle = (): void => {
+        clearTimeout(timer);
+        secure.removeListener('error', fail);
+      };
+      const fail = (error: Error): void => {
+        settle();
+        socket.destroy();
+        reject(error);
+      };
+      secure.once('error', fail).once('secureConnect', () => {
+        settle();
+        resolve(secure);
+      });
+    });
+  }
+}
+
+/** Node's agent, with connections that the broker makes. */
+class ChannelAgent extends Agent {
+  readonly #open: () => Promise<Socket>;
+  readonly #kept: Socket[] = [];
+
+  constructor(open: () => Promise<Socket>) {
+    super({ keepAlive: true, maxSockets: CONNECTIONS, maxFreeSockets: IDLE_CONNECTIONS, timeout: 0 });
+    this.#open = open;
+  }
+
+  /** Takes a fresh connection, for the next request. */
+  keep(socket: Socket): void {
+    socket.on('error', () => {});
+    this.#kept.push(socket);
+  }
+
+  override createConnection(
+    _options: unknown,
+    callback?: (error: Error | null, stream: Duplex) => void,
+  ): undefined {
+    const kept = this.#kept.pop();
+    if (kept !== undefined && !kept.destroyed) callback?.(null, kept);
+    else
+      this.#open().then(
+        (socket) => callback?.(null, socket),
+        // Node takes no stream beside an error.
+        (error) => callback?.(error, new Socket().destroy()),
+      );
+    return undefined;
+  }
+}
+
+function answerOf(answer: IncomingMessage): UpstreamAnswer {
+  return {
+    status: answer.statusCode ?? 502,
+    headers: endToEnd(pairsOf(answer.rawHeaders)),
+    body: answer,
+    trailers: () => pairsOf(answer.rawTrailers),
+  };
+}
+
+/** Headers of one name stand together. */
+export function groupHeaders(headers: Pairs): Record<string, string | string[]> {
+  const groups = new Map<string, { readonly name: string; readonly values: string[] }>();
+  for (const [name, value] of headers) {
+    const group = groups.get(name.toLowerCase()) ?? { name, values: [] };
+    group.values.push(value);
+    groups.set(name.toLowerCase(), group);
+  }
+  const entries = [...groups].map(
+    ([
+      lower,
+      {
+        name,
+        values: [first = '', ...more],
+      },
+    ]) => [
+      name,
+      // HTTP/2 may have it in parts, RFC 9113 section 8.2.3.
+      more.length === 0 || lower === 'cookie' ? [first, ...more].join('; ') : [first, ...more],
+    ],
+  );
+  return Object.fromEntries(entries);
+}
+
+function sendHttp2(
+  session: ClientHttp2Session,
+  place: Place,
+  { method, target, headers, body, signal }: OutgoingRequest,
+): Promise<UpstreamAnswer> {
+  return new Promise((resolve, reject) => {
+    const fields = Object.fromEntries(
+      Object.entries(groupHeaders(headers)).map(([name, value]) => [name.toLowerCase(), value]),
+    );
+    const stream = session.request(
+      {
+        ...fields,
+        // Servers of gRPC look for it.
+        te: 'trailers',
+        [constants.HTTP2_HEADER_METHOD]: method,
+        [constants.HTTP2_HEADER_SCHEME]: 'https',
+        [constants.HTTP2_HEADER_AUTHORITY]: authorityOf(place),
+        [constants.HTTP2_HEADER_PATH]: target,
+      },
+      { endStream: body === undefined, signal },
+    );
+    let trailers: Pairs = [];
+    stream.once('trailers', (_, __, raw: unknown) => {
+      trailers = rawPairs(raw);
+    });
+    stream.once(
+      'response',
+      (received: IncomingHttpHeaders & IncomingHttpStatusHeader, _: number, raw: unknown) =>
+        resolve({
+          status: received[':status'] ?? 502,
+          headers: endToEnd(rawPairs(raw)),
+          body: stream,
+          trailers: () => trailers,
+        }),
+    );
+    stream.on('error', reject);
+    stream.once('close', () => reject(new Error('the upstream has ended the stream')));
+    if (body !== undefined) pipeline(body, stream, (error) => error && reject(error));
+  });
+}
+
+/** Node hands the raw headers over as one list. */
+function rawPairs(raw: unknown): Pairs {
+  return Array.isArray(raw) ? pairsOf(raw.map(String)) : [];
+}

@@ -1,0 +1,197 @@
+// Keeps the gateway of each plugin running as long as the plugin runs. Runs in the supervisor. A gateway that dies loses its connections. The clients that
+// come meanwhile wait in the queues of its listeners, for the next one: nothing goes out past it.
+import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import { PosternError } from '../../shared/errors.js';
+import { printable } from '../../shared/printable.js';
+import {
+  count,
+  fields,
+  NONE,
+  number,
+  orMissing,
+  parsed,
+  type Shape,
+  text,
+  word,
+} from '../../shared/protocol/shape.js';
+import { createSealedFile } from '../../shared/sys/memory-file.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { TokenBucket } from '../../shared/token-bucket.js';
+import { HTTP_REASONS } from '../gateway/refusal.js';
+import type { HttpEvent } from '../gateway/serve-host.js';
+import { gatewayConfig, PluginGateway } from './gateway/plugin-gateway.js';
+import { readSecrets, type SecretReader } from './gateway/read-secrets.js';
+import { outsideEnvironment } from './start/plugin-environment.js';
+import type { Sandbox } from './start/sandbox.js';
+import { captureStreams, type StandardStreams } from './start/standard-streams.js';
+
+/** Before another one starts. */
+const FIRST_WAIT_MS = 100;
+const LONGEST_WAIT_MS = 10_000;
+/** One that ran so long has recovered. */
+const RECOVERED_MS = 10_000;
+
+export interface GatewayContext {
+  /** Starts the process, as a plugin is started. */
+  readonly start: (
+    config: PluginConfig,
+    gateway: PluginGateway,
+    streams: () => StandardStreams,
+  ) => Promise<Sandbox>;
+  readonly written: () => SecretReader['written'];
+  /** @param isLogged false past the limit of lines: it only counts */
+  readonly onEvent: (plugin: string, event: HttpEvent, isLogged: boolean) => void;
+  /** Takes lines for the operator. */
+  readonly onNotice: (text: string) => void;
+}
+
+/** @returns what a start of the plugin needs; undefined if it has no gateway @throws PosternError `bad_secret`, `path_not_apart` */
+export function prepareGateway(config: PluginConfig, context: GatewayContext): GatewayRun | undefined {
+  const own = gatewayConfig(config);
+  if (own === undefined || config.gateway === undefined) return undefined;
+  const secrets = secretsOf(config, context);
+  return new GatewayRun(config, own, new PluginGateway(config, config.gateway), secrets, context);
+}
+
+function secretsOf(
+  { name: plugin, secrets = {} }: PluginConfig,
+  { written }: GatewayContext,
+): ReadonlyMap<string, string> {
+  return readSecrets(secrets, { plugin, written: written(), environment: outsideEnvironment() });
+}
+
+/** The gateway of one run of a plugin. */
+export class GatewayRun {
+  readonly gateway: PluginGateway;
+  readonly #plugin: PluginConfig;
+  readonly #config: PluginConfig;
+  #secrets: ReadonlyMap<string, string>;
+  readonly #context: GatewayContext;
+  readonly #logged: TokenBucket;
+  #sandbox: Sandbox | undefined;
+  #wait = FIRST_WAIT_MS;
+  #timer: NodeJS.Timeout | undefined;
+  #starting: Promise<void> | undefined;
+  #over = false;
+
+  constructor(
+    plugin: PluginConfig,
+    config: PluginConfig,
+    gateway: PluginGateway,
+    secrets: ReadonlyMap<string, string>,
+    context: GatewayContext,
+  ) {
+    this.gateway = gateway;
+    this.#plugin = plugin;
+    this.#config = config;
+    this.#secrets = secrets;
+    this.#context = context;
+    this.#logged = new TokenBucket(plugin.limits.logLinesPerSecond);
+  }
+
+  /** Starts the process, and keeps it running until close(). @param listeners owned from here on @throws PosternError as the start of a plugin does */
+  serve(listeners: readonly OwnedFd[]): Promise<void> {
+    this.gateway.take(listeners);
+    return this.#serve();
+  }
+
+  #serve(): Promise<void> {
+    this.#starting = this.#start();
+    return this.#starting;
+  }
+
+  /** Reads the secrets again. With another one the process starts anew, and its connections end: it must not go on with the former one. */
+  renew(): void {
+    try {
+      const secrets = secretsOf(this.#plugin, this.#context);
+      if (JSON.stringify([...secrets]) === JSON.stringify([...this.#secrets])) return;
+      this.#secrets = secrets;
+      this.#sandbox?.kill();
+    } catch (error) {
+      if (!(error instanceof PosternError)) throw error;
+      this.#context.onNotice(
+        `the gateway of "${this.#plugin.name}" goes on with its former secrets: ${error.message}`,
+      );
+    }
+  }
+
+  /** Resolves when its process is gone. */
+  async close(): Promise<void> {
+    this.#over = true;
+    clearTimeout(this.#timer);
+    this.#sandbox?.kill();
+    await this.#starting?.catch(() => {});
+    await this.#sandbox?.ended;
+    this.gateway.close();
+  }
+
+  async #start(): Promise<void> {
+    if (this.#over) return;
+    const startedAt = performance.now();
+    const sandbox = await this.#context.start(this.#config, this.gateway, () => this.#streams());
+    this.#sandbox = sandbox;
+    if (this.#over) sandbox.kill();
+    void sandbox.ended.then(() => {
+      if (this.#over) return;
+      if (performance.now() - startedAt > RECOVERED_MS) this.#wait = FIRST_WAIT_MS;
+      this.#context.onNotice(
+        `the gateway of "${this.#plugin.name}" has ended, and its connections with it; another one starts`,
+      );
+      this.#startLater();
+    });
+  }
+
+  #startLater(): void {
+    this.#timer = setTimeout(() => {
+      this.#serve().catch((error: unknown) => {
+        const why = error instanceof PosternError ? error.message : String(error);
+        this.#context.onNotice(
+          `the gateway of "${this.#plugin.name}" does not start, and its clients wait: ${why}`,
+        );
+        if (!this.#over) this.#startLater();
+      });
+    }, this.#wait);
+    this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT_MS);
+  }
+
+  /** Settings in, events out. */
+  #streams(): StandardStreams {
+    const captured = captureStreams((stream, line) => {
+      if (stream === 'stdout') this.#take(line);
+      else this.#context.onNotice(`the gateway of "${this.#plugin.name}" says: ${printable(line)}`);
+      return undefined;
+    });
+    const [nothing, ...outputs] = captured.descriptors;
+    nothing?.close();
+    const settings = JSON.stringify(this.gateway.settings(this.#secrets));
+    return { ...captured, descriptors: [createSealedFile('gateway', Buffer.from(settings)), ...outputs] };
+  }
+
+  /** It parses hostile bytes, and may have been taken over. */
+  #take(line: string): void {
+    const event = parsed(line, EVENT);
+    // protects: G23 gateway: an event of another form is dropped
+    if (event === NONE) return;
+    // protects: G23 gateway: requests do not fill the log
+    this.#context.onEvent(this.#plugin.name, event, this.#logged.take());
+  }
+}
+
+const RULE_CHARACTERS = 4096;
+
+const EVENT: Shape<HttpEvent> = fields<HttpEvent>({
+  method: text(32),
+  host: text(253),
+  port: count(65_535),
+  path: text(1024),
+  status: count(999),
+  decision: word(['allow', 'deny', 'would_deny']),
+  reason: orMissing(word(HTTP_REASONS)),
+  rule: orMissing(text(RULE_CHARACTERS)),
+  suggestion: orMissing(text(RULE_CHARACTERS)),
+  sentBytes: count(),
+  receivedBytes: count(),
+  durationMs: number,
+  injected: count(),
+  masked: count(),
+});

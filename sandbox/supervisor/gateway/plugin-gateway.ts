@@ -1,0 +1,210 @@
+// The gateway of one run of a plugin, as the supervisor has it: the certificates that the program trusts, its placeholders, the listeners in its sandbox, and
+// the configuration of the process that serves them. Runs in the supervisor. The process itself is of sandbox/gateway/.
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { bundlePath } from '../../../shared/bundles.js';
+import type { GatewayHost } from '../../../shared/config/gateway-keys.js';
+import { type Limits, limitsOf } from '../../../shared/config/limit-forms.js';
+import { type PluginConfig, plainPlugin } from '../../../shared/config/plugin-config.js';
+import { gatewayAddress, gatewayName } from '../../../shared/gateway.js';
+import { nodeFlags } from '../../../shared/node-flags.js';
+import { duplicate } from '../../../shared/sys/fcntl.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { type GatewayCertificates, makeCertificates } from '../../gateway/certificates.js';
+import type { Placeholder } from '../../gateway/secrets.js';
+import type { GatewaySettings } from '../../gateway/settings.js';
+import { ownCodePaths } from '../../host/own-code-paths.js';
+import type { GatewayPlace, RootEntry } from '../../launch/spec.js';
+import { type HostFiles, isWithin } from '../files/host-files.js';
+
+/** A listening socket that a program inherits. */
+export interface InheritedListener {
+  readonly name: string;
+  /** A duplicate for one run. */
+  pass(): OwnedFd;
+  readonly mayHoldDescriptors: boolean;
+  suspect(): void;
+}
+
+/** The gateway's authority, and with it the certificates of the host. */
+const AUTHORITY = '/etc/postern/gateway.pem';
+const BUNDLE = '/etc/postern/ca-bundle.pem';
+/** Where systems keep them: Debian and Alpine, Fedora, and another name on Alpine and SUSE. */
+const SYSTEM_BUNDLES: readonly string[] = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
+  '/etc/ssl/cert.pem',
+  '/etc/ssl/ca-bundle.pem',
+];
+/** What programs read that have certificates of their own. Node adds the authority to them. */
+const BUNDLE_VARIABLES: readonly string[] = [
+  'SSL_CERT_FILE',
+  'REQUESTS_CA_BUNDLE',
+  'CURL_CA_BUNDLE',
+  'GIT_SSL_CAINFO',
+];
+
+export class PluginGateway {
+  readonly #config: PluginConfig;
+  readonly #hosts: readonly GatewayHost[];
+  readonly #certificates: GatewayCertificates;
+  readonly #tokens: ReadonlyMap<string, string>;
+  readonly #roots: string;
+  #listeners: readonly OwnedFd[] = [];
+
+  /** @param hosts of the plugin, at least one */
+  constructor(config: PluginConfig, hosts: readonly GatewayHost[]) {
+    this.#config = config;
+    this.#hosts = hosts;
+    this.#certificates = makeCertificates(
+      config.name,
+      hosts.map(({ host }) => host),
+      new Date(),
+    );
+    // protects: G23 gateway: a placeholder is random for each start => const token = (): string => 'postern_fixed';
+    const token = (): string => `postern_${randomBytes(24).toString('hex')}`;
+    this.#tokens = new Map(hosts.flatMap(({ host, placeholder }) => (placeholder ? [[host, token()]] : [])));
+    this.#roots = systemRoots();
+  }
+
+  /** Where it listens in the sandbox. */
+  get places(): readonly GatewayPlace[] {
+    return this.#places().map(({ address, port }) => ({ address, port }));
+  }
+
+  /** What the program finds in its environment. */
+  get variables(): Readonly<Record<string, string>> {
+    const tokens = this.#hosts.flatMap(({ host, placeholder }) =>
+      placeholder === undefined ? [] : [[placeholder.name, this.#tokens.get(host) ?? '']],
+    );
+    return Object.fromEntries([
+      ...BUNDLE_VARIABLES.map((name) => [name, BUNDLE]),
+      ['NODE_EXTRA_CA_CERTS', AUTHORITY],
+      ...tokens,
+    ]);
+  }
+
+  /** The bundle, and the same in the place of each of the system's that shows. */
+  rootEntries(entries: readonly RootEntry[], host: HostFiles): readonly RootEntry[] {
+    const { authority } = this.#certificates;
+    const content = `${this.#roots}${authority}`;
+    const shown = SYSTEM_BUNDLES.flatMap((path) => host.real(path) ?? []).filter(
+      (path) =>
+        host.kind(path) === 'file' &&
+        entries.some(
+          (entry) => entry.kind === 'bind' && entry.path === entry.source && isWithin(path, entry.path),
+        ),
+    );
+    return [
+      { kind: 'file', path: AUTHORITY, content: authority },
+      { kind: 'file', path: BUNDLE, content },
+      ...[...new Set(shown)].map((path): RootEntry => ({ kind: 'mask', path, directory: false, content })),
+    ];
+  }
+
+  /** @param listeners in the order of the places, owned from here on */
+  take(listeners: readonly OwnedFd[]): void {
+    this.#listeners = listeners;
+  }
+
+  /** What the process inherits. It may start again: the clients wait in their queues. */
+  get listeners(): readonly InheritedListener[] {
+    return this.#listeners.map((listener, index) => ({
+      name: `gateway${index}`,
+      pass: () => duplicate(listener.number),
+      mayHoldDescriptors: false,
+      suspect: () => {},
+    }));
+  }
+
+  /** @param secrets all that the hosts name */
+  settings(secrets: ReadonlyMap<string, string>): GatewaySettings {
+    return {
+      hosts: this.#hosts.map((one) => ({
+        host: one.host,
+        leaf: this.#certificates.leaves.get(one.host) ?? { key: '', certificate: '' },
+        mode: this.#config.mode,
+        allow: one.allow,
+        deny: one.deny,
+        headers: one.headers,
+        placeholder: this.#placeholderOf(one),
+        masks: one.masks,
+        roots: one.ca === undefined ? this.#roots || undefined : readFileSync(one.ca, 'utf8'),
+      })),
+      secrets: [...secrets],
+      listeners: this.#places().map(({ host, port }) => ({ host, port })),
+    };
+  }
+
+  close(): void {
+    for (const listener of this.#listeners) listener.close();
+    this.#listeners = [];
+  }
+
+  #places(): readonly (GatewayPlace & { readonly host: string })[] {
+    return this.#hosts.flatMap(({ host, ports }, index) =>
+      ports.map((port) => ({ host, address: gatewayAddress(index).text, port })),
+    );
+  }
+
+  #placeholderOf({ host, placeholder }: GatewayHost): Placeholder | undefined {
+    const token = this.#tokens.get(host);
+    if (placeholder === undefined || token === undefined) return undefined;
+    return { token, secret: placeholder.secret, headers: placeholder.in.map((one) => one.toLowerCase()) };
+  }
+}
+
+/** Those of the host; empty: it has none, and Node's own count. */
+function systemRoots(): string {
+  for (const path of SYSTEM_BUNDLES) {
+    try {
+      return `${readFileSync(path, 'utf8').trimEnd()}\n`;
+    } catch {
+      // Another system.
+    }
+  }
+  return '';
+}
+
+// The process, as a plugin that nobody has configured: it is confined as one, and the broker knows it as one. Its name is none that a plugin can have.
+
+/** What its process needs. A plugin may have less, or all of the host. */
+const OWN_LIMITS: readonly (keyof Limits)[] = [
+  'descriptors',
+  'processes',
+  'memoryMib',
+  'cpuSeconds',
+  'fileMib',
+  'tmpMib',
+  'homeMib',
+  'shmMib',
+  'totalMemoryMib',
+  'cpuPercent',
+];
+
+/** One for each configuration: the broker's line of it is made once. */
+const configs = new WeakMap<PluginConfig, PluginConfig>();
+
+/** @returns undefined for a plugin without a gateway */
+export function gatewayConfig(plugin: PluginConfig): PluginConfig | undefined {
+  if (plugin.gateway === undefined || plugin.gateway.length === 0) return undefined;
+  const known = configs.get(plugin) ?? configFor(plugin);
+  configs.set(plugin, known);
+  return known;
+}
+
+function configFor(plugin: PluginConfig): PluginConfig {
+  const name = gatewayName(plugin.name);
+  const own: Limits = limitsOf({});
+  return {
+    ...plainPlugin(name, [process.execPath, ...nodeFlags(), bundlePath('gateway')]),
+    visible: ownCodePaths(),
+    egress: 'channel',
+    // What it may reach is what the plugin may: the rules decide on names, ports and addresses.
+    allow: plugin.allow,
+    deny: plugin.deny,
+    via: plugin.via,
+    revoke: plugin.revoke,
+    limits: { ...plugin.limits, ...Object.fromEntries(OWN_LIMITS.map((key) => [key, own[key]])) },
+  };
+}

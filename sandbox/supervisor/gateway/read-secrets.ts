@@ -1,0 +1,155 @@
+// Reads the secrets of a plugin's gateway, from where the configuration says. Runs in the supervisor, which keeps them for a gateway that starts again. No
+// message holds anything of a secret, and no plugin chooses where one is read.
+import { spawnSync } from 'node:child_process';
+import { fstatSync } from 'node:fs';
+import { join } from 'node:path';
+import type { SecretSource } from '../../../shared/config/gateway-keys.js';
+import type { PluginConfig } from '../../../shared/config/plugin-config.js';
+import { secretOf, secretProblem } from '../../../shared/config/secret-template.js';
+import { PosternError } from '../../../shared/errors.js';
+import { readTextFile } from '../../../shared/read-file.js';
+import { SystemError } from '../../../shared/sys/libc.js';
+import { openWithoutLinks } from '../../../shared/sys/open-folder.js';
+import { shellWord } from '../../host/shell-word.js';
+import { hostFiles } from '../files/host-files.js';
+import { problemOf, type StartProblem } from '../files/path-problems.js';
+import { type Written, withoutPluginLinks } from '../files/plugin-links.js';
+import { refusedLink } from '../files/require-paths.js';
+
+/** Nothing holds as much: see secretProblem(). */
+const MOST_MIB = 1;
+const COMMAND_MS = 30_000;
+const COMMAND_BYTES = 65_536;
+const OTHERS_READ = 0o004;
+
+/** What a secret is read with. */
+export interface SecretReader {
+  readonly plugin: string;
+  /** What any plugin may write, or could write before. */
+  readonly written: readonly Written[];
+  /** postern's own environment. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** @returns the values by name @throws PosternError `bad_secret`, `path_not_apart` */
+export function readSecrets(
+  sources: Readonly<Record<string, SecretSource>>,
+  reader: SecretReader,
+): ReadonlyMap<string, string> {
+  return new Map(
+    Object.entries(sources).map(([name, source]) => {
+      const value = secretOf(readFrom(name, source, reader));
+      const problem = secretProblem(value);
+      if (problem !== undefined) throw refused(name, `${problem} (${describeSource(source)})`);
+      return [name, value];
+    }),
+  );
+}
+
+/** @returns what a start would refuse. A command is not run for that */
+export function secretProblems(
+  plugins: readonly PluginConfig[],
+  { written, environment }: Omit<SecretReader, 'plugin'>,
+): readonly StartProblem[] {
+  return plugins.flatMap(({ name: plugin, secrets = {} }) =>
+    Object.entries(secrets).flatMap(([name, source]) => {
+      if (source.from === 'command') return [];
+      try {
+        readSecrets({ [name]: source }, { plugin, written, environment });
+        return [];
+      } catch (error) {
+        if (!(error instanceof PosternError)) throw error;
+        return [problemOf(plugin, error)];
+      }
+    }),
+  );
+}
+
+function readFrom(name: string, source: SecretSource, reader: SecretReader): string {
+  switch (source.from) {
+    case 'file':
+      return readSecretFile(name, source.path, reader);
+    case 'env':
+      return present(name, reader.environment[source.variable], `the variable ${source.variable} is not set`);
+    case 'credential': {
+      const folder = reader.environment['CREDENTIALS_DIRECTORY'];
+      const path = join(
+        present(name, folder, 'postern does not run as a service with credentials'),
+        source.name,
+      );
+      return readSecretFile(name, path, reader);
+    }
+    case 'command':
+      return outputOf(name, source.words);
+  }
+}
+
+function present(name: string, value: string | undefined, why: string): string {
+  if (value === undefined) throw refused(name, why);
+  return value;
+}
+
+function readSecretFile(name: string, path: string, { plugin, written }: SecretReader): string {
+  const host = withoutPluginLinks(hostFiles, written);
+  const link = refusedLink(
+    `Cannot use the secret "${name}" in "${path}"`,
+    path,
+    { key: 'secrets' },
+    { plugin, written, host },
+  );
+  // protects: G23 gateway: a secret behind a link of a plugin is refused
+  if (link !== undefined) throw link;
+  try {
+    using place = openWithoutLinks(host.real(path) ?? path);
+    const stats = fstatSync(place.number);
+    // Opening a pipe or a device would act on it.
+    if (!stats.isFile()) throw refused(name, `"${path}" is not a regular file`);
+    // protects: G23 gateway: a secret that every user may read is refused
+    if ((stats.mode & OTHERS_READ) !== 0)
+      throw refused(name, `every user may read "${path}"`, `take that away: chmod o-rwx ${shellWord(path)}`);
+    const read = readTextFile(`/proc/self/fd/${place.number}`, MOST_MIB);
+    if (!('text' in read)) throw refused(name, `"${path}" ${read.problem}`);
+    return read.text;
+  } catch (error) {
+    if (error instanceof SystemError) throw refused(name, `"${path}" cannot be read: ${error.code}`);
+    throw error;
+  }
+}
+
+/** Its errors go to postern's own. */
+function outputOf(name: string, [program = '', ...words]: readonly string[]): string {
+  const { status, signal, stdout, error } = spawnSync(program, words, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    encoding: 'utf8',
+    timeout: COMMAND_MS,
+    maxBuffer: COMMAND_BYTES,
+  });
+  const why = error === undefined ? `it ended with ${signal ?? `status ${status}`}` : errorName(error);
+  if (error !== undefined || status !== 0) throw refused(name, `"${program}" gave none: ${why}`);
+  return stdout;
+}
+
+/** Its message holds the arguments. */
+function errorName(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+}
+
+function describeSource(source: SecretSource): string {
+  switch (source.from) {
+    case 'file':
+      return `the file "${source.path}"`;
+    case 'env':
+      return `the variable ${source.variable}`;
+    case 'credential':
+      return `the credential "${source.name}"`;
+    case 'command':
+      return `the output of "${source.words[0]}"`;
+  }
+}
+
+function refused(name: string, why: string, fix?: string): PosternError {
+  return new PosternError('bad_secret', `Cannot use the secret "${name}": ${why}`, {
+    fix,
+    fields: { key: 'secrets' },
+  });
+}

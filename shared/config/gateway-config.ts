@@ -1,0 +1,302 @@
+// `secrets` of a file and `gateway` of a plugin: as written, as values, and what their form does not say. Pure, except that it looks for a file that is
+// named. A rule that would not be applied is a mistake here, never a line that is passed over.
+import { statSync } from 'node:fs';
+import { compilePolicy } from '../policy/compile-policy.js';
+import { HTTP_PRESETS, readHttpRule } from '../policy/http-rules.js';
+import { openPorts } from '../policy/judge-name.js';
+import { isLocalhost, parseHost } from '../policy/parse-host.js';
+import { parseRule } from '../policy/parse-rule.js';
+import { yamlText } from '../printable.js';
+import { type ConfigProblem, didYouMean } from './config-problem.js';
+import {
+  DEFAULT_REFLECT,
+  type GatewayHost,
+  type SecretSource,
+  type WrittenGateway,
+  type WrittenSecret,
+} from './gateway-keys.js';
+import type { PlacedRules } from './placed-rules.js';
+import { VARIABLE_NAME } from './plugin-config.js';
+import { headerProblem, readTemplate, SECRET_NAME, secretsIn } from './secret-template.js';
+import type { KeyPath, YamlSource } from './yaml-source.js';
+
+/** Of one plugin. Each has listeners, certificates and an address. */
+const MOST_HOSTS = 64;
+/** Of one host, and of all of one plugin: each port has a listener. */
+const MOST_PORTS = 16;
+const MOST_LISTENERS = 128;
+
+/**
+ * `gateway` of a plugin with what it needs of `secrets`.
+ *
+ * @param rules of the plugin, checked
+ * @param absolute makes a path of the file absolute
+ */
+export function pluginGateway(
+  written: Readonly<Record<string, WrittenGateway>> | undefined,
+  secrets: Readonly<Record<string, WrittenSecret>>,
+  rules: PlacedRules,
+  absolute: (path: string) => string,
+): {
+  readonly gateway?: readonly GatewayHost[];
+  readonly secrets?: Readonly<Record<string, SecretSource>>;
+} {
+  if (written === undefined) return {};
+  const ports = portsBy(rules);
+  const gateway = Object.entries(written).map(([name, one]) => hostOf(name, one, ports, absolute));
+  // protects: G23 gateway: a gateway gets the secrets that its hosts name => const named = new Set(Object.keys(secrets));
+  const named = new Set(gateway.flatMap(secretsOfHost));
+  const sources = [...named].flatMap((name) => {
+    const source = secrets[name];
+    return source === undefined ? [] : [[name, secretSource(source, absolute)] as const];
+  });
+  return { gateway, secrets: Object.fromEntries(sources) };
+}
+
+function hostOf(
+  name: string,
+  { headers = {}, placeholder, allow = [], deny = [], ca, reflect = DEFAULT_REFLECT }: WrittenGateway,
+  ports: (host: string) => readonly number[] | undefined,
+  absolute: (path: string) => string,
+): GatewayHost {
+  const read = parseHost(name);
+  const host = read?.kind === 'name' ? read.name : name;
+  return {
+    host,
+    ports: ports(host) ?? [],
+    headers,
+    ...(placeholder === undefined ? {} : { placeholder }),
+    allow: allow.flatMap((one) => HTTP_PRESETS[one] ?? one),
+    deny,
+    ca: ca === undefined ? undefined : absolute(ca),
+    masks: reflect === 'mask',
+  };
+}
+
+function secretsOfHost({ headers, placeholder }: GatewayHost): readonly string[] {
+  const inHeaders = Object.values(headers).flatMap((text) => {
+    const read = readTemplate(text);
+    return read.ok ? secretsIn(read.parts) : [];
+  });
+  return placeholder === undefined ? inHeaders : [...inHeaders, placeholder.secret];
+}
+
+function secretSource(
+  { file, env, credential, command = [] }: WrittenSecret,
+  absolute: (path: string) => string,
+): SecretSource {
+  if (file !== undefined) return { from: 'file', path: absolute(file) };
+  if (env !== undefined) return { from: 'env', variable: env };
+  return credential === undefined
+    ? { from: 'command', words: command }
+    : { from: 'credential', name: credential };
+}
+
+/** @returns a function that lists the ports of a name; undefined for more than there may be */
+function portsBy({ allow, deny }: PlacedRules): (host: string) => readonly number[] | undefined {
+  const compiled = compilePolicy({
+    allow: allow.map(({ text }) => text),
+    deny: deny.map(({ text }) => text),
+    mode: 'enforce',
+  });
+  return (host) => {
+    if (!compiled.ok) return [];
+    const { allowed } = openPorts(compiled.policy, host);
+    if (allowed.reduce((sum, { low, high }) => sum + high - low + 1, 0) > MOST_PORTS) return undefined;
+    return allowed.flatMap(({ low, high }) => Array.from({ length: high - low + 1 }, (_, at) => low + at));
+  };
+}
+
+// What is a mistake.
+
+/** Of the file's secrets. */
+export function checkSecrets(source: YamlSource): ConfigProblem[] {
+  return (source.keysAt(['secrets']) ?? []).flatMap((name) => {
+    const key = ['secrets', name];
+    const problems: ConfigProblem[] = [];
+    if (!SECRET_NAME.test(name))
+      problems.push(
+        source.keyProblem(['secrets'], name, 'not a name of a-z, 0-9, _ and -, a letter or digit first'),
+      );
+    const ways = source.keysAt(key);
+    if (ways !== undefined && ways.length !== 1)
+      problems.push(
+        source.problem(
+          key,
+          'expected one of file, env, credential and command',
+          'write {file: PATH}, for example',
+        ),
+      );
+    return problems;
+  });
+}
+
+/** @param at the plugin @param rules of the plugin, those that can be read @param absolute makes a path of the file absolute */
+export function checkGateway(
+  source: YamlSource,
+  at: KeyPath,
+  rules: PlacedRules,
+  absolute: (path: string) => string,
+): ConfigProblem[] {
+  const key = [...at, 'gateway'];
+  const names = source.keysAt(key) ?? [];
+  if (names.length === 0) return [];
+  const problems: ConfigProblem[] = [];
+  const egress = source.valueAt([...at, 'egress']) ?? source.valueAt(['defaults', 'egress']);
+  // protects: G23 gateway: a plugin without a DNS of its own has no gateway
+  if (egress === 'channel')
+    problems.push(
+      source.problem(
+        key,
+        'with egress channel no connection leads to a gateway: it is a connect(2) within the sandbox',
+        'write egress: transparent',
+      ),
+    );
+  if (names.length > MOST_HOSTS)
+    problems.push(source.problem(key, `more than ${MOST_HOSTS} hosts`, 'share them out among plugins'));
+  const ports = portsBy(rules);
+  const taken = new Map<string, string>();
+  const intercepted = new Set<number>();
+  let listeners = 0;
+  for (const name of names) {
+    const host = parseHost(name);
+    if (host?.kind !== 'name' || isLocalhost(host.name)) {
+      problems.push(
+        source.keyProblem(key, name, hostProblem(name, host?.kind), 'name one host, as api.example.com'),
+      );
+      continue;
+    }
+    const first = taken.get(host.name);
+    if (first !== undefined) problems.push(source.keyProblem(key, name, `it is the same host as "${first}"`));
+    taken.set(host.name, name);
+    const open = ports(host.name);
+    // protects: G23 gateway: a host whose ports are too many to intercept is refused
+    if (open === undefined)
+      problems.push(
+        source.keyProblem(
+          key,
+          name,
+          `its rules open more than ${MOST_PORTS} ports`,
+          `allow ${host.name}:443 alone`,
+        ),
+      );
+    else if (open.length === 0)
+      problems.push(source.keyProblem(key, name, 'no rule allows this host', `add ${host.name} to allow`));
+    listeners += open?.length ?? 0;
+    for (const port of open ?? []) intercepted.add(port);
+    problems.push(...checkHost(source, [...key, name], [...at, 'env'], absolute));
+  }
+  if (listeners > MOST_LISTENERS)
+    problems.push(source.problem(key, `more than ${MOST_LISTENERS} ports of all hosts together`));
+  problems.push(...checkAddresses(source, key, rules, intercepted));
+  return problems;
+}
+
+/** A connection to an address does not say for which host it is, and a server has many addresses: nobody knows which are those of a gateway's host. */
+function checkAddresses(
+  source: YamlSource,
+  key: KeyPath,
+  { allow }: PlacedRules,
+  intercepted: ReadonlySet<number>,
+): ConfigProblem[] {
+  return allow.flatMap(({ text, place }) => {
+    const rule = parseRule(text, 'allow');
+    if (rule?.target.kind !== 'prefix' && rule?.target.kind !== 'class') return [];
+    const port = [...intercepted].find((one) =>
+      rule.ports.some(({ low, high }) => low <= one && one <= high),
+    );
+    // protects: G23 gateway: no rule for addresses leads past it => return [];
+    if (port === undefined) return [];
+    return [
+      source.problem(
+        key,
+        `the rule "${text}" (${place}) opens addresses on port ${port}, past the gateway`,
+        'allow hosts by their names, or these addresses on other ports',
+      ),
+    ];
+  });
+}
+
+function hostProblem(name: string, kind: 'name' | 'address' | undefined): string {
+  if (name.includes('*'))
+    return 'a gateway is for one host: a wildcard has no certificate that every program takes';
+  if (kind === 'address')
+    return 'a gateway is for a name: a connection to an address does not say for which host it is';
+  return kind === 'name' ? 'the sandbox itself' : 'not the name of a host';
+}
+
+function checkHost(
+  source: YamlSource,
+  key: KeyPath,
+  env: KeyPath,
+  absolute: (path: string) => string,
+): ConfigProblem[] {
+  const secrets = source.keysAt(['secrets']) ?? [];
+  const missing = (place: KeyPath, secret: string): ConfigProblem[] =>
+    secrets.includes(secret)
+      ? []
+      : [source.problem(place, `there is no secret "${secret}"`, didYouMean(secret, secrets))];
+  const headers = source.keysAt([...key, 'headers']) ?? [];
+  const lower = headers.map((one) => one.toLowerCase());
+  const swapped = source.textsAt([...key, 'placeholder', 'in']);
+  return [
+    ...headers.flatMap((header, index): ConfigProblem[] => {
+      const place = [...key, 'headers', header];
+      const problem = headerProblem(header);
+      if (problem !== undefined) return [source.keyProblem([...key, 'headers'], header, problem)];
+      if (lower.indexOf(header.toLowerCase()) !== index)
+        return [source.keyProblem([...key, 'headers'], header, 'this header stands here already')];
+      return source.textsAt(place).flatMap(({ text }) => {
+        const read = readTemplate(text);
+        if (!read.ok) return [source.problem(place, read.message, 'write "Bearer {NAME}", for example')];
+        return secretsIn(read.parts).flatMap((secret) => missing(place, secret));
+      });
+    }),
+    ...source
+      .textsAt([...key, 'placeholder', 'secret'])
+      .flatMap(({ key: place, text }) => missing(place, text)),
+    ...source.textsAt([...key, 'placeholder', 'name']).flatMap(({ key: place, text }) => {
+      if (!VARIABLE_NAME.test(text))
+        return [source.problem(place, `"${text}" is not the name of a variable`)];
+      return source.keysAt(env)?.includes(text) === true
+        ? [source.problem(place, `env sets ${text} too`, 'leave it out there')]
+        : [];
+    }),
+    ...swapped.flatMap(({ key: place, text }) => {
+      const problem = headerProblem(text);
+      if (problem !== undefined) return [source.problem(place, problem)];
+      return lower.includes(text.toLowerCase())
+        ? [
+            source.problem(
+              place,
+              'headers sets this header, whatever the program sends',
+              'leave it out in one place',
+            ),
+          ]
+        : [];
+    }),
+    ...(['allow', 'deny'] as const).flatMap((list) =>
+      source.textsAt([...key, list]).flatMap(({ key: place, text }) => {
+        if (list === 'allow' && Object.hasOwn(HTTP_PRESETS, text)) return [];
+        const read = readHttpRule(text);
+        if (read.ok) return [];
+        const near =
+          list === 'allow' && /^\S+$/.test(text) ? didYouMean(text, Object.keys(HTTP_PRESETS)) : undefined;
+        return [source.problem(place, read.message, near ?? read.fix)];
+      }),
+    ),
+    ...source
+      .textsAt([...key, 'ca'])
+      .flatMap(({ key: place, text }) =>
+        statSync(absolute(text), { throwIfNoEntry: false })?.isFile() === true
+          ? []
+          : [
+              source.problem(
+                place,
+                `${yamlText(absolute(text))} is no file`,
+                'paths are relative to the file',
+              ),
+            ],
+      ),
+  ];
+}

@@ -1,0 +1,47 @@
+// `secrets` of a file and `gateway` of a plugin, as written and as values. gateway-config.ts makes the values.
+
+/** A secret as written: one of these keys. */
+export interface WrittenSecret {
+  readonly file?: string | undefined;
+  readonly env?: string | undefined;
+  readonly credential?: string | undefined;
+  readonly command?: readonly string[] | undefined;
+}
+
+export const REFLECT = ['mask', 'allow'] as const;
+export const DEFAULT_REFLECT: (typeof REFLECT)[number] =
+  /* protects: G23 gateway: by default a secret that comes back is masked => 'allow' */ 'mask';
+
+export interface WrittenGateway {
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly placeholder?:
+    | { readonly name: string; readonly secret: string; readonly in: readonly string[] }
+    | undefined;
+  readonly allow?: readonly string[] | undefined;
+  readonly deny?: readonly string[] | undefined;
+  readonly ca?: string | undefined;
+  readonly reflect?: (typeof REFLECT)[number] | undefined;
+}
+
+/** Where a secret is read. Its value is in no configuration. */
+export type SecretSource =
+  | { readonly from: 'file'; readonly path: string }
+  | { readonly from: 'env'; readonly variable: string }
+  | { readonly from: 'credential'; readonly name: string }
+  | { readonly from: 'command'; readonly words: readonly string[] };
+
+/** A host whose TLS ends at the gateway. */
+export interface GatewayHost {
+  /** Canonical, an exact name. */
+  readonly host: string;
+  /** Those that the plugin's rules open, each with a listener. */
+  readonly ports: readonly number[];
+  readonly headers: Readonly<Record<string, string>>;
+  readonly placeholder?: WrittenGateway['placeholder'];
+  /** Rules for methods and paths, with the presets' own. */
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+  /** A file with the certificates that may sign the upstream's, absolute. */
+  readonly ca?: string | undefined;
+  readonly masks: boolean;
+}

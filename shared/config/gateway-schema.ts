@@ -1,0 +1,99 @@
+// The schema of `secrets` and `gateway`. config-schema.ts has the rest.
+import * as z from 'zod';
+import { DEFAULT_REFLECT, REFLECT, type WrittenGateway, type WrittenSecret } from './gateway-keys.js';
+import { VARIABLE_NAME } from './plugin-config.js';
+import { SECRET_NAME } from './secret-template.js';
+
+const text = (expected: string): z.ZodString => z.string({ error: `expected ${expected}` });
+const texts = (expected: string): z.ZodArray<z.ZodString> =>
+  z.array(text('a string'), { error: `expected ${expected}` });
+
+const secretSchema: z.ZodType<WrittenSecret> = z.strictObject(
+  {
+    file: text('a path')
+      .min(1, { error: 'expected a path' })
+      .describe('A file with the secret in one line. Other users must not be able to read it.')
+      .optional(),
+    env: text('the name of a variable')
+      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'expected the name of a variable' })
+      .describe('A variable of the environment that postern is started with. No plugin gets it.')
+      .optional(),
+    credential: text('a name')
+      .regex(/^[A-Za-z0-9_.-]{1,255}$/, { error: 'expected the name of a credential' })
+      .describe('A credential of the systemd service, as LoadCredential= sets it.')
+      .optional(),
+    command: texts('a list: the program and its arguments, for example [pass, show, github]')
+      .min(1, { error: 'expected a list with the program at least, for example [pass, show, github]' })
+      .describe(
+        'A program that prints the secret. It runs with the rights of postern, outside of every sandbox.',
+      )
+      .optional(),
+  },
+  { error: 'expected a map, as {file: /etc/postern/github-token}' },
+);
+
+export const secretsSchema: z.ZodOptional<z.ZodRecord<z.ZodString, z.ZodType<WrittenSecret>>> = z
+  .record(z.string().meta({ pattern: SECRET_NAME.source }), secretSchema, {
+    error: 'expected a map of secrets by name',
+  })
+  .describe(
+    'Secrets that gateways set into requests. They are read at the start and at a reload. No plugin gets one.',
+  )
+  .optional();
+
+const rules = (what: string): z.ZodOptional<z.ZodArray<z.ZodString>> =>
+  texts('a list of rules such as ["GET /repos/**", "POST /repos/*/issues"]').describe(what).optional();
+
+const hostSchema: z.ZodType<WrittenGateway> = z.strictObject(
+  {
+    headers: z
+      .record(z.string(), text('a string'), {
+        error: 'expected a map of strings, as {authorization: "Bearer {github}"}',
+      })
+      .describe('Headers that each request gets, whatever the program sends. {NAME} is a secret.')
+      .optional(),
+    placeholder: z
+      .strictObject(
+        {
+          name: text('the name of a variable')
+            .meta({ pattern: VARIABLE_NAME.source })
+            .describe('The variable in which the program finds a worthless token.'),
+          secret: text('the name of a secret').describe('The secret that takes its place.'),
+          in: texts('a list of headers, for example [authorization]')
+            .min(1, { error: 'expected a list of headers, for example [authorization]' })
+            .describe('The headers in which it is swapped, on the way to this host alone.'),
+        },
+        { error: 'expected a map, as {name: OPENAI_API_KEY, secret: openai, in: [authorization]}' },
+      )
+      .describe('A token that stands for a secret, for a program that wants to send one itself.')
+      .optional(),
+    allow: rules(
+      'What the program may request: methods and a path, in which * is one segment and ** any number. Without a rule, everything that no deny rule covers.',
+    ),
+    deny: rules('What the program may not request, even where allow has it.'),
+    ca: text('a path')
+      .min(1, { error: 'expected a path' })
+      .describe(
+        'A file with the certificates that may sign the certificate of the host, instead of those of the system.',
+      )
+      .optional(),
+    reflect: z
+      .enum(REFLECT, { error: 'expected mask or allow' })
+      .meta({
+        description:
+          'A secret in an answer. mask: asterisks take its place, in headers and in the first MiB of a body.',
+        default: DEFAULT_REFLECT,
+      })
+      .optional(),
+  },
+  { error: 'expected a map, as {headers: {authorization: "Bearer {github}"}}' },
+);
+
+export const gatewaySchema: z.ZodOptional<z.ZodRecord<z.ZodString, z.ZodType<WrittenGateway>>> = z
+  .record(z.string(), hostSchema, {
+    error: 'expected a map of hosts, as {api.example.com: {allow: [read-only]}}',
+  })
+  .describe(
+    'Hosts whose connections postern ends and makes anew, to check methods and paths and to set secrets. All others stay as they are.',
+  )
+  .optional();

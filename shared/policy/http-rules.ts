@@ -1,0 +1,267 @@
+// Rules for methods and paths of HTTP, for a host with a gateway. Pure. The gateway decides by them, `check` reads them, and `explain` says what they
+// do. Trusts nothing of a request: its path is from a plugin, which looks for a spelling that the rules and the server read differently. So a path is
+// normalised first, and what cannot be read in one way only is no path.
+
+// A rule is METHODS and a pattern: `GET,HEAD /repos/*/issues?state=open`.
+
+export interface HttpRule {
+  readonly text: string;
+  /** Undefined: every method. */
+  readonly methods: readonly string[] | undefined;
+  /** `*` is one segment, `**` any number of them. */
+  readonly segments: readonly string[];
+  /** Parameters of the query that it names. An undefined value: any. */
+  readonly query: readonly { readonly name: string; readonly value: string | undefined }[];
+}
+
+export type ReadHttpRule =
+  | { readonly ok: true; readonly rule: HttpRule }
+  | { readonly ok: false; readonly message: string; readonly fix: string };
+
+const FORM = 'write a method and a path, as "GET /repos/*/issues", or "* /public/**" for every method';
+const METHOD = /^[A-Z][A-Z-]{0,31}$/;
+
+export function readHttpRule(text: string): ReadHttpRule {
+  const fail = (message: string, fix = FORM): ReadHttpRule => ({ ok: false, message, fix });
+  const [, methodText = '', target = ''] = /^(\S+) +(\S+)$/.exec(text) ?? [];
+  if (methodText === '') return fail('not a rule for a method and a path');
+  const methods = methodText.split(',');
+  const odd = methods.find((method) => method !== '*' && !METHOD.test(method));
+  if (odd !== undefined)
+    return fail(
+      `"${odd}" is not a method`,
+      METHOD.test(odd.toUpperCase()) ? `write ${odd.toUpperCase()}` : FORM,
+    );
+  if (methods.includes('CONNECT')) return fail('the gateway refuses CONNECT', 'leave it out');
+  const mark = target.indexOf('?');
+  const written = mark < 0 ? target : target.slice(0, mark);
+  if (!written.startsWith('/')) return fail('a path begins with /', `write ${methodText} /${written}`);
+  if (written.includes('#')) return fail('no request has a part behind #', 'leave it out');
+  const path = normalisePath(written, 'pattern');
+  if (path === undefined) return fail(`"${written}" can be read in more than one way`);
+  if (path.text !== written) return fail('not as it is matched', `write ${path.text}`);
+  const partial = path.segments.find((one) => one.includes('*') && one !== '*' && one !== '**');
+  if (partial !== undefined)
+    return fail(
+      `in "${partial}" the * is a part of a segment`,
+      'a * stands for a whole segment; write %2A for the letter',
+    );
+  const query = mark < 0 ? [] : [...new URLSearchParams(target.slice(mark + 1))];
+  if (mark >= 0 && query.length === 0) return fail('there is nothing behind the ?', 'leave it out');
+  return {
+    ok: true,
+    rule: {
+      text,
+      methods: methods.includes('*') ? undefined : methods,
+      segments: path.segments,
+      query: query.map(([name, value]) => ({ name, value: value === '*' ? undefined : value })),
+    },
+  };
+}
+
+/** Words that stand for rules, in `allow`. */
+export const HTTP_PRESETS: Readonly<Record<string, readonly string[]>> = {
+  'read-only': ['GET,HEAD,OPTIONS /**'],
+  'github-read': [
+    'GET,HEAD /**?service=git-upload-pack',
+    'GET,HEAD /repos/**',
+    'GET,HEAD /user',
+    'GET,HEAD /user/repos',
+    'GET,HEAD /users/**',
+    'GET,HEAD /orgs/**',
+    'GET,HEAD /search/**',
+    'GET,HEAD /rate_limit',
+    'POST /*/*/git-upload-pack',
+  ],
+  'npm-install': ['GET,HEAD /**', 'POST /-/npm/v1/security/**'],
+};
+
+/** The rules of one host. */
+export interface HttpRules {
+  /** Empty: everything that no deny rule covers. */
+  readonly allow: readonly HttpRule[];
+  readonly deny: readonly HttpRule[];
+}
+
+// The path of a request, as rules see it.
+
+export interface HttpPath {
+  /** Without a dot segment, an empty segment or a query. What is matched is also what is sent. */
+  readonly text: string;
+  readonly segments: readonly string[];
+}
+
+/** Letters that stay encoded: decoded, they would be a separator, a second encoding or a wildcard. */
+const KEPT = new Set([0x2f, 0x25, 0x2a, 0x3f, 0x23]);
+const REFUSED_LETTER = /[^\x21-\x7e]|\\/;
+
+/**
+ * Undoes percent-encoding once, and takes out dot segments and empty segments.
+ *
+ * @param raw from `/` on, without a query
+ * @param as in a pattern `*` is a wildcard, in a request a letter
+ * @returns undefined if servers could read it differently
+ */
+export function normalisePath(raw: string, as: 'request' | 'pattern' = 'request'): HttpPath | undefined {
+  if (!raw.startsWith('/') || REFUSED_LETTER.test(raw) || raw.includes('#')) return undefined;
+  if (/%(?![0-9A-Fa-f]{2})/.test(raw)) return undefined;
+  const decoded = raw.replace(/%([0-9A-Fa-f]{2})/g, (_, digits: string) => decodeOnce(digits));
+  // A control character or a backslash, encoded: some servers cut the path there, or take it for a slash.
+  // protects: G23 gateway: a path that servers read differently is none
+  if (/%(?:[01][0-9A-F]|7F|5C)/.test(decoded)) return undefined;
+  const segments: string[] = [];
+  for (const one of decoded.split('/')) {
+    if (one === '' || one === '.') continue;
+    if (one !== '..') {
+      segments.push(as === 'request' ? one.replaceAll('*', '%2A') : one);
+      continue;
+    }
+    if (segments.pop() === undefined) return undefined;
+  }
+  return { text: `/${segments.join('/')}${endsOpen(decoded) && segments.length > 0 ? '/' : ''}`, segments };
+}
+
+function decodeOnce(digits: string): string {
+  const code = Number.parseInt(digits, 16);
+  const isLetter = code > 0x20 && code < 0x7f && code !== 0x5c && !KEPT.has(code);
+  return isLetter ? String.fromCharCode(code) : `%${digits.toUpperCase()}`;
+}
+
+/** Whether it ends as a folder: behind the last slash is nothing, or a dot segment. */
+function endsOpen(path: string): boolean {
+  return /\/\.{0,2}$/.test(path);
+}
+
+// The decision.
+
+/** A request that is decided. */
+export interface HttpRequest {
+  readonly method: string;
+  /** As it came, with its query. */
+  readonly target: string;
+}
+
+export type HttpDecision =
+  | {
+      readonly decision: 'allow';
+      /** The allow rule; undefined if none is needed. */
+      readonly rule: string | undefined;
+      /** What is sent. */
+      readonly target: string;
+    }
+  | {
+      readonly decision: 'deny';
+      readonly reason: 'bad_request' | 'method_not_allowed' | 'path_not_allowed';
+      /** The deny rule; undefined if no rule allows it. */
+      readonly rule: string | undefined;
+      /** The allow rule that would allow it. */
+      readonly suggestion: string | undefined;
+      /** What would be sent; undefined if it is not well-formed. */
+      readonly target: string | undefined;
+    };
+
+/** A host without rules gets each path as it came. */
+export function decideHttp({ allow, deny }: HttpRules, { method, target }: HttpRequest): HttpDecision {
+  if (allow.length === 0 && deny.length === 0) return { decision: 'allow', rule: undefined, target };
+  const mark = target.indexOf('?');
+  const path = normalisePath(mark < 0 ? target : target.slice(0, mark));
+  const query = mark < 0 ? '' : target.slice(mark);
+  const readings = path && readingsOf(path);
+  if (path === undefined || readings === undefined)
+    return {
+      decision: 'deny',
+      reason: 'bad_request',
+      rule: undefined,
+      suggestion: undefined,
+      target: undefined,
+    };
+  const parameters = new URLSearchParams(query);
+  const sent = `${path.text}${query}`;
+  const denying = deny.find(
+    (rule) =>
+      coversMethod(rule, method) &&
+      hasParameters(rule, parameters, 'some') &&
+      /* protects: G23 gateway: a deny rule covers each reading of a path => coversPath(rule, path.segments, true) */ readings.some(
+        (segments) => coversPath(rule, segments, true),
+      ),
+  );
+  if (denying !== undefined)
+    return {
+      ...{ decision: 'deny', reason: 'path_not_allowed', rule: denying.text, suggestion: undefined },
+      target: sent,
+    };
+  if (allow.length === 0) return { decision: 'allow', rule: undefined, target: sent };
+  const onPath = allow.filter(
+    (rule) =>
+      hasParameters(rule, parameters, 'all') &&
+      readings.every((segments) => coversPath(rule, segments, false)),
+  );
+  const allowing = onPath.find((rule) => coversMethod(rule, method));
+  if (allowing !== undefined) return { decision: 'allow', rule: allowing.text, target: sent };
+  return {
+    decision: 'deny',
+    reason: onPath.length > 0 ? 'method_not_allowed' : 'path_not_allowed',
+    rule: undefined,
+    suggestion: `${method} ${path.text}`,
+    target: sent,
+  };
+}
+
+/**
+ * A segment may have parameters: `/admin;v=1`. Some servers look for `/admin`, others for the whole.
+ *
+ * @returns the path with and without them; undefined if it is another one without
+ */
+function readingsOf({ segments }: HttpPath): readonly (readonly string[])[] | undefined {
+  if (!segments.some((one) => one.includes(';'))) return [segments];
+  const bare = segments.map((one) => one.slice(0, one.includes(';') ? one.indexOf(';') : undefined));
+  if (bare.some((one) => one === '' || one === '.' || one === '..')) return undefined;
+  return [segments, bare];
+}
+
+function coversMethod({ methods }: HttpRule, method: string): boolean {
+  return methods === undefined || methods.includes(method);
+}
+
+/** @param which of the values of a parameter must be as the rule says */
+function hasParameters({ query }: HttpRule, parameters: URLSearchParams, which: 'all' | 'some'): boolean {
+  return query.every(({ name, value }) => {
+    const values = parameters.getAll(name);
+    if (values.length === 0) return false;
+    if (value === undefined) return true;
+    return which === 'all' ? values.every((one) => one === value) : values.includes(value);
+  });
+}
+
+/** @param anyCase servers that ignore the case of letters are met more often than paths that differ in it */
+function coversPath({ segments: pattern }: HttpRule, path: readonly string[], anyCase: boolean): boolean {
+  const fits = (one: string, segment: string): boolean =>
+    one === '*' || one === segment || (anyCase && one.toLowerCase() === segment.toLowerCase());
+  // The places of the pattern that the segments so far lead to: no backtracking, whatever the path.
+  let places = closure(pattern, [0]);
+  for (const segment of path) {
+    places = closure(
+      pattern,
+      places.flatMap((place) => {
+        const one = pattern[place];
+        if (one === undefined) return [];
+        if (one === '**') return [place];
+        return fits(one, segment) ? [place + 1] : [];
+      }),
+    );
+  }
+  return places.includes(pattern.length);
+}
+
+/** `**` stands for no segment, too. */
+function closure(pattern: readonly string[], places: readonly number[]): readonly number[] {
+  const all = new Set<number>();
+  for (let place of places) {
+    all.add(place);
+    while (pattern[place] === '**') {
+      place += 1;
+      all.add(place);
+    }
+  }
+  return [...all];
+}

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ConfigError } from '../../shared/config/config-problem.js';
+import { pluginGateway } from '../../shared/config/gateway-config.js';
+import { readConfig } from '../../shared/config/load-config.js';
+import type { PlacedRules } from '../../shared/config/placed-rules.js';
+
+/** What is wrong with a plugin that has these keys. */
+function problemsOf(keys: string): readonly string[] {
+  try {
+    readConfig('postern.yaml', `plugins:\n  web:\n    command: [node]\n${keys}`, '/');
+    return [];
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.problems.map(({ message }) => message);
+  }
+}
+
+// proves: gateway: a plugin without a DNS of its own has no gateway
+test('egress channel and a gateway do not go together', () => {
+  const keys = '    allow: [api.example.com]\n    egress: channel\n    gateway: {api.example.com: {}}\n';
+  assert.match(problemsOf(keys).join(), /egress channel/);
+});
+
+// proves: gateway: a host whose ports are too many to intercept is refused
+test('a host with more ports than a gateway can listen on is refused', () => {
+  const keys = (ports: string): string =>
+    `    allow: ["api.example.com:${ports}"]\n    gateway: {api.example.com: {}}\n`;
+  assert.match(problemsOf(keys('*')).join(), /more than 16 ports/);
+  assert.match(problemsOf(keys('1-17')).join(), /more than 16 ports/);
+  assert.doesNotMatch(problemsOf(keys('1-16')).join(), /ports/);
+});
+
+// proves: gateway: no rule for addresses leads past it
+test('a rule for addresses on a port of a gateway is refused, and one on another port is not', () => {
+  const keys = (rule: string): string =>
+    `    allow: [api.example.com, "${rule}"]\n    gateway: {api.example.com: {}}\n`;
+  for (const rule of ['192.0.2.1', '10.0.0.0/8:*', '[2001:db8::1]', '@private:400-500'])
+    assert.match(problemsOf(keys(rule)).join(), /past the gateway/, rule);
+  for (const rule of ['192.0.2.1:80', '@private:5432', '*', '*.example.org'])
+    assert.doesNotMatch(problemsOf(keys(rule)).join(), /past the gateway/, rule);
+});
+
+const RULES: PlacedRules = {
+  allow: ['api.example.com:443,8443', '*.example.org'].map((text) => ({ text, place: 'postern.yaml:1' })),
+  deny: [{ text: 'api.example.com:8443', place: 'postern.yaml:2' }],
+};
+const absolute = (path: string): string => `/etc/${path}`;
+
+// proves: gateway: a gateway gets the secrets that its hosts name
+test('a gateway has the ports that the rules open, and the secrets that its hosts name alone', () => {
+  const { gateway, secrets } = pluginGateway(
+    {
+      'API.example.com': { headers: { authorization: 'Bearer {one}' }, allow: ['read-only', 'POST /x'] },
+      'a.example.org': { placeholder: { name: 'KEY', secret: 'two', in: ['x-key'] }, ca: 'ca.pem' },
+    },
+    { one: { file: 'one' }, two: { env: 'TWO' }, three: { command: ['pass', 'three'] } },
+    RULES,
+    absolute,
+  );
+  assert.deepEqual(secrets, {
+    one: { from: 'file', path: '/etc/one' },
+    two: { from: 'env', variable: 'TWO' },
+  });
+  assert.deepEqual(
+    gateway?.map(({ host, ports, allow, ca }) => [host, ports, allow, ca]),
+    [
+      ['api.example.com', [443], ['GET,HEAD,OPTIONS /**', 'POST /x'], undefined],
+      ['a.example.org', [443], [], '/etc/ca.pem'],
+    ],
+  );
+});
+
+// proves: gateway: by default a secret that comes back is masked
+test('by default a secret that comes back is masked', () => {
+  const masks = (reflect?: 'mask' | 'allow'): unknown =>
+    pluginGateway({ 'api.example.com': { reflect } }, {}, RULES, absolute).gateway?.[0]?.masks;
+  assert.deepEqual([masks(), masks('mask'), masks('allow')], [true, true, false]);
+});

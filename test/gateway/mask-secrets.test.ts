@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { maskText, needlesOf, SecretMask } from '../../sandbox/gateway/mask-secrets.js';
+
+const SECRET = 'sk-t0p/secret+"key';
+const NEEDLES = needlesOf([SECRET]);
+
+function masked(
+  chunks: readonly Buffer[],
+  searched?: number,
+): { readonly text: string; readonly count: number } {
+  const mask = new SecretMask(NEEDLES, searched);
+  const out = [...chunks.map((chunk) => mask.take(Buffer.from(chunk))), mask.end()];
+  return { text: Buffer.concat(out).toString('latin1'), count: mask.masked };
+}
+
+/** Cuts at places, which may repeat. */
+function cut(bytes: Buffer, places: readonly number[]): readonly Buffer[] {
+  const ends = [...places.map((place) => place % (bytes.length + 1)), bytes.length].sort((a, b) => a - b);
+  return ends.map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end));
+}
+
+test('a secret is masked in each of its forms, and the length stays', () => {
+  const forms = [
+    SECRET,
+    encodeURIComponent(SECRET),
+    JSON.stringify(SECRET),
+    ...['', 'x', 'xy', 'xyz:'].map((before) => Buffer.from(`${before}${SECRET}:tail`).toString('base64')),
+    Buffer.from(`ab${SECRET}`).toString('base64url'),
+  ];
+  for (const form of forms) {
+    const text = `before ${form} behind`;
+    const { text: out, count } = masked([Buffer.from(text, 'latin1')]);
+    assert.equal(out.length, text.length);
+    assert.ok(count > 0, form);
+    assert.ok(!out.includes(SECRET) && !out.includes(form), form);
+    assert.match(out, /^before .*\*{8}.* behind$/);
+  }
+});
+
+// proves: gateway: a secret across two chunks is masked
+test('a secret is masked wherever the chunks end', () => {
+  const whole = Buffer.from(`aa${SECRET}sk-t0${SECRET}${SECRET.slice(0, 5)}`, 'latin1');
+  const expected = masked([whole]);
+  assert.equal(expected.count, 2);
+  fc.assert(
+    fc.property(fc.array(fc.nat(whole.length), { maxLength: 9 }), (places) => {
+      assert.deepEqual(masked(cut(whole, places)), expected);
+    }),
+  );
+  assert.deepEqual(masked([...whole].map((byte) => Buffer.of(byte))), expected);
+});
+
+test('a chunk that begins no secret goes on at once', () => {
+  const mask = new SecretMask(NEEDLES);
+  assert.equal(mask.take(Buffer.from('data: 1\n\n')).toString(), 'data: 1\n\n');
+  assert.equal(mask.take(Buffer.from('data: sk-t0')).toString(), 'data: ');
+  assert.equal(mask.take(Buffer.from('!')).toString(), 'sk-t0!');
+  assert.equal(mask.end().length, 0);
+});
+
+test('what comes behind the searched part passes, and a secret that began there does not', () => {
+  const text = `${'a'.repeat(95)}${SECRET}${'b'.repeat(50)}${SECRET}`;
+  const bytes = [...text].map((letter) => Buffer.from(letter, 'latin1'));
+  assert.equal(
+    masked(bytes, 100).text,
+    `${'a'.repeat(95)}${'*'.repeat(SECRET.length)}${'b'.repeat(50)}${SECRET}`,
+  );
+});
+
+test('a text without a secret is the same, and one with it is masked', () => {
+  assert.deepEqual(maskText('caf\u00e9', NEEDLES), { text: 'caf\u00e9', masked: 0 });
+  assert.equal(maskText(`a=${SECRET}`, NEEDLES).text, `a=${'*'.repeat(SECRET.length)}`);
+});
+
+test('other bytes are not changed', () => {
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ maxLength: 200 }),
+      fc.array(fc.nat(200), { maxLength: 5 }),
+      (bytes, places) => {
+        const whole = Buffer.from(bytes);
+        assert.equal(masked(cut(whole, places)).text, whole.toString('latin1'));
+      },
+    ),
+  );
+});

@@ -1,0 +1,558 @@
+// needs: openssl
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { connect as http2Connect, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http2';
+import { text } from 'node:stream/consumers';
+import { test } from 'node:test';
+import { makeCertificates } from '../../sandbox/gateway/certificates.js';
+import { HOST, SECRET, startWorld, TOKEN, type World, type WorldOptions } from './worlds.js';
+
+interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+  readonly trailers: NodeJS.Dict<string>;
+}
+
+interface Sent {
+  readonly method?: string;
+  readonly path?: string;
+  readonly headers?: OutgoingHttpHeaders;
+  readonly body?: string;
+}
+
+async function inWorld(options: WorldOptions, scene: (world: World) => Promise<void>): Promise<void> {
+  const world = await startWorld(options);
+  try {
+    await scene(world);
+  } finally {
+    await world.close();
+  }
+}
+
+async function byHttp1(
+  world: World,
+  { method = 'GET', path = '/', headers = {}, body }: Sent = {},
+): Promise<Answer> {
+  const socket = await world.open(['http/1.1']);
+  const sent = httpRequest({
+    ...{ method, path, headers: { host: HOST, ...headers }, setHost: false },
+    createConnection: () => socket,
+  });
+  sent.end(body);
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+  const read = await text(answer);
+  socket.destroy();
+  return { status: answer.statusCode ?? 0, headers: answer.headers, body: read, trailers: answer.trailers };
+}
+
+async function byHttp2(
+  world: World,
+  { method = 'GET', path = '/', headers = {}, body }: Sent = {},
+): Promise<Answer> {
+  const socket = await world.open(['h2']);
+  const session = http2Connect(`https://${HOST}`, { createConnection: () => socket });
+  const stream = session.request(
+    { ':method': method, ':path': path, ':authority': HOST, ...headers },
+    { endStream: body === undefined },
+  );
+  if (body !== undefined) stream.end(body);
+  let trailers: NodeJS.Dict<string> = {};
+  stream.once('trailers', (received: NodeJS.Dict<string>) => {
+    trailers = received;
+  });
+  const [received] = (await once(stream, 'response')) as [IncomingHttpHeaders & { ':status'?: number }];
+  const read = await text(stream);
+  session.destroy();
+  return { status: received[':status'] ?? 0, headers: received, body: read, trailers };
+}
+
+const WAYS = { 'HTTP/1.1': byHttp1, 'HTTP/2': byHttp2 } as const;
+const SECRETS = { secrets: new Map([['github', SECRET]]) };
+
+for (const [name, ask] of Object.entries(WAYS)) {
+  test(`${name}: a request reaches the upstream with the header that is set, and not with the program's`, () =>
+    inWorld({ ...SECRETS, set: [['authorization', `Bearer ${SECRET}`]] }, async (world) => {
+      const headers = { authorization: 'Bearer of-the-program', 'x-own': 'kept' };
+      const { status, body } = await ask(world, { method: 'POST', path: '/a?b=c', headers, body: 'hello' });
+      assert.deepEqual([status, body], [200, 'hello']);
+      const [seen] = world.seen;
+      assert.equal(seen?.headers.authorization, `Bearer ${SECRET}`);
+      assert.equal(seen?.headers['x-own'], 'kept');
+      assert.equal(seen?.path, '/a?b=c');
+      assert.equal(seen?.version, name === 'HTTP/2' ? '2.0' : '1.1');
+    }));
+
+  test(`${name}: a placeholder is swapped in its header`, () =>
+    inWorld(
+      { ...SECRETS, placeholders: [{ token: TOKEN, secret: 'github', headers: ['authorization'] }] },
+      async (world) => {
+        await ask(world, { headers: { authorization: `Bearer ${TOKEN}`, 'x-other': TOKEN } });
+        assert.equal(world.seen[0]?.headers.authorization, `Bearer ${SECRET}`);
+        assert.equal(world.seen[0]?.headers['x-other'], TOKEN);
+        assert.equal(world.events[0]?.injected, 1);
+      },
+    ));
+
+  // proves: gateway: a request that the rules refuse does not go out
+  test(`${name}: what the rules refuse gets 403 with the rule that would allow it, and the upstream sees nothing`, () =>
+    inWorld({ allow: ['GET /repos/**'], deny: ['* /repos/x/**'] }, async (world) => {
+      const refused = await ask(world, { method: 'POST', path: '/repos/a', body: 'x' });
+      assert.equal(refused.status, 403);
+      const { error, reason, suggestion, rule } = JSON.parse(refused.body);
+      assert.deepEqual(
+        [error, reason, suggestion, rule],
+        ['postern', 'method_not_allowed', 'POST /repos/a', null],
+      );
+      const denied = await ask(world, { path: '/repos/x/y' });
+      assert.equal(JSON.parse(denied.body).rule, '* /repos/x/**');
+      assert.equal((await ask(world, { path: '/repos/../x' })).status, 403);
+      assert.equal((await ask(world, { path: '/%zz' })).status, 400);
+      assert.deepEqual([world.seen, world.connections()], [[], 0]);
+      assert.deepEqual(
+        world.events.map(({ status, decision, reason }) => [status, decision, reason]),
+        [
+          [403, 'deny', 'method_not_allowed'],
+          [403, 'deny', 'path_not_allowed'],
+          [403, 'deny', 'path_not_allowed'],
+          [400, 'deny', 'bad_request'],
+        ],
+      );
+    }));
+
+  test(`${name}: in mode audit it goes out, and the event says so`, () =>
+    inWorld({ allow: ['GET /repos/**'], mode: 'audit' }, async (world) => {
+      assert.equal((await ask(world, { path: '/x' })).status, 200);
+      assert.equal(world.events[0]?.decision, 'would_deny');
+      assert.equal(world.events[0]?.suggestion, 'GET /x');
+    }));
+
+  test(`${name}: a secret that comes back is masked, in headers and body`, () =>
+    inWorld(
+      {
+        ...SECRETS,
+        answer: (_, response) => {
+          response.writeHead(200, { 'x-echo': `a ${SECRET}`, 'content-length': String(SECRET.length + 4) });
+          response.write(`b ${SECRET.slice(0, 5)}`);
+          setImmediate(() => response.end(`${SECRET.slice(5)} c`));
+        },
+      },
+      async (world) => {
+        const { headers, body } = await ask(world);
+        const mask = '*'.repeat(SECRET.length);
+        assert.deepEqual([headers['x-echo'], body], [`a ${mask}`, `b ${mask} c`]);
+        assert.equal(world.events[0]?.masked, 2);
+        assert.equal(world.seen[0]?.headers['accept-encoding'], 'identity');
+      },
+    ));
+
+  // proves: gateway: no event has a secret
+  test(`${name}: no event has a secret, and none has a query`, () =>
+    inWorld(SECRETS, async (world) => {
+      await ask(world, { path: `/a/${SECRET}/b?token=${SECRET}` });
+      assert.ok(!JSON.stringify(world.events).includes(SECRET));
+      assert.equal(world.events[0]?.path, `/a/${'*'.repeat(SECRET.length)}/b`);
+    }));
+
+  // proves: gateway: Host and :authority name the host of the connection
+  test(`${name}: another host is 421`, () =>
+    inWorld({}, async (world) => {
+      const headers =
+        name === 'HTTP/2' ? { ':authority': 'other.example.com' } : { host: 'other.example.com' };
+      const { status, body } = await ask(world, { headers });
+      assert.deepEqual([status, JSON.parse(body).reason], [421, 'host_mismatch']);
+      assert.equal(world.connections(), 0);
+    }));
+
+  // proves: gateway: no header makes another method or path of a request
+  // proves: gateway: a header that is set takes the place of the program's
+  test(`${name}: what belongs to the connection, or would undo a rule, does not go on`, () =>
+    inWorld(
+      {
+        ...SECRETS,
+        allow: ['GET /**'],
+        set: [['x-key', SECRET]],
+        answer: (_, response) => response.writeHead(200, { 'alt-svc': 'h3=":443"', 'x-own': '1' }).end(),
+      },
+      async (world) => {
+        const headers = { 'x-http-method-override': 'DELETE', 'X-Original-URL': '/admin', 'x-key': 'mine' };
+        const more =
+          name === 'HTTP/2' ? {} : { connection: 'x-dropped, x-key', 'x-dropped': '1', te: 'gzip' };
+        const answer = await ask(world, { headers: { ...headers, ...more, cookie: ['a=1', 'b=2'] } });
+        assert.deepEqual([answer.headers['alt-svc'], answer.headers['x-own']], [undefined, '1']);
+        const seen = world.seen[0]?.headers ?? {};
+        for (const gone of ['x-http-method-override', 'x-original-url', 'x-dropped'])
+          assert.equal(seen[gone], undefined);
+        assert.equal(seen['x-key'], SECRET);
+        assert.equal(seen.cookie, 'a=1; b=2');
+        assert.ok(seen['te'] === undefined || seen['te'] === 'trailers');
+      },
+    ));
+
+  test(`${name}: trailers come through`, () =>
+    inWorld(
+      {
+        answer: (_, response) => {
+          response.writeHead(200, { trailer: 'x-sum' });
+          response.write('a');
+          response.addTrailers({ 'x-sum': '1' });
+          response.end();
+        },
+      },
+      async (world) => {
+        const { body, trailers } = await ask(world);
+        assert.deepEqual([body, trailers['x-sum']], ['a', '1']);
+      },
+    ));
+
+  // proves: gateway: the certificate of the upstream is verified
+  test(`${name}: an upstream with another certificate gets nothing`, () =>
+    inWorld({ upstreamCertificates: makeCertificates('evil', [HOST], new Date()) }, async (world) => {
+      const { status, body } = await ask(world);
+      assert.deepEqual([status, JSON.parse(body).reason], [502, 'upstream_failed']);
+      assert.deepEqual(world.seen, []);
+    }));
+
+  test(`${name}: an upstream whose certificate has expired gets nothing`, () => {
+    const expired = makeCertificates('old', [HOST], new Date('2010-01-01T00:00:00Z'));
+    return inWorld({ upstreamCertificates: expired, roots: expired.authority }, async (world) => {
+      const { status, body } = await ask(world);
+      assert.equal(status, 502);
+      assert.match(body, /CERT_HAS_EXPIRED/);
+      assert.deepEqual(world.seen, []);
+    });
+  });
+
+  test(`${name}: an upstream of another name gets nothing`, () => {
+    const other = makeCertificates('other', ['other.example.com'], new Date());
+    const leaf = other.leaves.get('other.example.com');
+    assert.ok(leaf !== undefined);
+    const certificates = { ...other, leaves: new Map([[HOST, leaf]]) };
+    return inWorld({ upstreamCertificates: certificates, roots: other.authority }, async (world) => {
+      assert.match((await ask(world)).body, /ERR_TLS_CERT_ALTNAME_INVALID/);
+      assert.deepEqual(world.seen, []);
+    });
+  });
+
+  test(`${name}: an upstream that breaks off is 502, and its answer is none`, () =>
+    inWorld({ answer: (request) => request.socket.destroy() }, async (world) => {
+      assert.equal((await ask(world)).status, 502);
+      await world.told(1);
+    }));
+
+  test(`${name}: an upstream with too many headers is 502`, () =>
+    inWorld(
+      { answer: (_, response) => response.writeHead(200, { 'x-flood': 'a'.repeat(70_000) }).end() },
+      async (world) => {
+        assert.equal((await ask(world)).status, 502);
+      },
+    ));
+
+  test(`${name}: a connection that the rules refuse is 403`, () =>
+    inWorld(
+      {
+        connect: async () =>
+          Promise.reject(Object.assign(new Error('no'), { code: 'EACCES', reason: 'no_rule' })),
+      },
+      async (world) => {
+        const { status, body } = await ask(world);
+        assert.deepEqual([status, JSON.parse(body).reason], [403, 'connect_refused']);
+      },
+    ));
+
+  test(`${name}: many requests share connections, and a large body comes whole both ways`, () =>
+    inWorld({}, async (world) => {
+      const body = 'x'.repeat(1_000_000);
+      for (let round = 0; round < 3; round += 1) {
+        const answer = await ask(world, { method: 'PUT', body });
+        assert.equal(answer.body.length, body.length);
+      }
+      assert.equal(world.connections(), 1);
+      assert.deepEqual(
+        [world.events[0]?.sentBytes, world.events[0]?.receivedBytes],
+        [body.length, body.length],
+      );
+    }));
+}
+
+test('HTTP/2 goes on by HTTP/1.1 if the upstream speaks no other', () =>
+  inWorld({ upstreamHttp2: false }, async (world) => {
+    for (let round = 0; round < 2; round += 1)
+      assert.equal((await byHttp2(world, { method: 'POST', body: 'hello' })).body, 'hello');
+    assert.deepEqual([world.seen[0]?.version, world.connections()], ['1.1', 1]);
+  }));
+
+// proves: gateway: the name of the TLS handshake is the host of the connection
+test('another name in the TLS handshake is 421, and none is too', () =>
+  inWorld({}, async (world) => {
+    for (const name of ['other.example.com', '']) {
+      const socket = await world.open(['http/1.1'], name);
+      socket.write(`GET / HTTP/1.1\r\nhost: ${HOST}\r\n\r\n`);
+      assert.match(await text(socket), /^HTTP\/1\.1 421 /);
+    }
+    assert.equal(world.connections(), 0);
+  }));
+
+test('a program that does not take the certificate ends there, and the event says why', () =>
+  inWorld({}, async (world) => {
+    for (const version of ['-tls1_2', '-tls1_3']) {
+      const words = ['s_client', '-connect', `127.0.0.1:${world.port}`, '-servername', HOST, version];
+      const client = spawn('openssl', [...words, '-verify_return_error'], { stdio: 'ignore' });
+      assert.notEqual((await once(client, 'close'))[0], 0);
+    }
+    await world.told(2);
+    assert.deepEqual(
+      world.events.map(({ reason }) => reason),
+      ['certificate_refused', 'certificate_refused'],
+    );
+    assert.equal(world.connections(), 0);
+  }));
+
+test('a request without TLS is refused', () =>
+  inWorld(SECRETS, async (world) => {
+    const socket = world.dial();
+    socket.write(`GET / HTTP/1.1\r\nhost: ${HOST}\r\n\r\n`);
+    const answer = await text(socket);
+    assert.match(answer, /^HTTP\/1\.1 403 [\s\S]*"reason":"https_only"/);
+    assert.equal(world.connections(), 0);
+  }));
+
+test('a connection that the upstream closed while it waited is not used for a request', () => {
+  const used = new WeakSet<object>();
+  return inWorld(
+    {
+      upstreamHttp2: false,
+      answer: (request, response) => {
+        if (used.has(request.socket)) request.socket.destroy();
+        else response.end('fresh');
+        used.add(request.socket);
+      },
+    },
+    async (world) => {
+      for (let round = 0; round < 3; round += 1) assert.equal((await byHttp1(world)).body, 'fresh');
+      assert.equal(world.connections(), 3);
+      assert.equal((await byHttp1(world, { method: 'POST', body: 'x' })).status, 502);
+    },
+  );
+});
+
+test('100 Continue comes from the upstream, and a refusal comes instead of it', () =>
+  inWorld({ allow: ['POST /yes'], upstreamHttp2: false }, async (world) => {
+    const ask = async (path: string): Promise<readonly [boolean, number]> => {
+      const socket = await world.open(['http/1.1']);
+      const sent = httpRequest({
+        ...{ method: 'POST', path, setHost: false, createConnection: () => socket },
+        headers: { host: HOST, expect: '100-continue', 'content-length': '5' },
+      });
+      let continued = false;
+      sent.on('continue', () => {
+        continued = true;
+        sent.end('hello');
+      });
+      sent.flushHeaders();
+      const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+      answer.resume();
+      socket.destroy();
+      sent.on('error', () => {});
+      return [continued, answer.statusCode ?? 0];
+    };
+    assert.deepEqual(await ask('/yes'), [true, 200]);
+    assert.deepEqual(await ask('/no'), [false, 403]);
+  }));
+
+test('server-sent events come one by one', () =>
+  inWorld(
+    {
+      ...SECRETS,
+      answer: (request, response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        response.write('data: 1\n\n');
+        // The second one comes when the program has asked for it, having read the first one.
+        if (request.url === '/more') response.end();
+        else waiting.push(() => response.end('data: 2\n\n'));
+      },
+    },
+    async (world) => {
+      const socket = await world.open(['http/1.1']);
+      const sent = httpRequest({ setHost: false, headers: { host: HOST }, createConnection: () => socket });
+      sent.end();
+      const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+      const [first] = (await once(answer, 'data')) as [Buffer];
+      assert.equal(first.toString(), 'data: 1\n\n');
+      waiting.pop()?.();
+      assert.equal(await text(answer), 'data: 2\n\n');
+      socket.destroy();
+    },
+  ));
+
+const waiting: (() => void)[] = [];
+
+// proves: gateway: a slow program slows the upstream down
+test('a program that does not read makes the upstream wait', () => {
+  let written = 0;
+  return inWorld(
+    {
+      answer: (_, response) => {
+        const more = (): void => {
+          while (written < 200_000_000 && response.write(Buffer.alloc(65_536))) written += 65_536;
+          if (written < 200_000_000) response.once('drain', more);
+          else response.end();
+        };
+        more();
+      },
+    },
+    async (world) => {
+      const socket = await world.open(['http/1.1']);
+      socket.write(`GET / HTTP/1.1\r\nhost: ${HOST}\r\n\r\n`);
+      await once(socket, 'readable');
+      let before = -1;
+      while (before !== written) {
+        before = written;
+        await new Promise((resolve) => setTimeout(resolve, 300));
+      }
+      assert.ok(written < 100_000_000, `${written} bytes`);
+    },
+  );
+});
+
+test('a program that leaves ends its request to the upstream', () => {
+  const { promise, resolve } = promiseOf<void>();
+  return inWorld(
+    {
+      answer: (request, response) => {
+        response.writeHead(200);
+        response.write('a');
+        request.once('close', () => resolve());
+      },
+    },
+    async (world) => {
+      const socket = await world.open(['http/1.1']);
+      socket.write(`GET / HTTP/1.1\r\nhost: ${HOST}\r\n\r\n`);
+      await once(socket, 'data');
+      socket.destroy();
+      await promise;
+      await world.told(1);
+    },
+  );
+});
+
+function promiseOf<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => {};
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
+
+// proves: gateway: connections of a program are bounded
+test('a program has so many connections, and no more', () =>
+  inWorld({}, async (world) => {
+    const sockets = Array.from({ length: 512 }, () => world.dial());
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+    const last = world.dial();
+    await once(last, 'close');
+    assert.ok(sockets.every(({ destroyed }) => !destroyed));
+  }));
+
+// proves: gateway: the bytes of headers are bounded, by HTTP/2 too
+test('streams that are reset at once, and too many headers, cost their sender alone', () =>
+  inWorld({}, async (world) => {
+    const socket = await world.open(['h2']);
+    const session = http2Connect(`https://${HOST}`, { createConnection: () => socket });
+    session.on('error', () => {});
+    for (let count = 0; count < 1000 && !session.destroyed; count += 1) {
+      const stream = session.request({ ':path': '/reset', ':authority': HOST });
+      stream.on('error', () => {});
+      stream.close();
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    session.destroy();
+    const flood = byHttp2(world, { headers: { 'x-flood': 'a'.repeat(60_000) } });
+    assert.notEqual(
+      await flood.then(
+        ({ status }) => status,
+        () => 0,
+      ),
+      200,
+    );
+    assert.equal((await byHttp2(world, { path: '/after' })).status, 200);
+    assert.ok(!world.seen.some(({ headers }) => headers['x-flood'] !== undefined));
+  }));
+
+test('an answer that is under way is not mixed with a refusal', () => {
+  let end: () => void = () => {};
+  return inWorld(
+    {
+      answer: (_, response) => {
+        response.writeHead(200, { 'content-length': '10' });
+        response.write('hello');
+        end = () => response.end('world');
+      },
+    },
+    async (world) => {
+      const socket = await world.open(['http/1.1']);
+      socket.write(`GET / HTTP/1.1\r\nhost: ${HOST}\r\n\r\n`);
+      let read = '';
+      while (!read.includes('hello')) read += String((await once(socket, 'data'))[0]);
+      socket.write('no request\r\n\r\n');
+      read += await text(socket).catch(() => '');
+      end();
+      assert.ok(!read.slice(10).includes('HTTP/1.1'), read);
+    },
+  );
+});
+
+test('an upstream that does not switch answers as usual', () =>
+  inWorld({ ...SECRETS, upstreamHttp2: false }, async (world) => {
+    const socket = await world.open(['http/1.1']);
+    socket.write(`GET / HTTP/1.1\r\nhost: ${HOST}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n`);
+    assert.match(await text(socket), /^HTTP\/1\.1 200 OK\r\n/);
+    await world.told(1);
+  }));
+
+test('a WebSocket goes through, with the secret, and one that the rules refuse does not', () =>
+  inWorld(
+    {
+      ...SECRETS,
+      set: [['authorization', `Bearer ${SECRET}`]],
+      allow: ['GET /socket'],
+      server: (server) =>
+        server.on('upgrade', (request: IncomingMessage, socket: import('node:stream').Duplex) => {
+          upgraded.push(String(request.headers.authorization));
+          socket.write(
+            'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: x\r\n\r\nfirst ',
+          );
+          socket.pipe(socket);
+        }),
+    },
+    async (world) => {
+      const ask = async (path: string): Promise<[import('node:tls').TLSSocket, string]> => {
+        const socket = await world.open(['http/1.1']);
+        socket.write(
+          `GET ${path} HTTP/1.1\r\nhost: ${HOST}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n`,
+        );
+        const [first] = (await once(socket, 'data')) as [Buffer];
+        return [socket, first.toString()];
+      };
+      const [socket, head] = await ask('/socket');
+      assert.match(head, /^HTTP\/1\.1 101 [\s\S]*sec-websocket-accept: x\r\n/);
+      socket.write('echo');
+      let read = head.split('\r\n\r\n')[1] ?? '';
+      while (read !== 'first echo') read += String((await once(socket, 'data'))[0]);
+      socket.destroy();
+      await world.told(1);
+      assert.match((await ask('/other'))[1], /^HTTP\/1\.1 403 /);
+      assert.deepEqual(upgraded, [`Bearer ${SECRET}`]);
+      assert.deepEqual(
+        world.events.map(({ status, sentBytes, receivedBytes }) => [status, sentBytes, receivedBytes]),
+        [
+          [101, 4, 10],
+          [403, 0, 0],
+        ],
+      );
+    },
+  ));
+
+const upgraded: string[] = [];

@@ -1,0 +1,153 @@
+// A gateway between a program and HTTPS servers of the test: the whole of it, as `up` starts it.
+import assert from 'node:assert/strict';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { type Internet, startInternet } from '../docs/internet.js';
+import { type PosternResult, postern } from '../harness/postern.js';
+import { chownTo, readableFolder, type User, users } from '../harness/users.js';
+
+const SECRET = 'ghs_never-seen-by-the-program-0123';
+const HOST = 'api.example.com';
+
+let internet: Internet;
+before(async () => {
+  internet = await startInternet({ names: [HOST, 'other.example.com'] });
+});
+after(() => internet.close());
+
+interface Scene extends PosternResult {
+  readonly audit: string;
+  /** `NAME:PORT` of each connection to a site meanwhile. */
+  readonly connections: readonly string[];
+}
+
+async function up(as: User, script: string, gateway: string, more = ''): Promise<Scene> {
+  const [folder, kept] = [readableFolder(), readableFolder()];
+  const file = join(kept, 'token');
+  writeFileSync(file, `${SECRET}\n`);
+  chmodSync(file, 0o600);
+  chmodSync(kept, 0o700);
+  const config = join(folder, 'postern.yaml');
+  const audit = join(kept, 'audit.log');
+  writeFileSync(
+    config,
+    `audit: ${audit}
+secrets: {github: {file: ${file}}}
+plugins:
+  agent:
+    command: [bash, -c, ${JSON.stringify(script)}]
+    allow: [${HOST}, other.example.com]
+${more}    gateway:
+      ${HOST}: ${gateway}
+`,
+  );
+  for (const path of [folder, kept, file, config]) chownTo(as, path);
+  const from = internet.connections().length;
+  const result = await postern(['up', '--config', config], { as, inside: internet.within });
+  const connections = internet.connections().slice(from);
+  return { ...result, connections, audit: readFileSync(audit, 'utf8') };
+}
+
+/** The lines of the program. */
+function said({ stdout }: Scene): readonly string[] {
+  return stdout.split('\n').flatMap((line) => /^agent[^ ]* +\|? ?(.*)$/.exec(line)?.[1] ?? []);
+}
+
+const BEARER = '{headers: {authorization: "Bearer {github}"}, allow: ["GET /headers", "GET /"]}';
+
+for (const as of users) {
+  // proves: gateway: the plugin trusts its authority
+  test(`the upstream gets the secret, and the program trusts the gateway (${as})`, async () => {
+    const scene = await up(
+      as,
+      `curl -sS https://${HOST}/headers; echo; env -i /usr/bin/curl -sS https://${HOST}/; curl -sS --http1.1 https://${HOST}/; curl -sS https://other.example.com/; /usr/bin/python3 -c 'import socket; s = socket.create_connection(("${HOST}", 443)); print(s.getpeername()[0] == socket.gethostbyname("${HOST}"))'`,
+      BEARER,
+    );
+    assert.equal(scene.status, 0, scene.stderr);
+    const lines = said(scene);
+    assert.match(
+      lines[0] ?? scene.stdout + scene.stderr,
+      new RegExp(`"authorization":"Bearer \\*{${SECRET.length}}"`),
+    );
+    assert.deepEqual(lines.slice(1), [
+      `served ${HOST}`,
+      `served ${HOST}`,
+      'served other.example.com',
+      'True',
+    ]);
+    assert.match(scene.audit, /"event":"http"[^\n]*"path":"\/headers","status":200/);
+  });
+
+  // proves: gateway: no event has a secret
+  test(`the secret is nowhere that the program sees, and in no output of postern (${as})`, async () => {
+    const scene = await up(
+      as,
+      `env; cat /proc/*/environ /proc/*/cmdline 2>/dev/null | tr '\\0' '\\n'; ls -la /proc/self/fd; grep -r ghs_never /etc /tmp /run /home /var 2>/dev/null; curl -sS https://${HOST}/headers`,
+      BEARER,
+    );
+    for (const text of [scene.stdout, scene.stderr, scene.audit]) assert.ok(!text.includes(SECRET), text);
+    assert.deepEqual(scene.connections, [`${HOST}:443`]);
+  });
+
+  test(`a request that no rule allows is 403, with the rule that would allow it (${as})`, async () => {
+    const scene = await up(as, `curl -sS -X POST https://${HOST}/headers`, BEARER);
+    assert.equal(JSON.parse(said(scene)[0] ?? '').suggestion, 'POST /headers');
+    assert.deepEqual(scene.connections, []);
+    assert.match(
+      scene.stderr,
+      /refused POST \/headers of api\.example\.com: method_not_allowed; to allow it: add "POST \/headers" to gateway\.api\.example\.com\.allow/,
+    );
+    assert.match(scene.audit, /"event":"http"[^\n]*"status":403[^\n]*"decision":"deny"/);
+  });
+
+  // proves: gateway: DNS gives no other address of a host with a gateway
+  test(`nothing goes around the gateway (${as})`, async () => {
+    const address = internet.addresses[HOST];
+    const scene = await up(
+      as,
+      `curl -sS --resolve ${HOST}:443:${address} https://${HOST}/; getent ahosts ${HOST}; curl -sS --max-time 5 https://${HOST}:444/; exit 0`,
+      BEARER,
+    );
+    assert.deepEqual(scene.connections, [], scene.stdout);
+    assert.match(scene.stdout, /198\.19\.255\.1/);
+    assert.ok(!scene.stdout.includes(String(address)));
+  });
+
+  test(`a placeholder becomes the secret on the way to its host alone (${as})`, async () => {
+    const scene = await up(
+      as,
+      `echo $KEY; curl -sS -H "x-key: $KEY" https://${HOST}/headers; echo; curl -sS -H "x-key: $KEY" https://other.example.com/headers; echo; curl -sS -u "me:$KEY" https://${HOST}/headers`,
+      '{placeholder: {name: KEY, secret: github, in: [x-key, authorization]}}',
+    );
+    const [token = '', own = '', other = '', basic = ''] = said(scene);
+    assert.match(token, /^postern_[0-9a-f]{48}$/);
+    assert.match(own, /"x-key":"\*+"/);
+    assert.ok(other.includes(token), other);
+    assert.ok(
+      !basic.includes(token) && !basic.includes(Buffer.from(`me:${token}`).toString('base64')),
+      basic,
+    );
+  });
+
+  // proves: gateway: a secret that every user may read is refused
+  test(`a secret that every user may read refuses the start (${as})`, async () => {
+    const folder = readableFolder();
+    const file = join(folder, 'token');
+    writeFileSync(file, SECRET, { mode: 0o644 });
+    chmodSync(file, 0o644);
+    const config = join(readableFolder(), 'postern.yaml');
+    writeFileSync(
+      config,
+      `secrets: {github: {file: ${file}}}\nplugins:\n  agent:\n    command: [echo, started]\n    allow: [${HOST}]\n    gateway:\n      ${HOST}: ${BEARER}\n`,
+    );
+    chownTo(as, config);
+    const { stdout, stderr, status } = await postern(['up', '--config', config], {
+      as,
+      inside: internet.within,
+    });
+    assert.notEqual(status, 0);
+    assert.match(stderr, /Cannot use the secret "github": every user may read/);
+    assert.ok(!`${stdout}${stderr}`.includes(SECRET) && !stdout.includes('started'));
+  });
+}

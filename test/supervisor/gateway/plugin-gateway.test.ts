@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { test } from 'node:test';
+import { hostFiles } from '../../../sandbox/supervisor/files/host-files.js';
+import { gatewayConfig, PluginGateway } from '../../../sandbox/supervisor/gateway/plugin-gateway.js';
+import { lineOf } from '../../../sandbox/supervisor/start-broker.js';
+import type { GatewayHost } from '../../../shared/config/gateway-keys.js';
+import { type PluginConfig, plainPlugin } from '../../../shared/config/plugin-config.js';
+
+const HOSTS: readonly GatewayHost[] = [
+  {
+    ...{ host: 'api.example.com', ports: [443, 8443], allow: ['GET /**'], deny: [], masks: true },
+    headers: { authorization: 'Bearer {github}' },
+  },
+  {
+    ...{ host: 'other.example.com', ports: [443], headers: {}, allow: [], deny: [], masks: false },
+    placeholder: { name: 'KEY', secret: 'github', in: ['X-Key'] },
+  },
+];
+const PLUGIN: PluginConfig = {
+  ...plainPlugin('agent', ['true']),
+  allow: ['api.example.com:443,8443', 'other.example.com'],
+  deny: ['tracker.example.com'],
+  limits: { ...plainPlugin('x', []).limits, memoryMib: 8, connections: 3 },
+  gateway: HOSTS,
+};
+
+test('each host has an address, and each of its ports a listener there', () => {
+  assert.deepEqual(new PluginGateway(PLUGIN, HOSTS).places, [
+    { address: '198.19.255.1', port: 443 },
+    { address: '198.19.255.1', port: 8443 },
+    { address: '198.19.255.2', port: 443 },
+  ]);
+});
+
+// proves: gateway: a placeholder is random for each start
+test('a placeholder is another one for each start, and the process knows it', () => {
+  const [one, other] = [new PluginGateway(PLUGIN, HOSTS), new PluginGateway(PLUGIN, HOSTS)];
+  assert.notEqual(one.variables['KEY'], other.variables['KEY']);
+  const { hosts, listeners, secrets } = one.settings(new Map([['github', 'secret']]));
+  assert.deepEqual(hosts[1]?.placeholder, {
+    token: one.variables['KEY'],
+    secret: 'github',
+    headers: ['x-key'],
+  });
+  assert.equal(listeners.length, one.places.length);
+  assert.deepEqual(secrets, [['github', 'secret']]);
+  assert.ok(!JSON.stringify(one.variables).includes('secret'));
+});
+
+test('the program finds the authority beside the certificates of the host', () => {
+  const gateway = new PluginGateway(PLUGIN, HOSTS);
+  const etc = {
+    kind: 'bind',
+    path: '/etc/ssl',
+    source: '/etc/ssl',
+    directory: true,
+    writable: false,
+  } as const;
+  const entries = gateway.rootEntries([etc], hostFiles);
+  const texts = entries.flatMap((entry) =>
+    'content' in entry && entry.content !== undefined ? [entry.content] : [],
+  );
+  const [authority = ''] = texts;
+  const { leaf } = { leaf: gateway.settings(new Map()).hosts[0]?.leaf };
+  assert.ok(leaf !== undefined);
+  assert.ok(new X509Certificate(leaf.certificate).checkIssued(new X509Certificate(authority)));
+  for (const text of texts) assert.ok(text.includes(authority));
+});
+
+test('its process has the rules of the plugin and its limits of connections, and not those of its memory', () => {
+  const config = gatewayConfig(PLUGIN);
+  assert.deepEqual(
+    [config?.name, config?.egress, config?.allow, config?.deny, config?.unknown],
+    ['agent.gateway', 'channel', PLUGIN.allow, PLUGIN.deny, 'deny'],
+  );
+  assert.deepEqual([config?.limits.connections, config?.limits.memoryMib], [3, undefined]);
+  assert.equal(gatewayConfig(PLUGIN), config);
+  assert.equal(gatewayConfig(plainPlugin('agent', [])), undefined);
+});
+
+// proves: gateway: the plugin itself reaches no host with a gateway
+test('the broker denies its hosts to the plugin itself, by every door, and not to its process', () => {
+  const hosts = HOSTS.map(({ host }) => host);
+  const line = lineOf(PLUGIN, []);
+  assert.deepEqual([line.deny, line.gateways], [[...PLUGIN.deny, ...hosts], hosts]);
+  const own = gatewayConfig(PLUGIN);
+  assert.ok(own !== undefined);
+  assert.deepEqual([lineOf(own, []).deny, lineOf(own, []).gateways], [PLUGIN.deny, undefined]);
+});
