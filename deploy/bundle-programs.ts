@@ -63,6 +63,8 @@ export function bundleProgram(dist: string, name: Bundle): Bundled {
     platform: 'node',
     target: 'node20',
     external: ['koffi'],
+    // Its main module looks for the others at run time.
+    alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
     logLevel: 'warning',
     metafile: true,
   });

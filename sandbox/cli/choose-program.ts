@@ -10,8 +10,10 @@ export function chooseProgram([command = '', ...words]: readonly string[]): Bund
   if (commandRow(command)?.asks === true) return 'postern-control';
   if (command === 'learn' && isLiveLearn(words)) return 'postern-control';
   if (command !== 'run') return 'postern-main';
-  // Few runs listen for commands, or read a file of rules. The words of the program itself may look so too: that costs a little time.
-  return words.some((word) => /^--(control|rules)(=|$)/.test(word)) ? 'postern-main' : 'postern-run';
+  // Few runs listen for commands, or read a file of rules or settings. The words of the program itself may look so too: that costs a little time.
+  return words.some((word) => /^--(control|rules|srt-settings)(=|$)/.test(word))
+    ? 'postern-main'
+    : 'postern-run';
 }
 
 // Whether `postern learn` is meant for a plugin of a running postern, and not for a program that it is to run. Pure.

@@ -44,6 +44,10 @@ const TABLE = {
     description: 'compare two configuration files: which destinations a change opens and closes',
   },
   presets: { group: 'Rules', description: 'show the presets that come with postern, and what each opens' },
+  import: {
+    group: 'Rules',
+    description: "turn another tool's settings into a configuration: sandbox-runtime, Smokescreen, VS Code",
+  },
   explain: { group: 'Rules', description: 'show the decision on a destination, and the reason' },
   test: {
     group: 'Rules',

@@ -8,6 +8,7 @@ import { ASKING_COMMANDS } from './control/control-commands.js';
 import { diffCommand } from './diff.js';
 import { doctorCommand } from './doctor.js';
 import { explainCommand } from './explain.js';
+import { importCommand, withSrtSettings } from './import.js';
 import { initCommand } from './init.js';
 import { learnCommand } from './learn.js';
 import { presetsCommand } from './presets.js';
@@ -19,12 +20,13 @@ import { testCommand } from './test.js';
 import { upCommand } from './up.js';
 
 const OWN: Readonly<Record<Exclude<CommandName, AskingName>, () => Command>> = {
-  run: () => runCommand({ openControl: openRunControl, loadRuleFile }),
+  run: () => runCommand({ openControl: openRunControl, loadRuleFile, withSrtSettings }),
   learn: learnCommand,
   up: upCommand,
   check: checkCommand,
   diff: diffCommand,
   presets: presetsCommand,
+  import: importCommand,
   explain: explainCommand,
   test: testCommand,
   init: initCommand,

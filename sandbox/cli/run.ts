@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import { PosternError } from '../../shared/errors.js';
 import { OUTPUT_TIMEOUT_MS } from '../../shared/limits.js';
+import type { WithSrtSettings } from './import.js';
 import { makeCommand } from './program.js';
 import { asRuleOption, limitLines, ownProgram, RefusalReport, refusalLine } from './refusal-line.js';
 import type { OpenRunControl } from './run-control.js';
@@ -24,11 +25,13 @@ export interface RunParts {
   readonly openControl: OpenRunControl;
   /** For --rules. */
   readonly loadRuleFile: LoadRuleFile;
+  readonly withSrtSettings: WithSrtSettings;
 }
 
 export function runCommand(parts?: RunParts): Command {
   const command = makeCommand('run');
   addGroup(addModeOption(addRunOptions(command)), 'Rules', [
+    new Option('--srt-settings <file>', 'add what settings of sandbox-runtime (srt) allow'),
     new Option('--ask', 'ask at the terminal, or over --control, about a destination that no rule allows'),
   ]);
   return addGroup(command, 'Operate', [
@@ -58,17 +61,20 @@ Exit status: the program's; 128+N where signal N ended it; 127 not found,
 
 interface RunControlOptions extends RunOptions, ModeOption {
   readonly control?: string;
+  readonly srtSettings?: string;
 }
 
 /** @returns the exit status */
 async function run(
   command: readonly string[],
-  options: RunControlOptions,
+  given: RunControlOptions,
   parts: RunParts | undefined,
 ): Promise<number> {
   useWaitingStreams();
   try {
-    refuseAskInAudit(options);
+    refuseAskInAudit(given);
+    const options =
+      given.srtSettings === undefined ? given : (parts?.withSrtSettings(given, given.srtSettings) ?? given);
     const config = pluginOf(command, options, options.mode, parts?.loadRuleFile);
     const control = options.control === undefined ? undefined : parts?.openControl(options.control);
     const asOption = (rule: string): string => asRuleOption('allow', rule);

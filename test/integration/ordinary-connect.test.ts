@@ -101,8 +101,12 @@ async function see(as: User, dist: string): Promise<Seen> {
   const connected = stdout().match(/^held 0$/gm)?.length ?? 0;
   await until(async () => {
     const page = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
-    const ended = Number(/^postern_connection_duration_seconds_count\S* (\d+)$/m.exec(page)?.[1]);
-    return ended >= 24 + connected || undefined;
+    const count = (series: RegExp): number => Number(series.exec(page)?.[1]);
+    const ended = count(/^postern_connection_duration_seconds_count\S* (\d+)$/m);
+    // A failure is counted once it is sure that no other address of the name works.
+    const refused = count(/^postern_connect_duration_seconds_count\{outcome="refused"\} (\d+)$/m);
+    const counted = count(/^postern_connect_failures_total\S*reason="refused"\} (\d+)$/m);
+    return (ended >= 24 + connected && refused > 0 && counted === refused) || undefined;
   }, 30_000);
   const page = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
   child.stdin?.end('end\n');

@@ -1,0 +1,161 @@
+// What the settings of other tools mean in rules. The tools' own files are the specification; each key of theirs is read or remarked upon.
+import assert from 'node:assert/strict';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { importSmokescreen, importSrt, importVscode } from '../../sandbox/cli/import.js';
+
+const NO_FILES = { visible: [], writable: [], hidden: [] };
+
+test('a pattern of sandbox-runtime means any port, and its deny list every port', () => {
+  const { plugins, remarks } = importSrt(
+    {
+      network: {
+        allowedDomains: [
+          'example.com',
+          '*.example.org',
+          'api.example.com:8443',
+          '192.0.2.7',
+          '[2001:db8::1]:443',
+        ],
+        deniedDomains: ['tracker.example.com', '*.example.net:80'],
+        allowUnixSockets: ['/run/x.sock'],
+      },
+      filesystem: { allowWrite: [], denyRead: [], denyWrite: [] },
+    },
+    'agent',
+  );
+  assert.deepEqual(plugins, [
+    {
+      name: 'agent',
+      allow: [
+        'example.com:*',
+        '*.example.org:*',
+        'api.example.com:8443',
+        '192.0.2.7:*',
+        '[2001:db8::1]:443',
+        'unix:/run/x.sock',
+      ],
+      deny: ['tracker.example.com', '*.example.net:80'],
+      filesystem: NO_FILES,
+    },
+  ]);
+  assert.deepEqual(remarks, []);
+});
+
+test('what a program may write is writable, and a hidden file is hidden where it would show', () => {
+  const { plugins, remarks } = importSrt(
+    {
+      filesystem: {
+        allowWrite: ['.', '~/cache', '/srv/**'],
+        allowRead: ['/srv/data'],
+        denyRead: ['~/.ssh', '.env', '/srv/data/keys'],
+        denyWrite: ['.git', '/etc'],
+      },
+    },
+    'agent',
+  );
+  assert.deepEqual(plugins[0]?.filesystem, {
+    visible: ['/srv/data'],
+    writable: ['.', join(homedir(), 'cache')],
+    hidden: ['.env', '/srv/data/keys'],
+  });
+  assert.deepEqual(remarks, [
+    'filesystem.allowWrite: "/srv/**" is a pattern; name the paths that are meant',
+    'filesystem.denyWrite: ".git" stays writable inside a writable folder; name narrower folders in writable',
+  ]);
+});
+
+test('the proxy of sandbox-runtime becomes via, and each key without a counterpart a remark', () => {
+  const { plugins, remarks } = importSrt(
+    {
+      network: {
+        allowedDomains: ['localhost', 'a b', 7],
+        allowAllUnixSockets: true,
+        parentProxy: { http: 'http://proxy.example.com:3128', noProxy: '10.0.0.0/8' },
+        novel: 1,
+      },
+      credentials: { files: [] },
+      allowPty: true,
+      '\u001b[2J': 1,
+    },
+    'agent',
+  );
+  assert.deepEqual(plugins[0]?.via, { proxy: 'http://proxy.example.com:3128' });
+  assert.deepEqual(plugins[0]?.allow, []);
+  const keys = remarks.map((remark) => remark.split(':')[0]);
+  assert.deepEqual(keys, [
+    'network.allowedDomains',
+    'network.allowedDomains',
+    'network.allowedDomains',
+    'network.allowAllUnixSockets',
+    'network.parentProxy.noProxy',
+    'network.novel',
+    'credentials',
+    '\\u001b[2J',
+  ]);
+});
+
+test('each service of Smokescreen is a plugin; report is audit, and open allows every name', () => {
+  const { plugins, remarks } = importSmokescreen({
+    version: 'v1',
+    services: [
+      {
+        name: 'Sample',
+        project: 'x',
+        action: 'enforce',
+        allowed_domains: ['api.example.com', '*.example.org'],
+      },
+      { name: 'looks', action: 'report', allowed_domains: [] },
+      { name: 'free', action: 'open' },
+    ],
+    default: { action: 'enforce', allowed_domains: ['default.example.com'] },
+    global_deny_list: ['bad.example.com'],
+    global_allow_list: ['all.example.com'],
+  });
+  const deny = ['bad.example.com'];
+  assert.deepEqual(plugins, [
+    {
+      name: 'sample',
+      allow: ['api.example.com:*', '*.example.org:*', 'all.example.com:*'],
+      deny,
+      filesystem: NO_FILES,
+    },
+    { name: 'looks', mode: 'audit', allow: ['all.example.com:*'], deny, filesystem: NO_FILES },
+    { name: 'free', allow: ['*:*'], deny, filesystem: NO_FILES },
+    { name: 'default', allow: ['default.example.com:*', 'all.example.com:*'], deny, filesystem: NO_FILES },
+  ]);
+  assert.deepEqual(
+    remarks.map((remark) => remark.split(':')[0]),
+    ['services[0].allowed_domains', 'default.allowed_domains'],
+  );
+});
+
+test('two services whose names are one in postern are refused', () => {
+  const services = ['A b', 'a-b'].map((name) => ({ name, action: 'enforce' }));
+  assert.throws(() => importSmokescreen({ services }), /Two services have one name/);
+});
+
+test('of the settings of Visual Studio Code, only those of its sandbox count', () => {
+  const { plugins, remarks } = importVscode(
+    {
+      'editor.fontSize': 12,
+      'chat.agent.networkFilter': true,
+      'chat.agent.allowedNetworkDomains': ['github.com', '*.example.com', 'http://localhost'],
+      'chat.agent.deniedNetworkDomains': ['internal.example.com'],
+      'chat.agent.sandbox.fileSystem.linux': { allowWrite: ['.'], denyRead: ['./.env'] },
+    },
+    'agent',
+  );
+  assert.deepEqual(plugins[0]?.allow, ['github.com:*', '*.example.com:*']);
+  assert.deepEqual(plugins[0]?.deny, ['internal.example.com']);
+  assert.deepEqual(plugins[0]?.filesystem, { visible: [], writable: ['.'], hidden: ['./.env'] });
+  assert.match(remarks.join('\n'), /"http:\/\/localhost" has no counterpart/);
+  const open = importVscode({ 'chat.agent.sandbox.allowNetwork': true }, 'agent');
+  assert.deepEqual(open.plugins[0]?.allow, ['*:*']);
+});
+
+test('settings that are no map are refused', () => {
+  for (const value of [null, [], 'x', 7]) assert.throws(() => importSrt(value, 'agent'), /is not a map/);
+  assert.throws(() => importSrt({ network: [] }, 'agent'), /"network" is not a map/);
+});
