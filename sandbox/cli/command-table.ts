@@ -24,6 +24,7 @@ const TABLE = {
   },
   up: { group: 'Run', description: 'run the plugins of a configuration file', starts: true },
   init: { group: 'Run', description: 'write a first, commented postern.yaml' },
+  mcp: { group: 'Run', description: "put postern before the servers in an MCP client's file" },
   doctor: {
     group: 'Run',
     description: 'test whether this host can run postern, and print a fix for what is missing',

@@ -351,7 +351,7 @@ const IMPORTERS: Readonly<Record<KindName, Kind>> = {
 const MOST_MIB = 4;
 
 /** @throws PosternError `usage` where the file cannot be read or is none of that kind @throws ConfigError for broken YAML */
-export function importFile(kind: KindName, path: string, name: string): Imported {
+function importFile(kind: KindName, path: string, name: string): Imported {
   const text = readTextFile(path, MOST_MIB);
   if (!('text' in text))
     throw new PosternError('usage', `${quote(path)} ${text.problem}`, { fix: 'name another file' });

@@ -11,6 +11,7 @@ import { explainCommand } from './explain.js';
 import { importCommand, withSrtSettings } from './import.js';
 import { initCommand } from './init.js';
 import { learnCommand } from './learn.js';
+import { mcpCommand } from './mcp.js';
 import { presetsCommand } from './presets.js';
 import { makeAll, runProgram } from './program.js';
 import { reportCommand } from './report.js';
@@ -21,6 +22,7 @@ import { upCommand } from './up.js';
 
 const OWN: Readonly<Record<Exclude<CommandName, AskingName>, () => Command>> = {
   run: () => runCommand({ openControl: openRunControl, loadRuleFile, withSrtSettings }),
+  mcp: mcpCommand,
   learn: learnCommand,
   up: upCommand,
   check: checkCommand,

@@ -93,13 +93,19 @@ export interface ModeOption {
   readonly mode: 'enforce' | 'audit';
 }
 
-export function addRuleOptions(command: Command): Command {
-  return addGroup(command, 'Rules', [
+/** @param names of those that the command takes; undefined: all */
+export function addRuleOptions(command: Command, names?: readonly string[]): Command {
+  const options = [
     repeatable('--allow <rule>', 'allow a destination, for example api.example.com or 10.1.0.0/16:5432'),
     repeatable('--deny <rule>', 'deny a destination, whatever is allowed'),
     repeatable('--rules <file>', 'a file with allow: and deny: lists'),
     repeatable('--preset <name>', 'rules that come with postern, for example npm: see postern presets'),
-  ]);
+  ];
+  return addGroup(
+    command,
+    'Rules',
+    options.filter(({ long }) => names === undefined || names.includes(`${long}`)),
+  );
 }
 
 export function addModeOption(command: Command): Command {
@@ -362,6 +368,34 @@ const RUN_OPTIONS: readonly (readonly [Heading, () => readonly Option[]])[] = [
     ],
   ],
 ];
+
+// The options of `mcp`: of those of `run`, the ones that a server in a file of a client needs.
+
+export interface McpRuleOptions {
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+  readonly preset: readonly string[];
+  readonly visible: readonly string[];
+  readonly writable: readonly string[];
+  readonly home?: string;
+}
+
+/** @param chooses whether --server names which servers are meant */
+export function addMcpOptions(command: Command, chooses: boolean): Command {
+  const which = chooses
+    ? [repeatable('--server <name>', 'this server alone (default: all); --server a --server b for two')]
+    : [];
+  addRuleOptions(command, ['--allow', '--deny', '--preset']);
+  const files = RUN_OPTIONS.flatMap(([heading, options]) => (heading === 'Files' ? options() : []));
+  addGroup(
+    command,
+    'Files',
+    files.filter(({ long }) => ['--visible', '--writable', '--home'].includes(`${long}`)),
+  );
+  for (const option of [...which, new Option('--dry-run', 'show the change, and write nothing')])
+    command.addOption(option);
+  return command;
+}
 
 /** Every option but --mode. */
 export function addRunOptions(command: Command): Command {

@@ -41,7 +41,7 @@ export function writeRule(
     using folder = openFolder(dirname(whole));
     // protects: G20 no rule is written where a plugin may write
     if (mayWrite(dirname(whole))) throw notWritten(path, 'a plugin may write its folder');
-    replace(`/proc/self/fd/${folder.number}`, basename(whole), (text) => {
+    replaceFile(`/proc/self/fd/${folder.number}`, basename(whole), (text) => {
       const added = addRule(text, plugin, rule);
       if (!added.ok) throw notWritten(path, added.problem, { fix: added.fix });
       return added.text;
@@ -52,8 +52,12 @@ export function writeRule(
   }
 }
 
-/** @param change gets the text; if it returns the same one, nothing is written */
-function replace(folder: string, name: string, change: (text: string) => string): void {
+/**
+ * Puts a new file in the place of an old one, with its owner and permissions. Follows no link.
+ *
+ * @param change gets the text; if it returns the same one, nothing is written
+ */
+export function replaceFile(folder: string, name: string, change: (text: string) => string): void {
   const old = openSync(`${folder}/${name}`, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   const temporary = `${folder}/.${name}.${process.pid}.new`;
   try {

@@ -1,14 +1,15 @@
 // The client is the test: it starts what mcp.json says, as clients do, and speaks JSON-RPC with a published MCP server.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import { until } from '../../harness/until.js';
-import { readableFolder } from '../../harness/users.js';
+import { asUser, chownTo, readableFolder } from '../../harness/users.js';
 import { Page, testThatAllWasRun } from '../page.js';
-import { REGISTRY, registryWords } from '../registry.js';
-import { startCommands } from '../run-commands.js';
+import { registryWords } from '../registry.js';
+import { runCommands, startCommands } from '../run-commands.js';
 
 const page = new Page('docs/how-to/mcp-server.md');
 const HOME = '/home/ada/.local/share/postern/everything';
@@ -75,13 +76,52 @@ class Client {
   }
 }
 
+test('the command writes the entry that the page shows, and undo brings back what was there', async (t) => {
+  const folder = readableFolder();
+  const file = join(folder, 'mcp.json');
+  const [program, words] = ['npx', ['--yes', '@modelcontextprotocol/server-everything']];
+  const first = `{\n  // mine\n  "mcpServers": {"everything": {"command": "${program}", "args": ${JSON.stringify(words)}}}\n}\n`;
+  writeFileSync(file, first);
+  chownTo('user', folder);
+  chownTo('user', file);
+  const where = { cwd: folder, within: asUser('user') };
+  const wrapped = await runCommands(t, page.commands('postern mcp wrap').text, where);
+  assert.equal(wrapped.status, 0, wrapped.stderr);
+  assert.match(wrapped.stdout, /^ {2}- npx --yes /m);
+  const text = readFileSync(file, 'utf8');
+  assert.match(text, /\/\/ mine/);
+  const [made, shown] = [text.replace('// mine', ''), page.file('mcp.json')].map((json) => {
+    const { mcpServers } = JSON.parse(json) as { mcpServers: Record<string, { args: readonly string[] }> };
+    return mcpServers['everything']?.args;
+  });
+  assert.deepEqual(made, shown);
+  const undo = 'postern mcp undo mcp.json';
+  assert.ok(page.text.includes(undo));
+  const undone = await runCommands(t, undo, where);
+  assert.match(undone.stdout, /as it was before$/m);
+  assert.equal(readFileSync(file, 'utf8'), first);
+  symlinkSync('mcp.json', join(folder, 'link.json'));
+  const link = await runCommands(t, 'postern mcp wrap link.json', where);
+  assert.equal(link.status, 1);
+  assert.match(link.stderr, /Cannot write "link\.json".*name the file itself/);
+  const added = await runCommands(
+    t,
+    'postern mcp add files --allow api.example.com -- node y.js --deny z',
+    where,
+  );
+  assert.match(added.stdout, / run --name files --allow api\.example\.com -- node y\.js --deny z$/m);
+  assert.match(readFileSync(join(folder, '.mcp.json'), 'utf8'), /"files": \{/);
+  assert.deepEqual(readdirSync(folder).sort(), ['.mcp.json', 'link.json', 'mcp.json']);
+  assert.equal(readFileSync(file, 'utf8'), first);
+});
+
 test('a client starts the server by mcp.json, and the server reaches nobody but the registry', async (t) => {
   const { mcpServers } = JSON.parse(page.file('mcp.json')) as {
     mcpServers: Record<string, { command: string; args: readonly string[] }>;
   };
   const { command = '', args = [] } = mcpServers['everything'] ?? {};
   assert.ok(args.includes(HOME));
-  const words = args.flatMap((word) => (word === REGISTRY ? [word, ...registryWords()] : [word]));
+  const words = args.flatMap((word) => (word === 'npm' ? [word, ...registryWords()] : [word]));
   const client = new Client(t, [command, ...words.map((word) => (word === HOME ? home : word))]);
   await client.begin();
   assert.match((await client.sum()) ?? '', /\b5\b/);
