@@ -6,7 +6,7 @@ import { PosternError } from '../../shared/errors.js';
 import { compileFilters } from '../../shared/sys/compile-filters.js';
 import { loadProgramInAllThreads } from '../../shared/sys/filter-program.js';
 import { makeAllMountsReadOnly } from '../../shared/sys/mount.js';
-import { becomeGroup, becomeIds, becomeUser, setDumpable } from '../../shared/sys/process-control.js';
+import { becomeGroup, becomeIds, becomeUndumpable, becomeUser } from '../../shared/sys/process-control.js';
 import { holdsRing } from './holds-ring.js';
 import { sandboxFilters } from './sandbox-rules.js';
 
@@ -21,7 +21,7 @@ export function enterSandbox(): void {
     throw new PosternError('broker_cage', 'Cannot confine the broker: its event loop has an io_uring');
   // Its memory holds the requests of every plugin.
   // protects: G16 broker sandbox: its memory is closed to its own user
-  setDumpable(false);
+  becomeUndumpable();
   // protects: G16 broker sandbox: it holds for every thread (fails closed) => (() => { })(compileFilters(sandboxFilters(process.pid)));
   loadProgramInAllThreads(compileFilters(sandboxFilters(process.pid)));
   for (const { thread, status } of ownThreads()) {

@@ -6,7 +6,7 @@ import { constants } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
 import { MAX_TERMINALS } from '../../shared/limits.js';
 import { SystemError } from '../../shared/sys/libc.js';
-import { copyLocked } from '../../shared/sys/locked-copy.js';
+import { copyRootLocked } from '../../shared/sys/locked-copy.js';
 import {
   attachTree,
   copyTree,
@@ -110,9 +110,7 @@ export function enterRoot(): void {
  */
 export function lockRoot(): void {
   using root =
-    /* protects: G14 root: what covers a path stays there after the run => copyTree('/', true) */ copyLocked(
-      '/',
-    );
+    /* protects: G14 root: what covers a path stays there after the run => copyTree('/', true) */ copyRootLocked();
   using place = openFolder('/');
   attachTree(root.number, place.number, '/');
   process.chdir(`/proc/self/fd/${root.number}`);

@@ -17,7 +17,6 @@ import {
   leadGroup,
   leadSession,
   resetSignals,
-  setDumpable,
   setHostname,
   setNoNewPrivileges,
 } from '../../shared/sys/process-control.js';
@@ -82,13 +81,11 @@ function launch(): void {
   buildRoot(spec, sources);
   const namespaces = openNamespaceLimit();
   enterRoot();
-  // Until here a broker could not look into this process. Now it has nothing that is not for the plugin: all mounts have been attached, and what
-  // must be hidden is. The last copy needs a child, of which this process gets nothing while it is closed. The number of the folder stays taken: it may
-  // be one that the plugin expects, and what was opened at it would be lost.
+  // A broker cannot look into this process until it becomes the plugin (closed-programs.ts). The number of the folder stays taken: it may be one that the
+  // plugin expects, and what was opened at it would be lost.
   const empty = new OwnedFd(openSync('/dev/null', 'r'));
   duplicateOnto(empty.number, CODE_FD);
   empty.close();
-  setDumpable(true);
   lockRoot();
   forbidUserNamespaces(namespaces);
   const root = openFolder('/');

@@ -1,6 +1,6 @@
 // Spawns a broker before its supervisor is loaded, see broker/early-broker.ts.
 import { dropInheritableCapabilities } from '../../shared/sys/capabilities.js';
-import { becomeSubreaper, setDumpable } from '../../shared/sys/process-control.js';
+import { becomeSubreaper, becomeUndumpable } from '../../shared/sys/process-control.js';
 import { takeTurns } from '../../shared/sys/rlimit.js';
 import { ownPrivileges } from '../host/privileges.js';
 import { type ForkedBroker, forkBroker } from './broker/fork-broker.js';
@@ -26,6 +26,6 @@ export function prepareOwnProcess(): void {
   becomeSubreaper();
   // As a user the broker has the same uid. A broker that was taken over must not read or steer this process, proc(5).
   // protects: G16 supervisor: its memory is closed to its own user
-  setDumpable(false);
+  becomeUndumpable();
   dropInheritableCapabilities();
 }

@@ -13,7 +13,9 @@ const MFD_ALLOW_SEALING = 2;
 const MFD_EXEC = 0x10;
 const O_PATH = 0o10000000;
 const PROT_READ_WRITE = 3;
+const PROT_READ_EXEC = 5;
 const MAP_SHARED = 1;
+const MAP_PRIVATE = 2;
 
 const SEEK_DATA = 3;
 
@@ -117,6 +119,19 @@ export function readSealedFile(fd: number): Uint8Array | undefined {
   return bytes;
 }
 
+function map(length: number, protection: number, flags: number, fd: number): bigint {
+  const address: unknown = mmap(null, length, protection, flags, fd, 0);
+  if (typeof address !== 'bigint' || address === 0xffffffffffffffffn)
+    throw new SystemError('mmap', koffi.errno(), 'memfd');
+  return address;
+}
+
+/** Instructions in memory, for the life of this process. @returns the address of the first one */
+export function mapCode(code: Uint8Array): bigint {
+  using file = createSealedFile('code', code);
+  return map(code.length, PROT_READ_EXEC, MAP_PRIVATE, file.number);
+}
+
 /** The shared memory of a file, until it is closed. */
 export class MappedMemory {
   readonly #length: number;
@@ -124,10 +139,7 @@ export class MappedMemory {
   #bytes: Uint8Array | undefined;
 
   constructor(fd: number, length: number) {
-    const address: unknown = mmap(null, length, PROT_READ_WRITE, MAP_SHARED, fd, 0);
-    if (typeof address !== 'bigint' || address === 0xffffffffffffffffn)
-      throw new SystemError('mmap', koffi.errno(), 'memfd');
-    this.#address = address;
+    this.#address = map(length, PROT_READ_WRITE, MAP_SHARED, fd);
     this.#length = length;
   }
 

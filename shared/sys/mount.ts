@@ -11,6 +11,8 @@ const AT_EMPTY_PATH = 0x1000;
 const AT_RECURSIVE = 0x8000;
 const OPEN_TREE_CLONE = 1;
 const OPEN_TREE_CLOEXEC = 0o2000000;
+/** For open_tree(2): a copy with all mounts below it. */
+export const COPY_FLAGS: number = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE;
 const MOVE_MOUNT_F_EMPTY_PATH = 4;
 const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
 const MNT_DETACH = 2;
@@ -44,7 +46,7 @@ export function mountNew(type: string, target: string, flags: number, options: s
  */
 export function copyTree(path: string, directory: boolean): OwnedFd {
   using opened = directory ? openFolder(path) : openWithoutLinks(path);
-  const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_EMPTY_PATH;
+  const flags = COPY_FLAGS | AT_EMPTY_PATH;
   const tree = new OwnedFd(succeed(syscallAt(SYS.open_tree, opened.number, '', flags), 'open_tree', path));
   try {
     // protects: G14 no mount passes between the host and a sandbox (as root)
@@ -56,7 +58,8 @@ export function copyTree(path: string, directory: boolean): OwnedFd {
   }
 }
 
-function makeTreePrivate(tree: number, path: string): void {
+/** @throws SystemError */
+export function makeTreePrivate(tree: number, path: string): void {
   setTree(tree, encodeAttributes({ propagation: MS_PRIVATE }), path);
 }
 

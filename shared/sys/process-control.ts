@@ -42,8 +42,8 @@ export function dieWithParent(signal: number): void {
   succeed(prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0), 'prctl PR_SET_PDEATHSIG');
 }
 
-export function setDumpable(on: boolean): void {
-  succeed(prctl(PR_SET_DUMPABLE, on ? 1 : 0, 0, 0, 0), 'prctl PR_SET_DUMPABLE');
+export function becomeUndumpable(): void {
+  succeed(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), 'prctl PR_SET_DUMPABLE');
 }
 
 /** Sets no_new_privs, and reads it back: no execve gains privileges from here on. */
