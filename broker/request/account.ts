@@ -207,10 +207,14 @@ function describe(
   };
   if (decision.decision === 'allow')
     return ending?.problem === undefined ? event : { ...event, message: ending.problem };
-  const { suggestion } = decision;
+  const { suggestion, nameSuggestion } = decision;
   const cause = dnsFailure === undefined ? decision.message : dnsProblem(plugin, decision, dnsFailure);
   const message = `${cause}${answerWords(answered)}`;
-  return suggestion === undefined ? { ...event, message } : { ...event, message, suggestion };
+  return {
+    ...{ ...event, message },
+    ...(suggestion !== undefined && { suggestion }),
+    ...(nameSuggestion !== undefined && { name_suggestion: nameSuggestion }),
+  };
 }
 
 /** To the microsecond. */

@@ -56,7 +56,7 @@ export async function explainDecision(
     : await judgeRequested(services, plugin, line);
   const spent = judged.decision === 'deny' ? undefined : spentOf(plugin);
   const decision = spent === undefined ? judged : refuseSpent(spent, judged);
-  const { host, port, reason, rule, suggestion, message } = decision;
+  const { host, port, reason, rule, suggestion, nameSuggestion, message } = decision;
   return {
     decision: decision.decision,
     reason,
@@ -65,6 +65,7 @@ export async function explainDecision(
     port,
     message: dnsFailure === undefined ? message : dnsProblem(plugin, decision, dnsFailure),
     suggestion: suggestion ?? null,
+    name_suggestion: nameSuggestion ?? null,
     addresses: fates.map(({ address, ...fate }) => ({ address: address.text, ...fate })),
     way: explainWay(
       services,

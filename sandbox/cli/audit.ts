@@ -235,7 +235,7 @@ export function describeAuditLine(
   const refused =
     known &&
     !isRepeated &&
-    refusalLine(known, (rule) => `add ${asYamlItems([rule])} to plugins.${known.plugin}.allow`);
+    refusalLine(known, (rules) => `add ${asYamlItems(rules)} to plugins.${known.plugin}.allow`);
   const times = known !== undefined && 'count' in known && known.count > 1 ? ` (${known.count} times)` : '';
   if (typeof refused === 'string') return `${head} ${mark(`${refused}${times}`)}`;
   const text = (known && describeOther(known)) ?? describeGap(written) ?? `${event} ${asciiJson(fields)}`;

@@ -2,30 +2,30 @@
 
 import { accessSync, constants, lstatSync, writeFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
+import { addToRuleFile } from '../../shared/config/add-rule.js';
 import { PosternError } from '../../shared/errors.js';
 import { quote } from '../../shared/policy/quote.js';
-import { yamlText } from '../../shared/printable.js';
+import { printable, yamlText } from '../../shared/printable.js';
 import { openFolder } from '../../shared/sys/open-folder.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { replaceRuleFile } from '../supervisor/approval/write-rule.js';
 import type { Learnt } from '../supervisor/learn/learner.js';
-import { asRuleOption, asYamlItems } from './refusal-line.js';
+import { asAllowOptions, asYamlItems, missingRules } from './refusal-line.js';
 
 // Prints the learnt rules as lines for a person. Each list of rules is one line, to be copied without its `postern: `.
 
 const NAMES_SHOWN = 10;
 
-/** @param file where the rules were written */
-export function describeLearnt(learnt: Learnt, file?: string): readonly string[] {
+/** @param written what became of the file */
+export function describeLearnt(learnt: Learnt, written: readonly string[] = []): readonly string[] {
   const { rules } = learnt;
   const texts = rules.map(({ rule }) => rule);
   return [
     texts.length === 0
       ? 'learnt no rule: the program connected to nobody whom the rules do not allow'
       : `learnt ${count(texts.length, 'rule')}, as options and as a list for postern.yaml:`,
-    ...(texts.length === 0 ? [] : [asOptions(texts), `allow: [${asYamlItems(texts)}]`]),
-    ...(file === undefined
-      ? []
-      : [`written to ${quote(file)}: use it by --rules, beside the rules that learn was given`]),
+    ...(texts.length === 0 ? [] : [asAllowOptions(texts), `allow: [${asYamlItems(texts)}]`]),
+    ...written,
     ...notes(learnt),
   ];
 }
@@ -50,20 +50,40 @@ export function describeLive(learnt: Learnt, plugin: string, file?: string): rea
   ];
 }
 
-/** A file for --rules and `presets`. @param what says what the plugin did with the destinations */
+/**
+ * A file for --rules and `presets`.
+ *
+ * @param before the text of the file, to which the rules are added; undefined for a new file
+ * @param what says what the plugin did with the destinations
+ * @throws PosternError `output_file`
+ */
 export function ruleFileOf(
-  { rules, looked_up: lookedUp }: Learnt,
-  plugin: string,
-  what = 'connected to',
+  { rules, looked_up: lookedUp, refused }: Learnt,
+  { path, plugin, what = 'connected to' }: { path: string; plugin: string; what?: string },
+  before = `# What ${plugin} ${what}, by postern learn.\nallow:\n`,
 ): string {
-  const texts = rules.map(({ rule }) => yamlText(rule));
-  const asked = lookedUp.map((name) => `#  - ${yamlText(name)}`);
-  return [
-    `# What ${plugin} ${what}, by postern learn.`,
-    ...(texts.length === 0 ? ['allow: []'] : ['allow:', ...texts.map((text) => `  - ${text}`)]),
-    ...(asked.length === 0 ? [] : ['# Looked up and never connected to:', ...asked]),
-    '',
-  ].join('\n');
+  const added = addToRuleFile(
+    before,
+    rules.map(({ rule }) => rule),
+    [
+      ...lookedUp.map((name) => commentedRule(name, 'looked up and never connected to')),
+      ...refused.flatMap((one) => {
+        const missing = missingRules(one);
+        return missing.length === 0
+          ? [printable(one.message)]
+          : missing.map((rule) => commentedRule(rule, one.message));
+      }),
+    ],
+  );
+  if (added.ok) return added.text;
+  throw new PosternError('output_file', `Cannot write the rules into ${quote(path)}: ${added.problem}`, {
+    fix: added.fix ?? 'name another file',
+  });
+}
+
+/** Without its `#`, it is an entry of the list. */
+function commentedRule(rule: string, words: string): string {
+  return `- ${yamlText(rule)} # ${printable(words)}`;
 }
 
 function notes({ rules, looked_up: lookedUp, shared, refused, missed }: Learnt): string[] {
@@ -75,18 +95,15 @@ function notes({ rules, looked_up: lookedUp, shared, refused, missed }: Learnt):
   if (silent.length > 0) lines.push(`note: no connection came about with ${list(silent)}`);
   if (lookedUp.length > 0)
     lines.push(
-      `note: looked up and never connected to, so without a rule: ${list(lookedUp)}; if their addresses are needed: ${asOptions(lookedUp.slice(0, NAMES_SHOWN))}`,
+      `note: looked up and never connected to, so without a rule: ${list(lookedUp)}; if their addresses are needed: ${asAllowOptions(lookedUp.slice(0, NAMES_SHOWN))}`,
     );
+  const closed = [...new Set(refused.flatMap(missingRules))];
   if (refused.length > 0)
     lines.push(
-      `note: ${count(refused.length, 'refusal')} told above: deny rules hold while learning, and special addresses and sockets stay closed; once a rule opens them, learn again`,
+      `note: ${count(refused.length, 'refusal')} told above: deny rules hold while learning, and special addresses and sockets stay closed; once a rule opens them, learn again${closed.length === 0 ? '' : `: ${asAllowOptions(closed.slice(0, NAMES_SHOWN))}`}`,
     );
   if (missed > 0) lines.push(`note: ${missed} more connects and questions were too many to be kept`);
   return lines;
-}
-
-function asOptions(rules: readonly string[]): string {
-  return rules.map((rule) => asRuleOption('allow', rule)).join(' ');
 }
 
 function list(words: readonly string[]): string {
@@ -129,6 +146,35 @@ export class NewFile {
       );
     } catch (cause) {
       throw cannotWrite(this.#path, cause);
+    } finally {
+      this.#folder.close();
+    }
+  }
+}
+
+/** A file of rules that is there at the start, and to which rules are added at the end. A plugin writes neither it nor the name of its folder, as of all files with rules. */
+export class UpdatedFile {
+  readonly #path: string;
+  readonly #folder: OwnedFd;
+
+  /** @throws PosternError `output_file` where the path leads through a link, or its folder cannot be written */
+  constructor(path: string) {
+    this.#path = path;
+    try {
+      this.#folder = openFolder(dirname(resolve(path)));
+      accessSync(`/proc/self/fd/${this.#folder.number}`, constants.W_OK | constants.X_OK);
+      if (!lstatSync(path).isFile()) throw new Error('it is no regular file');
+    } catch (cause) {
+      throw cannotWrite(path, cause);
+    }
+  }
+
+  /** @returns whether the text has changed @throws PosternError `output_file` */
+  write(change: (text: string) => string): boolean {
+    try {
+      return replaceRuleFile(`/proc/self/fd/${this.#folder.number}`, basename(this.#path), change);
+    } catch (cause) {
+      throw cause instanceof PosternError ? cause : cannotWrite(this.#path, cause);
     } finally {
       this.#folder.close();
     }

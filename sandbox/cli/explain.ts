@@ -21,7 +21,7 @@ import type { ControlOptions } from './control/control-client.js';
 import { openControl } from './control/control-command.js';
 import { configFile } from './default-config.js';
 import { makeCommand } from './program.js';
-import { asRuleOption, asYamlItems } from './refusal-line.js';
+import { asAllowOptions, asYamlItems, missingRules } from './refusal-line.js';
 import {
   addModeOption,
   addRuleOptions,
@@ -327,7 +327,7 @@ function placeExplanation(
 }
 
 export function describeExplanation(answer: PlacedExplanation): string {
-  const { plugin, decision, reason, rule, place, message, suggestion, addresses, host, port, way } = answer;
+  const { plugin, decision, reason, rule, place, message, addresses, host, port, way } = answer;
   const lines: [string, string][] = [
     ...(plugin === null ? [] : [['plugin', plugin] as [string, string]]),
     ['request', quoteDestination(host, port).slice(1, -1)],
@@ -342,11 +342,10 @@ export function describeExplanation(answer: PlacedExplanation): string {
     lines.push(['address', `${address.padEnd(width)}  ${kind.padEnd(9)}  ${why}`]);
   }
   if (way !== null) lines.push(['way', describeWay(way)]);
-  if (suggestion !== null) {
+  const missing = missingRules(answer);
+  if (missing.length > 0) {
     const fix =
-      plugin === null
-        ? asRuleOption('allow', suggestion)
-        : `add ${asYamlItems([suggestion])} to plugins.${plugin}.allow`;
+      plugin === null ? asAllowOptions(missing) : `add ${asYamlItems(missing)} to plugins.${plugin}.allow`;
     lines.push(['to allow it', fix]);
   } else if (reason === 'denied_by_rule' && rule !== null) {
     lines.push(['to allow it', `remove the deny rule "${rule}": it wins over every allow rule`]);

@@ -1,13 +1,16 @@
 // postern learn: runs a program in audit mode and prints the rules that it needed.
+import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { asciiJson } from '../../shared/ascii-json.js';
 import { loadRuleFile } from '../../shared/config/rule-file.js';
+import { PosternError } from '../../shared/errors.js';
+import { quote } from '../../shared/policy/quote.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 
-import { Learner } from '../supervisor/learn/learner.js';
-import { describeLearnt, NewFile, ruleFileOf } from './describe-learnt.js';
+import { Learner, type Learnt } from '../supervisor/learn/learner.js';
+import { describeLearnt, NewFile, ruleFileOf, UpdatedFile } from './describe-learnt.js';
 import { makeCommand } from './program.js';
-import { asRuleOption, limitLines, ownProgram, RefusalReport, refusalLine } from './refusal-line.js';
+import { asAllowOptions, limitLines, ownProgram, RefusalReport, refusalLine } from './refusal-line.js';
 import { addRunOptions, pluginOf, type RunOptions } from './run-options.js';
 import { runPlugin } from './run-plugin.js';
 import { describeError, runStatus, say, warn } from './say.js';
@@ -17,6 +20,7 @@ const LEARNT_ENDPOINTS = 8192;
 
 interface LearnOptions extends RunOptions {
   readonly output?: string;
+  readonly update?: string;
   readonly json?: boolean;
 }
 
@@ -24,6 +28,7 @@ export function learnCommand(): Command {
   const command = makeCommand('learn');
   return addRunOptions(command)
     .option('--output <file>', 'write them to a new file for --rules and presets')
+    .option('--update <file>', 'add them to a file of rules, which this run begins with')
     .option('--json', 'print one JSON object instead, as the last line of stderr')
     .addHelpText(
       'after',
@@ -33,12 +38,14 @@ Options with ... may be given several times.
 Examples:
   postern learn -- curl -sS https://example.com/
   postern learn --output rules.yaml -- ./build.sh && postern run --rules rules.yaml -- ./build.sh
+  postern learn --update rules.yaml -- ./build.sh
   postern learn --rules rules.yaml --json -- node plugin.js 2>&1 >/dev/null | tail -n 1
 
 postern learn NAME (without --) learns from a plugin of a running postern instead: postern learn NAME --help.
 It prints only rules that you have not given. Meanwhile the program reaches every public address: learn with programs
 that you would run without postern. Deny rules hold. Private, loopback and other special addresses stay refused, and so
 do UNIX sockets.
+The file of --output or --update has what stayed closed as comments. --update makes a missing file, and keeps its comments.
 Ctrl-C and SIGTERM end the program. The rules learnt so far are printed.
 stdout is the program's alone; postern's lines, and the JSON, are on stderr.
 Exit status: the program's, as with run; 125 where postern itself failed.`,
@@ -51,8 +58,14 @@ Exit status: the program's, as with run; 125 where postern itself failed.`,
 /** @returns the exit status */
 async function learn(command: readonly string[], options: LearnOptions): Promise<number> {
   try {
-    const config = pluginOf(command, options, 'audit', loadRuleFile);
-    const file = options.output === undefined ? undefined : new NewFile(options.output);
+    const { output, update } = options;
+    if (output !== undefined && update !== undefined)
+      throw new PosternError('usage', 'Give --output for a new file, or --update, and not both');
+    const isThere = update !== undefined && existsSync(update);
+    const given = isThere ? { ...options, rules: [...options.rules, update] } : options;
+    const config = pluginOf(command, given, 'audit', loadRuleFile);
+    const path = output ?? update;
+    const file = path === undefined ? undefined : isThere ? new UpdatedFile(path) : new NewFile(path);
     const learner = new Learner({
       plugin: config.name,
       allowed: false,
@@ -62,7 +75,7 @@ async function learn(command: readonly string[], options: LearnOptions): Promise
     });
     const report = new RefusalReport(
       (plugin) => plugin === config.name,
-      (event) => refusalLine(event, (rule) => asRuleOption('allow', rule), ownProgram(config)),
+      (event) => refusalLine(event, asAllowOptions, ownProgram(config)),
       limitLines(warn),
     );
     const take = (event: AuditEvent): void => {
@@ -70,16 +83,25 @@ async function learn(command: readonly string[], options: LearnOptions): Promise
       if (('decision' in event && event.decision === 'would_deny') || options.audit === '-') return;
       report.take(event);
     };
-    const status = await runPlugin(config, options, take, true);
+    const status = await runPlugin(config, given, take, true);
     const { learnt } = learner;
-    file?.write(ruleFileOf(learnt, config.name));
+    const written =
+      path === undefined || file === undefined ? [] : [writeTo(file, learnt, path, config.name)];
     if (options.json === true) {
       const allow = learnt.rules.map(({ rule }) => rule);
       process.stderr.write(`${asciiJson({ plugin: config.name, status, allow, ...learnt })}\n`);
-    } else say(describeLearnt(learnt, options.output));
+    } else say(describeLearnt(learnt, written));
     return status;
   } catch (error) {
     say(describeError(error));
     return runStatus(error);
   }
+}
+
+/** @returns what to say of it */
+function writeTo(file: NewFile | UpdatedFile, learnt: Learnt, path: string, plugin: string): string {
+  const about = { path, plugin };
+  if (file instanceof NewFile) file.write(ruleFileOf(learnt, about));
+  else if (!file.write((text) => ruleFileOf(learnt, about, text))) return `nothing new for ${quote(path)}`;
+  return `written to ${quote(path)}: use it by --rules, beside the rules that learn was given`;
 }

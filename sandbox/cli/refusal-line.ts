@@ -26,25 +26,33 @@ export function ownProgram({ command }: { readonly command: readonly string[] })
 
 /**
  * @param event its texts are not trusted
- * @param fix words that say where to add the given rule, with the rule quoted as below: it is not trusted
+ * @param fix words that say where to add the given rules, quoted as below: they are not trusted
  * @param own the plugin's own program, which the line need not name
  * @returns undefined for an event that refuses nothing and makes nothing wait or fail
  */
 export function refusalLine(
   event: AuditEvent,
-  fix: (rule: string) => string,
+  fix: (rules: readonly string[]) => string,
   own?: string,
 ): string | undefined {
   const what = describe(event, own);
   if (what === undefined) return undefined;
-  const { suggestion } = { suggestion: undefined, ...event };
   const toAllow = event.event === 'loopback' ? "to allow the host's" : 'to allow it';
   // A rule for methods and paths stands in another list.
   const say =
-    event.event === 'http' ? (text: string) => `add ${yamlText(text)} to gateway.${event.host}.allow` : fix;
-  const rule =
-    suggestion === undefined ? '' : `; ${toAllow}: ${printable(say(suggestion.slice(0, MOST_CHARACTERS)))}`;
-  return `${show(what)}${rule}`;
+    event.event === 'http'
+      ? (texts: readonly string[]) => `add ${asYamlItems(texts)} to gateway.${event.host}.allow`
+      : fix;
+  const rules = missingRules(event);
+  return `${show(what)}${rules.length === 0 ? '' : `; ${toAllow}: ${printable(say(rules))}`}`;
+}
+
+/** The rules that would allow it, all of which are needed. A special address needs one for itself besides that for its name. */
+export function missingRules(about: object): readonly string[] {
+  const { name_suggestion: ofName, suggestion }: { name_suggestion?: unknown; suggestion?: unknown } = about;
+  return [ofName, suggestion]
+    .filter((rule) => typeof rule === 'string')
+    .map((rule) => rule.slice(0, MOST_CHARACTERS));
 }
 
 function show(text: string): string {
@@ -130,16 +138,19 @@ export class RefusalReport {
     if (line !== undefined) this.#say(count > 1 ? `${line} (${count} times so far)` : line, event.plugin);
   };
 
-  /** @param option a rule as one writes it @returns nothing if the lines so far say it all */
-  summary(option: (rule: string) => string): readonly string[] {
+  /** @returns nothing if the lines so far say it all */
+  summary(): readonly string[] {
     const all = this.#denials.list(undefined, 'count', Number.POSITIVE_INFINITY);
     if (all.length < 2 && all.every(({ count }) => count <= QUESTIONS_OF_A_NAME)) return [];
     const parts = Object.entries(SUMMED).flatMap(([word, words]) => {
       const some = all.filter(({ decision }) => decision === word).map(sumOf);
       return some.length === 0 ? [] : [`${words}: ${listed(some, ', ')}`];
     });
-    const rules = [...new Set(all.flatMap(({ suggestion }) => suggestion ?? []))];
-    const options = rules.map((rule) => option(rule.slice(0, MOST_CHARACTERS)));
+    const connected = new Set(all.filter(({ port }) => port !== null).map(({ host }) => host));
+    // The rule for a look-up alone has port 443. The connect that followed has the right one.
+    const needed = all.filter(({ host, port }) => port !== null || !connected.has(host));
+    const rules = [...new Set(needed.flatMap(missingRules))];
+    const options = rules.map((rule) => asRuleOption('allow', rule));
     return [
       parts.join('; '),
       ...(rules.length === 0 ? [] : [`to allow all of this: ${listed(options, ' ')}`]),
@@ -184,6 +195,11 @@ export function limitLines(say: (line: string) => void): (line: string) => void 
 /** @returns for example `--allow 'api.example.com'` */
 export function asRuleOption(list: 'allow' | 'deny', rule: string): string {
   return `--${list} ${shellQuoted(rule)}`;
+}
+
+/** @returns for example `--allow 'api.example.com' --allow '10.1.2.3:443'` */
+export function asAllowOptions(rules: readonly string[]): string {
+  return rules.map((rule) => asRuleOption('allow', rule)).join(' ');
 }
 
 /** @returns for example `--visible /srv/app --visible '/srv/my app'` */

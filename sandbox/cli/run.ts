@@ -4,7 +4,7 @@ import { PosternError } from '../../shared/errors.js';
 import { OUTPUT_TIMEOUT_MS } from '../../shared/limits.js';
 import type { WithSrtSettings } from './import.js';
 import { makeCommand } from './program.js';
-import { asRuleOption, limitLines, ownProgram, RefusalReport, refusalLine } from './refusal-line.js';
+import { asAllowOptions, limitLines, ownProgram, RefusalReport, refusalLine } from './refusal-line.js';
 import type { OpenRunControl } from './run-control.js';
 import {
   addGroup,
@@ -77,15 +77,14 @@ async function run(
       given.srtSettings === undefined ? given : (parts?.withSrtSettings(given, given.srtSettings) ?? given);
     const config = pluginOf(command, options, options.mode, parts?.loadRuleFile);
     const control = options.control === undefined ? undefined : parts?.openControl(options.control);
-    const asOption = (rule: string): string => asRuleOption('allow', rule);
     const report = new RefusalReport(
       (plugin) => plugin === config.name,
-      (event) => refusalLine(event, asOption, ownProgram(config)),
+      (event) => refusalLine(event, asAllowOptions, ownProgram(config)),
       limitLines(warn),
     );
     const onEvent = options.audit === '-' ? (): void => {} : report.take;
     const status = await runPlugin(config, options, onEvent, false, control).finally(() => control?.close());
-    say(report.summary(asOption));
+    say(report.summary());
     return status;
   } catch (error) {
     say(describeError(error));

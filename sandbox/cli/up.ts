@@ -410,7 +410,8 @@ function reportRefusals(config: () => Config, path: string): (event: AuditEvent)
   const lineOf = (event: AuditEvent): string | undefined => {
     const { plugin: name } = event;
     const known = plugin(name);
-    const fix = (rule: string): string => `add ${asYamlItems([rule])} to plugins.${name}.allow in ${path}`;
+    const fix = (rules: readonly string[]): string =>
+      `add ${asYamlItems(rules)} to plugins.${name}.allow in ${path}`;
     return known && refusalLine(event, fix, ownProgram(known));
   };
   const report = new RefusalReport(

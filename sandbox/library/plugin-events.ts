@@ -35,7 +35,7 @@ function deniedEvent(event: AuditEvent): DeniedEvent | undefined {
   switch (event.event) {
     case 'decision':
       return event.decision === 'deny' && event.reason !== 'dns_error'
-        ? told(event, decisionMessage(event), event.suggestion)
+        ? told(event, decisionMessage(event), event.suggestion, event.name_suggestion)
         : undefined;
     case 'question':
       // The first refusal of this name was told already.
@@ -55,9 +55,17 @@ function failedEvent(event: AuditEvent): FailedEvent | undefined {
   return event.event === 'failed' && !event.repeated ? told(event, event.message) : undefined;
 }
 
-function told<E extends AuditEvent>(event: E, message: string, suggestion?: string): E & Told {
-  const shown = { ...event, message: printable(message) };
-  return suggestion === undefined ? shown : { ...shown, suggestion: printable(suggestion) };
+function told<E extends AuditEvent>(
+  event: E,
+  message: string,
+  suggestion?: string,
+  nameSuggestion?: string,
+): E & Told {
+  return {
+    ...{ ...event, message: printable(message) },
+    ...(suggestion !== undefined && { suggestion: printable(suggestion) }),
+    ...(nameSuggestion !== undefined && { name_suggestion: printable(nameSuggestion) }),
+  };
 }
 
 export function addListeners(emitter: EventEmitter, on: PluginListeners): void {

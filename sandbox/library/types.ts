@@ -110,6 +110,8 @@ export interface Told {
   readonly message: string;
   /** The rule that would allow it. Missing if none would. */
   readonly suggestion?: string | undefined;
+  /** The rule for the name that is missing too, where `suggestion` is a rule for its special address. Both are needed. */
+  readonly name_suggestion?: string | undefined;
 }
 
 /** Something was refused: a connection, a name, UDP, or a call on a socket of the host. */

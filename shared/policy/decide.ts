@@ -215,23 +215,23 @@ function refuse(
     what: describeClass(decisive.weight.class, decisive.weight.purpose),
   };
   const rule = decisive?.weight.denied?.text;
-  const suggestion =
-    reason === 'address_denied' ? undefined : suggestOpening(host, port, decision, candidates);
-  return makeDecision({ decision: 'deny', reason, rule, host, port, dropped, about, suggestion });
+  const rules = reason === 'address_denied' ? {} : suggestOpening(host, port, decision, candidates);
+  return makeDecision({ decision: 'deny', reason, rule, host, port, dropped, about, ...rules });
 }
 
+/** In mode audit the name may have no rule either. */
 function suggestOpening(
   host: string,
   port: number,
   decision: ResolveVerdict['decision'],
   candidates: readonly Candidate[],
-): string | undefined {
+): Pick<Grounds, 'suggestion' | 'nameSuggestion'> {
   const local = isLocalhost(host);
   const openable = candidates.find(({ address }) => !local || isLoopback(address));
-  if (!openable) return undefined;
-  return local && decision === 'would_deny'
-    ? suggestName(host, port)
-    : suggestAddress(openable.address, port);
+  if (!openable) return {};
+  const ofName = decision === 'would_deny' ? suggestName(host, port) : undefined;
+  if (local && ofName !== undefined) return { suggestion: ofName };
+  return { suggestion: suggestAddress(openable.address, port), nameSuggestion: ofName };
 }
 
 // Decides a connect to a bare address: under each name that led the sandbox to it, and as a literal. Pure.
@@ -250,10 +250,17 @@ export function judgeBare(
   context: HostContext,
 ): Decision {
   const counted = literal.reason === 'denied_by_rule' ? [] : names;
-  return pickBest([
+  const best = pickBest([
     ...counted.map((name) => decide(policy, { host: name, port }, [address], context)),
     literal,
   ]);
+  const lacksName = best.reason === 'no_rule' || best.reason === 'port_not_allowed';
+  if (best.decision !== 'deny' || best === literal || !lacksName) return best;
+  if (weighAddress(policy, address, port, context).class === 'public') return best;
+  // A rule for the name would not open its special address.
+  const { host, reason, cause, suggestion: nameSuggestion } = best;
+  const { suggestion } = literal;
+  return makeDecision({ decision: 'deny', reason, host, port, cause, suggestion, nameSuggestion });
 }
 
 const RANK = { allow: 2, would_deny: 1, deny: 0 } as const;

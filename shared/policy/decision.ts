@@ -44,6 +44,8 @@ export interface Decision {
   readonly message: string;
   /** The allow rule that would open this and nothing else. Missing if a deny rule decides. */
   readonly suggestion?: string;
+  /** The rule for the name that is missing too, where `suggestion` is one for its special address. Both are needed. */
+  readonly nameSuggestion?: string;
 }
 
 /** A name that may be looked up in DNS, as an absolute name without a search list. */
@@ -76,13 +78,23 @@ export interface Grounds {
   /** The address that the reason is about, with its description. */
   readonly about?: { readonly address: Address; readonly what: string } | undefined;
   readonly suggestion?: string | undefined;
+  readonly nameSuggestion?: string | undefined;
   /** The cause in words, if those of the reason do not say enough. */
   readonly cause?: string | undefined;
 }
 
 /** Makes a decision of bounded length, with a message that names host, port and cause. */
 export function makeDecision(grounds: Grounds): Decision {
-  const { decision, reason, rule, path, suggestion, dial = NOTHING, dropped = NOTHING } = grounds;
+  const {
+    decision,
+    reason,
+    rule,
+    path,
+    suggestion,
+    nameSuggestion,
+    dial = NOTHING,
+    dropped = NOTHING,
+  } = grounds;
   const host = grounds.host.slice(0, MAX_HOST_CHARACTERS);
   const port = Number.isFinite(grounds.port) ? grounds.port : 0;
   const cause = grounds.cause ?? describeCause(grounds);
@@ -100,6 +112,7 @@ export function makeDecision(grounds: Grounds): Decision {
   if (rule !== undefined) made.rule = rule;
   if (path !== undefined) made.path = path;
   if (suggestion !== undefined) made.suggestion = suggestion;
+  if (nameSuggestion !== undefined) made.nameSuggestion = nameSuggestion;
   return made;
 }
 

@@ -9,6 +9,7 @@ import { EVERY_PORT, joinRanges, type PortRange } from './parse-ports.js';
 import type { Policy } from './policy.js';
 import type { PortTable } from './port-table.js';
 import type { RuleIndex } from './rule-index.js';
+import { isSandboxAddress } from './sandbox-address.js';
 import { classesAround, embeddedIpv4 } from './special-blocks.js';
 
 // How the DNS of a sandbox takes a name, before any server is asked. DNS acts by it, and `explain` says it. Pure.
@@ -168,7 +169,8 @@ interface KeptAddresses {
 }
 
 /**
- * Keeps the addresses that a connect to the name may dial on at least one port.
+ * Keeps the addresses that a connect to the name may dial on at least one port. In mode audit, the special addresses of a name with no other: the
+ * connect is refused, and only then the port of the rules that are missing is known.
  *
  * @param policy the rules that the verdict is from
  * @param name as judged
@@ -198,7 +200,16 @@ export function keepAddresses(
   }
   const dropped = first?.dropped.filter(({ address }) => left.includes(address)) ?? [];
   const kept = addresses.filter((address) => dialled.has(address));
-  return { kept, dropped, refusal: kept.length === 0 ? first : undefined };
+  if (kept.length > 0) return { kept, dropped, refusal: undefined };
+  const shown =
+    /* protects: G7 special addresses are answered in mode audit alone => true */ policy.mode === 'audit' &&
+    first?.reason === 'address_special' &&
+    !isLocalhost(name.name)
+      ? addresses.filter((address) => !isSandboxAddress(address))
+      : [];
+  return shown.length > 0
+    ? { kept: shown, dropped: dropped.filter(({ address }) => !shown.includes(address)), refusal: undefined }
+    : { kept, dropped, refusal: first };
 }
 
 /** At least one port of each range within which every port has the same verdict: first 443, then the ports of the name's rules. */

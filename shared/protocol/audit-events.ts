@@ -103,6 +103,10 @@ export const AUDIT_FIELDS = {
   },
   message: { type: 'string', what: 'The event as a sentence for the operator.' },
   suggestion: { type: 'string', what: 'The rule that would allow it.' },
+  name_suggestion: {
+    type: 'string',
+    what: 'The rule for the name that is missing too, where `suggestion` is a rule for its special address. Both are needed.',
+  },
   answer: {
     type: 'answer',
     what: 'Only for a destination that was asked about: the answer. `deny` and `timeout` hold for a minute.',
@@ -178,6 +182,7 @@ const DECISION_FIELDS = [
   'tunnel',
   'message',
   'suggestion',
+  'name_suggestion',
   'answer',
   'answered_by',
 ] as const;
@@ -201,7 +206,7 @@ export const AUDIT_EVENTS = {
     what: 'The broker decided on a connection. A permitted one has its line when the attempt is over.',
     fields: DECISION_FIELDS as typeof DECISION_FIELDS,
     nullable: DECISION_NULLABLE as typeof DECISION_NULLABLE,
-    optional: ['via', 'tunnel', 'message', 'suggestion', 'answer', 'answered_by'],
+    optional: ['via', 'tunnel', 'message', 'suggestion', 'name_suggestion', 'answer', 'answered_by'],
     always: {},
   },
   closed: {
@@ -263,7 +268,7 @@ export const AUDIT_EVENTS = {
     what: 'A plugin asked over its channel how the broker would decide. Nothing was connected, and no metric counts it.',
     fields: DECISION_FIELDS as typeof DECISION_FIELDS,
     nullable: DECISION_NULLABLE as typeof DECISION_NULLABLE,
-    optional: ['via', 'tunnel', 'message', 'suggestion', 'answer', 'answered_by'],
+    optional: ['via', 'tunnel', 'message', 'suggestion', 'name_suggestion', 'answer', 'answered_by'],
     always: {},
   },
   question: {

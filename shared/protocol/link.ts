@@ -265,6 +265,8 @@ export interface Explanation {
   readonly message: string;
   /** The rule that would allow it. */
   readonly suggestion: string | null;
+  /** The rule for the name that is missing too. */
+  readonly name_suggestion: string | null;
   readonly addresses: readonly ExplainedAddress[];
   /** How the first address leaves this host. Null for a denial, and for a plugin without a proxy. */
   readonly way: ExplainedWay | null;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addRule } from '../../shared/config/add-rule.js';
+import { parse } from 'yaml';
+import { addRule, addToRuleFile } from '../../shared/config/add-rule.js';
 
 const RULE = 'api.example.net:443';
 
@@ -111,3 +112,43 @@ for (const [name, text, problem] of [
     assert.match(result.problem, problem);
   });
 }
+
+test('addToRuleFile() adds rules, and comments that open something without their "#"', () => {
+  const text = '# ours\nallow:\n  - api.example.com # the API\ndeny: [x.example.com]\n';
+  const comments = ['- db.example.com:5432 # closed', '- "@private" # closed', 'only words'];
+  const result = addToRuleFile(text, ['api.example.com', RULE], comments);
+  assert.ok(result.ok);
+  assert.equal(
+    result.text,
+    `# ours\nallow:\n  - api.example.com # the API\n  - ${RULE}\n  # - db.example.com:5432 # closed\n  # - "@private" # closed\n  # only words\ndeny: [ x.example.com ]\n`.replace(
+      '[ x.example.com ]',
+      '[x.example.com]',
+    ),
+  );
+  const opened = parse(result.text.replaceAll('# - ', '- '));
+  assert.deepEqual(opened.allow, ['api.example.com', RULE, 'db.example.com:5432', '@private']);
+  // The same once more, also where the words differ, changes nothing.
+  const again = addToRuleFile(result.text, [RULE], ['- db.example.com:5432 # other words', 'only words']);
+  assert.deepEqual(again, { ok: true, text: result.text });
+});
+
+test('addToRuleFile() makes a list, keeps one in brackets a list, and leaves a shared one alone', () => {
+  for (const [text, allow] of [
+    ['', [RULE]],
+    ['# only a comment\n', [RULE]],
+    ['allow:\n', [RULE]],
+    ['allow: []\n', [RULE]],
+    ['deny: [x.example.com]\n', [RULE]],
+    ['allow: [api.example.com, "*.example.org"]\n', ['api.example.com', '*.example.org', RULE]],
+  ] as const) {
+    const result = addToRuleFile(text, [RULE], ['- db.example.com # closed']);
+    assert.ok(result.ok, text);
+    assert.deepEqual(parse(result.text).allow, allow, text);
+    assert.match(result.text, /# - db\.example\.com # closed$/m);
+    const closed = addToRuleFile(text, [], ['- db.example.com # closed']);
+    assert.ok(closed.ok, text);
+    assert.deepEqual(parse(closed.text).allow ?? [], allow.slice(0, -1), text);
+  }
+  const shared = addToRuleFile('allow: &a [x.example.com]\ndeny: *a\n', [RULE], []);
+  assert.equal(shared.ok, false);
+});

@@ -67,12 +67,15 @@ test('a YAML parser takes suggested values as exactly those, in one line of text
     rules,
     looked_up: ["a'\nallow: ['*']"],
     shared: [],
-    refused: [],
+    refused: texts.map((text) => ({ message: text, reason: '', suggestion: text, name_suggestion: null })),
     missed: 0,
     assumed: [],
     requests: [],
   };
-  assert.deepEqual(parse(ruleFileOf(learnt, 'one')), { allow: texts });
+  const about = { path: 'rules.yaml', plugin: 'one' };
+  assert.deepEqual(parse(ruleFileOf(learnt, about)), { allow: texts });
+  const added = ruleFileOf(learnt, about, 'allow: [api.example.com]\ndeny: []\n');
+  assert.deepEqual(parse(added), { allow: ['api.example.com', ...texts], deny: [] });
 });
 
 const ASK = `

@@ -1,4 +1,4 @@
-// A test's own network, in which public addresses answer: a host, and a link to a world where they are local. Addresses of
+// A test's own network, in which public addresses answer, and those of 10.1.2.0/24: a host, and a link to a world where they are local. Addresses of
 // 93.184.217.0/24 answer nothing at all. Names lead there by a DNS server of the world.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -15,6 +15,7 @@ unshare --net sh -ec '
   ip addr add 198.51.100.2/24 dev v1
   ip -6 addr add fd00:51::2/64 dev v1 nodad
   ip route add local 93.184.216.0/24 dev lo
+  ip route add local 10.1.2.0/24 dev lo
   ip -6 route add local 2606:2800:220:1::/64 dev lo
   exec "$@"' sh "$@" <&3 &
 world=$!
@@ -25,6 +26,7 @@ ip addr add 198.51.100.1/24 dev v0
 ip -6 addr add fd00:51::1/64 dev v0 nodad
 ip link set v0 up
 ip route add 93.184.216.0/24 via 198.51.100.2
+ip route add 10.1.2.0/24 via 198.51.100.2
 ip -6 route add 2606:2800:220:1::/64 via fd00:51::2
 ip neigh add 198.51.100.3 lladdr 02:00:00:00:00:99 dev v0
 ip route add 93.184.217.0/24 via 198.51.100.3

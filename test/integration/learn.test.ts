@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { anyUser, userInTurn } from '../harness/asked.js';
@@ -176,24 +184,111 @@ test('deny rules and special addresses hold while learning, are reported, and be
     stderr,
     /^postern: Cannot resolve "www\.example\.com": deny rule "www\.example\.com" covers it/m,
   );
+  assert.match(stderr, /^postern: Cannot connect to "10\.9\.8\.7:5432": .*--allow '10\.9\.8\.7:5432'$/m);
   assert.match(
     stderr,
-    /^postern: Cannot resolve "db\.example\.com": 10\.1\.2\.3 is a private address, .*--allow '10\.1\.2\.3:443'$/m,
+    /^postern: Cannot connect to "db\.example\.com:5432": 10\.1\.2\.3 is a private address, .*--allow 'db\.example\.com:5432' --allow '10\.1\.2\.3:5432'$/m,
   );
-  assert.match(stderr, /^postern: Cannot connect to "10\.9\.8\.7:5432": .*--allow '10\.9\.8\.7:5432'$/m);
-  assert.match(stderr, /^postern: Cannot connect to "db\.example\.com:5432": .*--allow '10\.1\.2\.3:5432'$/m);
   const report = JSON.parse(stderr.trimEnd().split('\n').at(-1) ?? '') as Report;
   assert.deepEqual(report.allow, []);
   assert.deepEqual(
     report.refused.map(({ reason, suggestion }) => [reason, suggestion]),
     [
       ['denied_by_rule', null],
-      ['address_special', '10.1.2.3:443'],
-      ['address_special', '10.9.8.7:5432'],
       ['address_special', '10.1.2.3:5432'],
+      ['address_special', '10.9.8.7:5432'],
     ],
   );
   assert.equal(net.connections().length, before);
+});
+
+const PRIVATE = `
+import socket
+for host, port in (("api.example.com", 443), ("db.example.com", 8443)):
+  try: socket.create_connection((host, port), 5).close(); print("connected")
+  except OSError as error: print(error.strerror)
+`;
+
+for (const user of userInTurn(0)) {
+  test(`learn --update makes a file, adds to it, and keeps what stayed closed as comments; the private host works once they are rules (${user})`, async () => {
+    const folder = readableFolder();
+    chmodSync(folder, 0o777);
+    const file = join(folder, 'rules.yaml');
+    const command = ['/usr/bin/python3', '-c', PRIVATE];
+    const update = ['--update', file];
+    const first = await inNet(user, 'learn', update, command);
+    assert.equal(first.stdout, 'connected\nPermission denied\n', first.stderr);
+    const closed = `Cannot connect to "db.example.com:8443": 10.1.2.3 is a private address, which no rule opens`;
+    const options = `--allow 'db.example.com:8443' --allow '10.1.2.3:8443'`;
+    assert.deepEqual(first.stderr.split('\n'), [
+      `postern: ${closed}; to allow it: ${options}`,
+      'postern: learnt 1 rule, as options and as a list for postern.yaml:',
+      "postern: --allow 'api.example.com'",
+      'postern: allow: ["api.example.com"]',
+      `postern: written to "${file}": use it by --rules, beside the rules that learn was given`,
+      `postern: note: 1 refusal told above: deny rules hold while learning, and special addresses and sockets stay closed; once a rule opens them, learn again: ${options}`,
+      '',
+    ]);
+    const comments = [`  # - "db.example.com:8443" # ${closed}`, `  # - "10.1.2.3:8443" # ${closed}`, ''];
+    const made = [
+      '# What python3 connected to, by postern learn.',
+      'allow:',
+      '  - api.example.com',
+      ...comments,
+    ];
+    assert.deepEqual(readFileSync(file, 'utf8').split('\n'), made);
+
+    // The same command once more, as a CI job runs it.
+    const again = await inNet(user, 'learn', update, command);
+    assert.match(again.stderr, /^postern: learnt no rule: /m);
+    assert.deepEqual(readFileSync(file, 'utf8').split('\n'), made);
+
+    // Somebody opens it, and adds a comment of their own.
+    writeFileSync(file, `# ours\n${readFileSync(file, 'utf8').replaceAll('  # - ', '  - ')}`);
+    const opened = await inNet(user, 'learn', update, command);
+    assert.equal(opened.stdout, 'connected\nconnected\n', opened.stderr);
+    assert.deepEqual(opened.stderr.split('\n').slice(1), [`postern: nothing new for "${file}"`, '']);
+    const more = await inNet(user, 'learn', update, ['curl', '-sS', 'http://www.example.com/']);
+    assert.equal(more.status, 0, more.stderr);
+    const text = readFileSync(file, 'utf8');
+    assert.match(text, /^# ours\n/);
+    assert.match(text, /\n {2}- www\.example\.com:80\n$/);
+    const enforced = await inNet(user, 'run', ['--rules', file], command);
+    assert.deepEqual([enforced.stdout, enforced.stderr], ['connected\nconnected\n', '']);
+  });
+}
+
+test('learn --update takes no link, no file of another form, and no plugin may write the file meanwhile', async () => {
+  const folder = readableFolder();
+  const file = join(folder, 'rules.yaml');
+  writeFileSync(file, 'allow: []\n', { mode: 0o666 });
+  chmodSync(file, 0o666);
+  chmodSync(folder, 0o777);
+  symlinkSync(file, join(folder, 'link.yaml'));
+  writeFileSync(join(folder, 'postern.yaml'), 'plugins: {}\n');
+  for (const [name, message] of [
+    ['link.yaml', /leads through no link$/m],
+    ['postern.yaml', /plugins/],
+  ] as const) {
+    const refused = await postern(['learn', '--update', join(folder, name), '--', 'echo', 'ran'], {
+      as: anyone,
+    });
+    assert.deepEqual([refused.status, refused.stdout], [125, ''], refused.stderr);
+    assert.match(refused.stderr, message);
+  }
+  const both = await postern(['learn', '--update', file, '--output', `${file}2`, '--', 'echo', 'ran'], {
+    as: anyone,
+  });
+  assert.deepEqual([both.status, both.stdout], [125, '']);
+  const script = `echo 'allow: ["*"]' > ${file}; mv ${folder}/postern.yaml ${file}; curl -sS http://www.example.com/`;
+  const tried = await inNet(
+    anyone,
+    'learn',
+    ['--update', file, '--writable', folder, '--cwd', '/usr'],
+    ['sh', '-c', script],
+  );
+  assert.match(tried.stderr, /Read-only file system/);
+  assert.equal(readFileSync(file, 'utf8'), 'allow: [www.example.com:80]\n');
 });
 
 test('a name that was looked up and never connected to is a note, not a rule', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { judgeRequest } from '../../shared/policy/decide.js';
+import { decide, judgeBare, judgeRequest } from '../../shared/policy/decide.js';
+import type { Decision } from '../../shared/policy/decision.js';
 import { type HostContext, OwnAddresses } from '../../shared/policy/host-block.js';
 import { addressOf, ask, ELSEWHERE, inShort, policyOf } from './rules.js';
 
@@ -288,4 +289,36 @@ test('a listener on every address is closed under each of them', () => {
   for (const destination of ['127.0.0.1 8082', '10.0.0.5 9464', '::1 8080', '2600::5 8080', '::1 9464']) {
     assert.equal(ask(policy, destination, [], HOST).decision, 'allow', destination);
   }
+});
+
+test('a special address without a rule for its name needs both rules, and the refusal has both', () => {
+  const rules = ({ suggestion, nameSuggestion }: Decision) => [nameSuggestion, suggestion];
+  const audit = policyOf([], [], 'audit');
+  assert.deepEqual(rules(ask(audit, 'db.example.com 5432', ['10.1.2.3'])), [
+    'db.example.com:5432',
+    '10.1.2.3:5432',
+  ]);
+  const named = policyOf(['db.example.com:5432'], [], 'audit');
+  assert.deepEqual(rules(ask(named, 'db.example.com 5432', ['10.1.2.3'])), [undefined, '10.1.2.3:5432']);
+  assert.deepEqual(rules(ask(audit, 'localhost 5432', ['127.0.0.1'])), [undefined, 'localhost:5432']);
+});
+
+test('a bare address that DNS gave for a name with other ports needs both rules if it is special, and one if not', () => {
+  const policy = policyOf(['db.example.com', '10.1.2.3:443']);
+  const bare = (text: string): Decision => {
+    const address = addressOf(text);
+    const literal = decide(policy, { host: text, port: 5432 }, [], ELSEWHERE);
+    return judgeBare(policy, { address, port: 5432 }, ['db.example.com'], literal, ELSEWHERE);
+  };
+  const special = bare('10.1.2.3');
+  assert.deepEqual(
+    [special.message, special.nameSuggestion, special.suggestion],
+    [
+      'Cannot connect to "db.example.com:5432": no rule allows port 5432',
+      'db.example.com:5432',
+      '10.1.2.3:5432',
+    ],
+  );
+  const open = bare('93.184.216.34');
+  assert.deepEqual([open.nameSuggestion, open.suggestion], [undefined, 'db.example.com:5432']);
 });

@@ -109,6 +109,24 @@ test('if none is kept, the refusal says why; otherwise it lists what was dropped
   );
 });
 
+// proves: special addresses are answered in mode audit alone
+test('in mode audit, special addresses are kept where the name has no other one; none that a rule denies, and none of the sandbox', () => {
+  const shown = (mode: 'audit' | 'enforce', addresses: readonly string[], deny: readonly string[] = []) => {
+    const policy = policyOf(['a.test'], deny, mode);
+    const verdict = judgeName(policy, 'a.test', ELSEWHERE);
+    assert.ok(verdict.decision !== 'deny');
+    const { kept, refusal } = keepAddresses(policy, verdict, addresses.map(addressOf), ELSEWHERE);
+    assert.equal(refusal === undefined, kept.length > 0);
+    return kept.map(({ text }) => text);
+  };
+  assert.deepEqual(shown('audit', ['10.1.2.3', '169.254.169.254']), ['10.1.2.3', '169.254.169.254']);
+  assert.deepEqual(shown('enforce', ['10.1.2.3', '169.254.169.254']), []);
+  assert.deepEqual(shown('audit', ['10.1.2.3', '192.31.196.1']), ['192.31.196.1']);
+  assert.deepEqual(shown('audit', ['10.1.2.3', '127.0.0.1']), ['10.1.2.3']);
+  assert.deepEqual(shown('audit', ['127.0.0.1', '::1']), []);
+  assert.deepEqual(shown('audit', ['10.1.2.3', '10.1.2.4'], ['10.1.2.4']), []);
+});
+
 /** A few ports at the edges of the ranges, so that each can be tried. */
 const PORTS = ['', ':*', ':1', ':2-4', ':3', ':4-6', ':1-3,5', ':65535', ':6-65535'];
 const TRIED = [1, 2, 3, 4, 5, 6, 7, 443, 65_534, 65_535];
@@ -164,9 +182,12 @@ test('a name is open, and an address kept, exactly if a connect is allowed on so
     const dialled = ADDRESSES.filter((candidate) =>
       TRIED.some((port) => decide(policy, { host: name, port }, [candidate], CONTEXT).dial.length > 0),
     );
+    // In mode audit, special addresses are answered where the name has no other.
+    const isShown = mode === 'audit' && dialled.length === 0 && kept.length > 0;
+    const special = ADDRESSES.filter(({ text }) => text !== '127.0.0.1');
     assert.deepEqual(
       kept.map(({ text }) => text),
-      dialled.map(({ text }) => text),
+      (isShown ? special : dialled).map(({ text }) => text),
       why,
     );
     assert.equal(kept.length + dropped.length, ADDRESSES.length, why);

@@ -18,7 +18,7 @@ import type { Denial } from '../../supervisor/control/denials.js';
 import type { LogLine } from '../../supervisor/control/plugin-logs.js';
 import type { ReloadPlan } from '../../supervisor/fleet/reload.js';
 import type { AskingName } from '../command-table.js';
-import { asYamlItems } from '../refusal-line.js';
+import { asYamlItems, missingRules } from '../refusal-line.js';
 import { describeError, type Paint, paint, say } from '../say.js';
 import type { ControlClient } from './control-client.js';
 import {
@@ -344,7 +344,7 @@ function describeDenials({ denials }: { readonly denials: readonly Denial[] }): 
 
 function describeDenial(denial: Denial): string {
   const fix =
-    denial.suggestion === null
+    missingRules(denial).length === 0
       ? ''
       : `; to allow it: add ${ruleOf(denial)} to plugins.${denial.plugin}.allow`;
   return printable(`${denial.last} ${denial.plugin}: ${denial.message}${fix}`).concat('\n');
@@ -354,8 +354,9 @@ function destinationOf({ host, port }: Denial): string {
   return port === null ? host : quoteDestination(host, port).slice(1, -1);
 }
 
-function ruleOf({ suggestion }: Denial): string {
-  return suggestion === null ? '-' : asYamlItems([suggestion]);
+function ruleOf(denial: Denial): string {
+  const rules = missingRules(denial);
+  return rules.length === 0 ? '-' : asYamlItems(rules);
 }
 
 // postern logs: the last lines that plugins wrote, and the further ones.

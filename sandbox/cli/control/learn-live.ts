@@ -55,7 +55,8 @@ async function learn(client: ControlClient, plugin: string, options: LearnOption
   const isLost = await Promise.race([over.then(() => false), client.ended.then(() => true)]);
   if (isLost) say('postern has ended, or closed the connection; this is what was learnt before');
   else await client.unwatch().catch(() => {});
-  file?.write(ruleFileOf(learnt, plugin, allowed ? 'needs' : 'was refused'));
+  if (output !== undefined)
+    file?.write(ruleFileOf(learnt, { path: output, plugin, what: allowed ? 'needs' : 'was refused' }));
   const allow = learnt.rules.map(({ rule }) => rule);
   process.stdout.write(
     json

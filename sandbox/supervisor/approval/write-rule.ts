@@ -53,18 +53,20 @@ export function writeRule(
 }
 
 /**
- * Puts a new file in the place of an old one, with its owner and permissions. Follows no link.
+ * Puts a new file in the place of one with rules.
  *
+ * @param folder without a way out of it that a plugin could change, such as `/proc/self/fd/N`
  * @param change gets the text; if it returns the same one, nothing is written
+ * @returns whether it was written
  */
-export function replaceFile(folder: string, name: string, change: (text: string) => string): void {
+export function replaceFile(folder: string, name: string, change: (text: string) => string): boolean {
   const old = openSync(`${folder}/${name}`, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   const temporary = `${folder}/.${name}.${process.pid}.new`;
   try {
     const stats = fstatSync(old);
     const text = textOf(`/proc/self/fd/${old}`);
     const changed = change(text);
-    if (changed === text) return;
+    if (changed === text) return false;
     const made = openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
     try {
       writeFileSync(made, changed);
@@ -74,6 +76,7 @@ export function replaceFile(folder: string, name: string, change: (text: string)
       // An editor may have saved it meanwhile.
       if (textOf(`${folder}/${name}`) !== text) throw new Error('it has just changed');
       renameSync(temporary, `${folder}/${name}`);
+      return true;
     } catch (error) {
       rmSync(temporary, { force: true });
       throw error;

@@ -210,6 +210,7 @@ const explanation = fields<Explanation>({
   port: number,
   message: kept,
   suggestion: orNull(kept),
+  name_suggestion: orNull(kept),
   addresses: list(
     fields<ExplainedAddress>({
       address: kept,

@@ -24,6 +24,8 @@ export interface Denial {
   readonly message: string;
   /** The rule that would allow it; null if none would. */
   readonly suggestion: string | null;
+  /** The rule for the name that is missing too. */
+  readonly name_suggestion: string | null;
 }
 
 interface Kept {
@@ -137,7 +139,7 @@ type Refusing =
 function denial(event: Refusing, host: string, port: number | null, count: number): Denial | undefined {
   const { plugin, ts, decision, reason, pid, program } = event;
   if (decision === 'allow') return undefined;
-  const { message, suggestion } = { message: undefined, suggestion: undefined, ...event };
+  const told = { message: undefined, suggestion: undefined, name_suggestion: undefined, ...event };
   return {
     plugin,
     decision,
@@ -149,7 +151,8 @@ function denial(event: Refusing, host: string, port: number | null, count: numbe
     last: ts,
     pid,
     program,
-    message: message ?? `refused: ${reason}`,
-    suggestion: suggestion ?? null,
+    message: told.message ?? `refused: ${reason}`,
+    suggestion: told.suggestion ?? null,
+    name_suggestion: told.name_suggestion ?? null,
   };
 }

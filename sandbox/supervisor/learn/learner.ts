@@ -28,12 +28,14 @@ interface LearntRule {
 export interface LearntRefusal {
   readonly message: string;
   readonly reason: string;
+  /** The rule that would open it, and that for its name if it is missing too. */
   readonly suggestion: string | null;
+  readonly name_suggestion: string | null;
 }
 
 export interface Learnt {
   readonly rules: readonly LearntRule[];
-  /** Names that were asked for and never connected to. */
+  /** Names that were asked for, with no connect to them. */
   readonly looked_up: readonly string[];
   /** Names that share an address: a connect to it may have meant any of them. */
   readonly shared: readonly (readonly string[])[];
@@ -69,6 +71,8 @@ export class Learner {
   #endpointCount = 0;
   readonly #assumed = new Set<string>();
   readonly #lookedUp = new Set<string>();
+  /** Names with a connect that was refused. */
+  readonly #closed = new Set<string>();
   readonly #sharing = new Map<string, readonly string[]>();
   readonly #refusals = new Map<string, LearntRefusal>();
   readonly #requests = new Map<string, Set<string>>();
@@ -90,7 +94,9 @@ export class Learner {
   get learnt(): Learnt {
     return {
       rules: learntRules(this.#endpoints),
-      looked_up: [...this.#lookedUp].filter((name) => !this.#endpoints.has(name)).sort(),
+      looked_up: [...this.#lookedUp]
+        .filter((name) => !this.#endpoints.has(name) && !this.#closed.has(name))
+        .sort(),
       shared: [...this.#sharing.values()],
       refused: [...this.#refusals.values()],
       missed: this.#missed,
@@ -100,11 +106,11 @@ export class Learner {
   }
 
   #takeQuestion(event: AuditEvent<'question'>): boolean {
-    const { name, decision, reason, message, suggestion, questions, repeated } = event;
+    const { name, decision, reason, message, questions, repeated } = event;
     // It may be from before. The first one of each name since the beginning has a line of its own.
     if (repeated) return false;
     if (name === null) this.#missed += questions;
-    else if (decision === 'deny' && !this.#opens(reason)) this.#refuse(message, String(reason), suggestion);
+    else if (decision === 'deny' && !this.#opens(reason)) this.#refuse(message, String(reason), event);
     // In mode audit it was answered, and a connect follows.
     else if (decision === 'would_deny') this.#keep(this.#lookedUp, name);
     else if (this.#note(name, HTTPS, false, message)) this.#keep(this.#assumed, name);
@@ -135,7 +141,6 @@ export class Learner {
       outcome,
       names,
       message = `"${host}" is refused: ${reason}`,
-      suggestion,
     } = event;
     // A rule for the address permitted it. The name, which a rule must open for the look-up, has none.
     if (decision === 'allow' && !this.#question.allowed) {
@@ -143,8 +148,10 @@ export class Learner {
       for (const name of unopened) this.#note(name, port, outcome === 'connected', message);
       return unopened.length > 0;
     }
-    if (decision === 'deny' && !this.#opens(reason)) this.#refuse(message, reason, suggestion);
-    else {
+    if (decision === 'deny' && !this.#opens(reason)) {
+      this.#refuse(message, reason, event);
+      for (const name of [host, ...names]) if (this.#lookedUp.has(name)) this.#closed.add(name);
+    } else {
       // Nobody knows which of the names of an address the program meant.
       const meant = names.length > 0 ? names : [host];
       if (meant.length > 1) this.#share(meant.toSorted());
@@ -189,11 +196,11 @@ export class Learner {
     return this.#question.ofRefusals && (reason === 'no_rule' || reason === 'port_not_allowed');
   }
 
-  /** @param suggestion of a run that its operator started. Nothing is suggested of a plugin that runs */
-  #refuse(message = '', reason = '', suggestion: string | null = null): void {
-    const given = this.#question.ofRefusals ? null : suggestion;
+  /** @param rules of a run that its operator started. Nothing is suggested of a plugin that runs */
+  #refuse(message = '', reason = '', rules: { suggestion?: string; name_suggestion?: string } = {}): void {
+    const { suggestion = null, name_suggestion = null } = this.#question.ofRefusals ? {} : rules;
     if (this.#refusals.has(message) || this.#refusals.size < LEARNT_REFUSALS)
-      this.#refusals.set(message, { message, reason, suggestion: given });
+      this.#refusals.set(message, { message, reason, suggestion, name_suggestion });
     else this.#missed += 1;
   }
 }

@@ -158,7 +158,9 @@ test('audit mode answers what no rule allows, and says that it would not', async
   assert.deepEqual(namesOf(served, '2001:4:112::1'), ['a.test']);
   const event = await until(() => served.events[0]);
   assert.deepEqual([event['decision'], event['reason'], event['mode']], ['would_deny', 'no_rule', 'audit']);
-  await assert.rejects(served.resolver.resolve4('inside.test'), { code: 'ENODATA' }, 'special stays closed');
+  // The connect is refused, with the rule for the address. No rule is suggested here, without a port.
+  const [special = ''] = await served.resolver.resolve4('inside.test');
+  assert.deepEqual(namesOf(served, special), ['inside.test']);
   await assert.rejects(served.resolver.resolve4('four.test'), { code: 'ENOTFOUND' }, 'denied stays denied');
 });
 
@@ -191,6 +193,20 @@ test('other types have no data for a name that is allowed, and no server is aske
   assert.match(told[3] ?? '', /^MX undefined: Cannot look up the MX records of "b\.test": /);
   assert.equal(decode(await askDatagram(served, query('a.test', { type: 65 }))).rcode, 'NOERROR');
   assert.equal(decode(await askDatagram(served, query('a.test', { type: 255 }))).rcode, 'NOTIMP');
+  assert.deepEqual(served.server.questions, []);
+});
+
+test('the records that mongodb+srv and Kerberos ask for are refused with words, and without a rule that would not help', async (t) => {
+  const served = await serve(t, { allow: ['**.a.test:*'] });
+  const { resolver } = served;
+  const names = ['_mongodb._tcp.a.test', '_kerberos._udp.a.test'];
+  for (const name of names) await assert.rejects(resolver.resolveSrv(name), { code: 'ENODATA' });
+  await assert.rejects(resolver.resolveTxt('_kerberos.a.test'), { code: 'ENODATA' });
+  await until(() => served.events.length === 3 || undefined);
+  for (const { reason, suggestion, message } of served.events) {
+    assert.deepEqual([reason, suggestion], ['record_type', undefined]);
+    assert.match(String(message), /name the program the host and port that these records lead to$/);
+  }
   assert.deepEqual(served.server.questions, []);
 });
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { AUDIT_EXAMPLES } from '../../../deploy/reference/audit-examples.js';
 import { describeExplanation } from '../../../sandbox/cli/explain.js';
-import { asRuleOption, refusalLine } from '../../../sandbox/cli/refusal-line.js';
+import { asAllowOptions, refusalLine } from '../../../sandbox/cli/refusal-line.js';
 import { BrokerLines } from '../../../sandbox/supervisor/broker/broker-lines.js';
 import type { BrokerLine } from '../../../shared/protocol/link.js';
 import { FedSocket } from '../fed-socket.js';
@@ -82,7 +82,7 @@ export const target: FuzzTarget = {
 function take(line: BrokerLine): string {
   switch (line.type) {
     case 'audit': {
-      const shown = refusalLine(line.line, (rule) => asRuleOption('allow', rule));
+      const shown = refusalLine(line.line, asAllowOptions);
       if (shown !== undefined) assert.doesNotMatch(shown, ACTS);
       return `audit ${line.line.event} ${shown !== undefined}`;
     }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AUDIT_EXAMPLES } from '../../../deploy/reference/audit-examples.js';
-import { asRuleOption, refusalLine } from '../../../sandbox/cli/refusal-line.js';
+import { asAllowOptions, refusalLine } from '../../../sandbox/cli/refusal-line.js';
 import { readBrokerLine } from '../../../sandbox/supervisor/broker/broker-lines.js';
 import { KEPT_TEXT, TOLD_PROBLEMS } from '../../../shared/limits.js';
 import { printable } from '../../../shared/printable.js';
@@ -14,6 +14,7 @@ const explanation = {
   port: 443,
   message: 'Cannot connect to "example.com:443": no rule allows it',
   suggestion: 'example.com',
+  name_suggestion: null,
   addresses: [{ address: '192.0.2.1', class: 'special', fate: 'address_special', rule: null }],
   way: { via: 'http://proxy.example.com:3128', tunnel: 'example.com:443', rule: null },
 };
@@ -78,7 +79,7 @@ test('what a broker says of a refusal is one line on a terminal, which does noth
     message: 'a\u001b[2J\npostern: b\u009b1m\u202e\ud800é',
     suggestion: 'c\r',
   };
-  const shown = refusalLine(event, (rule) => asRuleOption('allow', rule));
+  const shown = refusalLine(event, asAllowOptions);
   assert.equal(shown, "a\\u001b[2J\\u000apostern: b\\u009b1m\\u202e\\ud800é; to allow it: --allow $'c\\015'");
   assert.equal(printable('\u{e0001}'), '\\udb40\\udc01');
 });
