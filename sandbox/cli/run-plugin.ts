@@ -12,6 +12,7 @@ import type { ControlView, OperatorControl } from '../operate/operator-control.j
 import type { Asks } from '../supervisor/approval/asks.js';
 import { hostFiles } from '../supervisor/files/host-files.js';
 import { laterConfigs } from '../supervisor/files/later-configs.js';
+import { allHomes } from '../supervisor/home/home-problems.js';
 import { outsideEnvironment } from '../supervisor/start/plugin-environment.js';
 import type { PluginEnd, Sandbox } from '../supervisor/start/sandbox.js';
 import { inheritStreams } from '../supervisor/start/standard-streams.js';
@@ -19,7 +20,8 @@ import { OwnTerminal } from '../supervisor/terminal/own-terminal.js';
 import { joinJob } from '../supervisor/terminal/terminal-job.js';
 import type { TerminalRelay } from '../supervisor/terminal/terminal-relay.js';
 import type { Unseen } from '../supervisor/unseen/unseen-files.js';
-import { asVisibleOptions, unseenLine } from './refusal-line.js';
+import { hintsOf } from './hints.js';
+import { asVisibleOptions, refusalLine, unseenLine } from './refusal-line.js';
 import { dnsServersOf, type RunOptions } from './run-options.js';
 import { say, warn } from './say.js';
 import { forwardSignals } from './signals.js';
@@ -50,6 +52,7 @@ export async function runPlugin(
         `--env ${key} passes nothing on: the variable is not set here; write --env ${key}=VALUE to set it`,
       );
   const unseen: Unseen[] = [];
+  let wasTold = false;
   const uncovered = laterConfigs([config], hostFiles).filter((path) => hostFiles.kind(path) !== 'file');
   const streams = inheritStreams();
   const { terminal } = streams;
@@ -66,6 +69,7 @@ export async function runPlugin(
     onEvent: (event) => {
       if (atTerminal) process.stderr.write(`${asciiJson(event)}\n`);
       onEvent(event);
+      wasTold ||= refusalLine(event, () => '') !== undefined;
     },
     // A client of the control socket may learn from all of them.
     readsAll: control !== undefined || atTerminal || readsAll,
@@ -91,7 +95,8 @@ export async function runPlugin(
     since = performance.now();
     signals.deliver();
     job.deliver(sandbox);
-    if (terminal !== undefined) divertOwnWords((text) => terminal.say(text), terminal.streams);
+    if (terminal !== undefined)
+      divertOwnWords((text) => (terminal.say(text) ? '' : `${terminal.endLine()}${text}`), terminal.streams);
     terminal?.whenRefused(say);
     const end = await sandbox.ended;
     job.release();
@@ -101,8 +106,15 @@ export async function runPlugin(
     // What was refused is told before a guess at why the program failed.
     await operated.close();
     for (const one of unseen) say(unseenLine(one, showWithOptions));
+    const status = statusOf(end);
+    if (terminal !== undefined) {
+      const { heard } = terminal;
+      const isExplained = unseen.length > 0 || wasTold;
+      const run = { config, status, here: process.cwd(), homes: allHomes(), isExplained, heard };
+      say(hintsOf(run, hostFiles));
+    }
     for (const path of uncovered) if (hostFiles.kind(path) !== 'absent') say(madeConfig(path));
-    return statusOf(end) || (failures.length > 0 ? 125 : 0);
+    return status || (failures.length > 0 ? 125 : 0);
   } finally {
     await terminal?.end();
     await operated.close();

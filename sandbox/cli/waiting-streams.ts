@@ -5,11 +5,11 @@ import { OUTPUT_QUEUE_BYTES } from '../../shared/limits.js';
 import { Output, openOwn } from '../supervisor/output/output.js';
 import { replaceStream } from './own-streams.js';
 
-let divert = (_text: string): boolean => false;
+let divert = (text: string): string => text;
 let diverted: readonly number[] = [];
 
-/** @param take takes words that are for one of the descriptors. @returns false if they are to be written as before */
-export function divertOwnWords(take: (text: string) => boolean, descriptors: readonly number[]): void {
+/** @param take takes words that are for one of the descriptors. @returns what is to be written as before */
+export function divertOwnWords(take: (text: string) => string, descriptors: readonly number[]): void {
   divert = take;
   diverted = descriptors;
 }
@@ -59,8 +59,9 @@ function waitingStream(fd: number, own: NonNullable<ReturnType<typeof openOwnOrN
   });
   const stream = new Writable({
     highWaterMark: OUTPUT_QUEUE_BYTES,
-    write: (chunk: Buffer, _encoding, done) => {
-      if (diverted.includes(fd) && divert(chunk.toString())) done();
+    write: (whole: Buffer, _encoding, done) => {
+      const chunk = diverted.includes(fd) ? Buffer.from(divert(whole.toString())) : whole;
+      if (chunk.length === 0) done();
       else if (output.write(chunk) || output.isGone) done();
       else
         resume = () => {

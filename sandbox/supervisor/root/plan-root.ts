@@ -78,7 +78,9 @@ export function planRoot(request: RootRequest, host: HostFiles): RootPlan {
   const writable = layers.filter(({ kind }) => kind === 'writable');
   const places = [...beneath, ...layers, ...SYSTEM.map((path) => ({ path }))].map(({ path }) => path);
   const links = commandLinks(request, host).filter(({ path }) => !places.some((one) => isWithin(path, one)));
-  const startsThere = cwdVisible && !isHidden(request.cwd);
+  // A home directory shows where it is asked for.
+  const isAsked = [...request.visible, ...request.writable].some((path) => isWithin(request.cwd, path));
+  const startsThere = (cwdVisible || isAsked) && !isHidden(request.cwd);
   return {
     entries: [
       ...scratchEntries(request.sizes).filter(({ path }) => path !== PLUGIN_HOME || home.length === 0),

@@ -55,17 +55,18 @@ export class QuestionHold {
 const { EAGAIN } = constants.errno;
 
 export class PendingBytes {
-  #bytes = new Uint8Array(0);
+  #bytes: Uint8Array = new Uint8Array(0);
 
   get length(): number {
     return this.#bytes.length;
   }
 
   add(more: Uint8Array): void {
-    const both = new Uint8Array(this.#bytes.length + more.length);
-    both.set(this.#bytes);
-    both.set(more, this.#bytes.length);
-    this.#bytes = both;
+    this.#bytes = Buffer.concat([this.#bytes, more]);
+  }
+
+  putFirst(more: Uint8Array): void {
+    this.#bytes = Buffer.concat([more, this.#bytes]);
   }
 
   /**

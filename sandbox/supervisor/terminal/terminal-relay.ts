@@ -21,6 +21,13 @@ const TERMINAL_DRAIN_MS = 5_000;
 const TERMINAL_LEFT_BYTES = 65_536;
 /** Words of postern's own that wait for the terminal. */
 const TERMINAL_WORDS_BYTES = 65_536;
+/** So long words of postern's own wait for the end of a line that the plugin has begun. A prompt has none. */
+const LINE_END_MS = 500;
+const NEWLINE = 0x0a;
+/** What the C library and Node say where a file system takes no write. */
+const READ_ONLY = /Read-only file system|\bEROFS\b/;
+/** One of them may be cut by the end of a read. */
+const READ_ONLY_BYTES = 32;
 
 const { EAGAIN } = constants.errno;
 const buffer = new Uint8Array(65_536);
@@ -49,6 +56,16 @@ export class TerminalRelay {
   #wasOurs = false;
   readonly #shown = new PendingBytes();
   readonly #words = new PendingBytes();
+  /** The plugin has begun a line that has no end yet. */
+  #isMidLine = false;
+  /** A part of the words is written already. */
+  #wordsBegun = false;
+  /** Words wait for the end of the line. */
+  #lineEnd: NodeJS.Timeout | undefined;
+  /** The end of what the plugin wrote. */
+  #tail = '';
+  #hasWritten = false;
+  #saidReadOnly = false;
   #lastShown = 0;
   #pluginEnded = false;
   #drained = false;
@@ -159,11 +176,34 @@ export class TerminalRelay {
   say(text: string): boolean {
     if (this.#master?.open !== true) return false;
     if (this.#words.length > TERMINAL_WORDS_BYTES) return true;
-    const lines = this.#alone && this.#user.isChanged ? text.replaceAll('\n', '\r\n') : text;
-    this.#words.add(new TextEncoder().encode(lines));
+    const waits = this.#isMidLine && this.#words.length === 0 && !this.hold.active && !this.#pluginEnded;
+    if (waits)
+      this.#lineEnd = setTimeout(() => {
+        this.#lineEnd = undefined;
+        this.#show();
+        this.#want();
+      }, LINE_END_MS);
+    this.#words.add(this.#encode(text));
     this.#show();
     this.#want();
     return true;
+  }
+
+  #encode(text: string): Uint8Array {
+    const lines = this.#alone && this.#user.isChanged ? text.replaceAll('\n', '\r\n') : text;
+    return new TextEncoder().encode(lines);
+  }
+
+  /** Whether the plugin wrote anything, and that a file system is read-only. */
+  get heard(): { readonly anything: boolean; readonly readOnly: boolean } {
+    return { anything: this.#hasWritten, readOnly: this.#saidReadOnly };
+  }
+
+  /** @returns what ends the line that the plugin has left without an end, once */
+  endLine(): string {
+    const end = this.#isMidLine ? '\n' : '';
+    this.#isMidLine = false;
+    return end;
   }
 
   /** Resolves when all that the plugin wrote is shown, after its end. The terminal is as it was then. */
@@ -183,6 +223,7 @@ export class TerminalRelay {
 
   #close(): void {
     clearInterval(this.#looks);
+    this.#endWait();
     this.#input.close();
     process.off('SIGWINCH', this.#onResize);
     this.#fromPlugin?.close();
@@ -201,7 +242,7 @@ export class TerminalRelay {
 
   #want(): void {
     if (this.#master?.open !== true) return;
-    const shows = this.#shown.length + this.#words.length > 0;
+    const shows = this.#shown.length > 0 || this.#wordsMayShow;
     const types = this.#input.waits;
     const reads = !this.#pluginEnded && this.#input.mayRead;
     const holds =
@@ -236,10 +277,27 @@ export class TerminalRelay {
     }
     // Before the prompt that follows, as that for a password.
     this.#permission.checkEcho(master, this.#wasOurs);
-    if (this.#alone) this.#shown.add(buffer.subarray(0, length));
+    if (this.#alone) this.#showPlugin(buffer.subarray(0, length));
     // In packet mode other packets say what changed.
-    else if (buffer[0] === 0) this.#shown.add(buffer.subarray(1, length));
+    else if (buffer[0] === 0) this.#showPlugin(buffer.subarray(1, length));
     this.#show();
+  }
+
+  #showPlugin(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#hasWritten = true;
+    this.#isMidLine = bytes.at(-1) !== NEWLINE;
+    if (!this.#saidReadOnly) {
+      const text = `${this.#tail}${Buffer.from(bytes).toString('latin1')}`;
+      this.#saidReadOnly = READ_ONLY.test(text);
+      this.#tail = text.slice(-READ_ONLY_BYTES);
+    }
+    this.#shown.add(bytes);
+  }
+
+  get #wordsMayShow(): boolean {
+    const waits = this.#isMidLine && this.#lineEnd !== undefined && !this.hold.active;
+    return this.#words.length > 0 && (this.#wordsBegun || !waits);
   }
 
   #onUser(events: number): void {
@@ -250,7 +308,8 @@ export class TerminalRelay {
   }
 
   #show(): void {
-    for (const bytes of [this.#shown, this.#words]) {
+    for (const bytes of this.#wordsBegun ? [this.#words, this.#shown] : [this.#shown, this.#words]) {
+      if (bytes === this.#words && !this.#beginWords()) continue;
       const shown = bytes.writeTo(this.#user.number);
       // After the end, only a slow terminal is waited for.
       if (
@@ -260,8 +319,25 @@ export class TerminalRelay {
       )
         this.#lastShown = performance.now();
       if (bytes.length > 0) return;
+      if (bytes === this.#words) this.#wordsBegun = false;
     }
     if (this.#drained && this.#pluginEnded) this.#finish();
+  }
+
+  /** @returns whether words of postern's own are written now: behind a whole line, or on a line of their own */
+  #beginWords(): boolean {
+    if (this.#drained && this.#pluginEnded) this.#endWait();
+    if (this.#wordsBegun) return true;
+    if (!this.#wordsMayShow) return false;
+    this.#endWait();
+    this.#words.putFirst(this.#encode(this.endLine()));
+    this.#wordsBegun = true;
+    return true;
+  }
+
+  #endWait(): void {
+    clearTimeout(this.#lineEnd);
+    this.#lineEnd = undefined;
   }
 
   /** The user's terminal is gone. The plugin's goes with it, and the kernel tells the plugin. */

@@ -120,6 +120,12 @@ test('planRoot() never shows the home directory or a folder above it as a workin
   }
 });
 
+test('planRoot() starts in a home directory that is asked for, and not in one that is hidden', () => {
+  for (const asked of [{ visible: ['/home/me'] }, { writable: ['/home'] }])
+    assert.equal(plan({ cwd: '/home/me', ...asked }).cwd, '/home/me');
+  assert.equal(plan({ cwd: '/home/me', visible: ['/home/me'], hidden: ['/home/me'] }).cwd, '/tmp');
+});
+
 test("planRoot() keeps /tmp the plugin's own, but shows a working directory below it", () => {
   assert.equal(plan({ cwd: '/tmp' }).cwdVisible, false);
   assert.equal(plan({ cwd: '/tmp/work' }).cwdVisible, true);
