@@ -14,8 +14,8 @@ import { type Dialer, peerOf, startConnect, tcpSocket, writableNow } from '../..
 import {
   awaitPeersEnd,
   concludeConnect,
-  hasReceived,
   isV6Only,
+  segmentsReceived,
   sendTimeout,
   socketCookie,
   TCP_STATE,
@@ -398,7 +398,9 @@ function outcomeNow(socket: OwnedFd, unsettled: 'canceled' | 'timeout'): Outcome
   if (tcpState(socket.number) !== TCP_STATE.CLOSE) return 'connected';
   // The broker itself may have ended it.
   if (unsettled === 'canceled') return unsettled;
-  return hasReceived(socket.number) ? 'refused' : 'unreachable';
+  const segments = segmentsReceived(socket.number);
+  if (segments > 1) return 'reset';
+  return segments === 1 ? 'refused' : 'unreachable';
 }
 
 // The progress of a dial for a trapped call: its peer, or why it failed.

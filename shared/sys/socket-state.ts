@@ -174,11 +174,14 @@ export function awaitPeersEnd(fd: number): void {
   writeOption(fd, IPPROTO_TCP, TCP_LINGER2, lingerBytes);
 }
 
-/** Whether a segment has come for a TCP socket. To one that was never connected that is a reset: the peer's host answered. */
-export function hasReceived(fd: number): boolean {
+/**
+ * How many segments have come for a TCP socket that is closed and has sent nothing. One is a reset: the peer's host answered, and nothing listens. Where
+ * there are more, the connection was established, and then reset.
+ */
+export function segmentsReceived(fd: number): number {
   const bytes = new Uint8Array(INFO_BYTES);
-  if (readOption(fd, IPPROTO_TCP, TCP_INFO, bytes) < 0) return false;
-  return new DataView(bytes.buffer).getUint32(INFO.tcpi_segs_in, little) > 0;
+  if (readOption(fd, IPPROTO_TCP, TCP_INFO, bytes) < 0) return 0;
+  return new DataView(bytes.buffer).getUint32(INFO.tcpi_segs_in, little);
 }
 
 /** What a socket has carried so far; undefined if it is no TCP socket. It waits for the socket's lock. */

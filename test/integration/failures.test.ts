@@ -12,12 +12,15 @@ const DNS = '127.0.0.1:5353';
 /** Nothing listens there. */
 const CLOSED = 81;
 const OPEN = 8080;
+/** A firewall resets the connection as soon as it is established: the kernel sees the reset before connect(2) returns. */
+const RESET = 82;
 
 /** A name server and a listener. Both are there when it has printed its pid. */
 const SERVER = `
 import os, socket
 dns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); dns.bind(("127.0.0.1", 5353))
 web = socket.socket(); web.bind(("127.0.0.1", ${OPEN})); web.listen(99)
+behind = socket.socket(); behind.bind(("127.0.0.8", ${RESET})); behind.listen(99)
 pid = os.fork()
 if pid: print(pid, flush=True); os._exit(0)
 os.close(1)
@@ -38,18 +41,21 @@ const NETWORK = ownNetworkWith(
   [
     // What is sent there is lost.
     'ip addr add 192.0.2.1/32 dev lo && ip route add 192.0.2.77 dev lo src 192.0.2.1',
+    `iptables -A OUTPUT -p tcp --dport ${RESET} --tcp-flags SYN,ACK ACK -j REJECT --reject-with tcp-reset`,
     `server=$(python3 -c '${SERVER}')`,
   ].join('\n'),
 );
 
 const PROGRAM = `
 import socket, struct, time
-def attempt(host, port):
-  try: socket.create_connection((host, port), 1.5)
+def attempt(host, port, timeout=1.5):
+  try: socket.create_connection((host, port), timeout)
   except OSError as error: pass
 for name in ("gone", "empty", "broken"): attempt(name + ".example.com", 80)
 attempt("works.example.com", ${OPEN})
 for _ in range(40): attempt("127.0.0.9", ${CLOSED})
+attempt("127.0.0.8", ${RESET})
+attempt("127.0.0.8", ${RESET}, None)
 attempt("192.0.2.77", 80)
 attempt("203.0.113.9", 80)
 for _ in range(40): attempt("198.51.100.7", 80)
@@ -66,7 +72,13 @@ for (const user of anyUser) {
   test(`run tells each failure and refusal once, and sums them up at the end (${user})`, async () => {
     const folder = ownFolder(user);
     const audit = join(folder, 'audit.log');
-    const allow = ['*.example.com:*', `127.0.0.9:${CLOSED}`, `127.0.0.1:${OPEN}`, '192.0.2.77:80'];
+    const allow = [
+      '*.example.com:*',
+      `127.0.0.9:${CLOSED}`,
+      `127.0.0.8:${RESET}`,
+      `127.0.0.1:${OPEN}`,
+      '192.0.2.77:80',
+    ];
     const rules = [...allow, `[2001:db8::1]:${OPEN}`, '203.0.113.9:80'].flatMap((rule) => ['--allow', rule]);
     const { stderr, status } = await postern(
       [
@@ -90,6 +102,7 @@ for (const user of anyUser) {
       .split('\n');
     const summary = lines.splice(-2);
     assert.deepEqual(lines.sort(), [
+      'postern: "127.0.0.8:82" is allowed, but 127.0.0.8 reset the connection (2 times so far)',
       'postern: "127.0.0.9:81" is allowed, but nothing listens at 127.0.0.9 (40 times so far)',
       'postern: "192.0.2.77:80" is allowed, but 192.0.2.77 gave no answer within N s',
       'postern: "203.0.113.9:80" is allowed, but no route leads from this host to 203.0.113.9',
@@ -116,6 +129,7 @@ for (const user of anyUser) {
       'name_unknown',
       'name_unknown',
       'refused',
+      'reset',
       'timeout',
       'unreachable',
     ]);

@@ -49,6 +49,7 @@ export const NEEDS: readonly Need[] = [
   { name: 'golang-go', isMet: hasPrograms('go'), used: called('compileGo') },
   { name: 'default-jdk-headless', isMet: hasPrograms('java', 'javac'), used: called('compileJava') },
   { name: 'iproute2', isMet: hasPrograms('ip', 'ss'), used: started('ip', 'ss') },
+  { name: 'iptables', isMet: hasPrograms('iptables'), used: started('iptables') },
   { name: 'procps', isMet: hasPrograms('ps', 'pgrep'), used: started('ps', 'pgrep') },
   { name: 'busybox', isMet: hasPrograms('busybox'), used: started('busybox') },
   {
