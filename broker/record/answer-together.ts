@@ -1,4 +1,4 @@
-// Makes reports for the supervisor, one at a time, for all who ask: whoever asks meanwhile gets the next one. Runs in the broker.
+// Makes reports for the supervisor, one at a time, for all who ask. A question that comes meanwhile gets the next report. Runs in the broker.
 
 /** @param report makes one, and answers the questions with these ids @returns what takes the id of a question */
 export function answerTogether(report: (ids: readonly number[]) => Promise<void>): (id: number) => void {

@@ -11,6 +11,7 @@
 
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { PosternError } from '../../shared/errors.js';
+import { SystemError } from '../../shared/sys/libc.js';
 import { createExecutableFile } from '../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { findProgram, SYSTEM_PATH } from './find-program.js';
@@ -59,7 +60,21 @@ export class ClosedPrograms {
 
 function copyOf(loader: string): OwnedFd {
   const mode = /* protects: G16 launch: a program that starts a sandbox cannot be looked into => 0o555 */ 0o111;
-  return createExecutableFile('loader', readFileSync(loader), mode);
+  try {
+    return createExecutableFile('loader', readFileSync(loader), mode);
+  } catch (cause) {
+    if (!(cause instanceof SystemError) || cause.code !== 'EACCES') throw cause;
+    // The setting is that of this pid namespace, or of one above it.
+    throw new PosternError(
+      'launch_failed',
+      'Cannot start the sandbox: vm.memfd_noexec is 2, so no program of memory starts',
+      {
+        fix: 'sysctl vm.memfd_noexec=1, on the host of a container',
+        fields: { step: 'namespaces' },
+        cause,
+      },
+    );
+  }
 }
 
 /** The loader that the file of a program names, elf(5): of 64 bits, and little-endian as each processor that postern runs on. */

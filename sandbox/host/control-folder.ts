@@ -1,5 +1,5 @@
 // Where the control sockets of this user are, if nobody names another place. `up` listens there, and the commands of an operator look there. Both find the
-// folder by the same environment. Whoever could exchange a folder above it would gain nothing: each end asks the kernel who is at the other.
+// folder by the same environment. A user who can exchange a folder above it gains nothing: each end asks the kernel who is at the other.
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { basename, isAbsolute, join } from 'node:path';
 
@@ -32,7 +32,7 @@ export function makeInHome(folder: string): void {
     // protects: G21 control: the folder of control sockets in a home is there before a plugin is
     mkdirSync(folder, { mode: 0o700, recursive: true });
   } catch {
-    // Whoever looks for it, or listens there, says why.
+    // The process that looks for it, or listens there, says why.
   }
 }
 

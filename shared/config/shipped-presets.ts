@@ -18,7 +18,7 @@ interface ShippedPreset {
 /** When the sources were last read. */
 export const PRESETS_DATE = '2026-11-29';
 
-const PUBLISHES = 'whoever has an account there can publish from inside, with the account of the program';
+const PUBLISHES = 'a program with the password or token of an account there can publish to it';
 
 export const SHIPPED_PRESETS: Readonly<Record<string, ShippedPreset>> = {
   npm: {

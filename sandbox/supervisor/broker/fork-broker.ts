@@ -24,7 +24,7 @@ export interface LinePipes {
 
 /**
  * A broker's process, and this process's ends of what leads to it. What the main thread reads is pipes. A broker that was taken over could send a
- * descriptor through a socket, and whoever reads past it closes it. The close of a connection can wait for hours (SO_LINGER).
+ * descriptor through a socket. A process that reads past it closes it, and the close of a connection can wait for hours (SO_LINGER).
  */
 export interface ForkedBroker {
   readonly child: ChildProcess;
