@@ -37,7 +37,10 @@ export function refusalLine(
 ): string | undefined {
   const what = describe(event, own);
   if (what === undefined) return undefined;
-  const toAllow = event.event === 'loopback' ? "to allow the host's" : 'to allow it';
+  // A look-up has no port.
+  const isLookUp = event.event === 'question' && event.reason === 'no_rule';
+  const ofHost = event.event === 'loopback' ? "to allow the host's" : 'to allow it';
+  const toAllow = isLookUp ? 'to allow it on port 443' : ofHost;
   // A rule for methods and paths stands in another list.
   const say =
     event.event === 'http'
@@ -102,8 +105,8 @@ function describeProgram(
 
 /** Destinations, and rules, in a line of the end. */
 const MOST_IN_SUMMARY = 20;
-/** A program that looks up a name asks for both families. */
-const QUESTIONS_OF_A_NAME = 2;
+/** A program that looks up a name asks for both families, and some do it twice. */
+const QUESTIONS_OF_A_NAME = 4;
 /** What there may be of a destination, with its word in the line of the end. */
 const SUMMED: Readonly<Record<Denial['decision'], string>> = {
   deny: 'refused',

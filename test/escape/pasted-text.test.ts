@@ -100,7 +100,7 @@ for (const user of anyUser) {
     const command = ['--', '/usr/bin/python3', '-c', ASK];
     for (const words of [['run', '--audit', '/dev/null'], ['learn']]) {
       const { stderr } = await postern([...words, ...command], { as: user });
-      const options = after(stderr, 'to allow it: ');
+      const options = after(stderr.replaceAll(' on port 443: ', ': '), 'to allow it: ');
       assert.deepEqual(
         options.map((option) => wordsOf(option)),
         HOSTILE.map((rule) => ['--allow', rule]),
@@ -112,7 +112,9 @@ for (const user of anyUser) {
       `audit: /dev/null\nplugins: {one: {command: [/usr/bin/python3, -c, ${JSON.stringify(ASK)}]}}`,
     );
     const { stderr } = await postern(['up', '--config', config], { as: user });
-    const items = after(stderr, 'to allow it: add ').map((text) => text.replace(/ to plugins\.one\..*/, ''));
+    const items = after(stderr.replaceAll(' on port 443: ', ': '), 'to allow it: add ').map((text) =>
+      text.replace(/ to plugins\.one\..*/, ''),
+    );
     assert.deepEqual(
       items.map((item) => parse(`[${item}]`)),
       HOSTILE.map((rule) => [rule]),

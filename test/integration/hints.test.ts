@@ -44,6 +44,9 @@ for (const user of userInTurn(1)) {
       `postern: the program sees "${folder}" read-only; to let it write here: --writable .`,
       '',
     ]);
+    const script = 'require("fs").mkdirSync("made/one", { recursive: true })';
+    const node = ['run', '--', process.execPath, '-e', script];
+    assert.equal((await atTerminal(user, folder, node)).lines.at(-2), failed.lines[1]);
     const elsewhere = ['run', '--writable', '.', '--', 'touch', '/usr/made'];
     assert.equal(
       (await atTerminal(user, folder, elsewhere)).lines.at(-2),

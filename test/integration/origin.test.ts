@@ -154,7 +154,7 @@ for index, name in enumerate(${JSON.stringify(names)}):
   for (const line of said.slice(0, 2 * names.length)) {
     assert.match(
       line,
-      /^postern: Cannot (?:connect to "93|resolve "n\d)[ -~]* \("(?:[^"\\]|\\.)*", pid \d+\); to allow it: --allow '[a-z0-9.:]+'$/,
+      /^postern: Cannot (?:connect to "93|resolve "n\d)[ -~]* \("(?:[^"\\]|\\.)*", pid \d+\); to allow it(?: on port 443)?: --allow '[a-z0-9.:]+'$/,
     );
   }
 });

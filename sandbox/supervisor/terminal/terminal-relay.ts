@@ -24,10 +24,10 @@ const TERMINAL_WORDS_BYTES = 65_536;
 /** So long words of postern's own wait for the end of a line that the plugin has begun. A prompt has none. */
 const LINE_END_MS = 500;
 const NEWLINE = 0x0a;
-/** What the C library and Node say where a file system takes no write. */
-const READ_ONLY = /Read-only file system|\bEROFS\b/;
+/** What the C library and Node say where a file system takes no write. Node's mkdir with parents, as of npm, says the last. */
+const READ_ONLY = /Read-only file system|\bEROFS\b|ENOENT: no such file or directory, mkdir/;
 /** One of them may be cut by the end of a read. */
-const READ_ONLY_BYTES = 32;
+const READ_ONLY_BYTES = 48;
 
 const { EAGAIN } = constants.errno;
 const buffer = new Uint8Array(65_536);

@@ -32,7 +32,7 @@ const ROWS: Readonly<Record<string, readonly [seen: RegExp, row: RegExp]>> = {
     /^Name or service not known$/,
     /^\| NXDOMAIN, .*"Name or service not known" \| no rule allows the name/m,
   ],
-  write: [/^(EACCES|EROFS)$/, /^\| the same, from open\(2\), or "Read-only file system" /m],
+  write: [/^(EACCES|EROFS)$/, /^\| the same, from open\(2\), or "Read-only file system"; /m],
   loopback: [/^ECONNREFUSED$/, /^\| ECONNREFUSED \|/m],
 };
 
