@@ -35,8 +35,7 @@ function readOnly({ config, status, here, homes, heard }: EndedRun, host: HostFi
   const { cwd, writable } = config;
   if (!mayShow(cwd, homes, host) || writable.some((folder) => isWithin(cwd, folder)))
     return 'the program sees files of this host read-only; to let it write to a folder: --writable PATH';
-  const path = cwd === here ? '.' : shellWord(cwd);
-  return `the program sees ${quote(cwd)} read-only; to let it write here: --writable ${path}`;
+  return `the program sees ${quote(cwd)} read-only; to let it write here: --writable ${shellWord(cwd === here ? '.' : cwd)}`;
 }
 
 function emptyHome(
