@@ -88,6 +88,7 @@ function explainIssue(issue: z.core.$ZodIssue, schema: z.ZodType, source: YamlSo
 function suggestKey(unknown: string, parent: KeyPath, schema: z.ZodType): string | undefined {
   if (unknown === '<<') return 'what is common to all plugins stands under defaults';
   if (isOfPlugins(unknown, parent, schema)) return 'each plugin has its own: it belongs to a plugin';
+  if (parent.length > 0 && keysAt(schema, []).includes(unknown)) return 'it belongs to the top of the file';
   const here = keysAt(schema, parent);
   const near = didYouMean(unknown, here);
   if (near !== undefined) return near;

@@ -106,6 +106,11 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     ],
   },
   {
+    name: 'a key of the top at a plugin',
+    text: web('    secrets: {key: {env: API_KEY}}\n'),
+    messages: ['postern.yaml:4:5: plugins.web.secrets: unknown key; it belongs to the top of the file'],
+  },
+  {
     name: 'a key that resembles nothing',
     text: 'zzz: 1\nplugins:\n  web: {command: [node]}\n',
     messages: [`postern.yaml:1:1: zzz: unknown key; there are ${TOP_KEYS.join(', ')}`],

@@ -191,6 +191,7 @@ test('deny rules and special addresses hold while learning, are reported, and be
   );
   const report = JSON.parse(stderr.trimEnd().split('\n').at(-1) ?? '') as Report;
   assert.deepEqual(report.allow, []);
+  assert.deepEqual(report.looked_up, [], 'a connect to it was refused');
   assert.deepEqual(
     report.refused.map(({ reason, suggestion }) => [reason, suggestion]),
     [
