@@ -8,7 +8,7 @@ import { quote } from '../../shared/policy/quote.js';
 import { printable, yamlText } from '../../shared/printable.js';
 import { openFolder } from '../../shared/sys/open-folder.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { replaceRuleFile } from '../supervisor/approval/write-rule.js';
+import { replaceFile } from '../supervisor/approval/write-rule.js';
 import type { Learnt } from '../supervisor/learn/learner.js';
 import { asAllowOptions, asYamlItems, missingRules } from './refusal-line.js';
 
@@ -172,7 +172,7 @@ export class UpdatedFile {
   /** @returns whether the text has changed @throws PosternError `output_file` */
   write(change: (text: string) => string): boolean {
     try {
-      return replaceRuleFile(`/proc/self/fd/${this.#folder.number}`, basename(this.#path), change);
+      return replaceFile(`/proc/self/fd/${this.#folder.number}`, basename(this.#path), change);
     } catch (cause) {
       throw cause instanceof PosternError ? cause : cannotWrite(this.#path, cause);
     } finally {
