@@ -1,4 +1,4 @@
-// Compiles the sources to dist/, bundles the programs, copies the test data beside the compiled tests, and removes what no source stands for. It does nothing
+// Compiles the sources to dist/, bundles the programs, writes the man pages, copies the test data beside the compiled tests, and removes what no source stands for. It does nothing
 // if no source has changed since the last build; --anew builds all the same. Exit status: 1 where the sources do not compile, 2 where this machine cannot
 // build.
 import { spawnSync } from 'node:child_process';
@@ -23,7 +23,7 @@ const isData = (path) => !path.endsWith('.ts');
 
 /** A line for each source, and for what the build is made with: path, size and time. */
 function stateOfSources() {
-  const others = ['build.mjs', 'package.json', 'package-lock.json', 'tsconfig.json'];
+  const others = ['build.mjs', 'package.json', 'package-lock.json', 'tsconfig.json', 'CHANGELOG.md'];
   const listed = rooms.flatMap((room) =>
     readdirSync(join(top, room), { recursive: true, encoding: 'utf8' }).map((path) => join(room, path)),
   );
@@ -79,6 +79,8 @@ async function build() {
   writeFileSync(join(dist, 'postern.schema.json'), `${JSON.stringify(configJsonSchema(), null, 2)}\n`);
   const { bundle } = await import('./dist/deploy/bundle.js');
   bundle(dist);
+  const { writeManPages } = await import('./dist/deploy/man-pages.js');
+  writeManPages(top, join(dist, 'man'));
   writeFileSync(stamp, sources);
 }
 

@@ -23,31 +23,46 @@ interface SchemaNode {
 /** Lists with more choices than these are described elsewhere. */
 const MOST_CHOICES = 5;
 
-export function configPage(): string {
+interface ConfigSection {
+  readonly title: string;
+  /** Key, value, default and meaning, as Markdown. */
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** The keys of postern.yaml, by where they stand. */
+export function configSections(): readonly [top: ConfigSection, shared: ConfigSection, own: ConfigSection] {
   const schema = configJsonSchema() as SchemaNode;
   const { defaults, plugins } = schema.properties ?? {};
   const plugin = plugins?.additionalProperties;
   if (defaults === undefined || typeof plugin !== 'object') throw new Error('The schema has another shape');
   const own = { ...plugin, properties: without(plugin, Object.keys(defaults.properties ?? {})) };
-  const top = withoutKeysOf(schema, 'defaults');
+  return [
+    { title: 'At the top', rows: rowsOf(withoutKeysOf(schema, 'defaults'), '') },
+    { title: 'Of a plugin, and of defaults', rows: rowsOf(withoutKeysOf(defaults, 'limits'), '') },
+    { title: 'Only of a plugin', rows: rowsOf(own, '') },
+  ];
+}
+
+export function configPage(): string {
+  const [top, shared, own] = configSections();
   return `# postern.yaml
 
 \`postern init\` writes a first file, \`postern check\` reports every mistake in one, and \`postern up\` runs it. Paths are relative to the
 folder of the file. An unknown key is an error. A JSON Schema for editors comes with the package, as \`postern.schema.json\`.
 
-## At the top
-${keyTable(top, '')}
+## ${top.title}
+${keyTable(top)}
 
-## Of a plugin, and of defaults
+## ${shared.title}
 These keys stand below \`plugins.NAME\`, or below \`defaults\` for all plugins. A plugin adds its lists and maps to those of \`defaults\`.
 Its single values replace those of \`defaults\`.
 
-${keyTable(withoutKeysOf(defaults, 'limits'), '')}
+${keyTable(shared)}
 
 [docs/limits.md](limits.md) has the limits, with their ranges and defaults, and what happens past each.
 
-## Only of a plugin
-${keyTable(own, '')}
+## ${own.title}
+${keyTable(own)}
 
 ## Files of rules
 A file that \`presets\` or \`--rules\` names has two keys, \`allow\` and \`deny\`. Both are lists of [rules](rules.md).
@@ -91,8 +106,8 @@ function withoutKeysOf(node: SchemaNode, name: string): SchemaNode {
   };
 }
 
-function keyTable(node: SchemaNode, path: string): string {
-  return table(['key', 'value', 'default', 'meaning'], rowsOf(node, path));
+function keyTable({ rows }: ConfigSection): string {
+  return table(['key', 'value', 'default', 'meaning'], rows);
 }
 
 function rowsOf(node: SchemaNode, path: string): (readonly string[])[] {

@@ -30,6 +30,10 @@ const TABLE = {
     description: 'test whether this host can run postern, and print a fix for what is missing',
     starts: true,
   },
+  completion: {
+    group: 'Run',
+    description: 'print the script by which a shell completes commands and options',
+  },
   learn: {
     group: 'Rules',
     description: 'run a program in audit mode and print the rules that it needed',

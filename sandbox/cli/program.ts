@@ -42,7 +42,7 @@ export async function runProgram(commands: readonly Command[]): Promise<void> {
   process.on('uncaughtExceptionMonitor', () => process.off('exit', exitAtOnce));
   keepIgnoring();
   try {
-    await program(commands).parseAsync(wordsOf(process.argv.slice(2)), { from: 'user' });
+    await makeProgram(commands).parseAsync(wordsOf(process.argv.slice(2)), { from: 'user' });
   } catch (error) {
     if (isSystemError(error)) say(describeError(error));
     else if (!(error instanceof CommanderError)) throw error;
@@ -60,7 +60,8 @@ function wordsOf(words: readonly string[]): readonly string[] {
   return commandRow(command) === undefined ? [command] : [command, '--help'];
 }
 
-function program(commands: readonly Command[]): Command {
+/** @param commands in the order of the help text @returns the command `postern` with them behind it */
+export function makeProgram(commands: readonly Command[]): Command {
   const postern = new Command('postern')
     .description('Runs untrusted programs with no network but the connections you permit')
     .version(VERSION)

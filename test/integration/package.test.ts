@@ -50,9 +50,11 @@ test('the tarball holds the program, the types of the client library and the doc
       (path) =>
         !/^dist\/(?:sandbox\/plugin|shared\/(?:config|policy|protocol|sys))\/[\w-]+\.d\.ts$/.test(path),
     );
-  const ofShared = other.filter((path) => /^dist\/shared\/[\w-]+\.(?:js|d\.ts)$/.test(path));
+  const listed = other.filter((path) =>
+    /^dist\/(?:man\/postern[a-z.-]*\.[15]$|shared\/[\w-]+\.(?:js|d\.ts)$)/.test(path),
+  );
   assert.deepEqual(
-    other.filter((path) => !ofShared.includes(path)),
+    other.filter((path) => !listed.includes(path)),
     ['dist/postern.schema.json', 'dist/run/LICENCES.txt'],
   );
 });
