@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { VERSION } from '../../shared/bundles.js';
 import { userInTurn } from '../harness/asked.js';
 import { environmentOf, nodeOf } from '../harness/nodes.js';
 import { asUser, distFor, readableFolder } from '../harness/users.js';
@@ -23,7 +24,7 @@ function tarball(node: string): string {
   if (packed !== undefined) return packed;
   const folder = readableFolder();
   npm(node, folder, 'pack', top, '--ignore-scripts', '--pack-destination', folder);
-  packed = join(folder, 'postern-0.1.0.tgz');
+  packed = join(folder, `postern-${VERSION}.tgz`);
   return packed;
 }
 

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
+import { VERSION } from '../../shared/bundles.js';
 import { asUser, distFor, readableFolder, users } from '../harness/users.js';
 import { COUNTERS } from '../trace/instrument.js';
 
@@ -38,7 +39,7 @@ test('the tarball holds the program, the types of the client library and the doc
   const outside = paths.filter((path) => !path.startsWith('dist/') && path !== 'package.json');
   assert.deepEqual(
     outside.filter((path) => !path.endsWith('.md') && path !== 'LICENSE'),
-    ['docs/performance.svg'],
+    ['deploy/container/Containerfile', 'deploy/logrotate.conf', 'docs/performance.svg'],
   );
   const other = paths
     .filter((path) => path.startsWith('dist/'))
@@ -87,10 +88,13 @@ test('npm pack in a fresh clone builds what it packs, and fails with the reason 
     bare.stderr,
     /Cannot build: typescript and esbuild missing in node_modules; run npm ci in ".*" first/,
   );
-  assert.ok(!existsSync(join(folder, 'postern-0.1.0.tgz')));
+  assert.ok(!existsSync(join(folder, `postern-${VERSION}.tgz`)));
   symlinkSync(join(top, 'node_modules'), join(folder, 'node_modules'));
   npm(folder, 'pack');
-  const listed = spawnSync('tar', ['-tzf', 'postern-0.1.0.tgz'], { cwd: folder, encoding: 'utf8' }).stdout;
+  const listed = spawnSync('tar', ['-tzf', `postern-${VERSION}.tgz`], {
+    cwd: folder,
+    encoding: 'utf8',
+  }).stdout;
   const built = listed.split('\n').filter((path) => path !== '');
   const ours = packedFiles().filter((path) => path !== `dist/${COUNTERS}.js`);
   assert.deepEqual(built.map((path) => path.replace('package/', '')).sort(), ours.sort());
@@ -100,7 +104,7 @@ test('the packed tarball, installed in an empty folder, gives a command, a schem
   const folder = readableFolder();
   npm(folder, 'pack', top, '--ignore-scripts', '--pack-destination', folder);
   npm(folder, 'init', '-y');
-  npm(folder, 'install', '--no-audit', '--no-fund', './postern-0.1.0.tgz');
+  npm(folder, 'install', '--no-audit', '--no-fund', `./postern-${VERSION}.tgz`);
   const run = (words: readonly string[]): string => {
     const [command = '', ...args] = words;
     const { status, stdout, stderr } = spawnSync(command, args, { cwd: folder, encoding: 'utf8' });

@@ -5,6 +5,7 @@ import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { VERSION } from '../../shared/bundles.js';
 import { userInTurn } from '../harness/asked.js';
 import { nodeOf } from '../harness/nodes.js';
 import { asUser, distFor, readableFolder } from '../harness/users.js';
@@ -26,7 +27,7 @@ function project(): string {
   };
   done('npm', 'pack', top, '--ignore-scripts', '--pack-destination', folder);
   writeFileSync(join(folder, 'package.json'), '{"private": true}');
-  done('npm', 'install', '--no-audit', '--no-fund', './postern-0.1.0.tgz');
+  done('npm', 'install', '--no-audit', '--no-fund', `./postern-${VERSION}.tgz`);
   for (const name of readdirSync(CONSUMERS))
     cpSync(join(CONSUMERS, name), join(folder, name.replace(/\.txt$/, '')));
   installed = folder;

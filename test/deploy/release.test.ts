@@ -1,0 +1,152 @@
+// A release, up to what only the registry can do.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parse } from 'yaml';
+import { VERSION } from '../../shared/bundles.js';
+import { postern } from '../harness/postern.js';
+import { distFor, readableFolder, users } from '../harness/users.js';
+
+const [anyone = 'user'] = users;
+const top = join(distFor('root'), '..');
+const read = (path: string): string => readFileSync(join(top, path), 'utf8');
+
+interface Step {
+  readonly uses?: string;
+  readonly run?: string;
+}
+interface Job {
+  readonly needs?: string;
+  readonly permissions: Readonly<Record<string, string>>;
+  readonly steps: readonly Step[];
+}
+interface Workflow {
+  readonly on: Readonly<Record<string, unknown>>;
+  readonly permissions: unknown;
+  readonly jobs: Readonly<Record<string, Job>>;
+}
+
+const WORKFLOWS: ReadonlyMap<string, Workflow> = new Map(
+  readdirSync(join(top, '.github/workflows')).map((name) => [
+    name,
+    parse(read(`.github/workflows/${name}`)) as Workflow,
+  ]),
+);
+
+/** A checkout, as far as a release looks at it before it builds. */
+function checkout(changes: Readonly<Record<string, (text: string) => string>>): string {
+  const folder = readableFolder();
+  for (const path of ['deploy/release.sh', 'package.json', 'package-lock.json', 'CHANGELOG.md'])
+    cpSync(join(top, path), join(folder, path));
+  for (const [path, change] of Object.entries(changes))
+    writeFileSync(join(folder, path), change(readFileSync(join(folder, path), 'utf8')));
+  const git = ['-c', 'user.name=x', '-c', 'user.email=x@example.com'];
+  for (const args of [
+    ['init', '-q'],
+    ['add', '-A'],
+    [...git, 'commit', '-qm', 'all'],
+  ])
+    assert.equal(spawnSync('git', args, { cwd: folder }).status, 0);
+  return folder;
+}
+
+function check(folder: string, tag: string): string {
+  const { status, stderr } = spawnSync(join(folder, 'deploy/release.sh'), ['check', tag], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  assert.equal(status, stderr === '' ? 0 : 1);
+  return stderr;
+}
+
+const released = (text: string): string => text.replace('## [Unreleased]', `## [${VERSION}] - 2026-01-31`);
+
+test('a release needs one version everywhere, and a checkout without changes', () => {
+  const folder = checkout({ 'CHANGELOG.md': released });
+  assert.equal(check(folder, `v${VERSION}`), '');
+  assert.match(check(folder, 'v9.9.9'), /^Cannot release: the tag is v9\.9\.9, and package\.json has /);
+  writeFileSync(join(folder, 'new'), '');
+  assert.match(check(folder, `v${VERSION}`), /changes that no commit has: \?\? new/);
+  assert.match(check(checkout({}), `v${VERSION}`), /CHANGELOG\.md has no line/);
+  const bumped = checkout({
+    'CHANGELOG.md': (text) => text.replace('## [Unreleased]', '## [9.9.9] - 2026-01-31'),
+    'package.json': (text) => text.replace(`"version": "${VERSION}"`, '"version": "9.9.9"'),
+  });
+  assert.match(check(bumped, 'v9.9.9'), /package-lock\.json has /);
+});
+
+test('what a release makes: the package, its SBOM, their sums; and npm would publish it', async () => {
+  const folder = readableFolder();
+  const made = spawnSync(join(top, 'deploy/release.sh'), ['make', folder], { encoding: 'utf8' });
+  assert.equal(made.status, 0, made.stderr);
+  const names = [`postern-${VERSION}.cdx.json`, `postern-${VERSION}.tgz`];
+  assert.deepEqual(readdirSync(folder).sort(), ['SHA256SUMS', ...names]);
+  const sums = names.map((name) => {
+    const sum = createHash('sha256')
+      .update(readFileSync(join(folder, name)))
+      .digest('hex');
+    return `${sum}  ${name}\n`;
+  });
+  assert.equal(readFileSync(join(folder, 'SHA256SUMS'), 'utf8'), sums.join(''));
+  const sbom = JSON.parse(readFileSync(join(folder, `postern-${VERSION}.cdx.json`), 'utf8'));
+  assert.deepEqual(
+    [sbom.bomFormat, sbom.metadata.component.purl, sbom.metadata.component.name],
+    ['CycloneDX', `pkg:npm/postern@${VERSION}`, 'postern'],
+  );
+  const listed = (sbom.components as readonly { name: string }[]).map(({ name }) => name);
+  const { dependencies, devDependencies } = JSON.parse(read('package.json'));
+  assert.deepEqual(
+    Object.keys(dependencies).filter((name) => !listed.includes(name)),
+    [],
+  );
+  assert.deepEqual(
+    Object.keys(devDependencies).filter((name) => listed.includes(name)),
+    [],
+  );
+  const words = ['publish', '--dry-run', '--offline', join(folder, names[1] ?? '')];
+  const published = spawnSync('npm', words, { cwd: folder, encoding: 'utf8' });
+  assert.equal(published.stdout, `+ postern@${VERSION}\n`, published.stderr);
+  const { stdout } = await postern(['--version'], { as: anyone });
+  assert.equal(stdout, `${VERSION}\n`);
+  const schema = JSON.parse(readFileSync(join(distFor('root'), 'postern.schema.json'), 'utf8'));
+  assert.equal(schema.$id, `urn:postern:${VERSION}:postern.schema.json`);
+  assert.deepEqual(new Set(read('README.md').match(/postern-[\d.]+\d/g)), new Set([`postern-${VERSION}`]));
+});
+
+test('the package names each man page, for npm links no folder', () => {
+  const { man } = JSON.parse(read('package.json'));
+  const pages = readdirSync(join(distFor('root'), 'man')).map((name) => `./dist/man/${name}`);
+  assert.deepEqual([...man].sort(), pages.sort());
+});
+
+test('workflows run scripts of the checkout, take actions by their commit, and have no right that a step does not need', () => {
+  assert.deepEqual([...WORKFLOWS.keys()].sort(), ['release.yml', 'test.yml']);
+  for (const [name, { permissions, jobs }] of WORKFLOWS) {
+    assert.deepEqual(permissions, {}, name);
+    for (const [job, { permissions: own, steps }] of Object.entries(jobs)) {
+      if (job !== 'publish') assert.deepEqual(own, { contents: 'read' }, `${name}: ${job}`);
+      for (const { uses, run } of steps) {
+        if (uses !== undefined) assert.match(uses, /^actions\/[\w-]+@[\da-f]{40}$/);
+        for (const [, path = ''] of (run ?? '').matchAll(/(?<=^|\s)((?:deploy|\.ci)\/\S+)/g))
+          assert.ok(statSync(join(top, path)).mode & 0o100, path);
+      }
+    }
+  }
+});
+
+test('only a tag publishes, after the tests, without a token, and runs no install script there', () => {
+  const release = WORKFLOWS.get('release.yml');
+  assert.deepEqual(release?.on, { push: { tags: ['v*'] } });
+  const { publish } = release?.jobs ?? {};
+  assert.equal(publish?.needs, 'test');
+  const lines = publish?.steps.flatMap(({ run = [] }) => run) ?? [];
+  assert.equal(lines[0], 'npm ci --ignore-scripts');
+  assert.ok(lines.some((line) => line.startsWith('npm publish --provenance ')));
+  assert.ok(!JSON.stringify([...WORKFLOWS]).includes('secrets.'));
+  const testing = WORKFLOWS.get('test.yml');
+  assert.ok(!JSON.stringify(testing).includes('publish'));
+  assert.ok(existsSync(join(top, '.ci/run')));
+});
