@@ -1,30 +1,66 @@
 // postern's own messages. They go to stderr, each line behind `postern: `, so that stdout is the plugin's alone.
+import { fstatSync } from 'node:fs';
+import { asciiJson } from '../../shared/ascii-json.js';
 import { formOf, PosternError } from '../../shared/errors.js';
 import { OUTPUT_QUEUE_BYTES } from '../../shared/limits.js';
 import { printable } from '../../shared/printable.js';
+
+/** How much a line of postern's matters, with its priority as syslog(3) and sd-daemon(3) number it. */
+const LEVELS = { error: 3, warning: 4, info: 6 } as const;
+type Level = keyof typeof LEVELS;
+
+let isJson = false;
+
+/** From now on each line is an object, for a program that collects logs. */
+export function writeJsonLines(): void {
+  isJson = true;
+}
+
+export function writesJson(): boolean {
+  return isJson;
+}
+
+/** @returns a line of JSON with the time. A terminal obeys nothing in it */
+export function jsonLine(fields: Readonly<Record<string, string>>): string {
+  return `${asciiJson({ time: new Date().toISOString(), ...fields })}\n`;
+}
+
+/** journald says so to a process whose stderr it reads, systemd.exec(5): JOURNAL_STREAM has the device and the inode. */
+function goesToJournal(): boolean {
+  const [, device, inode] = /^(\d+):(\d+)$/.exec(process.env['JOURNAL_STREAM'] ?? '') ?? [];
+  if (device === undefined) return false;
+  const { dev, ino } = fstatSync(2);
+  return `${dev}` === device && `${ino}` === inode;
+}
+
+let journal: boolean | undefined;
 
 /**
  * If the terminal takes nothing for a long time, words are left out: nobody could read them in time.
  *
  * @param lines a plugin may have chosen a name in one. A new line there begins no line of postern's: what a terminal would obey is escaped
- * @param style of the lines at a terminal
  */
-export function say(lines: string | readonly string[], style?: Paint): void {
+export function say(lines: string | readonly string[], level: Level = 'info'): void {
   if (process.stderr.writableLength > OUTPUT_QUEUE_BYTES) return;
   const texts = typeof lines === 'string' ? [lines] : lines;
   const shown = (line: string): string =>
     /* protects: G13 a new line in a name begins no line of postern's => line */ printable(line);
+  journal ??= goesToJournal();
+  const priority = journal ? `<${LEVELS[level]}>` : '';
+  const styled = (line: string): string =>
+    level === 'warning' ? paint(line, 'yellow', process.stderr) : line;
   process.stderr.write(
     texts
-      .map((line) => (style === undefined ? shown(line) : paint(shown(line), style, process.stderr)))
-      .map((line) => `postern: ${line}\n`)
+      .map((line) =>
+        isJson ? jsonLine({ level, message: line }) : `${priority}postern: ${styled(shown(line))}\n`,
+      )
       .join(''),
   );
 }
 
 /** Says what a person must not overlook among the output of programs: a refusal, or a plugin that does not start. */
 export function warn(line: string): void {
-  say(line, 'yellow');
+  say(line, 'warning');
 }
 
 /** The lines of an error, the last one with its fix. */

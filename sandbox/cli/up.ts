@@ -2,7 +2,7 @@
 
 import { realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { describeProblem } from '../../shared/config/config-problem.js';
 import type { Config } from '../../shared/config/load-config.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
@@ -18,6 +18,7 @@ import { ControlSocket } from '../supervisor/control/control-socket.js';
 import { PluginLogs } from '../supervisor/control/plugin-logs.js';
 import { problemOf } from '../supervisor/files/path-problems.js';
 import type { PluginWatcher } from '../supervisor/fleet/plugin-keeper.js';
+import { HeldListeners } from '../supervisor/listeners/held-listeners.js';
 import { describeEnd } from '../supervisor/start/sandbox.js';
 import { captureStreams, type StandardStreams } from '../supervisor/start/standard-streams.js';
 import type { SupervisorOptions } from '../supervisor/supervisor-options.js';
@@ -33,7 +34,8 @@ import {
   refusalLine,
   unseenLine,
 } from './refusal-line.js';
-import { describeError, type Paint, paint, say, warn } from './say.js';
+import { describeError, jsonLine, type Paint, paint, say, warn, writeJsonLines, writesJson } from './say.js';
+import { ServiceManager } from './service-manager.js';
 import { isIgnored } from './signals.js';
 import { tellQuestions } from './terminal-questions.js';
 import { useWaitingStreams, writeOut } from './waiting-streams.js';
@@ -41,6 +43,7 @@ import { useWaitingStreams, writeOut } from './waiting-streams.js';
 interface UpOptions {
   readonly config?: string;
   readonly control?: string;
+  readonly logFormat: 'text' | 'json';
 }
 
 export function upCommand(): Command {
@@ -48,6 +51,11 @@ export function upCommand(): Command {
     .argument('[file]', 'the file (default: ./postern.yaml)')
     .option('--config <file>', 'the same, as for the other commands')
     .option('--control <path>', "the control socket, or off (default: the file's, else that of this user)")
+    .addOption(
+      new Option('--log-format <form>', "of the plugins' lines and of postern's own")
+        .choices(['text', 'json'])
+        .default('text'),
+    )
     .addHelpText(
       'after',
       `
@@ -69,9 +77,12 @@ Exit status: 0 where every plugin ended with 0 or was stopped, 1 otherwise, 2 fo
 
 async function up(
   file: string | undefined,
-  { config: named = file, control: socket }: UpOptions,
+  { config: named = file, control: socket, logFormat: format }: UpOptions,
 ): Promise<number> {
   const signals = takeSignals();
+  if (format === 'json') writeJsonLines();
+  const manager = new ServiceManager(process.env);
+  const heldListeners = HeldListeners.take(process.env);
   useWaitingStreams();
   let path: string;
   let config: Config;
@@ -80,7 +91,7 @@ async function up(
     path = configFile(named);
     config = loadChecked(path);
   } catch (error) {
-    say(describeError(error));
+    say(describeError(error), 'error');
     return 2;
   }
   // A signal that came meanwhile is heard before anything is opened.
@@ -91,7 +102,7 @@ async function up(
   try {
     control = openControl(controlPath(socket, config), path);
   } catch (error) {
-    say(describeError(error));
+    say(describeError(error), 'error');
     return 1;
   }
   const report = config.audit === 'stderr' ? undefined : reportRefusals(current, path);
@@ -100,6 +111,7 @@ async function up(
   const printed = control === undefined ? lines : noting(logs, lines);
   const kept: KeptFleet = new KeptFleet({
     ...optionsOf(config, path),
+    heldListeners,
     control,
     onEvent: report,
     onNotice: say,
@@ -120,6 +132,7 @@ async function up(
   // A hook answers by itself.
   if (control !== undefined && config.hook === undefined) tellQuestions(supervisor.asks, control.path);
   const stop = (): void => {
+    manager.stopping();
     inForce.close();
     setTimeout(() => lines.giveUp(), OUTPUT_TIMEOUT_MS);
     void kept.close(current().stopGraceMs);
@@ -132,6 +145,7 @@ async function up(
     signals.stop = stop;
     await kept.open();
     fleet.add(fleetPlugins(config), 'boot');
+    manager.ready(() => supervisor.brokerAnswers);
     inForce.watch();
     signals.reload = () => {
       supervisor.reopenAudit();
@@ -140,7 +154,7 @@ async function up(
     if (signals.hungUp) signals.reload();
     return (await fleet.ended) && !readers.gone() ? 0 : 1;
   } catch (error) {
-    say(describeError(error));
+    say(describeError(error), 'error');
     return 1;
   } finally {
     inForce.close();
@@ -296,8 +310,13 @@ class PluginLines {
   write(name: string, output: Output, line: string): Promise<void> | undefined {
     if (this.#dropping) return undefined;
     const to = process[output];
+    if (writesJson()) return this.#put(output, jsonLine({ plugin: name, stream: output, message: line }));
     const text = to.isTTY === true ? `${this.#head(name, to)} ${shown(line)}\n` : `${name} | ${line}\n`;
-    return to.write(text) ? undefined : this.#room(output);
+    return this.#put(output, text);
+  }
+
+  #put(output: Output, text: string): Promise<void> | undefined {
+    return process[output].write(text) ? undefined : this.#room(output);
   }
 
   /** For a reader that is gone or too slow: drops every further line, so that no plugin waits. */

@@ -5,6 +5,7 @@ import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import type { ExitCause } from '../../shared/words.js';
 import type { OnAsk } from './approval/run-hook.js';
+import type { HeldListeners } from './listeners/held-listeners.js';
 import type { PluginEnd } from './start/sandbox.js';
 import type { Unseen } from './unseen/unseen-files.js';
 
@@ -41,6 +42,8 @@ export interface SupervisorOptions {
   readonly onBrokerWords?: ((text: string) => void) | undefined;
   /** Files that postern has read, as its configuration: no plugin writes them. */
   readonly ownFiles?: readonly string[] | undefined;
+  /** Listening sockets that a service manager holds. */
+  readonly heldListeners?: HeldListeners | undefined;
   /** The path of the control socket, if there is one: no plugin sees or reaches it. */
   readonly control?: string | undefined;
 }

@@ -43,10 +43,7 @@ export class Supervisor {
   #serving: Promise<void> | undefined;
   readonly #options: SupervisorOptions;
   readonly #records = new Records();
-  readonly #listeners = new Listeners(
-    (text) => this.#notice(text),
-    () => this.#plugins.written,
-  );
+  readonly #listeners: Listeners;
   readonly #cgroups = new Cgroups(
     (plugin, limit, times) => this.#broker?.limited(plugin, limit, times),
     (plugin, memory, cpu) => this.#records.sandboxUsed(plugin, memory, cpu),
@@ -72,6 +69,11 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#listeners = new Listeners(
+      (text) => this.#notice(text),
+      () => this.#plugins.written,
+      options.heldListeners,
+    );
     this.#plugins = new PluginList(options, this.#cgroups, () => this.#runs.live);
     this.#unseen = new UnseenReports(options.onUnseen);
     this.asks = makeAsks(
@@ -269,6 +271,11 @@ export class Supervisor {
 
   get brokerPid(): number | undefined {
     return this.#broker?.pid;
+  }
+
+  /** Whether the broker answered in time when it was last looked at. */
+  get brokerAnswers(): boolean {
+    return this.#broker?.answers === true;
   }
 
   /** The version of postern of the broker that serves. */

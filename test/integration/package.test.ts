@@ -39,7 +39,14 @@ test('the tarball holds the program, the types of the client library and the doc
   const outside = paths.filter((path) => !path.startsWith('dist/') && path !== 'package.json');
   assert.deepEqual(
     outside.filter((path) => !path.endsWith('.md') && path !== 'LICENSE'),
-    ['deploy/container/Containerfile', 'deploy/logrotate.conf', 'docs/performance.svg'],
+    [
+      'deploy/container/Containerfile',
+      'deploy/logrotate.conf',
+      ...['postern.service', 'postern.socket', 'postern@.service', 'tmpfiles.conf'].map(
+        (name) => `deploy/systemd/${name}`,
+      ),
+      'docs/performance.svg',
+    ],
   );
   const other = paths
     .filter((path) => path.startsWith('dist/'))

@@ -228,6 +228,11 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     return queryMetrics(this.#link.lines);
   }
 
+  /** Whether a broker runs, and answered in time when it was last looked at. */
+  get answers(): boolean {
+    return this.#heartbeat?.answers === true;
+  }
+
   /** Seconds since the broker last answered; undefined where no broker runs. */
   get heartbeatAge(): number | undefined {
     return this.#heartbeat?.ageSeconds;

@@ -5,7 +5,9 @@ import { connect, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { ListenAddress } from '../../../shared/config/listen-address.js';
 
+import { PosternError } from '../../../shared/errors.js';
 import { addressFromBytes } from '../../../shared/policy/address.js';
+import { quote } from '../../../shared/policy/quote.js';
 import { duplicate, setNonBlocking } from '../../../shared/sys/fcntl.js';
 import { openAt } from '../../../shared/sys/open-folder.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
@@ -65,12 +67,17 @@ export class Listener {
   #hadRun = false;
   #isSuspect = false;
 
-  /** @param host without the links that a plugin could have made @throws PosternError `listen_address` */
-  constructor(name: string, address: ListenAddress, host: HostFiles) {
+  /**
+   * @param host without the links that a plugin could have made
+   * @param held returns the socket that the service manager holds for an address
+   * @throws PosternError `listen_address`
+   */
+  constructor(name: string, address: ListenAddress, host: HostFiles, held: Held = () => undefined) {
     this.name = name;
     this.#place = address.kind === 'unix' ? new SocketPlace(name, address, host) : undefined;
     try {
-      this.#bound = bindListener(name, this.#place ?? (address as TcpAddress));
+      const where = this.#place ?? (address as TcpAddress);
+      this.#bound = adoptListener(name, where, held) ?? bindListener(name, where);
     } catch (error) {
       this.#place?.close();
       throw error;
@@ -96,6 +103,7 @@ export class Listener {
   renew(): string | undefined {
     const fault = this.#fault();
     if (fault !== undefined) {
+      if (this.#bound.isHeld) throw spoiltFailure(this.name, this.#bound.address, fault);
       this.#end();
       this.#bound = bindListener(this.name, this.#place ?? (this.#bound.address as TcpAddress));
       this.#hadRun = false;
@@ -150,6 +158,13 @@ export class Listener {
   #end(): void {
     const { socket } = this.#bound;
     if (!socket.open) return;
+    if (this.#bound.isHeld) {
+      // The manager goes on with it.
+      this.#resetOptions();
+      socket.close();
+      this.#bound.file?.handle.close();
+      return;
+    }
     // While the socket is open, no other file can get its inode number.
     if (this.#place !== undefined && this.#isMade(this.#place.file())) removeFile(this.#place);
     // The plugin may have passed it on. A port that somebody still holds can be bound anew if both sockets have SO_REUSEADDR, and neither listens.
@@ -201,8 +216,12 @@ type TcpAddress = ListenAddress & { readonly kind: 'tcp' };
 const { EADDRINUSE, ELOOP } = constants.errno;
 const SO_REUSEADDR = 2;
 
+type Held = (address: ListenAddress) => OwnedFd | undefined;
+
 interface BoundListener {
   readonly socket: OwnedFd;
+  /** The service manager holds it too: it outlives postern, and nobody else can bind its address. */
+  readonly isHeld?: true;
   /** The bound address: with the port that the kernel picked, or the path with the links of its folder resolved. */
   readonly address: ListenAddress;
   /** The socket file that was made, with a handle of it (O_PATH). */
@@ -216,6 +235,38 @@ interface BoundListener {
  */
 function bindListener(name: string, where: TcpAddress | SocketPlace): BoundListener {
   return where instanceof SocketPlace ? bindUnix(name, where) : bindTcp(name, where);
+}
+
+/**
+ * @returns undefined where the service manager holds none for that address
+ * @throws PosternError `listen_address` where a plugin of a former postern has spoilt it
+ */
+function adoptListener(name: string, where: TcpAddress | SocketPlace, held: Held): BoundListener | undefined {
+  const address: ListenAddress = where instanceof SocketPlace ? { kind: 'unix', path: where.path } : where;
+  const socket = held(address);
+  if (socket === undefined) return undefined;
+  // protects: G12 a held listener that a plugin has spoilt is not passed on
+  if (isFiltered(socket.number) || isShutForReading(socket.number)) {
+    socket.close();
+    throw spoiltFailure(name, address, 'has a packet filter, or was shut down');
+  }
+  if (!(where instanceof SocketPlace)) return { socket, address, isHeld: true };
+  const handle = openAt(undefined, where.entry);
+  const made = typeof handle === 'number' ? undefined : fstatSync(handle.number, { bigint: true });
+  if (typeof handle === 'number' || made === undefined) {
+    socket.close();
+    throw spoiltFailure(name, address, 'is no longer at its path');
+  }
+  return { socket, address, isHeld: true, file: { dev: made.dev, ino: made.ino, handle } };
+}
+
+/** postern cannot bind it anew: the manager still has it. */
+function spoiltFailure(name: string, address: ListenAddress, fault: string): PosternError {
+  const text = `Cannot listen on ${quote(showListenAddress(address))} for "${name}": the socket of the service manager ${fault}`;
+  return new PosternError('listen_address', text, {
+    fix: 'start its socket unit anew: systemctl restart NAME.socket',
+    fields: { listener: name },
+  });
 }
 
 function bindTcp(name: string, address: TcpAddress): BoundListener {

@@ -6,6 +6,7 @@ import { PosternError } from '../../../shared/errors.js';
 import { hostFiles } from '../files/host-files.js';
 import { leadsThrough } from '../files/places-passed.js';
 import { type Written, withoutPluginLinks } from '../files/plugin-links.js';
+import type { HeldListeners } from './held-listeners.js';
 import { Listener } from './listener.js';
 
 interface Kept {
@@ -24,15 +25,18 @@ export interface PreparedListeners {
 export class Listeners {
   readonly #notice: (text: string) => void;
   readonly #written: () => readonly Written[];
+  readonly #held: HeldListeners | undefined;
   readonly #kept = new Map<string, readonly Kept[]>();
 
   /**
    * @param notice takes a line for each port that the kernel picked, and for each listener that was bound anew
    * @param written what plugins may write
+   * @param held what the service manager holds
    */
-  constructor(notice: (text: string) => void, written: () => readonly Written[]) {
+  constructor(notice: (text: string) => void, written: () => readonly Written[], held?: HeldListeners) {
     this.#notice = notice;
     this.#written = written;
+    this.#held = held;
   }
 
   /**
@@ -150,6 +154,7 @@ export class Listeners {
           hostFiles,
           this.#written(),
         ),
+        (held) => this.#held?.duplicateFor(held),
       );
       if (read.address.kind === 'tcp' && read.address.port === 0)
         this.#notice(`${plugin}: the listener "${name}" is on ${listener.address}`);
