@@ -24,7 +24,8 @@ check() {
 make() {
   mkdir -p "$1"
   cd "$1"
-  (cd "$top" && npm pack --silent --pack-destination "$OLDPWD") >/dev/null
+  (cd "$top" && npm pack --silent --pack-destination "$OLDPWD") >&2
+  "$top/deploy/debian/build.sh" "postern-$version.tgz" . >&2
   # npm takes the name of the component from the folder. Its --omit dev also omits what a tool for development needs too, as commander.
   part=$(mktemp -d)
   trap 'rm -rf "$part"' EXIT
@@ -42,7 +43,7 @@ make() {
   ' "$top" "$part/postern"
   (cd "$part/postern" && npm sbom --sbom-format cyclonedx --sbom-type application --package-lock-only) \
     >"postern-$version.cdx.json"
-  sha256sum "postern-$version".* >SHA256SUMS
+  sha256sum postern* >SHA256SUMS
 }
 
 "$@"

@@ -82,7 +82,12 @@ test('what a release makes: the package, its SBOM, their sums; and npm would pub
   const folder = readableFolder();
   const made = spawnSync(join(top, 'deploy/release.sh'), ['make', folder], { encoding: 'utf8' });
   assert.equal(made.status, 0, made.stderr);
-  const names = [`postern-${VERSION}.cdx.json`, `postern-${VERSION}.tgz`];
+  const architecture = spawnSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).stdout.trim();
+  const names = [
+    `postern-${VERSION}.cdx.json`,
+    `postern-${VERSION}.tgz`,
+    `postern_${VERSION}-1_${architecture}.deb`,
+  ];
   assert.deepEqual(readdirSync(folder).sort(), ['SHA256SUMS', ...names]);
   const sums = names.map((name) => {
     const sum = createHash('sha256')

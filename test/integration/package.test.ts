@@ -41,6 +41,9 @@ test('the tarball holds the program, the types of the client library and the doc
     outside.filter((path) => !path.endsWith('.md') && path !== 'LICENSE'),
     [
       'deploy/container/Containerfile',
+      ...['apparmor', 'build.sh', 'postern.yaml', 'postinst', 'postrm', 'prerm'].map(
+        (name) => `deploy/debian/${name}`,
+      ),
       'deploy/logrotate.conf',
       ...['postern.service', 'postern.socket', 'postern@.service', 'tmpfiles.conf'].map(
         (name) => `deploy/systemd/${name}`,

@@ -81,6 +81,8 @@ export const NEEDS: readonly Need[] = [
   { name: 'fish', isMet: hasPrograms('fish'), used: started('fish') },
   { name: 'mandoc', isMet: hasPrograms('mandoc'), used: started('mandoc') },
   { name: 'groff-base', isMet: hasPrograms('groff'), used: started('groff') },
+  { name: 'lintian', isMet: hasPrograms('lintian'), used: started('lintian') },
+  { name: 'apparmor', isMet: hasPrograms('apparmor_parser'), used: started('apparmor_parser') },
   { name: 'podman', isMet: hasPrograms('podman'), used: RUNS_PODMAN },
   { name: 'runc', isMet: hasPrograms('runc'), used: RUNS_PODMAN },
   { name: 'debootstrap', isMet: hasPrograms('debootstrap'), used: started('debootstrap') },

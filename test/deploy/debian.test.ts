@@ -1,0 +1,96 @@
+// The Debian package, made and looked at. What its scripts do shows only a machine with systemd: docs/hosts.md.
+// needs: lintian, apparmor
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { before, test } from 'node:test';
+import { parseSubordinateIds } from '../../sandbox/host/id-range.js';
+import { anyUser } from '../harness/asked.js';
+import { asUser, distFor, readableFolder } from '../harness/users.js';
+
+const top = join(distFor('root'), '..');
+const folder = readableFolder();
+const root = join(folder, 'root');
+let deb = '';
+
+function run(...words: readonly string[]): string {
+  const [command = '', ...args] = words;
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: folder, encoding: 'utf8' });
+  assert.equal(status, 0, `${words.join(' ')}\n${stdout}${stderr}`);
+  return stdout;
+}
+
+before(() => {
+  run('npm', 'pack', top, '--ignore-scripts', '--silent', '--pack-destination', folder);
+  const [tarball = ''] = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
+  deb = run(join(top, 'deploy/debian/build.sh'), tarball, folder).trim();
+  run('dpkg-deb', '--raw-extract', deb, root);
+});
+
+test('lintian finds no error', () => {
+  const { stdout } = spawnSync('lintian', ['--allow-root', '--fail-on', 'none', deb], { encoding: 'utf8' });
+  assert.deepEqual(
+    stdout.split('\n').filter((line) => line.startsWith('E:')),
+    [],
+  );
+});
+
+test('what it needs, and what the administrator may change', () => {
+  assert.match(run('dpkg-deb', '--field', deb, 'Depends'), /^nodejs \(>= 20\), libseccomp2, libcap-ng0, /);
+  assert.deepEqual(readFileSync(join(root, 'DEBIAN/conffiles'), 'utf8').split('\n'), [
+    '/etc/apparmor.d/postern',
+    '/etc/logrotate.d/postern',
+    '/etc/postern/postern.yaml',
+    '',
+  ]);
+});
+
+test('it has the command, units, man pages and completions', () => {
+  const paths = run('find', root, '-type', 'f', '-o', '-type', 'l')
+    .split('\n')
+    .map((path) => path.slice(root.length));
+  for (const path of [
+    '/usr/bin/postern',
+    '/usr/lib/systemd/system/postern.service',
+    '/usr/lib/systemd/system/postern@.service',
+    '/usr/lib/tmpfiles.d/postern.conf',
+    '/usr/share/man/man1/postern-run.1.gz',
+    '/usr/share/man/man5/postern.yaml.5.gz',
+    '/usr/share/bash-completion/completions/postern',
+    '/usr/share/zsh/vendor-completions/_postern',
+    '/usr/share/fish/vendor_completions.d/postern.fish',
+    '/usr/share/doc/postern/docs/config.md',
+  ])
+    assert.ok(paths.includes(path), path);
+});
+
+for (const user of anyUser) {
+  test(`the installed command runs a program, and its file is right (${user})`, () => {
+    const command = [...asUser(user), join(root, 'usr/bin/postern')];
+    assert.equal(run(...command, 'run', '--', 'echo', 'it runs'), 'it runs\n');
+    const config = join(root, 'etc/postern/postern.yaml');
+    const { status, stdout } = spawnSync(command[0] ?? '', [...command.slice(1), 'check', config], {
+      encoding: 'utf8',
+    });
+    // Only root may write the log of the file.
+    assert.match(stdout, /1 plugin, 2 rules|\/var\/log\/postern/, `${status}`);
+  });
+}
+
+test('the range of ids that it reserves is the one that postern takes by default', () => {
+  const script = readFileSync(join(root, 'DEBIAN/postinst'), 'utf8');
+  const [, entry = ''] = /echo '(postern:\d+:\d+)'/.exec(script) ?? [];
+  const range = parseSubordinateIds(`${entry}\n`);
+  assert.deepEqual(range, { base: 0x7000_0000, count: 0x1000_0000 });
+  for (const name of ['postinst', 'prerm', 'postrm']) run('sh', '-n', join(root, 'DEBIAN', name));
+});
+
+test('AppArmor reads the profile, which is for this command alone', () => {
+  const profile = join(root, 'etc/apparmor.d/postern');
+  run('/usr/sbin/apparmor_parser', '--skip-kernel-load', '--skip-cache', profile);
+  assert.match(
+    readFileSync(profile, 'utf8'),
+    /^profile postern \/usr\/lib\/postern\/dist\/run\/postern\.js /m,
+  );
+});
