@@ -1,6 +1,7 @@
 // Serves one host of a gateway: ends the program's TLS, decides each request, and carries it to the upstream and its answer back. Runs in the gateway, which
 // is confined as a plugin is. Trusts nothing of the program's bytes, and nothing of the upstream's. Node's parsers read both. What is decided is the path
 // that is sent, and a secret goes out only over a connection that was verified.
+import { type EventEmitter, once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import {
   createServer as createHttp2Server,
@@ -80,6 +81,8 @@ export class HostServer {
   readonly #upstream: Upstream;
   readonly #tls: TlsServer;
   readonly #needles: Needles;
+  /** Of all secrets, also where answers are not searched. */
+  readonly #logNeedles: Needles;
   readonly #onEvent: (event: HttpEvent) => void;
   readonly #http1: Server;
   readonly #http2: Http2Server;
@@ -91,19 +94,22 @@ export class HostServer {
     this.#settings = settings;
     this.#place = { host: settings.host, port };
     this.#upstream = new Upstream(this.#place, connect, settings.roots);
-    this.#needles = settings.masks ? needlesOf(settings.secrets.values()) : [];
+    this.#logNeedles = needlesOf(settings.secrets.values());
+    this.#needles = settings.masks ? this.#logNeedles : [];
     this.#onEvent = onEvent;
     this.#tls = this.#serveTls(settings);
     this.#http1 = this.#serveHttp1();
     this.#http2 = this.#serveHttp2();
-    this.#plain = serverOf(() => {});
-    this.#plain.on('request', (_: IncomingMessage, response: ServerResponse) =>
-      writeRefusal(response, {
+    this.#plain = serverOf((refusal) => this.#account(this.#unread(), refusal));
+    this.#plain.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      const refusal: HttpRefusal = {
         reason: 'https_only',
         message: `${settings.host} is reached by https alone: a secret must not leave in the clear`,
         suggestion: `https://${settings.host}/`,
-      }),
-    );
+      };
+      writeRefusal(response, refusal);
+      this.#account(this.#measured(headOf(request)), refusal);
+    });
   }
 
   /** Takes a connection of the program. */
@@ -145,6 +151,8 @@ export class HostServer {
     server.on('tlsClientError', note);
     server.on('secureConnection', (secure) => {
       secure.on('error', note);
+      // Each request that waits listens for its end.
+      secure.setMaxListeners(0);
       if (secure.alpnProtocol === 'h2') this.#http2.emit('connection', secure);
       else this.#http1.emit('connection', secure);
     });
@@ -189,7 +197,8 @@ export class HostServer {
     const serve = (request: Http2ServerRequest, response: Http2ServerResponse): void => {
       void this.#serve(http2ExchangeOf(request, response));
     };
-    server.on('request', serve).on('checkContinue', serve).on('connect', serve);
+    server.on('request', serve).on('checkContinue', serve).on('checkExpectation', serve);
+    server.on('connect', serve);
     return server;
   }
 
@@ -239,11 +248,13 @@ export class HostServer {
   }
 
   async #carry(exchange: Exchange, { target, headers }: Passed, measured: Measured): Promise<void> {
-    const { head, response, http2 } = exchange;
+    const { head, response, http2, body } = exchange;
+    const [from, event] = exchange.leaves;
     const abort = new AbortController();
     // The program waits no longer.
-    response.once('close', () => abort.abort());
-    const body = exchange.body;
+    const leave = (): void => abort.abort();
+    // protects: G23 gateway: a body that breaks off looks broken
+    from.once(event, leave);
     body?.on('data', (chunk: Buffer) => {
       measured.sentBytes += chunk.length;
     });
@@ -253,38 +264,50 @@ export class HostServer {
         ...{ method: head.method, target, headers, body, http2, signal: abort.signal },
         onContinue: exchange.onContinue,
       });
-      await this.#answer(response, answer, measured, head.method);
+      await this.#answer(exchange, answer, measured, abort.signal);
       this.#account(measured, undefined);
     } catch (error) {
       const refusal = failureOf(error);
       const hasLeft = abort.signal.aborted;
-      if (response.headersSent || hasLeft) response.destroy();
+      // protects: G23 gateway: an answer that breaks off looks broken => response.destroy()
+      if (response.headersSent || hasLeft) response.destroy(new Error('the answer broke off'));
       else writeRefusal(response, refusal);
       this.#account(measured, hasLeft ? undefined : refusal);
+    } finally {
+      from.removeListener(event, leave);
+      // The answer came before all of the body. A program may read it when it has sent that.
+      if (body?.readableEnded === false) {
+        body.unpipe().resume();
+        abort.abort();
+      }
     }
   }
 
   /** @throws the error of the upstream, or of the program */
   async #answer(
-    response: Response,
-    answer: UpstreamAnswer,
+    { head, response }: Pick<Exchange, 'head' | 'response'>,
+    { status, headers, body, trailers }: UpstreamAnswer,
     measured: Measured,
-    method: string,
+    signal: AbortSignal,
   ): Promise<void> {
-    const { status, body } = answer;
-    measured.status = status;
     const mask = this.#needles.length === 0 ? undefined : new SecretMask(this.#needles);
-    response.writeHead(status, groupHeaders(this.#masked(answer.headers, measured)));
+    response.writeHead(status, groupHeaders(this.#masked(headers, measured)));
+    measured.status = status;
+    // A program may wait for the head before it does what the upstream waits for.
+    if (body.readableLength === 0) response.flushHeaders?.();
     const write = async (bytes: Buffer): Promise<void> => {
       measured.receivedBytes += bytes.length;
       // protects: G23 gateway: a slow program slows the upstream down
-      if (bytes.length > 0 && !response.write(bytes)) await drained(response);
+      if (bytes.length > 0 && !response.write(bytes)) await drained(response, signal);
     };
-    for await (const chunk of body) await write(mask === undefined ? chunk : mask.take(chunk));
-    if (mask !== undefined) await write(mask.end());
-    measured.masked += mask?.masked ?? 0;
-    const trailers = this.#masked(answer.trailers(), measured);
-    if (trailers.length > 0 && method !== 'HEAD') response.addTrailers(Object.fromEntries(trailers));
+    try {
+      for await (const chunk of body) await write(mask === undefined ? chunk : mask.take(chunk));
+      if (mask !== undefined) await write(mask.end());
+    } finally {
+      measured.masked += mask?.masked ?? 0;
+    }
+    const last = this.#masked(trailers(), measured);
+    if (last.length > 0 && head.method !== 'HEAD') response.addTrailers(Object.fromEntries(last));
     response.end();
   }
 
@@ -303,22 +326,22 @@ export class HostServer {
     if ('reason' in passed) return refuse(passed);
     const abort = new AbortController();
     const { method } = head;
+    const response = new ServerResponse(request);
     const leave = (): void => abort.abort();
     socket.once('close', leave);
     try {
       const made = await this.#upstream.switch({
         ...{ ...passed, method, body: undefined, http2: false, signal: abort.signal },
       });
-      socket.removeListener('close', leave);
       if (!('socket' in made)) {
-        const response = new ServerResponse(request);
         response.shouldKeepAlive = false;
         response.assignSocket(request.socket);
         response.once('finish', () => socket.end());
-        await this.#answer(response, made, measured, method);
+        await this.#answer({ head, response }, made, measured, abort.signal);
         this.#account(measured, undefined);
         return;
       }
+      socket.removeListener('close', leave);
       measured.status = 101;
       const lines = this.#masked(made.headers, measured).map(([name, value]) => `${name}: ${value}\r\n`);
       socket.write(
@@ -326,7 +349,11 @@ export class HostServer {
       );
       join(socket, made.socket, made.first, measured, () => this.#account(measured, undefined));
     } catch (error) {
-      refuse(failureOf(error));
+      const refusal = failureOf(error);
+      const hasLeft = abort.signal.aborted;
+      if (response.headersSent || hasLeft) socket.destroy();
+      else socket.end(rawRefusal(refusal));
+      this.#account(measured, hasLeft ? undefined : refusal);
     }
   }
 
@@ -344,9 +371,10 @@ export class HostServer {
     const mark = target.indexOf('?');
     const path = mark < 0 ? target : target.slice(0, mark);
     // protects: G23 gateway: no event has a secret => const text = path;
-    const { text } = maskText(path, needlesOf(this.#settings.secrets.values()));
+    const { text } = maskText(path, this.#logNeedles);
     return {
-      ...{ method, path: text.slice(0, LOGGED_PATH), startedAt: performance.now(), status: 0 },
+      ...{ method: method.slice(0, LOGGED_METHOD), path: text.slice(0, LOGGED_PATH) },
+      ...{ startedAt: performance.now(), status: 0 },
       ...{ decision: 'allow', reason: undefined, rule: undefined, suggestion: undefined },
       ...{ sentBytes: 0, receivedBytes: 0, injected: 0, masked: 0 },
     };
@@ -360,14 +388,22 @@ export class HostServer {
   #account(measured: Measured, refusal: HttpRefusal | undefined): void {
     const { startedAt, ...known } = measured;
     const { host, port } = this.#place;
+    const suggestion = refusal?.suggestion ?? known.suggestion;
     const refused = refusal && {
       status: known.status || refusalAnswer(refusal).status,
       reason: refusal.reason,
       rule: refusal.rule ?? known.rule,
-      suggestion: refusal.suggestion,
       decision: isFailure(refusal.reason) ? known.decision : ('deny' as const),
     };
-    this.#onEvent({ ...known, ...refused, host, port, durationMs: performance.now() - startedAt });
+    this.#onEvent({
+      ...{ ...known, ...refused, host, port, durationMs: performance.now() - startedAt },
+      suggestion: suggestion === undefined ? undefined : this.#logged(suggestion),
+    });
+  }
+
+  /** A part of a rule is none. The supervisor drops an event that is too long. */
+  #logged(suggestion: string): string | undefined {
+    return suggestion.length > LOGGED_PATH ? undefined : maskText(suggestion, this.#logNeedles).text;
   }
 }
 
@@ -378,7 +414,9 @@ const DISTRUST: HttpRefusal = {
   reason: 'certificate_refused',
   message: 'the program does not take the certificate of the gateway',
 };
+/** Longer ones are cut. */
 const LOGGED_PATH = 1024;
+const LOGGED_METHOD = 32;
 
 interface Passed {
   readonly target: string;
@@ -406,6 +444,10 @@ interface Measured {
 type Response = Writable & {
   readonly headersSent: boolean;
   writeHead(status: number, headers: Record<string, string | string[]>): unknown;
+  /** By HTTP/2 they go at once. */
+  flushHeaders?(): void;
+  getHeaderNames(): string[];
+  removeHeader(name: string): void;
   addTrailers(headers: Record<string, string>): unknown;
 };
 
@@ -413,6 +455,11 @@ interface Exchange {
   readonly head: RequestHead;
   readonly sni: string | undefined;
   readonly response: Response;
+  /**
+   * What says that the program leaves. By HTTP/1.1 the connection: a response that waits behind another one on it does not close. By HTTP/2 an event
+   * before the body ends: it ends there as a whole one does.
+   */
+  readonly leaves: readonly [from: EventEmitter, event: string];
   /** Undefined: there is none. */
   readonly body: Readable | undefined;
   readonly http2: boolean;
@@ -432,7 +479,7 @@ function exchangeOf(request: IncomingMessage, response: ServerResponse): Exchang
   const hasBody =
     valuesOf(head.headers, 'transfer-encoding').length > 0 || lengths.some((one) => one !== '0');
   return {
-    ...{ head, response, http2: false, sni: sniOf(request.socket) },
+    ...{ head, response, leaves: [request.socket, 'close'], http2: false, sni: sniOf(request.socket) },
     body: hasBody ? request : undefined,
     onContinue: waitsForContinue(head) ? () => response.writeContinue() : undefined,
   };
@@ -445,7 +492,7 @@ function http2ExchangeOf(request: Http2ServerRequest, response: Http2ServerRespo
   const headers = pairsOf(rawHeaders);
   const head: RequestHead = { version: '2.0', method, target, authority, scheme, headers };
   return {
-    ...{ head, response, http2: true, sni: sniOf(stream.session?.socket) },
+    ...{ head, response, leaves: [stream, 'aborted'], http2: true, sni: sniOf(stream.session?.socket) },
     body: stream.endAfterHeaders ? undefined : request,
     onContinue: waitsForContinue(head) ? () => response.writeContinue() : undefined,
   };
@@ -475,6 +522,8 @@ function writeRefusal(response: Response, refusal: HttpRefusal): void {
     const socket: Socket | null = response.req.socket;
     if (socket !== null) givenUp.add(socket);
   }
+  // protects: G23 gateway: an answer that cannot be passed on is refused
+  for (const name of response.getHeaderNames()) response.removeHeader(name);
   response.writeHead(status, headers);
   response.end(body);
 }
@@ -509,23 +558,9 @@ function isFailure(reason: HttpReason): boolean {
   return reason === 'upstream_failed' || reason === 'secret_missing';
 }
 
-/** @throws Error if the stream ends before */
-function drained(stream: Writable): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const settle = (): void => {
-      stream.off('drain', go).off('close', fail);
-    };
-    const go = (): void => {
-      settle();
-      resolve();
-    };
-    const fail = (): void => {
-      settle();
-      reject(new Error('the program has left'));
-    };
-    if (stream.destroyed) fail();
-    else stream.on('drain', go).on('close', fail);
-  });
+/** @throws Error if the program leaves before */
+async function drained(stream: Writable, signal: AbortSignal): Promise<void> {
+  await once(stream, 'drain', { signal });
 }
 
 /** Both ways, until one side ends. */
@@ -540,10 +575,11 @@ function join(program: Duplex, upstream: Duplex, first: Buffer, measured: Measur
   });
   upstream.on('error', () => program.destroy());
   program.once('close', () => {
-    upstream.destroy();
+    upstream.end(() => upstream.destroy());
     onEnd();
   });
-  upstream.once('close', () => program.destroy());
+  // What one side has sent before it closed, the other one gets.
+  upstream.once('close', () => program.end(() => program.destroy()));
   program.pipe(upstream);
   upstream.pipe(program);
 }
@@ -559,9 +595,14 @@ function serverOf(onBad: (refusal: HttpRefusal) => void): Server {
     keepAliveTimeout: IDLE_MS,
     requestTimeout: 0,
   });
+  server.setTimeout(IDLE_MS, (socket: Socket) => {
+    // A request may take as long as it does.
+    if (answers.get(socket)?.writableFinished !== false) socket.destroy();
+  });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     if (givenUp.has(socket)) return;
-    if (error.code?.startsWith('ERR_SSL') === true) {
+    // The connection is gone, and its requests say so.
+    if (error.code?.startsWith('HPE_') !== true || error.code === 'HPE_INVALID_EOF_STATE') {
       socket.destroy();
       return;
     }
@@ -572,7 +613,8 @@ function serverOf(onBad: (refusal: HttpRefusal) => void): Server {
     };
     const answer = answers.get(socket);
     const isUnderWay = answer?.headersSent === true && !answer.writableFinished;
-    if (error.code === 'ECONNRESET' || !socket.writable || isUnderWay) socket.destroy();
+    givenUp.add(socket);
+    if (!socket.writable || isUnderWay) socket.destroy();
     else socket.end(rawRefusal(refusal));
     onBad(refusal);
   });

@@ -10,12 +10,11 @@ import {
   type IncomingHttpStatusHeader,
 } from 'node:http2';
 import { Socket } from 'node:net';
-import { type Duplex, pipeline, type Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { createSecureContext, type SecureContext, type TLSSocket, connect as tlsConnect } from 'node:tls';
 import { authorityOf, endToEnd, type Pairs, type Place, pairsOf } from './request-head.js';
 
-/** Connections by HTTP/1.1 to one upstream, and those of them that wait for the next request. */
-const CONNECTIONS = 64;
+/** By HTTP/1.1, they wait for the next request. A request never waits for a connection: there are as many as requests. */
 const IDLE_CONNECTIONS = 8;
 const IDLE_MS = 30_000;
 const HANDSHAKE_MS = 30_000;
@@ -31,7 +30,7 @@ export interface OutgoingRequest {
   readonly method: string;
   readonly target: string;
   readonly headers: Pairs;
-  /** Undefined: there is none. */
+  /** Undefined: there is none. If it breaks off, the signal says so, and it does not end. */
   readonly body: Readable | undefined;
   readonly http2: boolean;
   /** The program waits for `100 Continue` before it sends the body. */
@@ -75,12 +74,22 @@ export class Upstream {
   }
 
   /** @throws the error of the connect, of the handshake, or of the exchange */
-  async send(request: OutgoingRequest): Promise<UpstreamAnswer> {
-    const session = request.http2 ? await this.#http2() : undefined;
+  async send(request: OutgoingRequest, isRepeated = false): Promise<UpstreamAnswer> {
+    const opened = request.http2 ? this.#http2() : undefined;
+    const session = await opened;
     if (session === undefined) return this.#sendHttp1(request);
     // Its body waits for the window of the upstream, and not for its word.
     request.onContinue?.();
-    return sendHttp2(session, this.#place, request);
+    try {
+      return await sendHttp2(session, this.#place, request);
+    } catch (error) {
+      // The upstream closes the session, and has not looked at the request, RFC 9113 section 8.7.
+      const mayRepeat = isUnprocessed(error) && request.body === undefined && !request.signal.aborted;
+      if (!mayRepeat || isRepeated) throw error;
+      if (this.#session === opened) this.#session = undefined;
+      session.close();
+      return this.send(request, true);
+    }
   }
 
   /** @throws as {@link send} does @returns the answer if the upstream goes on as before */
@@ -94,7 +103,7 @@ export class Upstream {
         resolve({ headers: endToEnd(pairsOf(answer.rawHeaders)), socket, first }),
       );
       sent.once('response', (answer) => resolve(answerOf(answer)));
-      sent.on('error', reject);
+      sent.on('error', reject).once('close', () => reject(unanswered()));
       sent.end();
     });
   }
@@ -121,8 +130,10 @@ export class Upstream {
         if (isStale && mayRepeat && !request.signal.aborted) resolve(this.#sendHttp1(request));
         else reject(error);
       });
+      // protects: G23 gateway: an upstream that switches unasked is no answer
+      sent.once('close', () => reject(unanswered()));
       if (body === undefined) sent.end();
-      else pipeline(body, sent, (error) => error && reject(error));
+      else body.pipe(sent);
     });
   }
 
@@ -163,8 +174,9 @@ export class Upstream {
       maxSessionMemory: 10,
       settings: { enablePush: false, maxHeaderListSize: HEADER_BYTES },
     });
+    const own = this.#session;
     const forget = (): void => {
-      this.#session = undefined;
+      if (this.#session === own) this.#session = undefined;
     };
     session.on('error', forget).on('goaway', forget).on('close', forget);
     // Not a reason for this process to go on.
@@ -214,7 +226,8 @@ class ChannelAgent extends Agent {
   readonly #kept: Socket[] = [];
 
   constructor(open: () => Promise<Socket>) {
-    super({ keepAlive: true, maxSockets: CONNECTIONS, maxFreeSockets: IDLE_CONNECTIONS, timeout: 0 });
+    // A connection in use only tells its request that this time is over.
+    super({ keepAlive: true, maxFreeSockets: IDLE_CONNECTIONS, timeout: IDLE_MS });
     this.#open = open;
   }
 
@@ -245,16 +258,16 @@ function answerOf(answer: IncomingMessage): UpstreamAnswer {
     status: answer.statusCode ?? 502,
     headers: endToEnd(pairsOf(answer.rawHeaders)),
     body: answer,
-    trailers: () => pairsOf(answer.rawTrailers),
+    trailers: () => endToEnd(pairsOf(answer.rawTrailers)),
   };
 }
 
-/** Headers of one name stand together. */
+/** Headers of one name stand together. One that stands there twice counts once: by HTTP/2, Node takes no second one of many. */
 export function groupHeaders(headers: Pairs): Record<string, string | string[]> {
   const groups = new Map<string, { readonly name: string; readonly values: string[] }>();
   for (const [name, value] of headers) {
     const group = groups.get(name.toLowerCase()) ?? { name, values: [] };
-    group.values.push(value);
+    if (!group.values.includes(value)) group.values.push(value);
     groups.set(name.toLowerCase(), group);
   }
   const entries = [...groups].map(
@@ -308,10 +321,27 @@ function sendHttp2(
           trailers: () => trailers,
         }),
     );
-    stream.on('error', reject);
-    stream.once('close', () => reject(new Error('the upstream has ended the stream')));
-    if (body !== undefined) pipeline(body, stream, (error) => error && reject(error));
+    stream.on('error', (error) =>
+      reject(stream.rstCode === constants.NGHTTP2_REFUSED_STREAM ? new Unprocessed() : error),
+    );
+    stream.once('close', () => reject(unanswered()));
+    body?.pipe(stream);
   });
+}
+
+class Unprocessed extends Error {
+  readonly code = 'REFUSED_STREAM';
+}
+
+function isUnprocessed(error: unknown): boolean {
+  if (error instanceof Unprocessed) return true;
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  // The session has ended since it was asked for.
+  return code === 'ERR_HTTP2_INVALID_SESSION' || code === 'ERR_HTTP2_GOAWAY_SESSION';
+}
+
+function unanswered(): Error {
+  return new Error('the upstream has ended the exchange');
 }
 
 /** Node hands the raw headers over as one list. */

@@ -128,9 +128,11 @@ export class GatewayRun {
   async #start(): Promise<void> {
     if (this.#over) return;
     const startedAt = performance.now();
+    const secrets = this.#secrets;
     const sandbox = await this.#context.start(this.#config, this.gateway, () => this.#streams());
     this.#sandbox = sandbox;
-    if (this.#over) sandbox.kill();
+    // protects: G23 gateway: one that starts while its secrets change starts anew => if (this.#over) sandbox.kill();
+    if (this.#over || this.#secrets !== secrets) sandbox.kill();
     void sandbox.ended.then(() => {
       if (this.#over) return;
       if (performance.now() - startedAt > RECOVERED_MS) this.#wait = FIRST_WAIT_MS;
@@ -158,7 +160,8 @@ export class GatewayRun {
   #streams(): StandardStreams {
     const captured = captureStreams((stream, line) => {
       if (stream === 'stdout') this.#take(line);
-      else this.#context.onNotice(`the gateway of "${this.#plugin.name}" says: ${printable(line)}`);
+      else if (this.#logged.take())
+        this.#context.onNotice(`the gateway of "${this.#plugin.name}" says: ${printable(line)}`);
       return undefined;
     });
     const [nothing, ...outputs] = captured.descriptors;

@@ -111,3 +111,32 @@ test('one that ends is started again with the same certificates, until it is clo
   assert.match(told.notices[0] ?? '', /the gateway of "agent" has ended/);
   assert.ok(!told.notices.join().includes(SECRET));
 });
+
+// proves: gateway: one that starts while its secrets change starts anew
+test('one that starts while its secrets change starts anew', async () => {
+  const told: Told = { events: [], settings: [], notices: [] };
+  const file = join(readableFolder(), 'token');
+  writeFileSync(file, SECRET, { mode: 0o600 });
+  const context = contextOf([], told);
+  const sandbox = new Sandbox(0, undefined, undefined);
+  let killed = false;
+  sandbox.kill = () => {
+    killed = true;
+  };
+  const secrets = { github: { from: 'file', path: file } } as const;
+  const run = prepareGateway(
+    { ...PLUGIN, secrets },
+    {
+      ...context,
+      start: async (config, gateway, streams) => {
+        await context.start(config, gateway, streams);
+        writeFileSync(file, 'another-secret-0123');
+        run?.renew();
+        return sandbox;
+      },
+    },
+  );
+  await run?.serve([]);
+  assert.equal(killed, true);
+  await run?.close();
+});
