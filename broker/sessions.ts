@@ -394,7 +394,9 @@ function putInForce(
   resolvers: ResolverSets,
 ): void {
   plugin.configure(policy, limits, via && upstreamOf(via, via.direct && direct));
-  plugin.gateways = new Map(gateways.map((host, index) => [host, gatewayAddress(index)]));
+  plugin.gateways = new Map(
+    gateways.flatMap((names, index) => names.map((name) => [name, gatewayAddress(index)] as const)),
+  );
   const { resolvers: servers, source = [] } = via ?? {};
   plugin.names = resolvers.use(plugin.name, servers && { servers, from: source });
   const isOpen = (asked: Asked): boolean => {

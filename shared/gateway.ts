@@ -14,6 +14,11 @@ export function ownerOfGateway(name: string): string {
   return name.endsWith(SUFFIX) ? name.slice(0, -SUFFIX.length) : name;
 }
 
+/** The name of a host for plain HTTP in the sandbox of its owner (`base_url`). `.internal` is for private use, and in no public DNS. */
+export function plainNameOf(host: string): string {
+  return `${host}.gateway.internal`;
+}
+
 // The addresses, one for each host, in the order of the configuration. They are the last of 198.18.0.0/15, RFC 2544, which no network
 // routes. Only the `lo` of the plugin's sandbox has them, and the gateway's listeners. broker/dns/grants.ts has the rest of the block.
 

@@ -25,14 +25,14 @@ serve(takeSettings());
 
 function serve({ hosts, secrets, listeners }: GatewaySettings): void {
   const all = new Map(secrets);
-  for (const [index, { host, port }] of listeners.entries()) {
+  for (const [index, { host, port, plainName }] of listeners.entries()) {
     const settings = hosts.find((one) => one.host === host);
     // A listener without a server: its clients would wait for good.
     if (settings === undefined) throw new Error(`No settings for ${host}`);
-    const { leaf, mode, headers, placeholder, masks, roots } = settings;
+    const { leaf, mode, headers, placeholder, masks, roots, client } = settings;
     const server = new HostServer(
       {
-        ...{ host, leaf, mode, masks, roots },
+        ...{ host, leaf, mode, masks, roots, client, plainName },
         rules: { allow: settings.allow.map(ruleOf), deny: settings.deny.map(ruleOf) },
         set: headersOf(headers, all),
         placeholders: placeholder === undefined ? [] : [placeholder],

@@ -1,7 +1,7 @@
 // What a program reads if the gateway refuses its request, or cannot carry it out: a body of JSON that a person and an agent understand. Pure. It holds no
 // secret, and nothing of what the upstream has said.
 
-/** Why a request did not reach the upstream. The last three are no refusals. */
+/** Why a request did not reach the upstream. The last four are no refusals of a request. */
 export const HTTP_REASONS = [
   'method_not_allowed',
   'path_not_allowed',
@@ -13,6 +13,7 @@ export const HTTP_REASONS = [
   'secret_missing',
   'connect_refused',
   'upstream_failed',
+  'answer_compressed',
 ] as const;
 export type HttpReason = (typeof HTTP_REASONS)[number];
 
@@ -27,6 +28,7 @@ const STATUS: Readonly<Record<HttpReason, number>> = {
   secret_missing: 502,
   connect_refused: 403,
   upstream_failed: 502,
+  answer_compressed: 502,
 };
 
 export interface HttpRefusal {

@@ -29,7 +29,13 @@ import {
   wantsWebSocket,
 } from './request-head.js';
 import type { Placeholder, Secrets } from './secrets.js';
-import { type Connect, groupHeaders, Upstream, type UpstreamAnswer } from './upstream.js';
+import {
+  type ClientCertificate,
+  type Connect,
+  groupHeaders,
+  Upstream,
+  type UpstreamAnswer,
+} from './upstream.js';
 
 const IDLE_MS = 75_000;
 const HANDSHAKE_MS = 30_000;
@@ -49,8 +55,11 @@ export interface HostSettings {
   readonly secrets: Secrets;
   /** Whether answers are searched for secrets. */
   readonly masks: boolean;
+  /** The host's name for plain HTTP within the sandbox; undefined: only TLS is served. */
+  readonly plainName?: string | undefined;
   /** Certificates that may sign the upstream's, in PEM; undefined: those of Node. */
   readonly roots: string | undefined;
+  readonly client?: ClientCertificate | undefined;
 }
 
 /** What became of one request. */
@@ -93,23 +102,15 @@ export class HostServer {
   constructor(settings: HostSettings, port: number, connect: Connect, onEvent: (event: HttpEvent) => void) {
     this.#settings = settings;
     this.#place = { host: settings.host, port };
-    this.#upstream = new Upstream(this.#place, connect, settings.roots);
+    this.#upstream = new Upstream(this.#place, connect, settings.roots, settings.client);
     this.#logNeedles = needlesOf(settings.secrets.values());
     this.#needles = settings.masks ? this.#logNeedles : [];
     this.#onEvent = onEvent;
     this.#tls = this.#serveTls(settings);
     this.#http1 = this.#serveHttp1();
     this.#http2 = this.#serveHttp2();
-    this.#plain = serverOf((refusal) => this.#account(this.#unread(), refusal));
-    this.#plain.on('request', (request: IncomingMessage, response: ServerResponse) => {
-      const refusal: HttpRefusal = {
-        reason: 'https_only',
-        message: `${settings.host} is reached by https alone: a secret must not leave in the clear`,
-        suggestion: `https://${settings.host}/`,
-      };
-      writeRefusal(response, refusal);
-      this.#account(this.#measured(headOf(request)), refusal);
-    });
+    this.#plain =
+      settings.plainName === undefined ? this.#refusePlain() : this.#serveHttp1(settings.plainName);
   }
 
   /** Takes a connection of the program. */
@@ -159,20 +160,37 @@ export class HostServer {
     return server;
   }
 
-  #serveHttp1(): Server {
+  #refusePlain(): Server {
+    const { host } = this.#settings;
+    const server = serverOf((refusal) => this.#account(this.#unread(), refusal));
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      const refusal: HttpRefusal = {
+        reason: 'https_only',
+        message: `${host} is reached by https alone: a secret must not leave in the clear`,
+        suggestion: `https://${host}/`,
+      };
+      writeRefusal(response, refusal);
+      this.#account(this.#measured(headOf(request)), refusal);
+    });
+    return server;
+  }
+
+  /** @param plainName without TLS: the name of the host. An upgrade is passed over there: programs ask for HTTP/2 by it */
+  #serveHttp1(plainName?: string): Server {
     const server = serverOf((refusal) => this.#account(this.#unread(), refusal));
     const serve = (request: IncomingMessage, response: ServerResponse): void => {
       // protects: G23 gateway: nothing behind a refused head is read as a request
       if (givenUp.has(request.socket)) return;
       answers.set(request.socket, response);
-      void this.#serve(exchangeOf(request, response));
+      void this.#serve(exchangeOf(request, response, plainName));
     };
     server.on('request', serve).on('checkContinue', serve);
     // Any expectation besides 100-continue.
     server.on('checkExpectation', serve);
-    server.on('upgrade', (request: IncomingMessage, socket: Duplex, first: Buffer) => {
-      void this.#upgrade(request, socket, first);
-    });
+    if (plainName === undefined)
+      server.on('upgrade', (request: IncomingMessage, socket: Duplex, first: Buffer) => {
+        void this.#upgrade(request, socket, first);
+      });
     // protects: G23 gateway: CONNECT makes no tunnel
     server.on('connect', (request: IncomingMessage, socket: Duplex) => {
       const refusal: HttpRefusal = { reason: 'bad_request', message: 'the gateway makes no tunnel' };
@@ -203,9 +221,9 @@ export class HostServer {
   }
 
   async #serve(exchange: Exchange): Promise<void> {
-    const { head, response } = exchange;
+    const { head, response, sni, plainName } = exchange;
     const measured = this.#measured(head);
-    const passed = this.#pass(head, exchange.sni, measured);
+    const passed = this.#pass(head, sni, measured, plainName);
     if ('reason' in passed) {
       writeRefusal(response, passed);
       this.#account(measured, passed);
@@ -220,8 +238,20 @@ export class HostServer {
   }
 
   /** Decides. @returns what is sent, or why not */
-  #pass(head: RequestHead, sni: string | undefined, measured: Measured): Passed | HttpRefusal {
-    const problem = headProblem(head, this.#place, sni);
+  #pass(
+    head: RequestHead,
+    sni: string | undefined,
+    measured: Measured,
+    plainName?: string,
+  ): Passed | HttpRefusal {
+    const problem =
+      plainName === undefined
+        ? headProblem(head, this.#place, sni)
+        : /* protects: G23 gateway: without TLS the host has another name => headProblem(head, this.#place, this.#place.host) */ headProblem(
+            head,
+            { host: plainName, port: 443 },
+            plainName,
+          );
     if (problem !== undefined) return problem;
     if (this.#requests >= REQUESTS)
       return { reason: 'too_many_requests', message: `more than ${REQUESTS} requests at the same time` };
@@ -272,6 +302,7 @@ export class HostServer {
       // protects: G23 gateway: an answer that breaks off looks broken => response.destroy()
       if (response.headersSent || hasLeft) response.destroy(new Error('the answer broke off'));
       else writeRefusal(response, refusal);
+      abort.abort();
       this.#account(measured, hasLeft ? undefined : refusal);
     } finally {
       from.removeListener(event, leave);
@@ -291,6 +322,9 @@ export class HostServer {
     signal: AbortSignal,
   ): Promise<void> {
     const mask = this.#needles.length === 0 ? undefined : new SecretMask(this.#needles);
+    const hasBody = head.method !== 'HEAD' && status !== 204 && status !== 304;
+    // protects: G23 gateway: a compressed answer, which cannot be searched, is refused
+    if (mask !== undefined && hasBody && isCompressed(headers)) throw new AnswerRefused(COMPRESSED);
     response.writeHead(status, groupHeaders(this.#masked(headers, measured)));
     measured.status = status;
     // A program may wait for the head before it does what the upstream waits for.
@@ -353,6 +387,7 @@ export class HostServer {
       const hasLeft = abort.signal.aborted;
       if (response.headersSent || hasLeft) socket.destroy();
       else socket.end(rawRefusal(refusal));
+      abort.abort();
       this.#account(measured, hasLeft ? undefined : refusal);
     }
   }
@@ -454,6 +489,8 @@ type Response = Writable & {
 interface Exchange {
   readonly head: RequestHead;
   readonly sni: string | undefined;
+  /** Only of a request without TLS. */
+  readonly plainName?: string | undefined;
   readonly response: Response;
   /**
    * What says that the program leaves. By HTTP/1.1 the connection: a response that waits behind another one on it does not close. By HTTP/2 an event
@@ -473,13 +510,24 @@ function headOf(request: IncomingMessage): RequestHead {
   return { version, method, target, authority: undefined, scheme: undefined, headers: pairsOf(rawHeaders) };
 }
 
-function exchangeOf(request: IncomingMessage, response: ServerResponse): Exchange {
+function exchangeOf(
+  request: IncomingMessage,
+  response: ServerResponse,
+  plainName: string | undefined,
+): Exchange {
   const head = headOf(request);
   const lengths = valuesOf(head.headers, 'content-length');
   const hasBody =
     valuesOf(head.headers, 'transfer-encoding').length > 0 || lengths.some((one) => one !== '0');
   return {
-    ...{ head, response, leaves: [request.socket, 'close'], http2: false, sni: sniOf(request.socket) },
+    ...{
+      head,
+      response,
+      leaves: [request.socket, 'close'],
+      http2: false,
+      sni: sniOf(request.socket),
+      plainName,
+    },
     body: hasBody ? request : undefined,
     onContinue: waitsForContinue(head) ? () => response.writeContinue() : undefined,
   };
@@ -545,8 +593,30 @@ function refusalOf(decision: Extract<HttpDecision, { decision: 'deny' }>, method
   return { reason, rule, suggestion, message };
 }
 
+/** The upstream was asked for none. */
+function isCompressed(headers: Pairs): boolean {
+  return valuesOf(headers, 'content-encoding').some((one) => !/^\s*(?:identity)?\s*$/i.test(one));
+}
+
+const COMPRESSED: HttpRefusal = {
+  reason: 'answer_compressed',
+  message:
+    'the upstream has compressed its answer, although it was asked not to, and it cannot be searched for secrets; reflect: allow lets it through',
+};
+
+/** An answer that does not go on to the program. */
+class AnswerRefused extends Error {
+  readonly refusal: HttpRefusal;
+
+  constructor(refusal: HttpRefusal) {
+    super(refusal.message);
+    this.refusal = refusal;
+  }
+}
+
 /** What a program reads says nothing of the upstream's address. */
 function failureOf(error: unknown): HttpRefusal {
+  if (error instanceof AnswerRefused) return error.refusal;
   const { code, reason } = error as { readonly code?: unknown; readonly reason?: unknown };
   if (code === 'EACCES')
     return { reason: 'connect_refused', message: `the rules refuse the connection: ${String(reason)}` };
@@ -555,7 +625,7 @@ function failureOf(error: unknown): HttpRefusal {
 }
 
 function isFailure(reason: HttpReason): boolean {
-  return reason === 'upstream_failed' || reason === 'secret_missing';
+  return reason === 'upstream_failed' || reason === 'secret_missing' || reason === 'answer_compressed';
 }
 
 /** @throws Error if the program leaves before */

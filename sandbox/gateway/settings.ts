@@ -2,13 +2,22 @@
 import type { Mode } from '../../shared/words.js';
 import type { Leaf } from './certificates.js';
 import type { Placeholder } from './secrets.js';
+import type { ClientCertificate } from './upstream.js';
 
 export interface GatewaySettings {
   readonly hosts: readonly GatewayHostSettings[];
   /** Names and values. */
   readonly secrets: readonly (readonly [name: string, value: string])[];
   /** What each inherited listener is for, from descriptor 3 on. */
-  readonly listeners: readonly { readonly host: string; readonly port: number }[];
+  readonly listeners: readonly ServedPlace[];
+}
+
+export interface ServedPlace {
+  readonly host: string;
+  /** Of the upstream. */
+  readonly port: number;
+  /** The host's name where programs may talk without TLS. */
+  readonly plainName?: string | undefined;
 }
 
 interface GatewayHostSettings {
@@ -24,6 +33,8 @@ interface GatewayHostSettings {
   readonly masks: boolean;
   /** Certificates in PEM that may sign the upstream's; undefined: those of Node. */
   readonly roots?: string | undefined;
+  /** What the upstream gets to know the gateway by. */
+  readonly client?: ClientCertificate | undefined;
 }
 
 /** The first inherited listener. */

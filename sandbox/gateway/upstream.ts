@@ -26,6 +26,12 @@ const HEADER_BYTES = 65_536;
 /** Makes a connection by the broker, under the plugin's rules. */
 export type Connect = (place: Place) => Promise<Socket>;
 
+/** In PEM. */
+export interface ClientCertificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface OutgoingRequest {
   readonly method: string;
   readonly target: string;
@@ -63,12 +69,13 @@ export class Upstream {
   #session: Promise<ClientHttp2Session | undefined> | undefined;
 
   /** @param roots certificates in PEM; undefined: those of Node */
-  constructor(place: Place, connect: Connect, roots: string | undefined) {
+  constructor(place: Place, connect: Connect, roots: string | undefined, client?: ClientCertificate) {
     this.#place = place;
     this.#connect = connect;
     this.#context = createSecureContext({
       minVersion: 'TLSv1.2',
       ...(roots === undefined ? {} : { ca: roots }),
+      ...client,
     });
     this.#agent = new ChannelAgent(() => this.#open(['http/1.1']));
   }

@@ -1,5 +1,6 @@
 // Keeps the gateway of each plugin running as long as the plugin runs. Runs in the supervisor. A gateway that dies loses its connections. The clients that
 // come meanwhile wait in the queues of its listeners, for the next one: nothing goes out past it.
+import { isDeepStrictEqual } from 'node:util';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { printable } from '../../shared/printable.js';
@@ -20,7 +21,7 @@ import { TokenBucket } from '../../shared/token-bucket.js';
 import { HTTP_REASONS } from '../gateway/refusal.js';
 import type { HttpEvent } from '../gateway/serve-host.js';
 import { gatewayConfig, PluginGateway } from './gateway/plugin-gateway.js';
-import { readSecrets, type SecretReader } from './gateway/read-secrets.js';
+import { type Held, readHeld, type SecretReader } from './gateway/read-secrets.js';
 import { outsideEnvironment } from './start/plugin-environment.js';
 import type { Sandbox } from './start/sandbox.js';
 import { captureStreams, type StandardStreams } from './start/standard-streams.js';
@@ -49,15 +50,13 @@ export interface GatewayContext {
 export function prepareGateway(config: PluginConfig, context: GatewayContext): GatewayRun | undefined {
   const own = gatewayConfig(config);
   if (own === undefined || config.gateway === undefined) return undefined;
-  const secrets = secretsOf(config, context);
-  return new GatewayRun(config, own, new PluginGateway(config, config.gateway), secrets, context);
+  const held = heldOf(config, context);
+  return new GatewayRun(config, own, new PluginGateway(config, config.gateway), held, context);
 }
 
-function secretsOf(
-  { name: plugin, secrets = {} }: PluginConfig,
-  { written }: GatewayContext,
-): ReadonlyMap<string, string> {
-  return readSecrets(secrets, { plugin, written: written(), environment: outsideEnvironment() });
+function heldOf(config: PluginConfig, { written }: GatewayContext): Held {
+  const { name: plugin } = config;
+  return readHeld(config, { plugin, written: written(), environment: outsideEnvironment() });
 }
 
 /** The gateway of one run of a plugin. */
@@ -65,7 +64,7 @@ export class GatewayRun {
   readonly gateway: PluginGateway;
   readonly #plugin: PluginConfig;
   readonly #config: PluginConfig;
-  #secrets: ReadonlyMap<string, string>;
+  #held: Held;
   readonly #context: GatewayContext;
   readonly #logged: TokenBucket;
   #sandbox: Sandbox | undefined;
@@ -78,13 +77,13 @@ export class GatewayRun {
     plugin: PluginConfig,
     config: PluginConfig,
     gateway: PluginGateway,
-    secrets: ReadonlyMap<string, string>,
+    held: Held,
     context: GatewayContext,
   ) {
     this.gateway = gateway;
     this.#plugin = plugin;
     this.#config = config;
-    this.#secrets = secrets;
+    this.#held = held;
     this.#context = context;
     this.#logged = new TokenBucket(plugin.limits.logLinesPerSecond);
   }
@@ -103,9 +102,9 @@ export class GatewayRun {
   /** Reads the secrets again. With another one the process starts anew, and its connections end: it must not go on with the former one. */
   renew(): void {
     try {
-      const secrets = secretsOf(this.#plugin, this.#context);
-      if (JSON.stringify([...secrets]) === JSON.stringify([...this.#secrets])) return;
-      this.#secrets = secrets;
+      const held = heldOf(this.#plugin, this.#context);
+      if (isDeepStrictEqual(held, this.#held)) return;
+      this.#held = held;
       this.#sandbox?.kill();
     } catch (error) {
       if (!(error instanceof PosternError)) throw error;
@@ -128,11 +127,11 @@ export class GatewayRun {
   async #start(): Promise<void> {
     if (this.#over) return;
     const startedAt = performance.now();
-    const secrets = this.#secrets;
+    const held = this.#held;
     const sandbox = await this.#context.start(this.#config, this.gateway, () => this.#streams());
     this.#sandbox = sandbox;
     // protects: G23 gateway: one that starts while its secrets change starts anew => if (this.#over) sandbox.kill();
-    if (this.#over || this.#secrets !== secrets) sandbox.kill();
+    if (this.#over || this.#held !== held) sandbox.kill();
     void sandbox.ended.then(() => {
       if (this.#over) return;
       if (performance.now() - startedAt > RECOVERED_MS) this.#wait = FIRST_WAIT_MS;
@@ -166,7 +165,7 @@ export class GatewayRun {
     });
     const [nothing, ...outputs] = captured.descriptors;
     nothing?.close();
-    const settings = JSON.stringify(this.gateway.settings(this.#secrets));
+    const settings = JSON.stringify(this.gateway.settings(this.#held));
     return { ...captured, descriptors: [createSealedFile('gateway', Buffer.from(settings)), ...outputs] };
   }
 

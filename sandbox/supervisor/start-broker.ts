@@ -1,6 +1,6 @@
 // Makes the broker, and starts it with the rules of every plugin. Runs in the supervisor.
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
-import { ownerOfGateway } from '../../shared/gateway.js';
+import { ownerOfGateway, plainNameOf } from '../../shared/gateway.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import type { ListenerAddress } from '../../shared/protocol/link.js';
 import type { IdRange } from '../host/id-range.js';
@@ -81,13 +81,15 @@ export function lineOf(plugin: PluginConfig, written: readonly Written[]): Plugi
   const known = lines.get(plugin);
   if (known !== undefined) return known;
   const { name, allow, mode, limits, unknown, revoke } = plugin;
-  const gateways = plugin.gateway?.map(({ host }) => host) ?? [];
+  const gateways = (plugin.gateway ?? []).map(({ host, baseUrl = false }) =>
+    baseUrl ? [host, plainNameOf(host)] : [host],
+  );
   const line: PluginLine = {
     type: 'plugin',
     plugin: name,
     allow,
     // protects: G23 gateway: the plugin itself reaches no host with a gateway => deny: plugin.deny
-    deny: [...plugin.deny, ...gateways],
+    deny: [...plugin.deny, ...gateways.flat()],
     mode,
     limits,
     unknown,

@@ -1,6 +1,7 @@
 // `secrets` of a file and `gateway` of a plugin: as written, as values, and what their form does not say. Pure, except that it looks for a file that is
 // named. A rule that would not be applied is a mistake here, never a line that is passed over.
 import { statSync } from 'node:fs';
+import { plainNameOf } from '../gateway.js';
 import { compilePolicy } from '../policy/compile-policy.js';
 import { HTTP_PRESETS, readHttpRule } from '../policy/http-rules.js';
 import { openPorts } from '../policy/judge-name.js';
@@ -55,10 +56,12 @@ export function pluginGateway(
 
 function hostOf(
   name: string,
-  { headers = {}, placeholder, allow = [], deny = [], ca, reflect = DEFAULT_REFLECT }: WrittenGateway,
+  written: WrittenGateway,
   ports: (host: string) => readonly number[] | undefined,
   absolute: (path: string) => string,
 ): GatewayHost {
+  const { headers = {}, placeholder, allow = [], deny = [], ca, client, reflect = DEFAULT_REFLECT } = written;
+  const { addresses = [], base_url: baseUrl = false } = written;
   const read = parseHost(name);
   const host = read?.kind === 'name' ? read.name : name;
   return {
@@ -69,7 +72,8 @@ function hostOf(
     allow: allow.flatMap((one) => HTTP_PRESETS[one] ?? one),
     deny,
     ca: ca === undefined ? undefined : absolute(ca),
-    masks: reflect === 'mask',
+    client: client && { cert: absolute(client.cert), key: absolute(client.key) },
+    ...{ addresses, baseUrl, masks: reflect === 'mask' },
   };
 }
 
@@ -182,6 +186,10 @@ export function checkGateway(
       );
     else if (open.length === 0)
       problems.push(source.keyProblem(key, name, 'no rule allows this host', `add ${host.name} to allow`));
+    if (source.valueAt([...key, name, 'base_url']) === true) {
+      listeners += 1;
+      problems.push(...checkBaseUrl(source, [...key, name, 'base_url'], host.name, open));
+    }
     listeners += open?.length ?? 0;
     for (const port of open ?? []) intercepted.add(port);
     problems.push(...checkHost(source, [...key, name], [...at, 'env'], absolute));
@@ -211,10 +219,31 @@ function checkAddresses(
       source.problem(
         key,
         `the rule "${text}" (${place}) opens addresses on port ${port}, past the gateway`,
-        'allow hosts by their names, or these addresses on other ports',
+        'allow hosts by their names, these addresses on other ports, or gateway.HOST.addresses',
       ),
     ];
   });
+}
+
+function checkBaseUrl(
+  source: YamlSource,
+  key: KeyPath,
+  host: string,
+  open: readonly number[] = [],
+): ConfigProblem[] {
+  if (!open.includes(443))
+    return [source.problem(key, 'no rule opens port 443 of this host', `allow ${host}:443`)];
+  return parseHost(plainNameOf(host)) === undefined
+    ? [source.problem(key, `${plainNameOf(host)} is too long for a name`, 'leave it out')]
+    : [];
+}
+
+/** They are rules of the gateway. One for a name would open that name to it. */
+function checkOwnAddress(source: YamlSource, key: KeyPath, text: string): ConfigProblem[] {
+  const kind = parseRule(text, 'allow')?.target.kind;
+  return kind === 'prefix' || kind === 'class'
+    ? []
+    : [source.problem(key, `"${text}" is no address`, 'write 10.1.2.3, 10.1.2.0/24 or @private')];
 }
 
 function hostProblem(name: string, kind: 'name' | 'address' | undefined): string {
@@ -286,7 +315,10 @@ function checkHost(
       }),
     ),
     ...source
-      .textsAt([...key, 'ca'])
+      .textsAt([...key, 'addresses'])
+      .flatMap(({ key: place, text }) => checkOwnAddress(source, place, text)),
+    ...[['ca'], ['client', 'cert'], ['client', 'key']]
+      .flatMap((last) => source.textsAt([...key, ...last]))
       .flatMap(({ key: place, text }) =>
         statSync(absolute(text), { throwIfNoEntry: false })?.isFile() === true
           ? []

@@ -20,6 +20,9 @@ export interface WrittenGateway {
   readonly allow?: readonly string[] | undefined;
   readonly deny?: readonly string[] | undefined;
   readonly ca?: string | undefined;
+  readonly client?: { readonly cert: string; readonly key: string } | undefined;
+  readonly addresses?: readonly string[] | undefined;
+  readonly base_url?: boolean | undefined;
   readonly reflect?: (typeof REFLECT)[number] | undefined;
 }
 
@@ -43,5 +46,11 @@ export interface GatewayHost {
   readonly deny: readonly string[];
   /** A file with the certificates that may sign the upstream's, absolute. */
   readonly ca?: string | undefined;
+  /** Files with a certificate and its key, for an upstream that asks for one; absolute. */
+  readonly client?: { readonly cert: string; readonly key: string } | undefined;
+  /** Rules for special addresses that the host may have. They count for the gateway alone. */
+  readonly addresses?: readonly string[] | undefined;
+  /** Whether programs in the sandbox may talk to it without TLS. */
+  readonly baseUrl?: boolean | undefined;
   readonly masks: boolean;
 }

@@ -77,6 +77,33 @@ const hostSchema: z.ZodType<WrittenGateway> = z.strictObject(
         'A file with the certificates that may sign the certificate of the host, instead of those of the system.',
       )
       .optional(),
+    client: z
+      .strictObject(
+        {
+          cert: text('a path')
+            .min(1, { error: 'expected a path' })
+            .describe('A file with the certificate, and those between it and its root.'),
+          key: text('a path')
+            .min(1, { error: 'expected a path' })
+            .describe('A file with its private key. Other users must not be able to read it.'),
+        },
+        { error: 'expected a map, as {cert: client.pem, key: client.key}' },
+      )
+      .describe('A certificate for a host that asks for one. No plugin gets the key.')
+      .optional(),
+    addresses: texts('a list of addresses such as [10.1.2.0/24]')
+      .describe(
+        'Special addresses that the host may have, as rules for addresses. They are open to the gateway alone, on the way to this host.',
+      )
+      .optional(),
+    base_url: z
+      .boolean({ error: 'expected true or false' })
+      .meta({
+        description:
+          'Whether programs in the sandbox reach the host by http://HOST.gateway.internal/ too, without a certificate. The way to the host is https all the same.',
+        default: false,
+      })
+      .optional(),
     reflect: z
       .enum(REFLECT, { error: 'expected mask or allow' })
       .meta({

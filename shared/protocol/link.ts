@@ -64,8 +64,8 @@ export type SupervisorLine =
       readonly limits: Limits;
       /** How its connections leave this host. Missing: straight. */
       readonly via?: ViaLine | undefined;
-      /** Hosts with a gateway: the sandbox's DNS answers with the address of each, see gateway.ts. The rules deny them to the plugin itself. */
-      readonly gateways?: readonly string[] | undefined;
+      /** The names of each host with a gateway: the sandbox's DNS answers with its address, see gateway.ts. The rules deny them to the plugin itself. */
+      readonly gateways?: readonly (readonly string[])[] | undefined;
       /** Whether connections that these rules do not allow are ended. `drain`, or missing: they go on until they end by themselves. */
       readonly revoke?: Revoke | undefined;
       /** The number of the plugin's mark in the memory of a {@link MarksPacket}. */

@@ -749,8 +749,8 @@ export const brokenConfigs: readonly BrokenConfig[] = [
     ),
     messages: [
       'postern.yaml:7:7: plugins.web.gateway: with egress channel no connection leads to a gateway: it is a connect(2) within the sandbox; write egress: transparent',
-      'postern.yaml:7:7: plugins.web.gateway: the rule "192.0.2.0/24" (postern.yaml:4) opens addresses on port 443, past the gateway; allow hosts by their names, or these addresses on other ports',
-      'postern.yaml:7:7: plugins.web.gateway: the rule "@private:1-500" (postern.yaml:4) opens addresses on port 443, past the gateway; allow hosts by their names, or these addresses on other ports',
+      'postern.yaml:7:7: plugins.web.gateway: the rule "192.0.2.0/24" (postern.yaml:4) opens addresses on port 443, past the gateway; allow hosts by their names, these addresses on other ports, or gateway.HOST.addresses',
+      'postern.yaml:7:7: plugins.web.gateway: the rule "@private:1-500" (postern.yaml:4) opens addresses on port 443, past the gateway; allow hosts by their names, these addresses on other ports, or gateway.HOST.addresses',
     ],
   },
   {

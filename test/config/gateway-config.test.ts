@@ -41,6 +41,23 @@ test('a rule for addresses on a port of a gateway is refused, and one on another
     assert.doesNotMatch(problemsOf(keys(rule)).join(), /past the gateway/, rule);
 });
 
+test('what a host may have besides is for a gateway, or is refused', () => {
+  const keys = (allow: string, gateway: string): string =>
+    `    allow: ["${allow}"]\n    gateway: {api.example.com: ${gateway}}\n`;
+  assert.match(problemsOf(keys('api.example.com:8443', '{base_url: true}')).join(), /no rule opens port 443/);
+  assert.deepEqual(problemsOf(keys('api.example.com:443,80', '{base_url: true}')), []);
+  assert.match(problemsOf(keys('api.example.com', '{addresses: [a.example.com]}')).join(), /is no address/);
+  assert.deepEqual(problemsOf(keys('api.example.com', '{addresses: [10.1.2.0/24, "@private"]}')), []);
+  assert.match(
+    problemsOf(keys('api.example.com', '{client: {cert: /nonexistent/a, key: /nonexistent/b}}')).join(),
+    /a" is no file.*b" is no file/,
+  );
+  assert.match(
+    problemsOf(keys('api.example.com', '{client: {cert: /etc/passwd}}')).join(),
+    /expected a path/,
+  );
+});
+
 const RULES: PlacedRules = {
   allow: ['api.example.com:443,8443', '*.example.org'].map((text) => ({ text, place: 'postern.yaml:1' })),
   deny: [{ text: 'api.example.com:8443', place: 'postern.yaml:2' }],

@@ -1,11 +1,12 @@
 // needs: openssl
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect as http2Connect, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http2';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { makeCertificates } from '../../sandbox/gateway/certificates.js';
 import { HOST, SECRET, startWorld, TOKEN, type World, type WorldOptions } from './worlds.js';
 
@@ -556,3 +557,59 @@ test('a WebSocket goes through, with the secret, and one that the rules refuse d
   ));
 
 const upgraded: string[] = [];
+
+// proves: gateway: without TLS the host has another name
+test('plain HTTP is served under the name for it, and goes on by TLS to the host', () =>
+  inWorld(
+    { ...SECRETS, plainName: `${HOST}.gateway.internal`, set: [['x-key', SECRET]], allow: ['POST /a'] },
+    async (world) => {
+      const ask = async (host: string, path: string, socket = world.dial()): Promise<string> => {
+        const more =
+          'connection: Upgrade, HTTP2-Settings, close\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n';
+        socket.write(`POST ${path} HTTP/1.1\r\nhost: ${host}\r\n${more}content-length: 5\r\n\r\nhello`);
+        return text(socket);
+      };
+      const name = `${HOST}.gateway.internal`;
+      assert.match(await ask(name, '/a'), /^HTTP\/1\.1 200 [\s\S]*hello/);
+      assert.deepEqual([world.seen[0]?.headers.host, world.seen[0]?.headers['x-key']], [HOST, SECRET]);
+      assert.match(await ask(name, '/b'), /^HTTP\/1\.1 403 [\s\S]*"path_not_allowed"/);
+      assert.match(await ask(HOST, '/a'), /^HTTP\/1\.1 421 /);
+      const secure = await world.open(['http/1.1']);
+      secure.write(`GET /a HTTP/1.1\r\nhost: ${name}\r\n\r\n`);
+      assert.match(await text(secure), /^HTTP\/1\.1 421 /);
+      assert.equal(world.seen.length, 1);
+      assert.ok(world.events.every(({ host, port }) => host === HOST && port === 443));
+    },
+  ));
+
+test('an upstream that asks for a certificate gets the one of its host', () => {
+  const words = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  const { stdout: pem } = spawnSync('openssl', [...words, '-subj', '/CN=gateway', '-keyout', '-'], {
+    encoding: 'utf8',
+  });
+  const upstreamTls = { requestCert: true, rejectUnauthorized: true, ca: pem };
+  return inWorld({ upstreamTls, client: { cert: pem, key: pem } }, async (world) => {
+    assert.equal((await byHttp1(world)).status, 200);
+    assert.equal((await byHttp2(world)).status, 200);
+    const none = await startWorld({ upstreamTls });
+    assert.equal((await byHttp1(none)).status, 502);
+    assert.deepEqual(none.seen, []);
+    await none.close();
+  });
+});
+
+// proves: gateway: a compressed answer, which cannot be searched, is refused
+test('an answer that is compressed all the same is 502, unless it is not searched', async () => {
+  const answer: WorldOptions['answer'] = ({ method }, response) =>
+    response.writeHead(200, { 'content-encoding': 'gzip' }).end(method === 'HEAD' ? '' : gzipSync(SECRET));
+  await inWorld({ ...SECRETS, answer }, async (world) => {
+    for (const ask of [byHttp1, byHttp2]) {
+      const { status, body } = await ask(world);
+      assert.deepEqual([status, JSON.parse(body).reason], [502, 'answer_compressed']);
+      assert.equal((await ask(world, { method: 'HEAD' })).status, 200);
+    }
+  });
+  await inWorld({ ...SECRETS, masks: false, answer }, async (world) => {
+    assert.equal((await byHttp1(world)).headers['content-encoding'], 'gzip');
+  });
+});

@@ -5,6 +5,7 @@ import {
   type Http2SecureServer,
   type Http2ServerRequest,
   type Http2ServerResponse,
+  type SecureServerOptions,
 } from 'node:http2';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { type TLSSocket, connect as tlsConnect } from 'node:tls';
@@ -50,6 +51,7 @@ export interface WorldOptions extends Partial<Omit<HostSettings, 'rules'>> {
   /** Certificates of the upstream; by default those that the gateway trusts. */
   readonly upstreamCertificates?: GatewayCertificates;
   readonly upstreamHttp2?: boolean;
+  readonly upstreamTls?: SecureServerOptions;
   readonly connect?: Connect;
 }
 
@@ -69,6 +71,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     server,
     upstreamCertificates,
     upstreamHttp2 = true,
+    upstreamTls,
     ...rest
   } = options;
   const outside = makeCertificates('upstream', [HOST, 'other.example.com'], new Date());
@@ -82,6 +85,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     key: upstreamLeaf.key,
     cert: upstreamLeaf.certificate,
     allowHTTP1: true,
+    ...upstreamTls,
     ...(upstreamHttp2 ? {} : { ALPNCallback: () => 'http/1.1' }),
   });
   upstream.on('connection', () => {

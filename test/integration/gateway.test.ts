@@ -9,10 +9,14 @@ import { chownTo, readableFolder, type User, users } from '../harness/users.js';
 
 const SECRET = 'ghs_never-seen-by-the-program-0123';
 const HOST = 'api.example.com';
+const INTERNAL = 'vault.example.com';
 
 let internet: Internet;
 before(async () => {
-  internet = await startInternet({ names: [HOST, 'other.example.com'] });
+  internet = await startInternet({
+    names: [HOST, 'other.example.com', INTERNAL],
+    addresses: { [INTERNAL]: '10.1.2.3' },
+  });
 });
 after(() => internet.close());
 
@@ -37,7 +41,7 @@ secrets: {github: {file: ${file}}}
 plugins:
   agent:
     command: [bash, -c, ${JSON.stringify(script)}]
-    allow: [${HOST}, other.example.com]
+    allow: [${HOST}, other.example.com, ${INTERNAL}]
 ${more}    gateway:
       ${HOST}: ${gateway}
 `,
@@ -128,6 +132,30 @@ for (const as of users) {
       !basic.includes(token) && !basic.includes(Buffer.from(`me:${token}`).toString('base64')),
       basic,
     );
+  });
+
+  test(`a program without trust in the gateway reaches the host by plain HTTP within its sandbox (${as})`, async () => {
+    const url = `http://${HOST}.gateway.internal`;
+    const scene = await up(
+      as,
+      `for path in headers other; do env -i /usr/bin/curl -sS ${url}/$path; echo; done; exit 0`,
+      '{headers: {authorization: "Bearer {github}"}, allow: ["GET /headers"], base_url: true}',
+    );
+    const [allowed = '', refused = ''] = said(scene);
+    assert.match(allowed, /"authorization":"Bearer \*+"/, scene.stderr);
+    assert.equal(JSON.parse(refused).suggestion, 'GET /other');
+    assert.deepEqual(scene.connections, [`${HOST}:443`]);
+  });
+
+  // proves: gateway: special addresses of its hosts are open to the gateway alone
+  test(`a host with a private address is reached through its gateway alone (${as})`, async () => {
+    const script = `curl -sS https://${INTERNAL}/; echo; curl -sSk --max-time 5 https://10.1.2.3/; curl -sSk --max-time 5 --resolve ${INTERNAL}:443:10.1.2.3 https://${INTERNAL}/; exit 0`;
+    const open = await up(as, script, `{}\n      ${INTERNAL}: {addresses: [10.1.2.0/24]}`);
+    assert.equal(said(open)[0], `served ${INTERNAL}`, open.stderr);
+    assert.deepEqual(open.connections, [`${INTERNAL}:443`]);
+    const closed = await up(as, script, `{}\n      ${INTERNAL}: {}`);
+    assert.equal(JSON.parse(said(closed)[0] ?? '').reason, 'connect_refused');
+    assert.deepEqual(closed.connections, []);
   });
 
   // proves: gateway: a secret that every user may read is refused

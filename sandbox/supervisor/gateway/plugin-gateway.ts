@@ -6,16 +6,17 @@ import { bundlePath } from '../../../shared/bundles.js';
 import type { GatewayHost } from '../../../shared/config/gateway-keys.js';
 import { type Limits, limitsOf } from '../../../shared/config/limit-forms.js';
 import { type PluginConfig, plainPlugin } from '../../../shared/config/plugin-config.js';
-import { gatewayAddress, gatewayName } from '../../../shared/gateway.js';
+import { gatewayAddress, gatewayName, plainNameOf } from '../../../shared/gateway.js';
 import { nodeFlags } from '../../../shared/node-flags.js';
 import { duplicate } from '../../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { type GatewayCertificates, makeCertificates } from '../../gateway/certificates.js';
 import type { Placeholder } from '../../gateway/secrets.js';
-import type { GatewaySettings } from '../../gateway/settings.js';
+import type { GatewaySettings, ServedPlace } from '../../gateway/settings.js';
 import { ownCodePaths } from '../../host/own-code-paths.js';
 import type { GatewayPlace, RootEntry } from '../../launch/spec.js';
 import { type HostFiles, isWithin } from '../files/host-files.js';
+import type { Held } from './read-secrets.js';
 
 /** A listening socket that a program inherits. */
 export interface InheritedListener {
@@ -69,7 +70,7 @@ export class PluginGateway {
 
   /** Where it listens in the sandbox. */
   get places(): readonly GatewayPlace[] {
-    return this.#places().map(({ address, port }) => ({ address, port }));
+    return this.#places().map(({ address, listens }) => ({ address, port: listens }));
   }
 
   /** What the program finds in its environment. */
@@ -117,8 +118,8 @@ export class PluginGateway {
     }));
   }
 
-  /** @param secrets all that the hosts name */
-  settings(secrets: ReadonlyMap<string, string>): GatewaySettings {
+  /** @param held all that the hosts name */
+  settings({ secrets, files }: Held): GatewaySettings {
     return {
       hosts: this.#hosts.map((one) => ({
         host: one.host,
@@ -129,10 +130,11 @@ export class PluginGateway {
         headers: one.headers,
         placeholder: this.#placeholderOf(one),
         masks: one.masks,
-        roots: one.ca === undefined ? this.#roots || undefined : readFileSync(one.ca, 'utf8'),
+        roots: files.get(one.host)?.ca ?? (this.#roots || undefined),
+        client: files.get(one.host)?.client,
       })),
       secrets: [...secrets],
-      listeners: this.#places().map(({ host, port }) => ({ host, port })),
+      listeners: this.#places().map(({ host, port, plainName }) => ({ host, port, plainName })),
     };
   }
 
@@ -141,10 +143,15 @@ export class PluginGateway {
     this.#listeners = [];
   }
 
-  #places(): readonly (GatewayPlace & { readonly host: string })[] {
-    return this.#hosts.flatMap(({ host, ports }, index) =>
-      ports.map((port) => ({ host, address: gatewayAddress(index).text, port })),
-    );
+  /** Each port of each host. Port 80 is that of plain HTTP where there is a name for it. */
+  #places(): readonly (ServedPlace & { readonly address: string; readonly listens: number })[] {
+    return this.#hosts.flatMap(({ host, ports, baseUrl = false }, index) => {
+      const { text: address } = gatewayAddress(index);
+      const own = ports.filter((port) => !baseUrl || port !== PLAIN);
+      const places = own.map((port) => ({ host, address, port, listens: port }));
+      if (!baseUrl) return places;
+      return [...places, { host, address, port: 443, listens: PLAIN, plainName: plainNameOf(host) }];
+    });
   }
 
   #placeholderOf({ host, placeholder }: GatewayHost): Placeholder | undefined {
@@ -153,6 +160,8 @@ export class PluginGateway {
     return { token, secret: placeholder.secret, headers: placeholder.in.map((one) => one.toLowerCase()) };
   }
 }
+
+const PLAIN = 80;
 
 /** Those of the host; empty: it has none, and Node's own count. */
 function systemRoots(): string {
@@ -196,12 +205,15 @@ export function gatewayConfig(plugin: PluginConfig): PluginConfig | undefined {
 function configFor(plugin: PluginConfig): PluginConfig {
   const name = gatewayName(plugin.name);
   const own: Limits = limitsOf({});
+  const addresses = plugin.gateway?.flatMap((one) => one.addresses ?? []) ?? [];
   return {
     ...plainPlugin(name, [process.execPath, ...nodeFlags(), bundlePath('gateway')]),
     visible: ownCodePaths(),
     egress: 'channel',
-    // What it may reach is what the plugin may: the rules decide on names, ports and addresses.
-    allow: plugin.allow,
+    // What it may reach is what the plugin may: the rules decide on names, ports and addresses. To a special address it may connect where the owner of
+    // the address has the certificate of a host.
+    // protects: G23 gateway: special addresses of its hosts are open to the gateway alone => allow: plugin.allow,
+    allow: [...plugin.allow, ...addresses],
     deny: plugin.deny,
     via: plugin.via,
     revoke: plugin.revoke,

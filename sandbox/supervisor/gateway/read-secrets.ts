@@ -3,13 +3,15 @@
 import { spawnSync } from 'node:child_process';
 import { fstatSync } from 'node:fs';
 import { join } from 'node:path';
-import type { SecretSource } from '../../../shared/config/gateway-keys.js';
+import { createSecureContext } from 'node:tls';
+import type { GatewayHost, SecretSource } from '../../../shared/config/gateway-keys.js';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { secretOf, secretProblem } from '../../../shared/config/secret-template.js';
 import { PosternError } from '../../../shared/errors.js';
 import { readTextFile } from '../../../shared/read-file.js';
 import { SystemError } from '../../../shared/sys/libc.js';
 import { openWithoutLinks } from '../../../shared/sys/open-folder.js';
+import type { ClientCertificate } from '../../gateway/upstream.js';
 import { shellWord } from '../../host/shell-word.js';
 import { hostFiles } from '../files/host-files.js';
 import { problemOf, type StartProblem } from '../files/path-problems.js';
@@ -31,6 +33,44 @@ export interface SecretReader {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
+/** What a gateway has of files and commands. */
+export interface Held {
+  /** Values by name. */
+  readonly secrets: ReadonlyMap<string, string>;
+  /** By host, in PEM. */
+  readonly files: ReadonlyMap<string, HostFiles>;
+}
+
+interface HostFiles {
+  readonly ca: string | undefined;
+  readonly client: ClientCertificate | undefined;
+}
+
+/** @throws PosternError `bad_secret`, `path_not_apart` */
+export function readHeld({ gateway = [], secrets = {} }: PluginConfig, reader: SecretReader): Held {
+  return {
+    secrets: readSecrets(secrets, reader),
+    files: new Map(gateway.map((one) => [one.host, filesOf(one, reader)])),
+  };
+}
+
+function filesOf({ host, ca, client }: GatewayHost, reader: SecretReader): HostFiles {
+  const files: HostFiles = {
+    ca: ca === undefined ? undefined : readPrivateFile(`the certificates of ${host}`, ca, reader, 'public'),
+    client: client && {
+      cert: readPrivateFile(`the client certificate for ${host}`, client.cert, reader, 'public'),
+      // protects: G23 gateway: the key of a client certificate is read as a secret is => key: readPrivateFile(`the key for ${host}`, client.key, reader, 'public'),
+      key: readPrivateFile(`the key of the client certificate for ${host}`, client.key, reader),
+    },
+  };
+  try {
+    createSecureContext({ ca: files.ca, ...files.client });
+  } catch (error) {
+    throw refused(`the certificates or the key for ${host}`, `OpenSSL refuses them (${errorName(error)})`);
+  }
+  return files;
+}
+
 /** @returns the values by name @throws PosternError `bad_secret`, `path_not_apart` */
 export function readSecrets(
   sources: Readonly<Record<string, SecretSource>>,
@@ -40,7 +80,7 @@ export function readSecrets(
     Object.entries(sources).map(([name, source]) => {
       const value = secretOf(readFrom(name, source, reader));
       const problem = secretProblem(value);
-      if (problem !== undefined) throw refused(name, `${problem} (${describeSource(source)})`);
+      if (problem !== undefined) throw refused(secretCalled(name), `${problem} (${describeSource(source)})`);
       return [name, value];
     }),
   );
@@ -51,24 +91,30 @@ export function secretProblems(
   plugins: readonly PluginConfig[],
   { written, environment }: Omit<SecretReader, 'plugin'>,
 ): readonly StartProblem[] {
-  return plugins.flatMap(({ name: plugin, secrets = {} }) =>
-    Object.entries(secrets).flatMap(([name, source]) => {
-      if (source.from === 'command') return [];
+  return plugins.flatMap(({ name: plugin, secrets = {}, gateway = [] }) => {
+    const reader = { plugin, written, environment };
+    const problemsOf = (read: () => unknown): readonly StartProblem[] => {
       try {
-        readSecrets({ [name]: source }, { plugin, written, environment });
+        read();
         return [];
       } catch (error) {
         if (!(error instanceof PosternError)) throw error;
         return [problemOf(plugin, error)];
       }
-    }),
-  );
+    };
+    return [
+      ...Object.entries(secrets).flatMap(([name, source]) =>
+        source.from === 'command' ? [] : problemsOf(() => readSecrets({ [name]: source }, reader)),
+      ),
+      ...gateway.flatMap((one) => problemsOf(() => filesOf(one, reader))),
+    ];
+  });
 }
 
 function readFrom(name: string, source: SecretSource, reader: SecretReader): string {
   switch (source.from) {
     case 'file':
-      return readSecretFile(name, source.path, reader);
+      return readPrivateFile(secretCalled(name), source.path, reader);
     case 'env':
       return present(name, reader.environment[source.variable], `the variable ${source.variable} is not set`);
     case 'credential': {
@@ -77,7 +123,7 @@ function readFrom(name: string, source: SecretSource, reader: SecretReader): str
         present(name, folder, 'postern does not run as a service with credentials'),
         source.name,
       );
-      return readSecretFile(name, path, reader);
+      return readPrivateFile(secretCalled(name), path, reader);
     }
     case 'command':
       return outputOf(name, source.words);
@@ -85,14 +131,20 @@ function readFrom(name: string, source: SecretSource, reader: SecretReader): str
 }
 
 function present(name: string, value: string | undefined, why: string): string {
-  if (value === undefined) throw refused(name, why);
+  if (value === undefined) throw refused(secretCalled(name), why);
   return value;
 }
 
-function readSecretFile(name: string, path: string, { plugin, written }: SecretReader): string {
+/** @param what as in `the secret "github"` @param kind of a public file every user may read */
+function readPrivateFile(
+  what: string,
+  path: string,
+  { plugin, written }: SecretReader,
+  kind: 'private' | 'public' = 'private',
+): string {
   const host = withoutPluginLinks(hostFiles, written);
   const link = refusedLink(
-    `Cannot use the secret "${name}" in "${path}"`,
+    `Cannot use ${what} in "${path}"`,
     path,
     { key: 'secrets' },
     { plugin, written, host },
@@ -103,15 +155,15 @@ function readSecretFile(name: string, path: string, { plugin, written }: SecretR
     using place = openWithoutLinks(host.real(path) ?? path);
     const stats = fstatSync(place.number);
     // Opening a pipe or a device would act on it.
-    if (!stats.isFile()) throw refused(name, `"${path}" is not a regular file`);
+    if (!stats.isFile()) throw refused(what, `"${path}" is not a regular file`);
     // protects: G23 gateway: a secret that every user may read is refused
-    if ((stats.mode & OTHERS_READ) !== 0)
-      throw refused(name, `every user may read "${path}"`, `take that away: chmod o-rwx ${shellWord(path)}`);
+    if (kind === 'private' && (stats.mode & OTHERS_READ) !== 0)
+      throw refused(what, `every user may read "${path}"`, `take that away: chmod o-rwx ${shellWord(path)}`);
     const read = readTextFile(`/proc/self/fd/${place.number}`, MOST_MIB);
-    if (!('text' in read)) throw refused(name, `"${path}" ${read.problem}`);
+    if (!('text' in read)) throw refused(what, `"${path}" ${read.problem}`);
     return read.text;
   } catch (error) {
-    if (error instanceof SystemError) throw refused(name, `"${path}" cannot be read: ${error.code}`);
+    if (error instanceof SystemError) throw refused(what, `"${path}" cannot be read: ${error.code}`);
     throw error;
   }
 }
@@ -125,12 +177,14 @@ function outputOf(name: string, [program = '', ...words]: readonly string[]): st
     maxBuffer: COMMAND_BYTES,
   });
   const why = error === undefined ? `it ended with ${signal ?? `status ${status}`}` : errorName(error);
-  if (error !== undefined || status !== 0) throw refused(name, `"${program}" gave none: ${why}`);
+  if (error !== undefined || status !== 0)
+    throw refused(secretCalled(name), `"${program}" gave none: ${why}`);
   return stdout;
 }
 
 /** Its message holds the arguments. */
-function errorName(error: Error): string {
+function errorName(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
 }
 
@@ -147,8 +201,12 @@ function describeSource(source: SecretSource): string {
   }
 }
 
-function refused(name: string, why: string, fix?: string): PosternError {
-  return new PosternError('bad_secret', `Cannot use the secret "${name}": ${why}`, {
+function secretCalled(name: string): string {
+  return `the secret "${name}"`;
+}
+
+function refused(what: string, why: string, fix?: string): PosternError {
+  return new PosternError('bad_secret', `Cannot use ${what}: ${why}`, {
     fix,
     fields: { key: 'secrets' },
   });

@@ -33,11 +33,38 @@ test('each host has an address, and each of its ports a listener there', () => {
   ]);
 });
 
+test('a host with a name for plain HTTP is served at port 80 too, on the way to port 443', () => {
+  const [first, ...others] = HOSTS;
+  assert.ok(first !== undefined);
+  const hosts = [{ ...first, ports: [80, 443], baseUrl: true }, ...others];
+  const plugin = { ...PLUGIN, gateway: hosts };
+  const gateway = new PluginGateway(plugin, hosts);
+  assert.deepEqual(
+    gateway.places.map(({ port }) => port),
+    [443, 80, 443],
+  );
+  const plainName = 'api.example.com.gateway.internal';
+  const { listeners } = gateway.settings({ secrets: new Map(), files: new Map() });
+  assert.deepEqual(listeners[1], { host: 'api.example.com', port: 443, plainName });
+  assert.deepEqual(lineOf(plugin, []).gateways, [['api.example.com', plainName], ['other.example.com']]);
+});
+
+// proves: gateway: special addresses of its hosts are open to the gateway alone
+test('special addresses of a host are open to its process, and not to the plugin', () => {
+  const gateway = HOSTS.map((host) => ({ ...host, addresses: ['10.1.2.0/24'] }));
+  const plugin = { ...PLUGIN, gateway };
+  assert.ok(gatewayConfig(plugin)?.allow.includes('10.1.2.0/24'));
+  assert.deepEqual(lineOf(plugin, []).allow, PLUGIN.allow);
+});
+
 // proves: gateway: a placeholder is random for each start
 test('a placeholder is another one for each start, and the process knows it', () => {
   const [one, other] = [new PluginGateway(PLUGIN, HOSTS), new PluginGateway(PLUGIN, HOSTS)];
   assert.notEqual(one.variables['KEY'], other.variables['KEY']);
-  const { hosts, listeners, secrets } = one.settings(new Map([['github', 'secret']]));
+  const { hosts, listeners, secrets } = one.settings({
+    secrets: new Map([['github', 'secret']]),
+    files: new Map(),
+  });
   assert.deepEqual(hosts[1]?.placeholder, {
     token: one.variables['KEY'],
     secret: 'github',
@@ -62,7 +89,7 @@ test('the program finds the authority beside the certificates of the host', () =
     'content' in entry && entry.content !== undefined ? [entry.content] : [],
   );
   const [authority = ''] = texts;
-  const { leaf } = { leaf: gateway.settings(new Map()).hosts[0]?.leaf };
+  const { leaf } = { leaf: gateway.settings({ secrets: new Map(), files: new Map() }).hosts[0]?.leaf };
   assert.ok(leaf !== undefined);
   assert.ok(new X509Certificate(leaf.certificate).checkIssued(new X509Certificate(authority)));
   for (const text of texts) assert.ok(text.includes(authority));
@@ -81,9 +108,9 @@ test('its process has the rules of the plugin and its limits of connections, and
 
 // proves: gateway: the plugin itself reaches no host with a gateway
 test('the broker denies its hosts to the plugin itself, by every door, and not to its process', () => {
-  const hosts = HOSTS.map(({ host }) => host);
+  const hosts = HOSTS.map(({ host }) => [host]);
   const line = lineOf(PLUGIN, []);
-  assert.deepEqual([line.deny, line.gateways], [[...PLUGIN.deny, ...hosts], hosts]);
+  assert.deepEqual([line.deny, line.gateways], [[...PLUGIN.deny, ...hosts.flat()], hosts]);
   const own = gatewayConfig(PLUGIN);
   assert.ok(own !== undefined);
   assert.deepEqual([lineOf(own, []).deny, lineOf(own, []).gateways], [PLUGIN.deny, undefined]);

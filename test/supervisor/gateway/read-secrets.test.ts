@@ -1,9 +1,17 @@
+// needs: openssl
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { readSecrets, type SecretReader } from '../../../sandbox/supervisor/gateway/read-secrets.js';
-import type { SecretSource } from '../../../shared/config/gateway-keys.js';
+import {
+  readHeld,
+  readSecrets,
+  type SecretReader,
+  secretProblems,
+} from '../../../sandbox/supervisor/gateway/read-secrets.js';
+import type { GatewayHost, SecretSource } from '../../../shared/config/gateway-keys.js';
+import { plainPlugin } from '../../../shared/config/plugin-config.js';
 import { readableFolder } from '../../harness/users.js';
 
 const SECRET = 'ghs_top-secret-0123456789';
@@ -69,4 +77,35 @@ test('a link that a plugin could have made is not followed', () => {
   assert.equal(read({ from: 'file', path }), SECRET);
   const written = [{ writer: 'other', path: folder, real: folder, isHome: false }];
   assert.throws(() => read({ from: 'file', path }, { written }), { code: 'path_not_apart' });
+});
+
+// proves: gateway: the key of a client certificate is read as a secret is
+test('a key that every user may read, or that does not fit its certificate, is refused before a start', () => {
+  const [one, other] = [0, 1].map(() => {
+    const words = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+    return spawnSync('openssl', [...words, '-subj', '/CN=gateway', '-keyout', '-'], { encoding: 'utf8' })
+      .stdout;
+  });
+  assert.ok(one !== undefined && other !== undefined);
+  const pluginOf = (keys: Partial<GatewayHost>): Parameters<typeof readHeld>[0] => {
+    const host = { host: 'api.example.com', ports: [443], headers: {}, allow: [], deny: [], masks: true };
+    return { ...plainPlugin('agent', ['true']), gateway: [{ ...host, ...keys }] };
+  };
+  const reader = { plugin: 'agent', written: [], environment: {} };
+  const cert = fileWith(one, 0o644);
+  const good = pluginOf({ client: { cert, key: fileWith(one) } });
+  assert.equal(readHeld(good, reader).files.get('api.example.com')?.client?.key, one);
+  const cases: readonly (readonly [Partial<GatewayHost>, RegExp])[] = [
+    [
+      { client: { cert, key: fileWith(one, 0o644) } },
+      /key of the client certificate for api\.example\.com: every/,
+    ],
+    [{ client: { cert, key: fileWith(other) } }, /api\.example\.com: OpenSSL refuses/],
+    [{ client: { cert, key: fileWith('no key') } }, /api\.example\.com: OpenSSL refuses/],
+    [{ ca: '/nonexistent/ca.pem' }, /certificates of api\.example\.com: .*ENOENT/],
+  ];
+  for (const [keys, message] of cases) {
+    assert.throws(() => readHeld(pluginOf(keys), reader), message);
+    assert.match(JSON.stringify(secretProblems([pluginOf(keys)], reader)), /api\.example\.com/);
+  }
 });
