@@ -57,20 +57,34 @@ function maskIn(bytes: Buffer, needles: Needles): number {
   return masked;
 }
 
-/** Searches a body as it flows. It holds back the end of a chunk only if a secret may begin there. */
+/** A message may end as a secret begins, and the program waits for its end. An echo comes in one piece, or in pieces that follow at once. */
+const HELD_MS = 100;
+
+/** Searches a body as it flows. It holds back the end of a chunk only if a secret may begin there, and not for long. */
 export class SecretMask {
   readonly #needles: Needles;
   #held: Buffer = Buffer.alloc(0);
   #left: number;
+  readonly #onLate: (bytes: Buffer) => void;
+  #timer: NodeJS.Timeout | undefined;
   masked = 0;
 
-  constructor(needles: Needles, searched: number = SEARCHED_BYTES) {
+  /** @param onLate takes what was held back and nothing followed */
+  constructor(needles: Needles, onLate: (bytes: Buffer) => void, searched: number = SEARCHED_BYTES) {
     this.#needles = needles;
+    this.#onLate = onLate;
     this.#left = searched;
   }
 
   /** @returns what may go on */
   take(chunk: Buffer): Buffer {
+    clearTimeout(this.#timer);
+    const passed = this.#pass(chunk);
+    if (this.#held.length > 0) this.#timer = setTimeout(() => this.#onLate(this.end()), HELD_MS);
+    return passed;
+  }
+
+  #pass(chunk: Buffer): Buffer {
     if (this.#left <= 0) return this.#behind(chunk);
     // A copy: the chunk may be part of a buffer that others have.
     const bytes = Buffer.concat([this.#held, chunk]);
@@ -83,6 +97,7 @@ export class SecretMask {
 
   /** The rest, when the body has ended. */
   end(): Buffer {
+    clearTimeout(this.#timer);
     const rest = this.#held;
     this.#held = Buffer.alloc(0);
     return rest;
@@ -105,13 +120,17 @@ export class SecretMask {
 
   /** The length of the longest end of the bytes with which a needle begins. */
   #begun(bytes: Buffer): number {
-    const most = Math.min(bytes.length, this.#longest - 1);
-    for (let length = most; length > 0; length -= 1) {
-      const end = bytes.subarray(bytes.length - length);
-      // protects: G23 gateway: a secret across two chunks is masked => if (false) return length;
-      if (this.#needles.some((needle) => needle.length > length && needle.subarray(0, length).equals(end)))
-        return length;
+    let longest = 0;
+    for (const needle of this.#needles) {
+      const first = needle.subarray(0, 1);
+      const from = Math.max(0, bytes.length - needle.length + 1);
+      for (let at = bytes.indexOf(first, from); at >= 0; at = bytes.indexOf(first, at + 1)) {
+        const length = bytes.length - at;
+        if (length <= longest) break;
+        // protects: G23 gateway: a secret across two chunks is masked => break;
+        if (needle.compare(bytes, at, bytes.length, 0, length) === 0) longest = length;
+      }
     }
-    return 0;
+    return longest;
   }
 }

@@ -10,7 +10,7 @@ import {
   type Http2ServerResponse,
 } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { Duplex, Readable, Writable } from 'node:stream';
+import { type Duplex, type Readable, Transform, type Writable } from 'node:stream';
 import { createServer as createTlsServer, TLSSocket, type Server as TlsServer } from 'node:tls';
 import { decideHttp, type HttpDecision, type HttpRules } from '../../shared/policy/http-rules.js';
 import type { Mode } from '../../shared/words.js';
@@ -321,7 +321,13 @@ export class HostServer {
     measured: Measured,
     signal: AbortSignal,
   ): Promise<void> {
-    const mask = this.#needles.length === 0 ? undefined : new SecretMask(this.#needles);
+    const mask =
+      this.#needles.length === 0
+        ? undefined
+        : new SecretMask(this.#needles, (bytes) => {
+            measured.receivedBytes += bytes.length;
+            response.write(bytes);
+          });
     const hasBody = head.method !== 'HEAD' && status !== 204 && status !== 304;
     // protects: G23 gateway: a compressed answer, which cannot be searched, is refused
     if (mask !== undefined && hasBody && isCompressed(headers)) throw new AnswerRefused(COMPRESSED);
@@ -338,6 +344,7 @@ export class HostServer {
       for await (const chunk of body) await write(mask === undefined ? chunk : mask.take(chunk));
       if (mask !== undefined) await write(mask.end());
     } finally {
+      mask?.end();
       measured.masked += mask?.masked ?? 0;
     }
     const last = this.#masked(trailers(), measured);
@@ -365,7 +372,8 @@ export class HostServer {
     socket.once('close', leave);
     try {
       const made = await this.#upstream.switch({
-        ...{ ...passed, method, body: undefined, http2: false, signal: abort.signal },
+        ...{ method, target: passed.target, headers: this.#uncompressed(passed.headers) },
+        ...{ body: undefined, http2: false, signal: abort.signal },
       });
       if (!('socket' in made)) {
         response.shouldKeepAlive = false;
@@ -381,7 +389,9 @@ export class HostServer {
       socket.write(
         `HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n${lines.join('')}\r\n`,
       );
-      join(socket, made.socket, made.first, measured, () => this.#account(measured, undefined));
+      join(socket, made.socket, made.first, measured, this.#needles, () =>
+        this.#account(measured, undefined),
+      );
     } catch (error) {
       const refusal = failureOf(error);
       const hasLeft = abort.signal.aborted;
@@ -390,6 +400,12 @@ export class HostServer {
       abort.abort();
       this.#account(measured, hasLeft ? undefined : refusal);
     }
+  }
+
+  /** Messages that are compressed cannot be searched. */
+  #uncompressed(headers: Pairs): Pairs {
+    if (this.#needles.length === 0) return headers;
+    return headers.filter(([name]) => name.toLowerCase() !== 'sec-websocket-extensions');
   }
 
   #masked(headers: Pairs, measured: Measured): Pairs {
@@ -633,25 +649,44 @@ async function drained(stream: Writable, signal: AbortSignal): Promise<void> {
   await once(stream, 'drain', { signal });
 }
 
-/** Both ways, until one side ends. */
-function join(program: Duplex, upstream: Duplex, first: Buffer, measured: Measured, onEnd: () => void): void {
+/**
+ * Both ways, until one side ends. A server's frames carry their text as it is (RFC 6455 section 5.3), so they are searched without being parsed: a secret in
+ * two frames is not found.
+ */
+function join(
+  program: Duplex,
+  upstream: Duplex,
+  first: Buffer,
+  measured: Measured,
+  needles: Needles,
+  onEnd: () => void,
+): void {
+  const mask = new SecretMask(needles, (bytes) => back.push(bytes), Number.POSITIVE_INFINITY);
+  const back = new Transform({
+    transform: (chunk: Buffer, _, done) => {
+      measured.receivedBytes += chunk.length;
+      // protects: G23 gateway: a secret in a message of a WebSocket is masked => done(null, chunk);
+      done(null, mask.take(chunk));
+    },
+    flush: (done) => done(null, mask.end()),
+  });
   // Before somebody listens: a stream that flows would lose it.
   if (first.length > 0) upstream.unshift(first);
   program.on('data', (chunk: Buffer) => {
     measured.sentBytes += chunk.length;
   });
-  upstream.on('data', (chunk: Buffer) => {
-    measured.receivedBytes += chunk.length;
-  });
   upstream.on('error', () => program.destroy());
+  // What one side has sent before it closed, the other one gets.
   program.once('close', () => {
     upstream.end(() => upstream.destroy());
+    mask.end();
+    measured.masked += mask.masked;
     onEnd();
   });
-  // What one side has sent before it closed, the other one gets.
-  upstream.once('close', () => program.end(() => program.destroy()));
+  upstream.once('close', () => back.end());
+  program.once('finish', () => program.destroy());
   program.pipe(upstream);
-  upstream.pipe(program);
+  upstream.pipe(back).pipe(program);
 }
 
 /** @param onBad takes what no parser has understood */

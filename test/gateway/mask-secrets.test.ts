@@ -10,7 +10,7 @@ function masked(
   chunks: readonly Buffer[],
   searched?: number,
 ): { readonly text: string; readonly count: number } {
-  const mask = new SecretMask(NEEDLES, searched);
+  const mask = new SecretMask(NEEDLES, () => {}, searched);
   const out = [...chunks.map((chunk) => mask.take(Buffer.from(chunk))), mask.end()];
   return { text: Buffer.concat(out).toString('latin1'), count: mask.masked };
 }
@@ -52,8 +52,16 @@ test('a secret is masked wherever the chunks end', () => {
   assert.deepEqual(masked([...whole].map((byte) => Buffer.of(byte))), expected);
 });
 
+test('what is held back goes on if nothing follows', async () => {
+  const late = new Promise<string>((resolve) => {
+    const mask = new SecretMask(NEEDLES, (bytes) => resolve(bytes.toString()));
+    assert.equal(mask.take(Buffer.from('a task')).toString(), 'a ta');
+  });
+  assert.equal(await late, 'sk');
+});
+
 test('a chunk that begins no secret goes on at once', () => {
-  const mask = new SecretMask(NEEDLES);
+  const mask = new SecretMask(NEEDLES, () => {});
   assert.equal(mask.take(Buffer.from('data: 1\n\n')).toString(), 'data: 1\n\n');
   assert.equal(mask.take(Buffer.from('data: sk-t0')).toString(), 'data: ');
   assert.equal(mask.take(Buffer.from('!')).toString(), 'sk-t0!');

@@ -613,3 +613,30 @@ test('an answer that is compressed all the same is 502, unless it is not searche
     assert.equal((await byHttp1(world)).headers['content-encoding'], 'gzip');
   });
 });
+
+// proves: gateway: a secret in a message of a WebSocket is masked
+test('a secret in a message of a WebSocket is masked, and messages are not compressed', () =>
+  inWorld(
+    {
+      ...SECRETS,
+      server: (server) =>
+        server.on('upgrade', ({ headers }: IncomingMessage, socket: import('node:stream').Duplex) => {
+          socket.write(
+            'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n',
+          );
+          const message = Buffer.from(`${headers['sec-websocket-extensions'] ?? 'none'} ${SECRET} ghs_`);
+          socket.write(Buffer.concat([Buffer.of(0x81, message.length), message]));
+          socket.end();
+        }),
+    },
+    async (world) => {
+      const socket = await world.open(['http/1.1']);
+      socket.write(
+        `GET / HTTP/1.1\r\nhost: ${HOST}\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-extensions: permessage-deflate\r\n\r\n`,
+      );
+      const read = await text(socket);
+      assert.ok(read.endsWith(`none ${'*'.repeat(SECRET.length)} ghs_`), read);
+      await world.told(1);
+      assert.equal(world.events[0]?.masked, 1);
+    },
+  ));

@@ -212,7 +212,7 @@ function configFor(plugin: PluginConfig): PluginConfig {
     egress: 'channel',
     // What it may reach is what the plugin may: the rules decide on names, ports and addresses. To a special address it may connect where the owner of
     // the address has the certificate of a host.
-    // protects: G23 gateway: special addresses of its hosts are open to the gateway alone => allow: plugin.allow,
+    // protects: G23 gateway: special addresses of its hosts are open to the gateway alone => allow: plugin.allow
     allow: [...plugin.allow, ...addresses],
     deny: plugin.deny,
     via: plugin.via,

@@ -59,7 +59,7 @@ function filesOf({ host, ca, client }: GatewayHost, reader: SecretReader): HostF
     ca: ca === undefined ? undefined : readPrivateFile(`the certificates of ${host}`, ca, reader, 'public'),
     client: client && {
       cert: readPrivateFile(`the client certificate for ${host}`, client.cert, reader, 'public'),
-      // protects: G23 gateway: the key of a client certificate is read as a secret is => key: readPrivateFile(`the key for ${host}`, client.key, reader, 'public'),
+      // protects: G23 gateway: the key of a client certificate is read as a secret is => key: readPrivateFile(`the key for ${host}`, client.key, reader, 'public')
       key: readPrivateFile(`the key of the client certificate for ${host}`, client.key, reader),
     },
   };
