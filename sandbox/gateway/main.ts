@@ -7,6 +7,7 @@
 import '../../shared/refuse-debugger.js';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { constants } from 'node:os';
 import { readTemplate } from '../../shared/config/secret-template.js';
 import { type HttpRule, readHttpRule } from '../../shared/policy/http-rules.js';
 import { acceptConnection } from '../../shared/sys/datagram.js';
@@ -19,6 +20,7 @@ import { FIRST_LISTENER_FD, type GatewaySettings } from './settings.js';
 
 /** Of one listener, before others have their turn. */
 const ACCEPTED_AT_ONCE = 16;
+const ACCEPT_AGAIN_MS = 50;
 const CONNECT_TIMEOUT_MS = 30_000;
 
 serve(takeSettings());
@@ -82,7 +84,14 @@ function acceptFrom(listener: number, onSocket: (socket: Socket) => void): void 
   const watch = new Watch(listener, () => {
     for (let count = 0; count < ACCEPTED_AT_ONCE; count += 1) {
       const accepted = acceptConnection(listener);
-      if (typeof accepted === 'number') return;
+      if (typeof accepted === 'number') {
+        // If no descriptor is left (EMFILE), the connection stays in the backlog, and would be reported again at once.
+        if (accepted !== -constants.errno.EAGAIN) {
+          watch.want(0);
+          setTimeout(() => watch.want(READABLE), ACCEPT_AGAIN_MS);
+        }
+        return;
+      }
       onSocket(new Socket({ fd: accepted.release(), readable: true, writable: true }));
     }
   });
