@@ -579,8 +579,9 @@ function serverNameOf(socket: TLSSocket & { readonly servername?: unknown }): un
 
 function writeRefusal(response: Response, refusal: HttpRefusal): void {
   const { status, headers, body } = refusalAnswer(refusal);
-  // The rest of the request is not read. A server of HTTP/2 has no such header.
-  if (response instanceof ServerResponse) {
+  // The rest of the request is not read. A server of HTTP/2 has no such header. With another reason it is clear where the body ends: the program may go on to
+  // send it before it reads the answer, and uses the connection again.
+  if (response instanceof ServerResponse && CLOSING.includes(refusal.reason)) {
     response.shouldKeepAlive = false;
     // It has none once the program has left.
     const socket: Socket | null = response.req.socket;
@@ -592,8 +593,9 @@ function writeRefusal(response: Response, refusal: HttpRefusal): void {
   response.end(body);
 }
 
-// Connections by HTTP/1.1 on which a request was refused: where its body ends, nobody has agreed. They end with the refusal.
+// Connections by HTTP/1.1 on which a request was refused for its form: where its body ends, nobody has agreed. They end with the refusal.
 
+const CLOSING: readonly HttpReason[] = ['bad_request', 'host_mismatch', 'https_only'];
 const givenUp = new WeakSet<object>();
 /** The last answer on a connection by HTTP/1.1: nothing may be written into one that is under way. */
 const answers = new WeakMap<object, ServerResponse>();

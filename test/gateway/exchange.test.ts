@@ -201,6 +201,21 @@ for (const upstreamHttp2 of [false, true]) {
     ));
 }
 
+test('a program that sends all of a refused body gets to read why, and goes on with its connection', () =>
+  inWorld({ allow: ['GET /a'] }, async (world) => {
+    const size = 20_000_000;
+    const socket = await world.open(['http/1.1']);
+    const answers = text(socket);
+    socket.write(`PUT /b HTTP/1.1\r\nhost: ${HOST}\r\ncontent-length: ${size}\r\n\r\n`);
+    socket.write(Buffer.alloc(size));
+    socket.write(`GET /a HTTP/1.1\r\nhost: ${HOST}\r\nconnection: close\r\n\r\n`);
+    assert.match(await answers, /^HTTP\/1\.1 403 [\s\S]*HTTP\/1\.1 200 /);
+    assert.deepEqual(
+      world.seen.map(({ path }) => path),
+      ['/a'],
+    );
+  }));
+
 async function breakOffHttp1(world: World): Promise<() => void> {
   const socket = await world.open(['http/1.1']);
   socket.write(`PUT / HTTP/1.1\r\nhost: ${HOST}\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n`);
@@ -290,7 +305,8 @@ test('a program that leaves an idle connection is no refusal, and one without TL
 test('a refused request has an event, however long it is', () =>
   inWorld({ allow: ['GET /a'] }, async (world) => {
     const socket = await world.open(['http/1.1']);
-    socket.write(`GET /${'b'.repeat(20_000)} HTTP/1.1\r\nhost: ${HOST}\r\n\r\n`);
+    const path = `/${'b'.repeat(20_000)}`;
+    socket.write(`GET ${path} HTTP/1.1\r\nhost: ${HOST}\r\nconnection: close\r\n\r\n`);
     assert.match(await text(socket), /^HTTP\/1\.1 403 /);
     const [event] = world.events;
     assert.deepEqual([event?.path.length, event?.suggestion], [1024, undefined]);
