@@ -241,8 +241,12 @@ function readRequest(text: string): AskedRequest | undefined {
 function explainRequest(
   [plugin]: readonly string[],
   { method, host, port, target }: AskedRequest,
-  { config: file, json }: ExplainOptions,
+  { config: file, json, live, control }: ExplainOptions,
 ): number {
+  if (live === true || control !== undefined)
+    throw new PosternError('usage', 'A running postern cannot be asked about a request', {
+      fix: 'leave out --live and --control: the rules of the file answer, and a change of them restarts the plugin',
+    });
   const answers = loadConfig(configFile(file)).plugins.flatMap(({ config: { name, gateway = [] } }) => {
     const own = gateway.find((one) => one.host === host && one.ports.includes(port));
     if (own === undefined || (plugin !== undefined && plugin !== name)) return [];

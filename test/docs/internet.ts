@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { readableFolder } from '../harness/users.js';
-import { makeAuthority } from '../interop/certificates.js';
+import { type KeyPair, makeAuthority } from '../interop/certificates.js';
 import { addressOf, NAME_SERVER, NETWORKS, type Sites } from './sites.js';
 
 const SITES = fileURLToPath(new URL('./sites.js', import.meta.url));
@@ -43,6 +43,8 @@ export interface Internet {
   /** Words that run a server where the sites are. */
   readonly site: readonly string[];
   readonly addresses: Readonly<Record<string, string>>;
+  /** Paths of the certificate of all sites, and of its key. */
+  readonly certificate: KeyPair;
   /** What Node needs to trust its authority; the other programs take the system's certificates. */
   readonly env: Readonly<Record<string, string>>;
   /** `NAME:PORT` of each connection to a site so far. */
@@ -111,6 +113,7 @@ export async function startInternet({
   const into = (target: string): readonly string[] => ['nsenter', '--target', target, ...words];
   return {
     addresses: sites.addresses,
+    certificate,
     within: into(String(child.pid)),
     site: into(pid),
     env: { NODE_EXTRA_CA_CERTS: CERTIFICATES },

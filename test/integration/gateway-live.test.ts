@@ -1,0 +1,365 @@
+// What a gateway does as time goes on: it is killed, its secret changes, and a running postern is asked about it. And what no door and no memory has.
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, type TestContext, test } from 'node:test';
+import { type Internet, startInternet } from '../docs/internet.js';
+import { anyUser } from '../harness/asked.js';
+import { type PosternResult, postern, type RunningPostern, startPostern } from '../harness/postern.js';
+import { childrenOf, commandOf } from '../harness/processes.js';
+import { PYTHON_CHANNEL } from '../harness/python-channel.js';
+import { until } from '../harness/until.js';
+import { chownTo, readableFolder, type User, users } from '../harness/users.js';
+import {
+  type GatewayPlan,
+  type GatewayScene,
+  HOST,
+  linesOf,
+  OTHER,
+  PORT,
+  SECRET,
+  startUpstream,
+  type Upstream,
+  writeScene,
+} from './gateway-scene.js';
+
+let internet: Internet;
+let upstream: Upstream;
+before(async () => {
+  internet = await startInternet({ names: [HOST, OTHER] });
+  upstream = await startUpstream(internet, readableFolder());
+});
+after(() => {
+  upstream.close();
+  internet.close();
+});
+
+interface Live extends GatewayScene, RunningPostern {
+  readonly control: string;
+  readonly lines: () => readonly string[];
+  /** Waits until the program has printed that line. */
+  readonly told: (line: string) => Promise<void>;
+  readonly ask: (...words: readonly string[]) => Promise<PosternResult>;
+}
+
+function startLive(
+  t: TestContext,
+  as: User,
+  { script, ...plan }: Partial<GatewayPlan> & { readonly script: string },
+): Live {
+  const command = ['/usr/bin/python3', '-c', script];
+  const scene = writeScene(as, { gateway: GATEWAY, ...plan, command });
+  const folder = readableFolder();
+  chownTo(as, folder);
+  const control = join(folder, 'c.sock');
+  const running = startPostern(['up', '--config', scene.config, '--control', control], {
+    as,
+    inside: internet.within,
+  });
+  t.after(() => running.child.kill('SIGKILL'));
+  const lines = (): readonly string[] => linesOf(running.stdout());
+  return {
+    ...{ ...scene, ...running, control, lines },
+    told: async (line) => {
+      await until(() => {
+        if (running.child.exitCode !== null) throw new Error(running.said());
+        return lines().includes(line) || undefined;
+      }, 20_000);
+    },
+    ask: (...words) => postern([...words, '--control', control], { as }),
+  };
+}
+
+const GATEWAY =
+  '{headers: {authorization: "Bearer {github}"}, allow: ["GET /headers", "GET /hold", "GET /allowed"]}';
+const PLACE = `("${HOST}", ${PORT})`;
+/** A client that says each answer. */
+const CLIENT = `
+import http.client, os, socket, ssl, sys, time
+trusted = ssl.create_default_context()
+def say(*words):
+    print(*words, flush=True)
+def connect():
+    return http.client.HTTPSConnection(*${PLACE}, context=trusted)
+def ask(client, method, path):
+    client.request(method, path)
+    answer = client.getresponse()
+    answer.read()
+    say(method, path, answer.status)
+`;
+
+/** The process of the gateway, below the supervisor. */
+function gatewayOf(pid: number): number | undefined {
+  for (const child of childrenOf(pid)) {
+    const found = gatewayOf(child);
+    if (found !== undefined) return found;
+  }
+  return commandOf(pid).includes('run/gateway.cjs') ? pid : undefined;
+}
+
+for (const as of users) {
+  // proves: gateway: the plugin itself reaches no host with a gateway
+  test(`a plugin that asks by its channel reaches no host with a gateway (${as})`, async () => {
+    const { config, audit } = writeScene(as, {
+      gateway: GATEWAY,
+      command: [
+        '/usr/bin/python3',
+        '-c',
+        `${PYTHON_CHANNEL}
+channel = Channel.from_environment()
+for host in ("${HOST}", "${HOST.toUpperCase()}", "${HOST}.", "${internet.addresses[HOST]}"):
+    try:
+        channel.connect(host, ${PORT}).sendall(b"x")
+        print("connected")
+    except ConnectError as error:
+        print(error.name)
+channel.connect("${OTHER}", 443).close()
+print("done")
+`,
+      ],
+    });
+    const from = internet.connections().length;
+    const heard = upstream.heard().length;
+    const { stdout, stderr } = await postern(['up', '--config', config], { as, inside: internet.within });
+    assert.deepEqual(linesOf(stdout), [...Array(4).fill('EACCES'), 'done'], stderr);
+    assert.deepEqual(internet.connections().slice(from), [`${OTHER}:443`]);
+    assert.equal(upstream.heard().length, heard);
+    assert.match(readFileSync(audit, 'utf8'), /"reason":"denied_by_rule"/);
+  });
+
+  test(`a killed gateway ends its connections, and the next one serves who waits and checks them (${as})`, async (t) => {
+    const up = startLive(t, as, {
+      script: `${CLIENT}
+held = connect()
+held.request("GET", "/hold")
+while not os.path.exists("go"):
+    time.sleep(0.02)
+# It stands still: the connection waits in the queue of its listener.
+waiting = socket.create_connection(${PLACE})
+say("waits")
+client = connect()
+client.sock = trusted.wrap_socket(waiting, server_hostname="${HOST}")
+ask(client, "GET", "/headers")
+ask(connect(), "POST", "/headers")
+try:
+    held.getresponse()
+    say("answered")
+except OSError:
+    say("ended")
+`,
+    });
+    const from = upstream.heard().length;
+    await until(() => upstream.heard()[from]?.path === '/hold' || undefined, 20_000);
+    const killed = gatewayOf(up.child.pid ?? 0);
+    assert.ok(killed !== undefined);
+    process.kill(killed, 'SIGSTOP');
+    writeFileSync(join(up.folder, 'go'), '');
+    await up.told('waits');
+    process.kill(killed, 'SIGKILL');
+    const { status, stderr } = await up.result;
+    assert.equal(status, 0, stderr);
+    assert.deepEqual(up.lines(), ['waits', 'GET /headers 200', 'POST /headers 403', 'ended']);
+    assert.match(stderr, /the gateway of "agent" has ended, and its connections with it; another one starts/);
+    const heard = upstream.heard().slice(from);
+    assert.deepEqual(
+      heard.map(({ method, path, authorization }) => `${method} ${path} ${authorization}`),
+      [`GET /hold Bearer ${SECRET}`, `GET /headers Bearer ${SECRET}`],
+    );
+  });
+
+  test(`a reload takes another secret, and the program goes on (${as})`, async (t) => {
+    const up = startLive(t, as, {
+      script: `${CLIENT}
+say("began")
+while not os.path.exists("end"):
+    try:
+        ask(connect(), "GET", "/headers")
+    except OSError:
+        pass
+`,
+    });
+    const next = 'ghs_the-next-one-0123456789';
+    const from = upstream.heard().length;
+    const has = (secret: string): boolean =>
+      upstream
+        .heard()
+        .slice(from)
+        .some(({ authorization }) => authorization === `Bearer ${secret}`);
+    await until(() => has(SECRET) || undefined, 20_000);
+    writeFileSync(`${up.token}.next`, next, { mode: 0o600 });
+    chownTo(as, `${up.token}.next`);
+    renameSync(`${up.token}.next`, up.token);
+    up.child.kill('SIGHUP');
+    await until(() => has(next) || undefined, 20_000);
+    const since = upstream.heard().length;
+    // One that cannot be read leaves the former in force.
+    writeFileSync(up.token, '');
+    up.child.kill('SIGHUP');
+    await until(() => /the former configuration stays/.test(up.stderr()) || undefined);
+    await until(() => upstream.heard().length > since + 2 || undefined);
+    writeFileSync(join(up.folder, 'end'), '');
+    const { status, stderr } = await up.result;
+    assert.equal(status, 0, stderr);
+    assert.equal(up.lines().filter((line) => line === 'began').length, 1);
+    const later = upstream.heard().slice(since);
+    assert.ok(later.every(({ authorization }) => authorization === `Bearer ${next}`));
+    for (const secret of [SECRET, next])
+      for (const text of [up.stdout(), stderr, readFileSync(up.audit, 'utf8')])
+        assert.ok(!text.includes(secret));
+  });
+}
+
+for (const as of anyUser) {
+  test(`explain --live says what goes through the gateway, and explain says it of a request (${as})`, async (t) => {
+    const up = startLive(t, as, {
+      script: 'print("up", flush=True)\nwhile True: __import__("time").sleep(9)',
+    });
+    await up.told('up');
+    const live = await up.ask('explain', 'agent', `${HOST}:${PORT}`);
+    assert.equal(live.status, 0, live.stderr);
+    assert.match(live.stdout, /decision +allow\n[\s\S]*because .*through the gateway/);
+    const other = await up.ask('explain', 'agent', `${HOST}:9`);
+    assert.equal(other.status, 1);
+    const ask = (...words: readonly string[]): Promise<PosternResult> =>
+      postern(['explain', ...words, '--config', up.config], { as });
+    const allowed = await ask('agent', `GET https://${HOST}:${PORT}/headers?x`);
+    assert.deepEqual(
+      [allowed.status, /rule +GET \/headers\n/.test(allowed.stdout)],
+      [0, true],
+      allowed.stdout,
+    );
+    const refused = await ask('--json', `POST https://${HOST}/repos/x`);
+    assert.equal(refused.status, 1);
+    const { decision, suggestion } = JSON.parse(refused.stdout);
+    assert.deepEqual([decision, suggestion], ['deny', 'POST /repos/x']);
+    const both = await up.ask('explain', 'agent', `GET https://${HOST}/headers`);
+    assert.equal(both.status, 2);
+    assert.match(both.stderr, /leave out --live/);
+  });
+
+  test(`learn prints the rules for the requests that a gateway refuses (${as})`, async (t) => {
+    const up = startLive(t, as, {
+      script: `${CLIENT}
+while True:
+    for method, path in (("POST", "/issues"), ("GET", "/allowed"), ("GET", "/repos/x%2Fy?q=1")):
+        ask(connect(), method, path)
+    say("asked")
+    time.sleep(0.3)
+`,
+    });
+    await up.told('asked');
+    const learn = startPostern(['learn', 'agent', '--control', up.control], { as });
+    t.after(() => learn.child.kill('SIGKILL'));
+    await until(() => /until Ctrl-C\n/.test(learn.stderr()) || undefined);
+    const begun = up.lines().length;
+    await until(() => up.lines().length > begun + 9 || undefined);
+    learn.child.kill('SIGINT');
+    const { stdout } = await learn.result;
+    const line = `requests of a gateway: ${HOST}: {allow: ["GET /repos/x%2Fy", "POST /issues"]}`;
+    assert.ok(stdout.split('\n').includes(line), stdout);
+  });
+}
+
+/** Looks for a word of that beginning and digest in all that the program can read, and says where it is. It does not hold the word. */
+const SEARCH = `
+import hashlib, os, re, sys
+start, digest, length = b"ghs" + b"_", "${createHash('sha256').update(SECRET).digest('hex')}", ${SECRET.length}
+def look(where, data):
+    at = data.find(start)
+    while at >= 0:
+        if hashlib.sha256(data[at:at + length]).hexdigest() == digest:
+            print("found in", where, flush=True)
+            return
+        at = data.find(start, at + 1)
+def memory(pid):
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
+        for line in maps:
+            first, last = (int(one, 16) for one in line.split()[0].split("-"))
+            try:
+                mem.seek(first)
+                look(f"memory of {pid}", mem.read(last - first))
+            except (OSError, ValueError, OverflowError):
+                pass
+def file(path):
+    try:
+        with open(path, "rb") as opened:
+            look(path, opened.read(1 << 22))
+    except OSError:
+        pass
+searched = 0
+for pid in filter(str.isdigit, os.listdir("/proc")):
+    try:
+        memory(pid)
+        searched += 1
+    except OSError:
+        pass
+    for name in ("environ", "cmdline", "status", "comm"):
+        file(f"/proc/{pid}/{name}")
+    try:
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            if os.path.isfile(f"/proc/{pid}/fd/{fd}"):
+                file(f"/proc/{pid}/fd/{fd}")
+    except OSError:
+        pass
+for top in ("/etc", "/tmp", "/run", "/home", "/root", "/var", "/dev/shm", os.getcwd()):
+    for folder, _, names in os.walk(top):
+        for name in names:
+            path = os.path.join(folder, name)
+            if os.path.isfile(path):
+                file(path)
+print("searched", searched > 0, flush=True)
+`;
+const ASKED = `${CLIENT}
+import http.client
+client = connect()
+client.request("GET", "/headers")
+kept = client.getresponse().read()
+print(b"authorization" in kept, os.environ["KEY"][:8], flush=True)
+`;
+
+for (const as of users)
+  test(`a search of all that the program can read, and of all that postern prints, finds no secret (${as})`, async (t) => {
+    const plan = (reflect: string): GatewayPlan => ({
+      command: ['/usr/bin/python3', '-c', ASKED + SEARCH],
+      gateway: `{headers: {authorization: "Bearer {github}"}, reflect: ${reflect}, placeholder: {name: KEY, secret: github, in: [x-key]}}`,
+    });
+    const run = (reflect: string): { scene: GatewayScene; running: RunningPostern } => {
+      const scene = writeScene(as, plan(reflect));
+      const running = startPostern(['up', '--config', scene.config], { as, inside: internet.within });
+      t.after(() => running.child.kill('SIGKILL'));
+      return { scene, running };
+    };
+    const masked = run('mask');
+    const outside = new Set<string>();
+    const pid = masked.running.child.pid ?? 0;
+    while (masked.running.child.exitCode === null && !outside.has('gateway')) {
+      for (const one of below(pid)) {
+        const command = commandOf(one);
+        for (const text of [command, textOf(`/proc/${one}/environ`)]) assert.ok(!text.includes(SECRET));
+        if (command.includes('run/gateway.cjs')) outside.add('gateway');
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    const { stdout, stderr, status } = await masked.running.result;
+    assert.equal(status, 0, stderr);
+    assert.deepEqual(linesOf(stdout), ['True postern_', 'searched True']);
+    const audit = readFileSync(masked.scene.audit, 'utf8');
+    for (const text of [stdout, stderr, audit]) assert.ok(!text.includes(SECRET));
+    // The search finds one that the upstream has told.
+    const told = await run('allow').running.result;
+    assert.match(told.stdout, /found in memory of \d+/, told.stderr);
+  });
+
+function below(pid: number): readonly number[] {
+  return [pid, ...childrenOf(pid).flatMap(below)];
+}
+
+/** As far as it can be read. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+}
