@@ -367,7 +367,7 @@ export class HiddenPaths {
 
   #hideFile(path: string, content: string): void {
     const source = `${/* protects: G14 the launcher's own file for a hidden path lies outside of the root => this.#stage.path */ this.#stage.workplace}/hidden`;
-    writeFileSync(source, content, { mode: 0o444, flag: 'wx' });
+    writeFileSync(source, content, { mode: 0o444, flag: 'wx', encoding: 'base64' });
     try {
       using empty = copyTree(source, false);
       const attributes =

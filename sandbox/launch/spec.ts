@@ -37,7 +37,7 @@ export type RootEntry =
       readonly directory: boolean;
       /** A file that has gone meanwhile needs no mask. */
       readonly ifThere?: boolean;
-      /** Of a file: what shows in its place. Missing: nothing. */
+      /** Of a file: what shows in its place, in base64. Missing: nothing. */
       readonly content?: string;
     };
 

@@ -1,6 +1,6 @@
 // The gateway of one run of a plugin, as the supervisor has it: the certificates that the program trusts, its placeholders, the listeners in its sandbox, and
 // the configuration of the process that serves them. Runs in the supervisor. The process itself is of sandbox/gateway/.
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { bundlePath } from '../../../shared/bundles.js';
 import type { GatewayHost } from '../../../shared/config/gateway-keys.js';
@@ -36,6 +36,11 @@ const SYSTEM_BUNDLES: readonly string[] = [
   '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
   '/etc/ssl/cert.pem',
   '/etc/ssl/ca-bundle.pem',
+];
+/** Where systems keep those of Java: Debian and Alpine, and Fedora. */
+const JAVA_BUNDLES: readonly string[] = [
+  '/etc/ssl/certs/java/cacerts',
+  '/etc/pki/ca-trust/extracted/java/cacerts',
 ];
 /** What programs read that have certificates of their own. Node adds the authority to them. */
 const BUNDLE_VARIABLES: readonly string[] = [
@@ -89,17 +94,20 @@ export class PluginGateway {
   rootEntries(entries: readonly RootEntry[], host: HostFiles): readonly RootEntry[] {
     const { authority } = this.#certificates;
     const content = `${this.#roots}${authority}`;
-    const shown = SYSTEM_BUNDLES.flatMap((path) => host.real(path) ?? []).filter(
-      (path) =>
-        host.kind(path) === 'file' &&
-        entries.some(
-          (entry) => entry.kind === 'bind' && entry.path === entry.source && isWithin(path, entry.path),
-        ),
-    );
+    const isShown = (path: string): boolean =>
+      host.kind(path) === 'file' &&
+      entries.some(
+        (entry) => entry.kind === 'bind' && entry.path === entry.source && isWithin(path, entry.path),
+      );
+    const masks = (paths: readonly string[], bytes: () => Buffer): readonly RootEntry[] =>
+      [...new Set(paths.flatMap((path) => host.real(path) ?? []))]
+        .filter(isShown)
+        .map((path) => ({ kind: 'mask', path, directory: false, content: bytes().toString('base64') }));
     return [
       { kind: 'file', path: AUTHORITY, content: authority },
       { kind: 'file', path: BUNDLE, content },
-      ...[...new Set(shown)].map((path): RootEntry => ({ kind: 'mask', path, directory: false, content })),
+      ...masks(SYSTEM_BUNDLES, () => Buffer.from(content)),
+      ...masks(JAVA_BUNDLES, () => javaBundle(content)),
     ];
   }
 
@@ -173,6 +181,31 @@ function systemRoots(): string {
     }
   }
   return '';
+}
+
+const PEM = /-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/g;
+/** The password of every such file of a system. It protects nothing: the certificates are readable without it. */
+const JAVA_PASSWORD = 'changeit';
+
+/** The certificates as Java reads them: its format JKS, by sun.security.provider.JavaKeyStore. @param pem certificates, one behind the other */
+function javaBundle(pem: string): Buffer {
+  const numbers = (size: 2 | 4, ...values: readonly number[]): Buffer => {
+    const bytes = Buffer.alloc(size * values.length);
+    for (const [index, value] of values.entries()) bytes.writeUIntBE(value, index * size, size);
+    return bytes;
+  };
+  const text = (word: string): Buffer =>
+    Buffer.concat([numbers(2, word.length), Buffer.from(word, 'latin1')]);
+  const certificates = [...pem.matchAll(PEM)].map(([, body = '']) => Buffer.from(body, 'base64'));
+  const [magic, version, trusted, date] = [0xfeedfeed, 2, 2, [0, 0]];
+  const entries = certificates.flatMap((der, index) => [
+    ...[numbers(4, trusted), text(`postern${index}`), numbers(4, ...date)],
+    ...[text('X.509'), numbers(4, der.length), der],
+  ]);
+  const content = Buffer.concat([numbers(4, magic, version, certificates.length), ...entries]);
+  const password = Buffer.from(JAVA_PASSWORD, 'utf16le').swap16();
+  const digest = createHash('sha1').update(password).update('Mighty Aphrodite').update(content).digest();
+  return Buffer.concat([content, digest]);
 }
 
 // The process, as a plugin that nobody has configured: it is confined as one, and the broker knows it as one. Its name is none that a plugin can have.
