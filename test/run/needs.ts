@@ -33,6 +33,10 @@ export const NEEDS: readonly Need[] = [
   { name: 'python3', isMet: hasFile('/usr/bin/python3'), used: started('python3') },
   { name: 'python3-msgpack', isMet: hasPython('msgpack'), used: /^\s*import msgpack$/m },
   { name: 'python3-requests', isMet: hasPython('requests'), used: /\bimport requests\b/ },
+  { name: 'python3-httpx', isMet: hasPython('httpx'), used: /\bimport httpx\b/ },
+  // What httpx speaks HTTP/2 with.
+  { name: 'python3-h2', isMet: hasPython('h2'), used: /\bimport httpx\b/ },
+  { name: 'python3-pip', isMet: hasPrograms('pip3'), used: started('pip3') },
   { name: 'gcc', isMet: hasPrograms('cc', 'gcc'), used: CALLS_CC },
   {
     name: 'libc6-dev',
