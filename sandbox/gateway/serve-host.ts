@@ -317,7 +317,7 @@ export class HostServer {
   /** @throws the error of the upstream, or of the program */
   async #answer(
     { head, response }: Pick<Exchange, 'head' | 'response'>,
-    { status, headers, body, trailers }: UpstreamAnswer,
+    { status, headers, body, trailers, endsWithHeaders }: UpstreamAnswer,
     measured: Measured,
     signal: AbortSignal,
   ): Promise<void> {
@@ -331,8 +331,15 @@ export class HostServer {
     const hasBody = head.method !== 'HEAD' && status !== 204 && status !== 304;
     // protects: G23 gateway: a compressed answer, which cannot be searched, is refused
     if (mask !== undefined && hasBody && isCompressed(headers)) throw new AnswerRefused(COMPRESSED);
-    response.writeHead(status, groupHeaders(this.#masked(headers, measured)));
+    const passed = groupHeaders(this.#masked(headers, measured));
     measured.status = status;
+    if (endsWithHeaders) {
+      response.statusCode = status;
+      for (const [name, value] of Object.entries(passed)) response.setHeader(name, value);
+      response.end();
+      return;
+    }
+    response.writeHead(status, passed);
     // A program may wait for the head before it does what the upstream waits for.
     if (body.readableLength === 0) response.flushHeaders?.();
     const write = async (bytes: Buffer): Promise<void> => {
@@ -493,7 +500,9 @@ interface Measured {
 // Requests and answers of both protocols, as far as the gateway uses them.
 
 type Response = Writable & {
+  statusCode: number;
   readonly headersSent: boolean;
+  setHeader(name: string, value: string | string[]): unknown;
   writeHead(status: number, headers: Record<string, string | string[]>): unknown;
   /** By HTTP/2 they go at once. */
   flushHeaders?(): void;

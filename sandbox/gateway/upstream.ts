@@ -47,6 +47,8 @@ export interface OutgoingRequest {
 export interface UpstreamAnswer {
   readonly status: number;
   readonly headers: Pairs;
+  /** HTTP/2 may end an answer with its headers: gRPC then looks for its status there. */
+  readonly endsWithHeaders: boolean;
   readonly body: Readable;
   /** Known when the body has ended. */
   readonly trailers: () => Pairs;
@@ -264,6 +266,7 @@ function answerOf(answer: IncomingMessage): UpstreamAnswer {
   return {
     status: answer.statusCode ?? 502,
     headers: endToEnd(pairsOf(answer.rawHeaders)),
+    endsWithHeaders: false,
     body: answer,
     trailers: () => endToEnd(pairsOf(answer.rawTrailers)),
   };
@@ -320,10 +323,11 @@ function sendHttp2(
     });
     stream.once(
       'response',
-      (received: IncomingHttpHeaders & IncomingHttpStatusHeader, _: number, raw: unknown) =>
+      (received: IncomingHttpHeaders & IncomingHttpStatusHeader, flags: number, raw: unknown) =>
         resolve({
           status: received[':status'] ?? 502,
           headers: endToEnd(rawPairs(raw)),
+          endsWithHeaders: (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0,
           body: stream,
           trailers: () => trailers,
         }),

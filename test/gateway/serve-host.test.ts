@@ -2,8 +2,13 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { connect as http2Connect, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http2';
+import { request as httpRequest, type IncomingMessage, ServerResponse } from 'node:http';
+import {
+  constants,
+  connect as http2Connect,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+} from 'node:http2';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -22,6 +27,8 @@ interface Sent {
   readonly path?: string;
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: string;
+  /** Called when the headers of the answer are there. */
+  readonly onHead?: () => void;
 }
 
 async function inWorld(options: WorldOptions, scene: (world: World) => Promise<void>): Promise<void> {
@@ -35,7 +42,7 @@ async function inWorld(options: WorldOptions, scene: (world: World) => Promise<v
 
 async function byHttp1(
   world: World,
-  { method = 'GET', path = '/', headers = {}, body }: Sent = {},
+  { method = 'GET', path = '/', headers = {}, body, onHead }: Sent = {},
 ): Promise<Answer> {
   const socket = await world.open(['http/1.1']);
   const sent = httpRequest({
@@ -44,6 +51,7 @@ async function byHttp1(
   });
   sent.end(body);
   const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+  onHead?.();
   const read = await text(answer);
   socket.destroy();
   return { status: answer.statusCode ?? 0, headers: answer.headers, body: read, trailers: answer.trailers };
@@ -51,7 +59,7 @@ async function byHttp1(
 
 async function byHttp2(
   world: World,
-  { method = 'GET', path = '/', headers = {}, body }: Sent = {},
+  { method = 'GET', path = '/', headers = {}, body, onHead }: Sent = {},
 ): Promise<Answer> {
   const socket = await world.open(['h2']);
   const session = http2Connect(`https://${HOST}`, { createConnection: () => socket });
@@ -65,6 +73,7 @@ async function byHttp2(
     trailers = received;
   });
   const [received] = (await once(stream, 'response')) as [IncomingHttpHeaders & { ':status'?: number }];
+  onHead?.();
   const read = await text(stream);
   session.destroy();
   return { status: received[':status'] ?? 0, headers: received, body: read, trailers };
@@ -209,6 +218,19 @@ for (const [name, ask] of Object.entries(WAYS)) {
     ));
 
   // proves: gateway: the certificate of the upstream is verified
+  test(`${name}: the headers of an answer come before its body`, () => {
+    const head = promiseOf<void>();
+    const answer: WorldOptions['answer'] = (_, response) => {
+      response.writeHead(200, { 'x-first': 'yes' });
+      if (response instanceof ServerResponse) response.flushHeaders();
+      void head.promise.then(() => response.end('later'));
+    };
+    return inWorld({ answer }, async (world) => {
+      const { headers, body } = await ask(world, { onHead: head.resolve });
+      assert.deepEqual([headers['x-first'], body], ['yes', 'later']);
+    });
+  });
+
   test(`${name}: an upstream with another certificate gets nothing`, () =>
     inWorld({ upstreamCertificates: makeCertificates('evil', [HOST], new Date()) }, async (world) => {
       const { status, body } = await ask(world);
@@ -286,6 +308,19 @@ test('HTTP/2 goes on by HTTP/1.1 if the upstream speaks no other', () =>
   }));
 
 // proves: gateway: the name of the TLS handshake is the host of the connection
+test('HTTP/2: an answer that ends with its headers does so for the program', () =>
+  inWorld(
+    { answer: ({ stream }) => stream.respond({ 'grpc-status': '5' }, { endStream: true }) },
+    async (world) => {
+      const socket = await world.open(['h2']);
+      const session = http2Connect(`https://${HOST}`, { createConnection: () => socket });
+      const stream = session.request({ ':authority': HOST });
+      const [headers, flags] = (await once(stream, 'response')) as [IncomingHttpHeaders, number];
+      session.destroy();
+      assert.deepEqual([headers['grpc-status'], flags & constants.NGHTTP2_FLAG_END_STREAM], ['5', 1]);
+    },
+  ));
+
 test('another name in the TLS handshake is 421, and none is too', () =>
   inWorld({}, async (world) => {
     for (const name of ['other.example.com', '']) {
