@@ -14,8 +14,11 @@ import type { Duplex, Readable } from 'node:stream';
 import { createSecureContext, type SecureContext, type TLSSocket, connect as tlsConnect } from 'node:tls';
 import { authorityOf, endToEnd, type Pairs, type Place, pairsOf } from './request-head.js';
 
-/** By HTTP/1.1, they wait for the next request. A request never waits for a connection: there are as many as requests. */
-const IDLE_CONNECTIONS = 8;
+/**
+ * By HTTP/1.1, they wait for the next request. Fewer would make a busy program connect all the time. A request never waits for a connection: there are as many
+ * as requests.
+ */
+const IDLE_CONNECTIONS = 64;
 const IDLE_MS = 30_000;
 const HANDSHAKE_MS = 30_000;
 /** A second one does nothing more, RFC 9110 section 9.2.2. */

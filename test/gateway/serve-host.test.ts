@@ -307,7 +307,6 @@ test('HTTP/2 goes on by HTTP/1.1 if the upstream speaks no other', () =>
     assert.deepEqual([world.seen[0]?.version, world.connections()], ['1.1', 1]);
   }));
 
-// proves: gateway: the name of the TLS handshake is the host of the connection
 test('HTTP/2: an answer that ends with its headers does so for the program', () =>
   inWorld(
     { answer: ({ stream }) => stream.respond({ 'grpc-status': '5' }, { endStream: true }) },
@@ -321,6 +320,21 @@ test('HTTP/2: an answer that ends with its headers does so for the program', () 
     },
   ));
 
+test('requests at once keep their connections for the next ones', () => {
+  const waiting: (() => void)[] = [];
+  const answer: WorldOptions['answer'] = (_, response) => {
+    waiting.push(() => response.end());
+    // Together: each needs its own connection.
+    if (waiting.length === 20) for (const go of waiting.splice(0)) go();
+  };
+  return inWorld({ answer }, async (world) => {
+    for (let round = 0; round < 2; round += 1)
+      await Promise.all(Array.from({ length: 20 }, () => byHttp1(world)));
+    assert.equal(world.connections(), 20);
+  });
+});
+
+// proves: gateway: the name of the TLS handshake is the host of the connection
 test('another name in the TLS handshake is 421, and none is too', () =>
   inWorld({}, async (world) => {
     for (const name of ['other.example.com', '']) {
