@@ -4,6 +4,7 @@ import { brokerCpu } from './scenes/broker-cpu.js';
 import { ANY_FILTER, systemCalls } from './scenes/calls.js';
 import { connectFresh, connectFreshTogether } from './scenes/connect-fresh.js';
 import { connectWarm } from './scenes/connect-warm.js';
+import { gatewayRequests, memoryOfGateways } from './scenes/gateway.js';
 import { AB, loadGenerator, REDIS } from './scenes/load-generators.js';
 import { memoryIdle, memoryOfConnections, memoryOfPlugins } from './scenes/memory.js';
 import { policy } from './scenes/policy.js';
@@ -180,6 +181,18 @@ export const MEASURES: readonly Measure[] = [
     open: (bench) => streams(bench, { kind: 'ping', count: { quick: 1_000, full: 20_000 } }),
   },
   {
+    name: 'gateway',
+    title: 'HTTPS requests over kept connections, through a gateway with a secret and a rule',
+    rounds: { full: 11, quick: 2 },
+    figures: [
+      { ...P50, title: 'p50, one at a time' },
+      { ...P99, title: 'p99, one at a time' },
+      { ...PER_SECOND, title: 'requests, 16 at once' },
+      { ...PER_SECOND, key: 'bytes', title: 'a large body', unit: 'MB/s' },
+    ],
+    open: gatewayRequests,
+  },
+  {
     name: 'calls',
     title: 'a system call in a sandbox',
     rounds: { full: 21, quick: 3 },
@@ -212,6 +225,16 @@ export const MEASURES: readonly Measure[] = [
       { ...MIB, key: 'each', title: 'a plugin', aims: [] },
     ],
     open: memoryOfPlugins,
+  },
+  {
+    name: 'memory-gateways',
+    title: 'memory (PSS) of an idle `up` whose plugins have a gateway each, without the plugins themselves',
+    rounds: { full: 3, quick: 1 },
+    figures: [
+      { ...MIB, key: 'all', title: 'all of postern', aims: [] },
+      { ...MIB, key: 'each', title: 'a plugin', aims: [] },
+    ],
+    open: memoryOfGateways,
   },
   {
     name: 'memory-connections',

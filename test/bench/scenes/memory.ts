@@ -11,7 +11,7 @@ import { startBurstingUp } from './bursting-up.js';
 import { startUpstream } from './upstream.js';
 
 /** After a start, memory still moves for a moment. */
-const SETTLE_MS = 2_000;
+export const SETTLE_MS = 2_000;
 /** RLIMIT_NOFILE of a plugin is 1,024. */
 const HELD_BY_ONE = 500;
 
@@ -108,8 +108,13 @@ function pssOf(pid: number): number {
   }
 }
 
+/** The command lines of a process and of all that descend from it. */
+export function below(pid: number): readonly string[] {
+  return [commandOf(pid), ...childrenOf(pid).flatMap(below)];
+}
+
 /** Of a process and all that descend from it, except those whose command line begins with `plugin`. */
-function pssBelow(pid: number, plugin: string): number {
+export function pssBelow(pid: number, plugin: string): number {
   const own = commandOf(pid).startsWith(plugin) ? 0 : pssOf(pid);
   return childrenOf(pid).reduce((sum, child) => sum + pssBelow(child, plugin), own);
 }
