@@ -211,6 +211,17 @@ while not os.path.exists("end"):
 }
 
 for (const as of anyUser) {
+  test(`a secret that the program would see refuses the start (${as})`, async () => {
+    const { config, token } = writeScene(as, {
+      command: ['echo', 'started'],
+      gateway: GATEWAY,
+      more: ['filesystem: {visible: [/tmp]}'],
+    });
+    const { stdout, stderr } = await postern(['up', '--config', config], { as, inside: internet.within });
+    assert.ok(stderr.includes(`: plugins.agent: "agent" would see the credentials in "${token}"`), stderr);
+    assert.ok(!stdout.includes('started'));
+  });
+
   test(`explain --live says what goes through the gateway, and explain says it of a request (${as})`, async (t) => {
     const up = startLive(t, as, {
       script: 'print("up", flush=True)\nwhile True: __import__("time").sleep(9)',

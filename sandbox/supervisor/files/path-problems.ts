@@ -37,7 +37,7 @@ export function problemOf(plugin: string, { code, message, fix, fields }: Poster
   return {
     code,
     plugin,
-    key: typeof key === 'string' ? key.split('.') : [],
+    key: typeof key === 'string' && key !== '' ? key.split('.') : [],
     path: typeof path === 'string' ? path : undefined,
     message,
     fix,

@@ -92,7 +92,7 @@ function markProblem(plugin: string, mark: number): readonly StartProblem[] {
   ];
 }
 
-// Refuses credentials for a proxy that a plugin would see. The folder must not show either: programs often replace a file
+// Refuses credentials for a proxy, and secrets of a gateway, that a plugin would see. The folder must not show either: programs often replace a file
 // when they change it, and the mount that hides a file hides no other one of its name.
 
 /**
@@ -121,7 +121,8 @@ export function requireUnseen(
       `"${plugin}" would see the credentials in "${secret}", or their folder`,
       {
         fix: 'keep the file in a folder that no plugin sees, or hide that folder',
-        fields: { key: 'via.credentials_file' },
+        // Of a proxy or of a gateway, and of any plugin: no one place of this one.
+        fields: { key: '' },
       },
     );
   }
