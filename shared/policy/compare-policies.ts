@@ -103,11 +103,20 @@ function nameParts(rules: readonly Rule[]): readonly NamePart[] {
   const fresh = freshLabel(labels);
   const parts = [...bases].flatMap((base) => [
     { about: base, name: base },
-    { about: `*.${base}`, name: `${fresh}.${base}` },
+    { about: `*.${base}`, name: nameBelow(base, bases) },
   ]);
-  // With a base of the greatest length there is no name below it.
+  // A base may be so long that there is no name below it, or none that no rule names.
   const valid = parts.filter(({ name }) => parseName(name) !== undefined);
   return [...valid, { about: '*', name: `${fresh}.${fresh}` }, { about: '* of one label', name: fresh }];
+}
+
+const SHORT_LABELS = 'xabcdefghijklmnopqrstuvwyz0123456789_';
+
+/** The shortest name below a base that no rule names: a longer one may be no name any more. */
+function nameBelow(base: string, bases: ReadonlySet<string>): string {
+  const short = [...SHORT_LABELS].find((label) => !bases.has(`${label}.${base}`));
+  if (short !== undefined) return `${short}.${base}`;
+  for (let count = 0; ; count += 1) if (!bases.has(`x${count}.${base}`)) return `x${count}.${base}`;
 }
 
 function freshLabel(known: ReadonlySet<string>): string {

@@ -33,6 +33,13 @@ test('what the one opens and the other does not is told by name, address, port a
   ]);
 });
 
+test('a base that leaves room for one letter has names below it', () => {
+  const base = [...Array(3).fill('b'.repeat(63)), 'c'.repeat(54), 'test'].join('.');
+  assert.equal(base.length, 251);
+  assert.deepEqual(found(source([`*.${base}`, 'x.q.test']), source(['x.q.test'])), [`*.${base}:443`]);
+  assert.deepEqual(found(source([`*.${base}`]), source([`x.${base}`])), [`*.${base}:443`]);
+});
+
 test('an address that only a narrower rule opens is told, and for which addresses it matters', () => {
   assert.deepEqual(found(source(['10.0.0.0/8:443']), source(['@private:443'])), []);
   assert.deepEqual(found(source(['10.1.2.3:443']), source(['10.0.0.0/8:443'])), ['10.1.2.3:443 own']);
