@@ -19,6 +19,7 @@ import {
   sendTimeout,
   socketCookie,
   TCP_STATE,
+  tcpAccount,
   tcpState,
 } from '../../shared/sys/socket-state.js';
 import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
@@ -399,7 +400,8 @@ function outcomeNow(socket: OwnedFd, unsettled: 'canceled' | 'timeout'): Outcome
   // The broker itself may have ended it.
   if (unsettled === 'canceled') return unsettled;
   const segments = segmentsReceived(socket.number);
-  if (segments > 1) return 'reset';
+  // protects: G6 the audit log denies no connection that was made and reset at once
+  if (tcpAccount(socket.number)?.established === true || segments > 1) return 'reset';
   return segments === 1 ? 'refused' : 'unreachable';
 }
 

@@ -57,7 +57,7 @@ export const FAILURE_MEANINGS: Meanings<FailureWord> = {
   refused: "The peer's host answered that nothing listens there, or a socket of the host refused it.",
   unreachable: 'No route leads to the peer, or a router or firewall said so.',
   timeout: 'The peer did not answer in time, or the program gave up after a second or more.',
-  reset: 'The peer reset the connection before it was made.',
+  reset: 'The peer reset the connection before it was made, or at once when it was.',
   proxy_refused: 'The proxy could not be reached, or did not make the connection.',
 };
 

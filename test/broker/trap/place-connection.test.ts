@@ -4,10 +4,15 @@ import { test } from 'node:test';
 import type { TrappedCall } from '../../../broker/caller/trapped-call.js';
 import { StallBudget } from '../../../broker/stall/stall-budget.js';
 import { startGuards } from '../../../broker/stall/start-guards.js';
-import { placeConnection } from '../../../broker/trap/connect-and-place.js';
+import { placeConnection, SettlingConnect } from '../../../broker/trap/connect-and-place.js';
 import type { TrapContext } from '../../../broker/trap/trap-context.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { getLimit, RLIMIT, setLimit } from '../../../shared/sys/rlimit.js';
+import { startConnect, tcpSocket } from '../../../shared/sys/socket.js';
+import { TCP_STATE, tcpState } from '../../../shared/sys/socket-state.js';
+import type { Outcome } from '../../../shared/words.js';
+import { listen } from '../../harness/listener.js';
+import { until } from '../../harness/until.js';
 
 const EAGAIN = -11;
 const ENOTTY = -25;
@@ -90,4 +95,30 @@ async function isOpenAtEnd(keeps: boolean): Promise<boolean> {
 
 test('when a connect returns, the program alone has the connection, unless the broker still waits for its end', async () => {
   assert.deepEqual([await isOpenAtEnd(false), await isOpenAtEnd(true)], [false, true]);
+});
+
+/** A connect that has ended before the broker looks. */
+async function outcomeAt(port: number): Promise<Outcome> {
+  const socket = tcpSocket(4);
+  assert.ok(typeof socket !== 'number');
+  startConnect(socket.number, { bytes: new Uint8Array([127, 0, 0, 1]), port });
+  await until(() => tcpState(socket.number) === TCP_STATE.CLOSE || undefined);
+  const context = {
+    services: { guard: { watch: (_: unknown, step: () => Outcome) => step() } },
+    plugin: { kept: new Set() },
+    settling: new Set(),
+  } as unknown as TrapContext;
+  const holding = { descriptor: socket.number, threads: [] };
+  const ending = (outcome: Outcome) => ({ outcome, dialed: null, connectMs: 0, isOwed: false });
+  const { outcome } = await new SettlingConnect(context, socket, holding, ending).end();
+  return outcome;
+}
+
+// proves: the audit log denies no connection that was made and reset at once
+test('a connection that was made and reset before the broker looks was reset, and not refused', async () => {
+  const peer = await listen((client) => client.resetAndDestroy());
+  const made = await outcomeAt(peer.port);
+  await peer.close();
+  assert.equal(made, 'reset');
+  assert.equal(await outcomeAt(peer.port), 'refused');
 });
