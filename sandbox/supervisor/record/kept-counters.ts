@@ -6,6 +6,9 @@
 const MOST_LINES = 100_000;
 /** Longer than any. */
 const LONGEST_LINE = 500;
+/** More than any plugin has, and more than there are without a plugin. */
+const MOST_SERIES = 1_000;
+const PLUGIN = /\{plugin="([^"]*)"/;
 const SERIES = /^(\w+?)(?:_bucket|_sum|_count)?(?:\{\w+="[^"\\]*"(?:,\w+="[^"\\]*")*\})? [\d.e+-]+$/;
 
 /** What is added to the series of one metric. */
@@ -16,6 +19,8 @@ export class KeptCounters {
   #sums = new Map<string, Sums>();
   #broker: number | undefined;
   #last = '';
+  /** Those that there are. The empty name is that of series without a plugin. */
+  readonly #plugins = new Set(['']);
   /** Plugins that are gone since the last page. */
   readonly #forgotten = new Set<string>();
 
@@ -29,20 +34,32 @@ export class KeptCounters {
     return this.#last;
   }
 
+  add(plugin: string): void {
+    this.#plugins.add(plugin);
+  }
+
   /** What was counted of a plugin goes with it: a later one with its name is another. */
   forget(plugin: string): void {
+    this.#plugins.delete(plugin);
     this.#forgotten.add(plugin);
     for (const sums of this.#sums.values()) drop(sums, plugin);
   }
 
   #keep(): void {
     this.#sums = new Map();
+    const counts = new Map<string, number>();
     for (const { type, name, value } of linesIn(this.#last)) {
       if (name === undefined || type.endsWith(' gauge')) continue;
+      const plugin = PLUGIN.exec(name)?.[1] ?? '';
+      const count = counts.get(plugin) ?? 0;
+      // protects: G13 metrics: a broker keeps no series of a plugin that is none
+      if (!this.#plugins.has(plugin) || this.#forgotten.has(plugin)) continue;
+      // protects: G13 metrics: a broker keeps no endless series of a plugin
+      if (count === MOST_SERIES) continue;
+      counts.set(plugin, count + 1);
       const sums: Sums = this.#sums.get(type) ?? new Map();
       this.#sums.set(type, sums.set(name, value));
     }
-    for (const plugin of this.#forgotten) for (const sums of this.#sums.values()) drop(sums, plugin);
   }
 }
 
@@ -52,10 +69,15 @@ function drop(sums: Sums, plugin: string): void {
 
 function add(text: string, sums: ReadonlyMap<string, Sums>): string {
   const parts: string[] = [];
+  const untaken = new Map(sums);
   let left: Sums = new Map();
   let read = 0;
   for (const { line, type, name, value, end } of linesIn(text)) {
-    if (line === type) left = new Map(sums.get(type));
+    if (line === type) {
+      left = new Map(untaken.get(type));
+      // protects: G13 metrics: what is kept of a metric is added once a page
+      untaken.delete(type);
+    }
     // The metric ends. Nothing of these was counted by this broker yet.
     if (line === '') {
       for (const [other, kept] of left) parts.push(`${other} ${kept}\n`);

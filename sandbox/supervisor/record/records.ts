@@ -175,6 +175,7 @@ export class Records {
 
   /** Makes the plugin's series, at 0. A gateway has none: it is neither started nor ended by itself. */
   addPlugin(plugin: string): void {
+    this.#kept.add(plugin);
     if (ownerOfGateway(plugin) !== plugin) return;
     this.#plugins.set(plugin, new PluginMetrics(this.#metrics, plugin));
   }
