@@ -37,7 +37,8 @@ const F_SETDELEG = 1040;
 const FIONBIO = 0x5421;
 /**
  * The lengths of the addresses that the broker binds: a family alone, sockaddr_nl, sockaddr_in, and sockaddr_in6 without and with its scope.
- * A path of up to 26 bytes can be padded to one of these, so this bounds socket files and does not prevent them.
+ * A path of up to 26 bytes can be padded to one of these, so this bounds socket files and does not prevent them. Landlock would, and keep the broker from
+ * the sockets and the memory of plugins too: neither is in a domain of the other.
  */
 const BOUND_LENGTHS: readonly number[] = [2, 12, 16, 24, 28];
 /** Family, type and protocol of the sockets that the broker makes, address_families(7). */
