@@ -4,7 +4,7 @@ import { constants as os } from 'node:os';
 import { PosternError } from '../../shared/errors.js';
 import { errnoName } from '../../shared/sys/libc.js';
 import { execve } from '../../shared/sys/process-control.js';
-import type { LaunchSpec } from './spec.js';
+import { LAUNCH_FIXES, type LaunchFix, type LaunchSpec } from './spec.js';
 
 export interface ReadyCommand {
   /** Becomes the program. It never returns, and throws where execve fails. */
@@ -30,7 +30,7 @@ export function execCommand(spec: LaunchSpec): ReadyCommand {
 }
 
 function find(program: string, spec: LaunchSpec): string {
-  if (program === '') throw notFound('The command is empty', 'name a program');
+  if (program === '') throw notFound('The command is empty', LAUNCH_FIXES[0]);
   if (program.includes('/')) return check(program);
   const paths = spec.environment.find((entry) => entry.startsWith('PATH='))?.slice('PATH='.length) ?? '';
   let refused: PosternError | undefined;
@@ -57,10 +57,7 @@ function check(path: string): string {
   return path;
 }
 
-function notFound(
-  message: string,
-  fix = 'if the host has it, make it visible to the plugin with --visible PATH, or filesystem.visible',
-): PosternError {
+function notFound(message: string, fix: LaunchFix = LAUNCH_FIXES[1]): PosternError {
   return new PosternError('command_not_found', message, { fix });
 }
 

@@ -43,9 +43,11 @@ import {
   CODE_FD,
   EXEC_WORD,
   GO_WORD,
+  LAUNCH_FIXES,
   LAUNCH_SOCKET_FD,
   type LaunchFailure,
   type LaunchStep,
+  MOST_MESSAGE,
 } from './spec.js';
 
 let step: LaunchStep = 'spec';
@@ -155,8 +157,8 @@ function report(error: unknown): void {
   const failure: LaunchFailure = {
     step,
     code: known?.code ?? 'failed',
-    message: error instanceof Error ? error.message : String(error),
-    fix: known?.fix,
+    message: (error instanceof Error ? error.message : String(error)).slice(0, MOST_MESSAGE),
+    fix: LAUNCH_FIXES.find((fix) => fix === known?.fix),
     exitStatus: known?.exitStatus ?? 125,
   };
   sendMessage(socket, new TextEncoder().encode(JSON.stringify(failure)), [], true);

@@ -97,19 +97,29 @@ export interface SpecHeader {
 }
 
 /** The steps of a launch, as errors name them. */
-export type LaunchStep =
-  | 'namespaces'
-  | 'spec'
-  | 'ids'
-  | 'hostname'
-  | 'network'
-  | 'root'
-  | 'descriptors'
-  | 'limits'
-  | 'capabilities'
-  | 'landlock'
-  | 'seccomp'
-  | 'command';
+export const LAUNCH_STEPS = [
+  'namespaces',
+  'spec',
+  'ids',
+  'hostname',
+  'network',
+  'root',
+  'descriptors',
+  'limits',
+  'capabilities',
+  'landlock',
+  'seccomp',
+  'command',
+] as const;
+export type LaunchStep = (typeof LAUNCH_STEPS)[number];
+/** What helps if there is no program to run. The launcher has no other fixes. */
+export const LAUNCH_FIXES = [
+  'name a program',
+  'if the host has it, make it visible to the plugin with --visible PATH, or filesystem.visible',
+] as const;
+export type LaunchFix = (typeof LAUNCH_FIXES)[number];
+/** The characters of a message. The launcher leaves out what is more. */
+export const MOST_MESSAGE = 4_096;
 
 /**
  * The launcher sends this word right before execve. Success is the word and then the end of the stream, since execve closes the
@@ -138,12 +148,12 @@ export function hasTrap({ egress }: Pick<LaunchSpec, 'egress'>): boolean {
   return egress === 'transparent';
 }
 
-/** The error of a launch, with its step. */
+/** The error of a launch, with its step. The supervisor takes no other form: others can speak for the launcher. */
 export interface LaunchFailure {
   readonly step: LaunchStep;
   readonly code: string;
   readonly message: string;
-  readonly fix?: string | undefined;
+  readonly fix: LaunchFix | undefined;
   /** 126 or 127 where the command is at fault, else 125. */
   readonly exitStatus: number;
 }

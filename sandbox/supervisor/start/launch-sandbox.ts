@@ -3,7 +3,18 @@
 import { writeFileSync } from 'node:fs';
 import { BoundedMap } from '../../../shared/bounded-map.js';
 import { PosternError } from '../../../shared/errors.js';
-
+import { printable } from '../../../shared/printable.js';
+import {
+  count,
+  fields,
+  NONE,
+  orMissing,
+  parsed,
+  refined,
+  type Shape,
+  text,
+  word,
+} from '../../../shared/protocol/shape.js';
 import { createSealedFile } from '../../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { openPidfd } from '../../../shared/sys/pidfd.js';
@@ -19,9 +30,12 @@ import {
   INIT_WORDS,
   type InitSpec,
   JOB_CONTROL_PROCESSES,
+  LAUNCH_FIXES,
+  LAUNCH_STEPS,
   type LaunchFailure,
   type LaunchSpec,
   type LaunchStep,
+  MOST_MESSAGE,
   NOTIFY_PROCESSES,
   type SpecHeader,
   TERMINAL_DESCRIPTORS,
@@ -233,10 +247,33 @@ async function execution(inbox: LaunchInbox): Promise<void> {
   if (payload.length > 0) throw failureIn(payload);
 }
 
-function failureIn(payload: Uint8Array): PosternError {
+/**
+ * A broker that was taken over can give the launch socket to the plugin, which has the launcher's pid. So what the launcher says is read by its shape.
+ *
+ * @returns the error for a message in the place of a word
+ */
+export function failureIn(payload: Uint8Array): PosternError {
   if (payload.length === 0) return launchFailed('command', 'The launcher ended without a message');
-  return errorOf(JSON.parse(textOf(payload)) as LaunchFailure);
+  const failure = parsed(textOf(payload), LAUNCH_FAILURE);
+  if (failure !== NONE) return errorOf(failure);
+  const fix = 'the broker may have been taken over: start postern anew';
+  return launchFailed('command', 'What came on the launch socket is no message of a launcher', fix);
 }
+
+const LAUNCH_FAILURE: Shape<LaunchFailure> = fields({
+  step: word(LAUNCH_STEPS),
+  code: refined(text(64), (code) =>
+    /* protects: G13 launch: the code of a failure is a word => true */ /^[\w ]+$/.test(code) ? code : NONE,
+  ),
+  message: refined(
+    /* protects: G13 launch: the message of a failure has a bound => text() */ text(MOST_MESSAGE),
+    /* protects: G13 launch: the message of a failure is one line => (message) => message */ printable,
+  ),
+  fix: /* protects: G13 launch: nobody but postern gives the fix of a failure => orMissing(text()) */ orMissing(
+    word(LAUNCH_FIXES),
+  ),
+  exitStatus: refined(count(127), (status) => (status >= 125 ? status : NONE)),
+});
 
 function textOf(payload: Uint8Array): string {
   return new TextDecoder().decode(payload);
