@@ -18,12 +18,10 @@ import {
 /** The code, the configuration, the audit file and the hook. */
 export function ownFilesIn(config: Config): OwnFiles {
   const { audit, files, control, hook } = config;
-  return ownFilesOf({
-    audit,
-    ownFiles: files,
-    control: control === 'off' ? undefined : control,
-    askHook: hook,
-  });
+  return ownFilesOf(
+    { audit, ownFiles: files, control: control === 'off' ? undefined : control, askHook: hook },
+    pluginsOf(config),
+  );
 }
 
 /** What is refused before any plugin starts. @throws ConfigError as {@link loadConfig} does */

@@ -21,8 +21,7 @@ import { TokenBucket } from '../../shared/token-bucket.js';
 import { HTTP_REASONS } from '../gateway/refusal.js';
 import type { HttpEvent } from '../gateway/serve-host.js';
 import { gatewayConfig, PluginGateway } from './gateway/plugin-gateway.js';
-import { type Held, readHeld, type SecretReader } from './gateway/read-secrets.js';
-import { outsideEnvironment } from './start/plugin-environment.js';
+import type { Held } from './gateway/read-secrets.js';
 import type { Sandbox } from './start/sandbox.js';
 import { captureStreams, type StandardStreams } from './start/standard-streams.js';
 
@@ -39,24 +38,23 @@ export interface GatewayContext {
     gateway: PluginGateway,
     streams: () => StandardStreams,
   ) => Promise<Sandbox>;
-  readonly written: () => SecretReader['written'];
+  /** Those of the configuration in force: each is read once. @throws PosternError `bad_secret`, `path_not_apart` */
+  readonly held: () => Promise<Held>;
   /** @param isLogged false past the limit of lines: it only counts */
   readonly onEvent: (plugin: string, event: HttpEvent, isLogged: boolean) => void;
   /** Takes lines for the operator. */
   readonly onNotice: (text: string) => void;
 }
 
-/** @returns what a start of the plugin needs; undefined if it has no gateway @throws PosternError `bad_secret`, `path_not_apart` */
-export function prepareGateway(config: PluginConfig, context: GatewayContext): GatewayRun | undefined {
+/** @param held what it begins with @returns what a start of the plugin needs; undefined if it has no gateway */
+export function prepareGateway(
+  config: PluginConfig,
+  held: Held,
+  context: GatewayContext,
+): GatewayRun | undefined {
   const own = gatewayConfig(config);
   if (own === undefined || config.gateway === undefined) return undefined;
-  const held = heldOf(config, context);
   return new GatewayRun(config, own, new PluginGateway(config, config.gateway), held, context);
-}
-
-function heldOf(config: PluginConfig, { written }: GatewayContext): Held {
-  const { name: plugin } = config;
-  return readHeld(config, { plugin, written: written(), environment: outsideEnvironment() });
 }
 
 /** The gateway of one run of a plugin. */
@@ -99,10 +97,10 @@ export class GatewayRun {
     return this.#starting;
   }
 
-  /** Reads the secrets again. With another one the process starts anew, and its connections end: it must not go on with the former one. */
-  renew(): void {
+  /** Takes the secrets of the configuration in force. With another one the process starts anew, and its connections end: it must not go on with the former one. */
+  async renew(): Promise<void> {
     try {
-      const held = heldOf(this.#plugin, this.#context);
+      const held = await this.#context.held();
       if (isDeepStrictEqual(held, this.#held)) return;
       this.#held = held;
       this.#sandbox?.kill();

@@ -40,6 +40,11 @@ export class PluginList {
     return this.#all;
   }
 
+  /** The configuration of a plugin, which may be another one than that of its last start. */
+  inForce(config: PluginConfig): PluginConfig {
+    return this.#all.find(({ name }) => name === config.name) ?? config;
+  }
+
   /** All that write something now: a run that is about to end writes as it was started. */
   get writers(): readonly PluginConfig[] {
     return [

@@ -37,7 +37,7 @@ export function requireStartable(
   const privileges = ownPrivileges();
   for (const plugin of plugins) requireRules(plugin);
   requireCounting(plugins);
-  const own = ownFilesOf(options);
+  const own = ownFilesOf(options, plugins);
   const [problem] = [...startProblems(plugins, own), ...liveProblems(plugins, own, runs)];
   if (problem !== undefined) throw refusal(problem);
   for (const { home } of plugins) if (home !== undefined) makeHome(home);

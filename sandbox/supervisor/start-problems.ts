@@ -40,11 +40,19 @@ const ANY_IDS = { uid: 1000, gid: 1000 };
 /** What of a supervisor's options names its own files. */
 export type OwnOptions = Pick<SupervisorOptions, 'audit' | 'ownFiles' | 'control' | 'askHook'>;
 
-export function ownFilesOf({ audit, ownFiles = [], control, askHook }: OwnOptions): OwnFiles {
+/** @param plugins whose gateways have files and commands */
+export function ownFilesOf(
+  { audit, ownFiles = [], control, askHook }: OwnOptions,
+  plugins: readonly PluginConfig[],
+): OwnFiles {
   const program = ownProgramFiles();
   const hook =
     /* protects: G20 ask: no plugin writes what the hook is and loads => { files: [], folders: [] } */ hookPlaces(
-      askHook,
+      [
+        ...(askHook === undefined ? [] : [askHook]),
+        // protects: G23 gateway: no plugin writes what a secret's command is and loads
+        ...secretCommands(plugins),
+      ],
     );
   const log = audit === undefined || audit === 'stderr' || audit === 'stdout' ? [] : [audit];
   const places = controlPlaces(control);
@@ -195,7 +203,7 @@ function showsPlace({ entries, hiddenBy }: RootPlan, place: string): boolean {
  * @throws Error if a plugin may write what the hook is, or may load
  */
 export function requireHookApart(hook: HookCommand, plugins: readonly PluginConfig[]): void {
-  const own = { files: [], searched: [], hook: hookPlaces(hook).folders };
+  const own = { files: [], searched: [], hook: hookPlaces([hook]).folders };
   const [problem] = ownFileProblems(plugins.map(withHomeAt), own, hostFiles);
   if (problem === undefined) return;
   const { plugin, message, fix } = problem;
@@ -259,20 +267,27 @@ function withHomeAt(plugin: PluginConfig): PluginConfig {
   return home === undefined ? plugin : { ...plugin, home: withoutTopLink(home, hostFiles) };
 }
 
-// Lists what the program of `ask.hook` is, and from where it may load something, so that no plugin writes there: it runs outside of every sandbox. No
+// Lists what the programs of `ask.hook` and of secrets are, and from where it may load something, so that no plugin writes there: they run outside of every sandbox. No
 // language is known here, but what all of them do: an interpreter loads its own modules from the prefix that it is installed in, and those of a script from
 // the script's folder or below. Node also searches the folders above. Runs in the supervisor, at each check and before each run.
 
+function secretCommands(plugins: readonly PluginConfig[]): readonly HookCommand[] {
+  return plugins.flatMap(({ secrets = {} }) =>
+    Object.values(secrets).flatMap((source) => (source.from === 'command' ? [source.command] : [])),
+  );
+}
+
 interface HookPlaces {
-  /** Its program, its scripts, and the interpreters that they name. */
+  /** Their programs, their scripts, and the interpreters that they name. */
   readonly files: readonly string[];
   /** Where something could be loaded from; each with all that lies below. */
   readonly folders: readonly string[];
 }
 
-function hookPlaces(hook: HookCommand | undefined): HookPlaces {
-  if (hook === undefined) return { files: [], folders: [] };
-  const files = hook.files.flatMap((file) =>
+function hookPlaces(hooks: readonly HookCommand[]): HookPlaces {
+  const named = hooks.flatMap(({ files }) => files);
+  if (named.length === 0) return { files: [], folders: [] };
+  const files = named.flatMap((file) =>
     startedFiles({ command: [file], cwd: '/', env: { PATH: HOOK_PATH } }),
   );
   const homes = allHomes();

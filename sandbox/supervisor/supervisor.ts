@@ -20,6 +20,7 @@ import { Cgroups } from './cgroup/cgroups.js';
 import { type PluginState, stateWord } from './fleet/plugin-keeper.js';
 import type { PluginChange } from './fleet/reload.js';
 import { prepareOwnProcess } from './fork-early.js';
+import { AllHeld, type Held } from './gateway/read-secrets.js';
 import { type GatewayContext, type GatewayRun, prepareGateway } from './gateway-runs.js';
 import { Listeners } from './listeners/listeners.js';
 import { makeAsks, takeQuestions } from './make-asks.js';
@@ -27,10 +28,12 @@ import { PluginList } from './plugin-list.js';
 import { pluginReady } from './plugin-ready.js';
 import { PluginRuns } from './plugin-runs.js';
 import { type PluginFacts, Records } from './record/records.js';
+import { outsideEnvironment } from './start/plugin-environment.js';
 import type { Sandbox } from './start/sandbox.js';
 import type { StandardStreams } from './start/standard-streams.js';
 import { type PluginHost, startPlugin } from './start/start-plugin.js';
 import { makeBroker, recordSources, startBroker } from './start-broker.js';
+import { requireHookApart } from './start-problems.js';
 import { StartQueue } from './start-queue.js';
 import type { SupervisorOptions } from './supervisor-options.js';
 import { UnseenReports } from './unseen/unseen-files.js';
@@ -58,6 +61,14 @@ export class Supervisor {
   readonly usage: UsageReports = new UsageReports(() => this.#broker, this.#runs, this.#cgroups);
   /** Of the last run of each plugin. */
   readonly #gateways = new Map<string, GatewayRun>();
+  readonly #over = new AbortController();
+  readonly #allHeld = new AllHeld((plugin) => ({
+    plugin,
+    written: this.#plugins.written,
+    environment: outsideEnvironment(),
+    refuse: (command) => requireHookApart(command, this.#plugins.writers),
+    signal: this.#over.signal,
+  }));
   readonly #starts = new StartQueue();
   readonly #unseen: UnseenReports;
   /** The questions about unknown destinations. */
@@ -151,10 +162,27 @@ export class Supervisor {
       return await this.#starts.add(
         config.name,
         () => this.#startNow(config, streams, cause),
-        this.#records.startRoom,
+        this.#mayStart(config),
       );
     } catch (error) {
       throw shortageOf(error, `"${config.name}"`) ?? error;
+    }
+  }
+
+  /** A secret's command takes its time, and is no reason for others to wait for their turn. */
+  #mayStart(config: PluginConfig): Promise<void> | undefined {
+    const room = this.#records.startRoom;
+    // The first check knows what plugins may write.
+    if (this.#serving === undefined || config.gateway === undefined) return room;
+    return Promise.all([this.#held(config), room]).then(() => {});
+  }
+
+  /** What the gateway of a plugin holds by the configuration in force. */
+  async #held(config: PluginConfig): Promise<Held> {
+    for (;;) {
+      const now = this.#plugins.inForce(config);
+      const held = await this.#allHeld.read(now);
+      if (this.#plugins.inForce(config) === now) return held;
     }
   }
 
@@ -169,6 +197,13 @@ export class Supervisor {
   }
 
   async #startNow(config: PluginConfig, streams: () => StandardStreams, cause: StartCause): Promise<Sandbox> {
+    // The broker knows both gateways by one name.
+    const former = this.#gateways.get(config.name);
+    if (former !== undefined) await former.close();
+    let held = this.#allHeld.known(this.#plugins.inForce(config));
+    for (; held === undefined; held = this.#allHeld.known(this.#plugins.inForce(config)))
+      await this.#held(config);
+    // No await from here on to the plan of the start: what is read here must still be in force then.
     const [broker, startable] = [this.#broker, this.#plugins.startable];
     const serving = this.#serving;
     if (
@@ -181,9 +216,6 @@ export class Supervisor {
       throw new PosternError('broker_failed', 'The supervisor has not been started');
     }
     this.#plugins.parked.refuse(config.name);
-    // The broker knows both gateways by one name.
-    const former = this.#gateways.get(config.name);
-    if (former !== undefined) await former.close();
     const common = {
       ...startable,
       broker,
@@ -194,13 +226,13 @@ export class Supervisor {
     const gatewayContext: GatewayContext = {
       start: (own, { listeners }, streams) =>
         startPlugin({ ...common, onPlan: () => {}, listeners }, own, streams()),
-      written: () => this.#plugins.written,
+      held: () => this.#held(config),
       onEvent: (...event) => this.#http(...event),
       onNotice: common.onNotice,
     };
     const sandbox = await this.#runs.start(config, cause, async (onPlan) => {
       this.#plugins.requireHome(config);
-      const gateway = prepareGateway(config, gatewayContext);
+      const gateway = prepareGateway(config, held, gatewayContext);
       if (gateway !== undefined) this.#gateways.set(config.name, gateway);
       const host: PluginHost = {
         ...common,
@@ -236,7 +268,7 @@ export class Supervisor {
     await this.#serving;
     const parts = { broker, listeners: this.#listeners, records: this.#records };
     await this.#plugins.change(parts, plugins, change);
-    for (const gateway of this.#gateways.values()) gateway.renew();
+    await Promise.all([...this.#gateways.values()].map((gateway) => gateway.renew()));
   }
 
   /** Counts an attempt to load the rules. */
@@ -334,6 +366,7 @@ export class Supervisor {
   }
 
   async #close(graceMs: number): Promise<void> {
+    this.#over.abort();
     this.#starts.cancelAll();
     await this.#serving?.catch(() => {});
     await this.#runs.close(constants.signals.SIGTERM, graceMs);

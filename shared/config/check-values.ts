@@ -6,7 +6,7 @@ import { parseAddress } from '../policy/address.js';
 import { yamlText } from '../printable.js';
 import { callsBy, checkCall } from './call-forms.js';
 import { type ConfigProblem, didYouMean } from './config-problem.js';
-import { findHook, HOOK_PATH } from './hook-command.js';
+import { checkHook } from './hook-command.js';
 import { MAX_SOCKET_PATH_BYTES, readListenAddress } from './listen-address.js';
 import { isNameServer, parseHostPort } from './parse-host-port.js';
 import { PLUGIN_NAME, VARIABLE_NAME } from './plugin-config.js';
@@ -51,7 +51,7 @@ export function checkValues(source: YamlSource, absolute: (path: string) => stri
   return [
     ...problems,
     ...checkAudit(source, absolute),
-    ...checkHook(source, absolute('.')),
+    ...checkHook(source, ['ask', 'hook'], absolute('.')),
     ...checkControl(source, absolute),
     ...checkListenPlaces(source, names ?? [], absolute('.')),
     ...checkOrder(source, names ?? []),
@@ -68,20 +68,6 @@ function checkAudit(source: YamlSource, absolute: (path: string) => string): Con
       ? [source.problem(key, `"${absolute(text)}" is a folder`, 'name a file in it')]
       : [];
   });
-}
-
-function checkHook(source: YamlSource, folder: string): ConfigProblem[] {
-  const key = ['ask', 'hook'];
-  const words = source.textsAt(key).map(({ text }) => text);
-  const [program] = words;
-  if (program === undefined || findHook(words, folder) !== undefined) return [];
-  return [
-    source.problem(
-      [...key, 0],
-      `"${program}" is no program that can be run`,
-      `paths are relative to the file, and names are looked up in ${HOOK_PATH}`,
-    ),
-  ];
 }
 
 function checkControl(source: YamlSource, absolute: (path: string) => string): ConfigProblem[] {

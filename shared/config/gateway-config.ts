@@ -16,6 +16,7 @@ import {
   type WrittenGateway,
   type WrittenSecret,
 } from './gateway-keys.js';
+import { checkHook, findHook } from './hook-command.js';
 import type { PlacedRules } from './placed-rules.js';
 import { VARIABLE_NAME } from './plugin-config.js';
 import { headerProblem, readTemplate, SECRET_NAME, secretsIn } from './secret-template.js';
@@ -49,7 +50,8 @@ export function pluginGateway(
   const named = new Set(gateway.flatMap(secretsOfHost));
   const sources = [...named].flatMap((name) => {
     const source = secrets[name];
-    return source === undefined ? [] : [[name, secretSource(source, absolute)] as const];
+    const read = source && secretSource(source, absolute);
+    return read === undefined ? [] : [[name, read] as const];
   });
   return { gateway, secrets: Object.fromEntries(sources) };
 }
@@ -88,12 +90,12 @@ function secretsOfHost({ headers, placeholder }: GatewayHost): readonly string[]
 function secretSource(
   { file, env, credential, command = [] }: WrittenSecret,
   absolute: (path: string) => string,
-): SecretSource {
+): SecretSource | undefined {
   if (file !== undefined) return { from: 'file', path: absolute(file) };
   if (env !== undefined) return { from: 'env', variable: env };
-  return credential === undefined
-    ? { from: 'command', words: command }
-    : { from: 'credential', name: credential };
+  if (credential !== undefined) return { from: 'credential', name: credential };
+  const hook = findHook(command, absolute('.'));
+  return hook && { from: 'command', command: hook };
 }
 
 /** @returns a function that lists the ports of a name; undefined for more than there may be */
@@ -114,10 +116,10 @@ function portsBy({ allow, deny }: PlacedRules): (host: string) => readonly numbe
 // What is a mistake.
 
 /** Of the file's secrets. */
-export function checkSecrets(source: YamlSource): ConfigProblem[] {
+export function checkSecrets(source: YamlSource, folder: string): ConfigProblem[] {
   return (source.keysAt(['secrets']) ?? []).flatMap((name) => {
     const key = ['secrets', name];
-    const problems: ConfigProblem[] = [];
+    const problems = checkHook(source, [...key, 'command'], folder);
     if (!SECRET_NAME.test(name))
       problems.push(
         source.keyProblem(['secrets'], name, 'not a name of a-z, 0-9, _ and -, a letter or digit first'),

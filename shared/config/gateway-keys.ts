@@ -1,5 +1,7 @@
 // `secrets` of a file and `gateway` of a plugin, as written and as values. gateway-config.ts makes the values.
 
+import type { HookCommand } from './hook-command.js';
+
 /** A secret as written: one of these keys. */
 export interface WrittenSecret {
   readonly file?: string | undefined;
@@ -31,7 +33,7 @@ export type SecretSource =
   | { readonly from: 'file'; readonly path: string }
   | { readonly from: 'env'; readonly variable: string }
   | { readonly from: 'credential'; readonly name: string }
-  | { readonly from: 'command'; readonly words: readonly string[] };
+  | { readonly from: 'command'; readonly command: HookCommand };
 
 /** A host whose TLS ends at the gateway. */
 export interface GatewayHost {

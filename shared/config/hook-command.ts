@@ -1,8 +1,10 @@
-// The program of `ask.hook`, which answers questions about unknown destinations. Runs in the supervisor. It is trusted, and so is what it loads: no
-// plugin may write there. So it neither starts in a folder of the configuration nor finds programs by the starter's PATH: interpreters load modules from
-// the one, and any folder may stand in the other.
+// A program of the operator's that runs outside of every sandbox: that of `ask.hook`, which answers questions about unknown destinations, or the `command` of
+// a secret. Read in the supervisor. It is trusted, and so is what it loads: no plugin may write there. So it neither starts in a folder of the configuration
+// nor finds programs by the starter's PATH: interpreters load modules from the one, and any folder may stand in the other.
 import { accessSync, constants, type Stats, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { ConfigProblem } from './config-problem.js';
+import type { KeyPath, YamlSource } from './yaml-source.js';
 
 /** The PATH of the program, and where it is looked up. */
 export const HOOK_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -27,6 +29,20 @@ export function findHook(words: readonly string[], folder: string): HookCommand 
     command: [program, ...args.map(({ word, path }) => path ?? word)],
     files: [program, ...args.flatMap(({ path }) => path ?? [])],
   };
+}
+
+/** @param key of its words */
+export function checkHook(source: YamlSource, key: KeyPath, folder: string): ConfigProblem[] {
+  const words = source.textsAt(key).map(({ text }) => text);
+  const [program] = words;
+  if (program === undefined || findHook(words, folder) !== undefined) return [];
+  return [
+    source.problem(
+      [...key, 0],
+      `"${program}" is no program that can be run`,
+      `paths are relative to the file, and names are looked up in ${HOOK_PATH}`,
+    ),
+  ];
 }
 
 /** A word without a slash may name a folder by chance. */

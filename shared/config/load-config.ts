@@ -99,7 +99,7 @@ export function readConfig(path: string, text: string, folder: string): Config {
     : explainIssues(parsed.error.issues, configSchema, source);
   const { rules, presets, problems: ruleProblems } = gatherRules(source, dirname(path));
   problems.push(...ruleProblems);
-  problems.push(...checkValues(source, absolute), ...checkSecrets(source));
+  problems.push(...checkValues(source, absolute), ...checkSecrets(source, absolute('.')));
   for (const name of source.keysAt(['plugins']) ?? [])
     problems.push(...checkGateway(source, ['plugins', name], rules(name), absolute));
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);

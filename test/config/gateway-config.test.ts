@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { ConfigError } from '../../shared/config/config-problem.js';
 import { pluginGateway } from '../../shared/config/gateway-config.js';
@@ -71,7 +72,7 @@ test('a gateway has the ports that the rules open, and the secrets that its host
       'API.example.com': { headers: { authorization: 'Bearer {one}' }, allow: ['read-only', 'POST /x'] },
       'a.example.org': { placeholder: { name: 'KEY', secret: 'two', in: ['x-key'] }, ca: 'ca.pem' },
     },
-    { one: { file: 'one' }, two: { env: 'TWO' }, three: { command: ['pass', 'three'] } },
+    { one: { file: 'one' }, two: { env: 'TWO' }, three: { file: 'three' } },
     RULES,
     absolute,
   );
@@ -85,6 +86,19 @@ test('a gateway has the ports that the rules open, and the secrets that its host
       ['api.example.com', [443], ['GET,HEAD,OPTIONS /**', 'POST /x'], undefined],
       ['a.example.org', [443], [], '/etc/ca.pem'],
     ],
+  );
+});
+
+test("a secret's command is a program of the system, or relative to the file", () => {
+  const sourceOf = (...command: readonly string[]): unknown =>
+    pluginGateway({ 'api.example.com': { headers: { key: '{one}' } } }, { one: { command } }, RULES, (path) =>
+      join('/usr', path),
+    ).secrets?.['one'];
+  const echo = { command: ['/usr/bin/env', 'echo', '/usr/bin'], files: ['/usr/bin/env', '/usr/bin'] };
+  assert.deepEqual(sourceOf('./bin/env', 'echo', './bin'), { from: 'command', command: echo });
+  assert.match(
+    problemsOf('secrets: {one: {command: [nonexistent-program]}}\n').join(),
+    /"nonexistent-program" is no program that can be run/,
   );
 });
 

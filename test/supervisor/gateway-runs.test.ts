@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
-import { writeFileSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { writeSync } from 'node:fs';
 import { test } from 'node:test';
 import type { HttpEvent } from '../../sandbox/gateway/serve-host.js';
+import type { Held } from '../../sandbox/supervisor/gateway/read-secrets.js';
 import { type GatewayContext, prepareGateway } from '../../sandbox/supervisor/gateway-runs.js';
 import { Sandbox } from '../../sandbox/supervisor/start/sandbox.js';
 import { limitsOf } from '../../shared/config/limit-forms.js';
 import { type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';
+import { PosternError } from '../../shared/errors.js';
 import { readSealedFile } from '../../shared/sys/memory-file.js';
 import { until } from '../harness/until.js';
-import { readableFolder } from '../harness/users.js';
 
 const SECRET = 'ghs_top-secret-0123456789';
 const PLUGIN: PluginConfig = {
@@ -21,7 +21,6 @@ const PLUGIN: PluginConfig = {
       headers: { authorization: 'Bearer {github}' },
     },
   ],
-  secrets: { github: { from: 'command', words: ['/bin/echo', SECRET] } },
 };
 const EVENT: HttpEvent = {
   ...{ method: 'GET', host: 'api.example.com', port: 443, path: '/', status: 200, decision: 'allow' },
@@ -35,8 +34,11 @@ interface Told {
   readonly notices: string[];
 }
 
+const heldOf = (secret: string): Held => ({ secrets: new Map([['github', secret]]), files: new Map() });
+const HELD = heldOf(SECRET);
+
 /** A process that says some lines, and ends. */
-function contextOf(lines: readonly unknown[], told: Told): GatewayContext {
+function contextOf(lines: readonly unknown[], told: Told, held = async () => HELD): GatewayContext {
   return {
     start: async (_config, _gateway, streams) => {
       const { descriptors, drained } = streams();
@@ -50,7 +52,7 @@ function contextOf(lines: readonly unknown[], told: Told): GatewayContext {
       await drained();
       return new Sandbox(0, undefined, undefined);
     },
-    written: () => [],
+    held,
     onEvent: (plugin, { status }, isLogged) => told.events.push([plugin, status, isLogged]),
     onNotice: (text) => told.notices.push(text),
   };
@@ -67,7 +69,7 @@ test('its events are checked, count for its plugin, and past the limit of lines 
     { ...EVENT, method: 'x'.repeat(99) },
     { status: 200 },
   ];
-  const run = prepareGateway(PLUGIN, contextOf([...odd, ...Array(5).fill(EVENT)], told));
+  const run = prepareGateway(PLUGIN, HELD, contextOf([...odd, ...Array(5).fill(EVENT)], told));
   assert.ok(run !== undefined);
   await run.serve([]);
   assert.deepEqual(
@@ -79,21 +81,20 @@ test('its events are checked, count for its plugin, and past the limit of lines 
 
 test('another secret starts it anew with that one, and one that cannot be read changes nothing', async () => {
   const told: Told = { events: [], settings: [], notices: [] };
-  const file = join(readableFolder(), 'token');
-  const write = (text: string): void => writeFileSync(file, text, { mode: 0o600 });
-  write(SECRET);
-  const secrets = { github: { from: 'file', path: file } } as const;
-  const run = prepareGateway({ ...PLUGIN, secrets }, contextOf([], told));
+  let held = async (): Promise<Held> => {
+    throw new PosternError('bad_secret', 'it is empty');
+  };
+  const run = prepareGateway(
+    PLUGIN,
+    HELD,
+    contextOf([], told, () => held()),
+  );
   assert.ok(run !== undefined);
   await run.serve([]);
-  write('');
-  run.renew();
-  assert.match(
-    told.notices.join('\n'),
-    /goes on with its former secrets: Cannot use the secret "github": it is empty/,
-  );
-  write('another-secret-0123');
-  run.renew();
+  await run.renew();
+  assert.match(told.notices.join('\n'), /goes on with its former secrets: it is empty/);
+  held = async () => heldOf('another-secret-0123');
+  await run.renew();
   await until(() => (told.settings.some((text) => text.includes('another-secret-0123')) ? true : undefined));
   assert.match(told.settings[0] ?? '', new RegExp(SECRET));
   await run.close();
@@ -101,7 +102,7 @@ test('another secret starts it anew with that one, and one that cannot be read c
 
 test('one that ends is started again with the same certificates, until it is closed', async () => {
   const told: Told = { events: [], settings: [], notices: [] };
-  const run = prepareGateway(PLUGIN, contextOf([], told));
+  const run = prepareGateway(PLUGIN, HELD, contextOf([], told));
   assert.ok(run !== undefined);
   await run.serve([]);
   await until(() => (told.settings.length >= 2 ? true : undefined));
@@ -115,27 +116,20 @@ test('one that ends is started again with the same certificates, until it is clo
 // proves: gateway: one that starts while its secrets change starts anew
 test('one that starts while its secrets change starts anew', async () => {
   const told: Told = { events: [], settings: [], notices: [] };
-  const file = join(readableFolder(), 'token');
-  writeFileSync(file, SECRET, { mode: 0o600 });
-  const context = contextOf([], told);
+  const context = contextOf([], told, async () => heldOf('another-secret-0123'));
   const sandbox = new Sandbox(0, undefined, undefined);
   let killed = false;
   sandbox.kill = () => {
     killed = true;
   };
-  const secrets = { github: { from: 'file', path: file } } as const;
-  const run = prepareGateway(
-    { ...PLUGIN, secrets },
-    {
-      ...context,
-      start: async (config, gateway, streams) => {
-        await context.start(config, gateway, streams);
-        writeFileSync(file, 'another-secret-0123');
-        run?.renew();
-        return sandbox;
-      },
+  const run = prepareGateway(PLUGIN, HELD, {
+    ...context,
+    start: async (config, gateway, streams) => {
+      await context.start(config, gateway, streams);
+      await run?.renew();
+      return sandbox;
     },
-  );
+  });
   await run?.serve([]);
   assert.equal(killed, true);
   await run?.close();

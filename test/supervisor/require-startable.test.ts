@@ -140,3 +140,17 @@ test("a link in the place of a plugin's own path refuses its start, and not the 
   // One that no plugin could have made is a mistake of the configuration.
   assert.throws(() => start({ writable: [inner] }, {}, [file]), { message: /is postern's own/ });
 });
+
+// proves: gateway: no plugin writes what a secret's command is and loads
+test("no plugin writes beside the script of a secret's command", () => {
+  const folder = readableFolder();
+  const script = join(folder, 'token.py');
+  writeFileSync(script, '');
+  const command = { command: ['/usr/bin/python3', script], files: ['/usr/bin/python3', script] };
+  const secrets: PluginConfig['secrets'] = { github: { from: 'command', command } };
+  start({ secrets }, {});
+  assert.throws(() => start({ secrets, writable: [folder] }, {}), {
+    code: 'path_not_apart',
+    message: /belongs to a program of ask\.hook or secrets, which runs outside of every sandbox/,
+  });
+});

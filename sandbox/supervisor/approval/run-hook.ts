@@ -1,23 +1,16 @@
 // Asks a program of the operator's, or a function of the application, about a destination that no rule allows. Runs in the supervisor.
 
-import { spawn } from 'node:child_process';
 import PQueue from 'p-queue';
-import { HOOK_PATH, type HookCommand } from '../../../shared/config/hook-command.js';
-
-import { printable } from '../../../shared/printable.js';
+import type { HookCommand } from '../../../shared/config/hook-command.js';
 import { type Answerer, ASK_SCOPES } from '../../../shared/words.js';
+import { runOutside } from '../../host/run-outside.js';
 import type { AskAnswer, AskRequest, Asks } from './asks.js';
 
-/** Hooks that run at the same time for one plugin, the longest answer of one, and how long its output is read after its end. */
+/** Hooks that run at the same time for one plugin, and the longest answer of one. */
 const HOOKS_AT_ONCE = 4;
 const HOOK_ANSWER_BYTES = 4096;
-const HOOK_DRAIN_MS = 500;
 
-// Runs the program of `ask.hook` for one question: a line of JSON in, one JSON object out. The program is trusted, but may
-// hang, fail or print anything. Its whole process group ends with the question. It gets postern's environment, except PATH, and starts in /.
-
-/** Characters of what the program wrote to stderr, in a message. */
-const MOST_WORDS = 200;
+// Runs the program of `ask.hook` for one question: a line of JSON in, one JSON object out. It ends with the question.
 
 /**
  * @param refuse asked before each run: the operator may have changed the program, or a link on the way to it. It throws if a plugin may write there
@@ -42,67 +35,12 @@ export function hookCallback(hook: HookCommand, refuse: () => void): OnAsk {
   };
 }
 
-function runHook({ command }: HookCommand, question: string, signal: AbortSignal): Promise<AskAnswer> {
-  const [program = '', ...args] = command;
-  return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
-    // A session of its own, so that the group can be ended. It has no terminal.
-    const child = spawn(program, args, {
-      // protects: G20 ask: the hook starts in no folder that a plugin may write
-      cwd: '/',
-      env: {
-        ...process.env,
-        // protects: G20 ask: the hook finds programs in folders of the system alone
-        PATH: HOOK_PATH,
-      },
-      stdio: 'pipe',
-      detached: true,
-    });
-    let out = '';
-    let words = '';
-    let isReaped = false;
-    const end = (): void => {
-      signal.removeEventListener('abort', abort);
-      try {
-        // protects: G20 ask: a hook that has ended is not killed: its pid may be another one's => if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-        if (child.pid !== undefined && !isReaped) process.kill(-child.pid, 'SIGKILL');
-      } catch {
-        // It has ended.
-      }
-      for (const stream of child.stdio) stream?.destroy();
-    };
-    const fail = (text: string): void => {
-      end();
-      reject(new Error(words === '' ? text : `${text}: ${printable(words.slice(0, MOST_WORDS)).trim()}`));
-    };
-    const abort = (): void => fail('the question is over');
-    signal.addEventListener('abort', abort, { once: true });
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      out += text;
-      if (out.length > HOOK_ANSWER_BYTES) fail(`it wrote more than ${HOOK_ANSWER_BYTES} bytes`);
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      if (words.length < MOST_WORDS) words += text;
-    });
-    child.stdin.on('error', () => {});
-    child.stdin.end(question);
-    child.once('error', ({ message }) => fail(message));
-    // A process that it leaves behind may hold its output open.
-    child.once('exit', () => {
-      isReaped = true;
-      setTimeout(() => child.stdout.destroy(), HOOK_DRAIN_MS).unref();
-    });
-    child.once('close', (status, ended) => {
-      signal.removeEventListener('abort', abort);
-      if (ended !== null) fail(`it ended with ${ended}`);
-      else if (status !== 0) fail(`it ended with status ${status}`);
-      else {
-        const answer = readHookAnswer(out);
-        if (typeof answer === 'string') fail(answer);
-        else resolve(answer);
-      }
-    });
-  });
+async function runHook(hook: HookCommand, input: string, signal: AbortSignal): Promise<AskAnswer> {
+  const answer = readHookAnswer(
+    await runOutside(hook, { input, mostBytes: HOOK_ANSWER_BYTES, signal, words: 'message' }),
+  );
+  if (typeof answer === 'string') throw new Error(answer);
+  return answer;
 }
 
 // Reads what a hook has printed. Pure.

@@ -326,8 +326,8 @@ type Kind = 'hook' | 'file' | 'folder' | 'searched';
 /** What is there, and the fix for who would write there. */
 const KINDS: Readonly<Record<Kind, Readonly<{ what: string; fix: string }>>> = {
   hook: {
-    what: 'belongs to the program of ask.hook, which runs outside of every sandbox',
-    fix: 'keep the hook in a folder of its own, in which no plugin writes',
+    what: 'belongs to a program of ask.hook or secrets, which runs outside of every sandbox',
+    fix: 'keep that program in a folder of its own, in which no plugin writes',
   },
   file: {
     what: "is postern's own",

@@ -1,10 +1,10 @@
 // Reads the secrets of a plugin's gateway, from where the configuration says. Runs in the supervisor, which keeps them for a gateway that starts again. No
 // message holds anything of a secret, and no plugin chooses where one is read.
-import { spawnSync } from 'node:child_process';
 import { fstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import type { GatewayHost, SecretSource } from '../../../shared/config/gateway-keys.js';
+import type { HookCommand } from '../../../shared/config/hook-command.js';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { secretOf, secretProblem } from '../../../shared/config/secret-template.js';
 import { PosternError } from '../../../shared/errors.js';
@@ -12,6 +12,7 @@ import { readTextFile } from '../../../shared/read-file.js';
 import { SystemError } from '../../../shared/sys/libc.js';
 import { openWithoutLinks } from '../../../shared/sys/open-folder.js';
 import type { ClientCertificate } from '../../gateway/upstream.js';
+import { runOutside } from '../../host/run-outside.js';
 import { shellWord } from '../../host/shell-word.js';
 import { hostFiles } from '../files/host-files.js';
 import { problemOf, type StartProblem } from '../files/path-problems.js';
@@ -24,13 +25,22 @@ const COMMAND_MS = 30_000;
 const COMMAND_BYTES = 65_536;
 const OTHERS_READ = 0o004;
 
-/** What a secret is read with. */
-export interface SecretReader {
+type FileSource = Exclude<SecretSource, { readonly from: 'command' }>;
+
+/** What a secret is read with, if it is no command's. */
+export interface FileReader {
   readonly plugin: string;
   /** What any plugin may write, or could write before. */
   readonly written: readonly Written[];
   /** postern's own environment. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+export interface SecretReader extends FileReader {
+  /** Looks at a command before it is run. @throws Error if a plugin may write what it is or loads */
+  readonly refuse: (command: HookCommand) => void;
+  /** Ends the commands. */
+  readonly signal: AbortSignal;
 }
 
 /** What a gateway has of files and commands. */
@@ -46,15 +56,57 @@ interface HostFiles {
   readonly client: ClientCertificate | undefined;
 }
 
+/**
+ * What the gateways of a supervisor hold. It is read once for each configuration, and kept for every start with it: a plugin must not make postern run a
+ * command as often as it ends. What failed is read again.
+ */
+export class AllHeld {
+  /** By `gateway` of a configuration, which has its own after each load. */
+  readonly #known = new WeakMap<object, Held>();
+  readonly #reading = new WeakMap<object, Promise<Held>>();
+  readonly #readerOf: (plugin: string) => SecretReader;
+
+  constructor(readerOf: (plugin: string) => SecretReader) {
+    this.#readerOf = readerOf;
+  }
+
+  /** @returns undefined before it was read */
+  known({ gateway }: PluginConfig): Held | undefined {
+    return gateway === undefined ? NOTHING : this.#known.get(gateway);
+  }
+
+  /** @throws PosternError `bad_secret`, `path_not_apart` */
+  async read(config: PluginConfig): Promise<Held> {
+    const { gateway, name } = config;
+    const known = this.known(config);
+    if (known !== undefined || gateway === undefined) return known ?? NOTHING;
+    const reading = this.#reading.get(gateway) ?? readHeld(config, this.#readerOf(name));
+    this.#reading.set(gateway, reading);
+    try {
+      const held = await reading;
+      // protects: G23 gateway: a secret is read once for each configuration
+      this.#known.set(gateway, held);
+      return held;
+    } finally {
+      this.#reading.delete(gateway);
+    }
+  }
+}
+
+const NOTHING: Held = { secrets: new Map(), files: new Map() };
+
 /** @throws PosternError `bad_secret`, `path_not_apart` */
-export function readHeld({ gateway = [], secrets = {} }: PluginConfig, reader: SecretReader): Held {
+export async function readHeld(
+  { gateway = [], secrets = {} }: PluginConfig,
+  reader: SecretReader,
+): Promise<Held> {
   return {
-    secrets: readSecrets(secrets, reader),
+    secrets: await readSecrets(secrets, reader),
     files: new Map(gateway.map((one) => [one.host, filesOf(one, reader)])),
   };
 }
 
-function filesOf({ host, ca, client }: GatewayHost, reader: SecretReader): HostFiles {
+function filesOf({ host, ca, client }: GatewayHost, reader: FileReader): HostFiles {
   const files: HostFiles = {
     ca: ca === undefined ? undefined : readPrivateFile(`the certificates of ${host}`, ca, reader, 'public'),
     client: client && {
@@ -72,24 +124,32 @@ function filesOf({ host, ca, client }: GatewayHost, reader: SecretReader): HostF
 }
 
 /** @returns the values by name @throws PosternError `bad_secret`, `path_not_apart` */
-export function readSecrets(
+export async function readSecrets(
   sources: Readonly<Record<string, SecretSource>>,
   reader: SecretReader,
-): ReadonlyMap<string, string> {
-  return new Map(
-    Object.entries(sources).map(([name, source]) => {
-      const value = secretOf(readFrom(name, source, reader));
-      const problem = secretProblem(value);
-      if (problem !== undefined) throw refused(secretCalled(name), `${problem} (${describeSource(source)})`);
-      return [name, value];
-    }),
-  );
+): Promise<ReadonlyMap<string, string>> {
+  const values = new Map<string, string>();
+  for (const [name, source] of Object.entries(sources)) {
+    const read =
+      source.from === 'command'
+        ? await outputOf(name, source.command, reader)
+        : readFrom(name, source, reader);
+    values.set(name, checkedValue(name, source, read));
+  }
+  return values;
+}
+
+function checkedValue(name: string, source: SecretSource, read: string): string {
+  const value = secretOf(read);
+  const problem = secretProblem(value);
+  if (problem !== undefined) throw refused(secretCalled(name), `${problem} (${describeSource(source)})`);
+  return value;
 }
 
 /** @returns what a start would refuse. A command is not run for that */
 export function secretProblems(
   plugins: readonly PluginConfig[],
-  { written, environment }: Omit<SecretReader, 'plugin'>,
+  { written, environment }: Omit<FileReader, 'plugin'>,
 ): readonly StartProblem[] {
   return plugins.flatMap(({ name: plugin, secrets = {}, gateway = [] }) => {
     const reader = { plugin, written, environment };
@@ -104,14 +164,16 @@ export function secretProblems(
     };
     return [
       ...Object.entries(secrets).flatMap(([name, source]) =>
-        source.from === 'command' ? [] : problemsOf(() => readSecrets({ [name]: source }, reader)),
+        source.from === 'command'
+          ? []
+          : problemsOf(() => checkedValue(name, source, readFrom(name, source, reader))),
       ),
       ...gateway.flatMap((one) => problemsOf(() => filesOf(one, reader))),
     ];
   });
 }
 
-function readFrom(name: string, source: SecretSource, reader: SecretReader): string {
+function readFrom(name: string, source: FileSource, reader: FileReader): string {
   switch (source.from) {
     case 'file':
       return readPrivateFile(secretCalled(name), source.path, reader);
@@ -125,8 +187,6 @@ function readFrom(name: string, source: SecretSource, reader: SecretReader): str
       );
       return readPrivateFile(secretCalled(name), path, reader);
     }
-    case 'command':
-      return outputOf(name, source.words);
   }
 }
 
@@ -139,7 +199,7 @@ function present(name: string, value: string | undefined, why: string): string {
 function readPrivateFile(
   what: string,
   path: string,
-  { plugin, written }: SecretReader,
+  { plugin, written }: FileReader,
   kind: 'private' | 'public' = 'private',
 ): string {
   const host = withoutPluginLinks(hostFiles, written);
@@ -168,21 +228,27 @@ function readPrivateFile(
   }
 }
 
-/** Its errors go to postern's own. */
-function outputOf(name: string, [program = '', ...words]: readonly string[]): string {
-  const { status, signal, stdout, error } = spawnSync(program, words, {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    encoding: 'utf8',
-    timeout: COMMAND_MS,
-    maxBuffer: COMMAND_BYTES,
-  });
-  const why = error === undefined ? `it ended with ${signal ?? `status ${status}`}` : errorName(error);
-  if (error !== undefined || status !== 0)
-    throw refused(secretCalled(name), `"${program}" gave none: ${why}`);
-  return stdout;
+/** Its errors go to postern's own: they may have anything of the secret. */
+async function outputOf(
+  name: string,
+  command: HookCommand,
+  { refuse, signal }: SecretReader,
+): Promise<string> {
+  const late = AbortSignal.timeout(COMMAND_MS);
+  try {
+    // protects: G23 gateway: a secret's command that has come to lie where a plugin may write is not run
+    refuse(command);
+    return await runOutside(command, {
+      ...{ input: '', mostBytes: COMMAND_BYTES, words: 'own' },
+      signal: AbortSignal.any([signal, late]),
+    });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const why = late.aborted ? `it took more than ${COMMAND_MS / 1000} s` : message;
+    throw refused(secretCalled(name), `"${command.command[0]}" gave none: ${why}`);
+  }
 }
 
-/** Its message holds the arguments. */
 function errorName(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
@@ -197,7 +263,7 @@ function describeSource(source: SecretSource): string {
     case 'credential':
       return `the credential "${source.name}"`;
     case 'command':
-      return `the output of "${source.words[0]}"`;
+      return `the output of "${source.command.command[0]}"`;
   }
 }
 

@@ -1,8 +1,11 @@
 // Programs that answer questions, run by this process.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import type { AskRequest } from '../../../sandbox/supervisor/approval/asks.js';
 import { hookCallback, type OnAsk } from '../../../sandbox/supervisor/approval/run-hook.js';
+import { becomeSubreaper } from '../../../shared/sys/process-control.js';
+import { until } from '../../harness/until.js';
 
 const requestOf = (plugin: string): AskRequest => ({
   ...{ id: '1', plugin, host: 'api.example.com', port: 443, door: 'dns', pid: undefined, program: undefined },
@@ -34,4 +37,12 @@ test('a hook that has ended is killed neither for its answer nor with its questi
   await assert.rejects(hookOf('exit 3')(requestOf('agent'), over.signal), /it ended with status 3/);
   over.abort();
   assert.equal(kill.mock.callCount(), 0);
+});
+
+// proves: ask: what a hook leaves behind is ended and reaped
+test('what a hook leaves behind ends with it, and stays no zombie', async () => {
+  becomeSubreaper();
+  const script = `sleep 1000 </dev/null >/dev/null 2>&1 & echo '{"answer": "deny"}'`;
+  await hookOf(script)(requestOf('agent'), new AbortController().signal);
+  await until(() => readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8') === '' || undefined);
 });
