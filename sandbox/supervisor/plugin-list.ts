@@ -13,7 +13,7 @@ import type { LiveRun } from './plugin-runs.js';
 import type { Records } from './record/records.js';
 import { requireStartable, type Startable } from './require-startable.js';
 import { lineOf, withGateways, withRule } from './start-broker.js';
-import { type OwnOptions, seenHomes } from './start-problems.js';
+import { type OwnOptions, ownFilesOf, seenHomes } from './start-problems.js';
 import type { SupervisorOptions } from './supervisor-options.js';
 
 export class PluginList {
@@ -136,7 +136,8 @@ export class PluginList {
     ownFiles: readonly string[] = this.#ownFiles,
     ending: readonly PluginConfig[] = [],
   ): Startable {
-    const [files, homes] = [this.#ownFiles, this.#startable?.keptHomes ?? []];
+    const { read: files = [] } = ownFilesOf({ ...this.#options, ownFiles: this.#ownFiles }, this.#all);
+    const homes = this.#startable?.keptHomes ?? [];
     const runs = { live: this.#live(), ending, files, homes, written: this.#written };
     const startable = requireStartable(plugins, { ...this.#options, ownFiles }, runs);
     this.#cgroups.claim(plugins);

@@ -19,7 +19,7 @@ import {
 } from './files/path-problems.js';
 import { asConfigured, outermost, type Written, writtenFolders } from './files/plugin-links.js';
 import { refusedPaths } from './files/require-paths.js';
-import { secretProblems } from './gateway/read-secrets.js';
+import { secretPath, secretProblems } from './gateway/read-secrets.js';
 import { allHomes, homeProblems, withoutTopLink } from './home/home-problems.js';
 import { examineHome } from './home/kept-home.js';
 import type { LiveRun } from './plugin-runs.js';
@@ -32,7 +32,7 @@ import { planPlugin, type StartHost } from './start/plan-plugin.js';
 import { outsideEnvironment } from './start/plugin-environment.js';
 import { refuseMovableMounts, refuseOwnPipes, refuseWritable } from './start/refuse-start.js';
 import type { SupervisorOptions } from './supervisor-options.js';
-import { requireUnseen, viaProblems } from './via/via-problems.js';
+import { CREDENTIALS, requireUnseen, type SecretFile, viaProblems } from './via/via-problems.js';
 
 /** The ids inside only show in /etc/passwd. */
 const ANY_IDS = { uid: 1000, gid: 1000 };
@@ -56,11 +56,13 @@ export function ownFilesOf(
     );
   const log = audit === undefined || audit === 'stderr' || audit === 'stdout' ? [] : [audit];
   const places = controlPlaces(control);
+  // protects: G23 gateway: no plugin writes the certificates that a gateway trusts => const read = ownFiles;
+  const read = [...ownFiles, ...certificateFiles(plugins)];
   return {
-    read: ownFiles,
+    read,
     hook: hook.folders,
     folders: program.folders ?? [],
-    files: [...program.files, ...hook.files, ...ownFiles, ...log, ...places.files],
+    files: [...program.files, ...hook.files, ...read, ...log, ...places.files],
     searched: [...program.searched, ...places.searched],
     sockets: places.files,
   };
@@ -68,19 +70,36 @@ export function ownFilesOf(
 
 export function startHostOf(plugins: readonly PluginConfig[], own: OwnFiles): StartHost {
   const homed = plugins.map(withHomeAt);
-  const secrets = plugins.flatMap(({ via, secrets: own = {} }) => [
-    ...(via?.credentialsFile === undefined ? [] : [via.credentialsFile]),
-    ...Object.values(own).flatMap((source) => (source.from === 'file' ? source.path : [])),
-  ]);
   return {
     keptHomes: [...new Set(homed.flatMap(({ home }) => home ?? []))],
     written: outermost(writtenFolders(homed, hostFiles)),
     ownFiles: own.files,
     ownFolders: own.folders ?? [],
     laterConfigs: laterConfigs(plugins, hostFiles),
-    secrets: [...new Set(secrets)],
+    secrets: plugins.flatMap(secretFiles),
     ownSockets: own.sockets ?? [],
   };
+}
+
+function secretFiles({
+  via,
+  gateway = [],
+  secrets = {},
+  otherSecrets = {},
+}: PluginConfig): readonly SecretFile[] {
+  const named = {
+    ...secrets,
+    // protects: G23 gateway: no plugin sees a secret that no gateway names
+    ...otherSecrets,
+  };
+  return [
+    ...(via?.credentialsFile === undefined ? [] : [{ path: via.credentialsFile, key: CREDENTIALS }]),
+    ...gateway.flatMap(({ client }) => (client === undefined ? [] : [{ path: client.key, key: 'gateway' }])),
+    ...Object.entries(named).flatMap(([name, source]) => {
+      const path = secretPath(source, outsideEnvironment());
+      return path === undefined ? [] : [{ path, key: `secrets.${name}` }];
+    }),
+  ];
 }
 
 /**
@@ -218,7 +237,7 @@ function seenCredentials(plugins: readonly PluginConfig[], host: StartHost): rea
   if (host.secrets.length === 0) return [];
   return plugins
     .flatMap((plugin) => refusedBy(plugin.name, () => planPlugin(plugin, ANY_IDS, host)) ?? [])
-    .filter(({ code }) => code === 'bad_via');
+    .filter(({ code }) => code === 'bad_via' || code === 'bad_secret');
 }
 
 /** What only the start of the plugin itself refuses: it looks at its program, and through all that it would write. */
@@ -270,6 +289,13 @@ function withHomeAt(plugin: PluginConfig): PluginConfig {
 // Lists what the programs of `ask.hook` and of secrets are, and from where it may load something, so that no plugin writes there: they run outside of every sandbox. No
 // language is known here, but what all of them do: an interpreter loads its own modules from the prefix that it is installed in, and those of a script from
 // the script's folder or below. Node also searches the folders above. Runs in the supervisor, at each check and before each run.
+
+/** Those that gateways trust or show. */
+function certificateFiles(plugins: readonly PluginConfig[]): readonly string[] {
+  return plugins.flatMap(({ gateway = [] }) =>
+    gateway.flatMap(({ ca, client }) => [ca ?? [], client?.cert ?? []].flat()),
+  );
+}
 
 function secretCommands(plugins: readonly PluginConfig[]): readonly HookCommand[] {
   return plugins.flatMap(({ secrets = {} }) =>

@@ -42,18 +42,25 @@ export function pluginGateway(
 ): {
   readonly gateway?: readonly GatewayHost[];
   readonly secrets?: Readonly<Record<string, SecretSource>>;
+  readonly otherSecrets?: Readonly<Record<string, SecretSource>>;
 } {
-  if (written === undefined) return {};
+  const sourcesOf = (isMeant: (name: string) => boolean): readonly (readonly [string, SecretSource])[] =>
+    Object.entries(secrets).flatMap(([name, one]) => {
+      const read = isMeant(name) ? secretSource(one, absolute) : undefined;
+      return read === undefined ? [] : [[name, read] as const];
+    });
+  const others = (
+    named: ReadonlySet<string>,
+  ): { readonly otherSecrets?: Readonly<Record<string, SecretSource>> } => {
+    const found = sourcesOf((name) => !named.has(name));
+    return found.length === 0 ? {} : { otherSecrets: Object.fromEntries(found) };
+  };
+  if (written === undefined) return others(new Set());
   const ports = portsBy(rules);
   const gateway = Object.entries(written).map(([name, one]) => hostOf(name, one, ports, absolute));
   // protects: G23 gateway: a gateway gets the secrets that its hosts name => const named = new Set(Object.keys(secrets));
   const named = new Set(gateway.flatMap(secretsOfHost));
-  const sources = [...named].flatMap((name) => {
-    const source = secrets[name];
-    const read = source && secretSource(source, absolute);
-    return read === undefined ? [] : [[name, read] as const];
-  });
-  return { gateway, secrets: Object.fromEntries(sources) };
+  return { gateway, secrets: Object.fromEntries(sourcesOf((name) => named.has(name))), ...others(named) };
 }
 
 function hostOf(

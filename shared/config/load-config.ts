@@ -105,7 +105,8 @@ export function readConfig(path: string, text: string, folder: string): Config {
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   const { metrics, control, dns, defaults = {}, plugins } = parsed.data;
   const keyOf = (plugin: string, key: KeyPath, path?: string): KeyPath | undefined => {
-    const keys = [['plugins', plugin], ['defaults']].map((at) => [...at, ...key]);
+    // Secrets are of the whole file.
+    const keys = [['plugins', plugin], ['defaults'], []].map((at) => [...at, ...key]);
     if (path === undefined) return keys.find((one) => source.valueAt(one) !== undefined);
     return keys.flatMap((one) => source.textsAt(one)).find(({ text }) => absolute(text) === path)?.key;
   };

@@ -98,6 +98,8 @@ export interface PluginConfig {
   readonly gateway?: readonly GatewayHost[] | undefined;
   /** Where the secrets of its gateway are read, by name. */
   readonly secrets?: Readonly<Record<string, SecretSource>> | undefined;
+  /** Those of its file that its gateway does not name. */
+  readonly otherSecrets?: Readonly<Record<string, SecretSource>> | undefined;
   /** Missing: `drain`. */
   readonly revoke?: Revoke | undefined;
   readonly restart: RestartConfig;

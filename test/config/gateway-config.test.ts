@@ -67,7 +67,7 @@ const absolute = (path: string): string => `/etc/${path}`;
 
 // proves: gateway: a gateway gets the secrets that its hosts name
 test('a gateway has the ports that the rules open, and the secrets that its hosts name alone', () => {
-  const { gateway, secrets } = pluginGateway(
+  const { gateway, secrets, otherSecrets } = pluginGateway(
     {
       'API.example.com': { headers: { authorization: 'Bearer {one}' }, allow: ['read-only', 'POST /x'] },
       'a.example.org': { placeholder: { name: 'KEY', secret: 'two', in: ['x-key'] }, ca: 'ca.pem' },
@@ -80,6 +80,7 @@ test('a gateway has the ports that the rules open, and the secrets that its host
     one: { from: 'file', path: '/etc/one' },
     two: { from: 'env', variable: 'TWO' },
   });
+  assert.deepEqual(otherSecrets, { three: { from: 'file', path: '/etc/three' } });
   assert.deepEqual(
     gateway?.map(({ host, ports, allow, ca }) => [host, ports, allow, ca]),
     [

@@ -196,7 +196,7 @@ print([key for key in os.environ if "s3cret" in os.environ[key]], os.path.exists
       assert.equal(proxy.asked.length, 1);
       const seen = await run(as, via, search, [], ['--visible', folder]);
       assert.equal(seen.status, 125);
-      assert.match(seen.stderr, /would see the credentials in ".*", or their folder/);
+      assert.match(seen.stderr, /would see the credentials in ".*", or its folder/);
       const hidden = await run(as, via, search, [], ['--visible', folder, '--hidden', folder]);
       assert.equal(hidden.stdout, '[] False\n', hidden.stderr);
     }));

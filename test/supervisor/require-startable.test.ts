@@ -154,3 +154,50 @@ test("no plugin writes beside the script of a secret's command", () => {
     message: /belongs to a program of ask\.hook or secrets, which runs outside of every sandbox/,
   });
 });
+
+// proves: gateway: no plugin writes the certificates that a gateway trusts
+test("a gateway's certificates are files that a plugin neither writes nor could write", () => {
+  const folder = readableFolder();
+  const ca = join(folder, 'ca.pem');
+  writeFileSync(ca, '');
+  const host = { host: 'api.example.com', ports: [443], headers: {}, allow: [], deny: [], masks: true };
+  const gateway = [{ ...host, ca }];
+  assert.throws(() => start({ gateway, writable: [ca] }, {}), {
+    code: 'path_not_apart',
+    message: /ca\.pem" is postern's own, and the plugin would write it/,
+  });
+  const written = [{ writer: 'ended', path: folder, real: folder, isHome: false, isFormer: true }];
+  assert.throws(() => start({ gateway }, { written }), {
+    code: 'path_not_apart',
+    message: /ca\.pem" would be postern's own, .* which the plugin "ended" could write/,
+  });
+  start({ gateway }, { written, files: [ca] });
+});
+
+// proves: gateway: no plugin sees a credential
+// proves: gateway: no plugin sees a secret that no gateway names
+test('no plugin sees the file of a secret or a credential, also if no gateway names it', (t) => {
+  const folder = readableFolder();
+  mkdirSync(join(folder, 'kept'));
+  const path = join(folder, 'kept/token');
+  writeFileSync(path, 'never-seen-0123456789\n', { mode: 0o600 });
+  process.env['CREDENTIALS_DIRECTORY'] = join(folder, 'kept');
+  t.after(() => delete process.env['CREDENTIALS_DIRECTORY']);
+  const cases: readonly Partial<PluginConfig>[] = [
+    { secrets: { one: { from: 'file', path } } },
+    { secrets: { one: { from: 'credential', name: 'token' } } },
+    { otherSecrets: { one: { from: 'file', path } } },
+  ];
+  for (const keys of cases) {
+    start({ ...keys, visible: [folder], hidden: [join(folder, 'kept')] }, {});
+    for (const [changes, live] of [
+      [{ ...keys, visible: [folder] }, []],
+      [keys, [running('runs', { visible: [folder] })]],
+    ] as const)
+      assert.throws(() => start(changes, { live }), {
+        code: 'bad_secret',
+        message: /would see the secret in ".*\/kept\/token", or its folder/,
+        fields: { key: 'secrets.one', path: undefined },
+      });
+  }
+});

@@ -67,6 +67,7 @@ export const LIVE_KEYS: readonly (keyof PluginConfig)[] = [
   'kind',
   'ready',
   'stop',
+  'otherSecrets',
 ];
 
 export interface ReloadPlan {

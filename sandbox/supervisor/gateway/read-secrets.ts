@@ -180,14 +180,22 @@ function readFrom(name: string, source: FileSource, reader: FileReader): string 
     case 'env':
       return present(name, reader.environment[source.variable], `the variable ${source.variable} is not set`);
     case 'credential': {
-      const folder = reader.environment['CREDENTIALS_DIRECTORY'];
-      const path = join(
-        present(name, folder, 'postern does not run as a service with credentials'),
-        source.name,
+      const path = secretPath(source, reader.environment);
+      return readPrivateFile(
+        secretCalled(name),
+        present(name, path, 'postern does not run as a service with credentials'),
+        reader,
       );
-      return readPrivateFile(secretCalled(name), path, reader);
     }
   }
+}
+
+/** @returns undefined for what is in no file */
+export function secretPath(source: SecretSource, environment: FileReader['environment']): string | undefined {
+  if (source.from === 'file') return source.path;
+  const folder = environment['CREDENTIALS_DIRECTORY'];
+  // protects: G23 gateway: no plugin sees a credential => return undefined;
+  return source.from === 'credential' && folder !== undefined ? join(folder, source.name) : undefined;
 }
 
 function present(name: string, value: string | undefined, why: string): string {

@@ -12,7 +12,7 @@ import { planRoot, type RootPlan } from '../root/plan-root.js';
 import { requireCommandFiles } from '../root/require-command-files.js';
 import { startedFiles } from '../root/started-files.js';
 import { hostTexts, type Unseen, unseenFiles } from '../unseen/unseen-files.js';
-import { requireUnseen } from '../via/via-problems.js';
+import { requireUnseen, type SecretFile } from '../via/via-problems.js';
 
 /** What a start has to know of all plugins and of postern. */
 export interface StartHost {
@@ -26,8 +26,8 @@ export interface StartHost {
   readonly ownFolders: readonly string[];
   /** Where a later `up` would find its configuration, and a plugin may write: of {@link laterConfigs}. */
   readonly laterConfigs: readonly string[];
-  /** Files with credentials for proxies: no plugin sees one. */
-  readonly secrets: readonly string[];
+  /** Files with credentials for proxies, and those with secrets for gateways: no plugin sees one. */
+  readonly secrets: readonly SecretFile[];
   /** Those of the own files that the plugin does not see either: control sockets and their folder. */
   readonly ownSockets: readonly string[];
 }

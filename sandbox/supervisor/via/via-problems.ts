@@ -18,6 +18,8 @@ import { readCredentials } from './via-line.js';
 
 const { EADDRNOTAVAIL } = constants.errno;
 
+export const CREDENTIALS = 'via.credentials_file';
+
 /** @returns every problem of every plugin, with the code `bad_via` or `path_not_apart` */
 export function viaProblems(
   plugins: readonly PluginConfig[],
@@ -92,23 +94,29 @@ function markProblem(plugin: string, mark: number): readonly StartProblem[] {
   ];
 }
 
-// Refuses credentials for a proxy, and secrets of a gateway, that a plugin would see. The folder must not show either: programs often replace a file
+// Refuses credentials and secrets that a plugin would see. The folder must not show either: programs often replace a file
 // when they change it, and the mount that hides a file hides no other one of its name.
 
+/** A file that no plugin may see, and the key that names it. */
+export interface SecretFile {
+  readonly path: string;
+  readonly key: string;
+}
+
 /**
- * @param secrets paths of files with credentials, of all plugins
- * @throws PosternError `bad_via`
+ * @param secrets files with credentials and secrets, of all plugins
+ * @throws PosternError `bad_via`, `bad_secret`
  */
 export function requireUnseen(
   { entries, hiddenBy }: Pick<RootPlan, 'entries' | 'hiddenBy'>,
   plugin: string,
-  secrets: readonly string[],
+  secrets: readonly SecretFile[],
   host: HostFiles,
 ): void {
   const shows = (path: string): boolean =>
     hiddenBy(path) === undefined &&
     entries.some((entry) => entry.kind === 'bind' && isWithin(path, entry.source));
-  for (const secret of secrets) {
+  for (const { path: secret, key } of secrets) {
     const real = host.real(secret);
     if (real === undefined) continue;
     const places = [real, ...host.aliases(real)].flatMap((path) => [path, dirname(path)]);
@@ -116,14 +124,11 @@ export function requireUnseen(
       /* protects: G6 a program that would see the credentials does not start => true */ !places.some(shows)
     )
       continue;
-    throw new PosternError(
-      'bad_via',
-      `"${plugin}" would see the credentials in "${secret}", or their folder`,
-      {
-        fix: 'keep the file in a folder that no plugin sees, or hide that folder',
-        // Of a proxy or of a gateway, and of any plugin: no one place of this one.
-        fields: { key: '' },
-      },
-    );
+    const [code, what] =
+      key === CREDENTIALS ? (['bad_via', 'credentials'] as const) : (['bad_secret', 'secret'] as const);
+    throw new PosternError(code, `"${plugin}" would see the ${what} in "${secret}", or its folder`, {
+      fix: 'keep the file in a folder that no plugin sees, or hide that folder',
+      fields: { key },
+    });
   }
 }

@@ -57,6 +57,7 @@ test('every key is either live or restarts the plugin', () => {
       { host: 'api.example.com', ports: [443], headers: {}, allow: ['GET /**'], deny: [], masks: true },
     ],
     secrets: { github: { from: 'env', variable: 'TOKEN' } },
+    otherSecrets: { other: { from: 'env', variable: 'OTHER' } },
     restart: { policy: 'always', delayMs: 1, maxDelayMs: 1, resetAfterMs: 1 },
     revoke: 'drain',
     limits: limitsOf({ requests_per_second: 7 }),
