@@ -16,7 +16,7 @@ import { connect } from '../plugin/index.js';
 import type { Pairs, Place } from './request-head.js';
 import { fillTemplate, type Secrets } from './secrets.js';
 import { HostServer, type HttpEvent } from './serve-host.js';
-import { FIRST_LISTENER_FD, type GatewaySettings } from './settings.js';
+import { FIRST_LISTENER_FD, type GatewaySettings, READY } from './settings.js';
 
 /** Of one listener, before others have their turn. */
 const ACCEPTED_AT_ONCE = 16;
@@ -24,6 +24,7 @@ const ACCEPT_AGAIN_MS = 50;
 const CONNECT_TIMEOUT_MS = 30_000;
 
 serve(takeSettings());
+process.stdout.write(`${READY}\n`);
 
 function serve({ hosts, secrets, listeners }: GatewaySettings): void {
   const all = new Map(secrets);

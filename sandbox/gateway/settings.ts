@@ -38,4 +38,7 @@ interface GatewayHostSettings {
 }
 
 /** The first inherited listener. */
+/** Its first line: from now on it accepts. */
+export const READY = 'ready';
+
 export const FIRST_LISTENER_FD = 3;

@@ -1,5 +1,6 @@
 // Keeps the gateway of each plugin running as long as the plugin runs. Runs in the supervisor. A gateway that dies loses its connections. The clients that
 // come meanwhile wait in the queues of its listeners, for the next one: nothing goes out past it.
+import { constants } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
@@ -11,6 +12,7 @@ import {
   number,
   orMissing,
   parsed,
+  refined,
   type Shape,
   text,
   word,
@@ -20,6 +22,7 @@ import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
 import { HTTP_REASONS } from '../gateway/refusal.js';
 import type { HttpEvent } from '../gateway/serve-host.js';
+import { READY } from '../gateway/settings.js';
 import { gatewayConfig, PluginGateway } from './gateway/plugin-gateway.js';
 import type { Held } from './gateway/read-secrets.js';
 import type { Sandbox } from './start/sandbox.js';
@@ -30,6 +33,11 @@ const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 10_000;
 /** One that ran so long has recovered. */
 const RECOVERED_MS = 10_000;
+/** From SIGTERM on it ends its exchanges, and writes their events. */
+const GRACE_MS = 1000;
+const TOLD_PER_SECOND = 10;
+/** Each report is a message to the broker. */
+const REPORT_MS = 1000;
 
 export interface GatewayContext {
   /** Starts the process, as a plugin is started. */
@@ -40,6 +48,10 @@ export interface GatewayContext {
   ) => Promise<Sandbox>;
   /** Those of the configuration in force: each is read once. @throws PosternError `bad_secret`, `path_not_apart` */
   readonly held: () => Promise<Held>;
+  /** Undefined if events may come, otherwise resolves when the log has room for them. */
+  readonly room: () => Promise<void> | undefined;
+  /** Takes the number of events that are not in the log, and the limit that left them out. */
+  readonly onLost: (events: number, limit?: 'log_rate') => void;
   /** @param isLogged false past the limit of lines: it only counts */
   readonly onEvent: (plugin: string, event: HttpEvent, isLogged: boolean) => void;
   /** Takes lines for the operator. */
@@ -65,11 +77,18 @@ export class GatewayRun {
   #held: Held;
   readonly #context: GatewayContext;
   readonly #logged: TokenBucket;
+  /** What it says besides events is for the operator's terminal. */
+  readonly #told = new TokenBucket(TOLD_PER_SECOND);
+  /** Past the limit of lines, since the last report. */
+  #leftOut = 0;
+  #report: NodeJS.Timeout | undefined;
   #sandbox: Sandbox | undefined;
   #wait = FIRST_WAIT_MS;
   #timer: NodeJS.Timeout | undefined;
   #starting: Promise<void> | undefined;
   #over = false;
+  /** Takes what the process has written by its end. */
+  #drained: StandardStreams['drained'] = async () => [];
 
   constructor(
     plugin: PluginConfig,
@@ -103,7 +122,7 @@ export class GatewayRun {
       const held = await this.#context.held();
       if (isDeepStrictEqual(held, this.#held)) return;
       this.#held = held;
-      this.#sandbox?.kill();
+      if (this.#sandbox !== undefined) await endInOrder(this.#sandbox);
     } catch (error) {
       if (!(error instanceof PosternError)) throw error;
       this.#context.onNotice(
@@ -116,9 +135,12 @@ export class GatewayRun {
   async close(): Promise<void> {
     this.#over = true;
     clearTimeout(this.#timer);
-    this.#sandbox?.kill();
+    // protects: G23 gateway: what is under way at its end is in the log => this.#sandbox?.kill();
+    if (this.#sandbox !== undefined) await endInOrder(this.#sandbox);
     await this.#starting?.catch(() => {});
     await this.#sandbox?.ended;
+    await this.#drained();
+    this.#reportLeftOut();
     this.gateway.close();
   }
 
@@ -126,10 +148,19 @@ export class GatewayRun {
     if (this.#over) return;
     const startedAt = performance.now();
     const held = this.#held;
-    const sandbox = await this.#context.start(this.#config, this.gateway, () => this.#streams());
+    let onReady = (): void => {};
+    const ready = new Promise<void>((resolve) => {
+      onReady = resolve;
+    });
+    const sandbox = await this.#context.start(this.#config, this.gateway, () => this.#streams(onReady));
     this.#sandbox = sandbox;
     // protects: G23 gateway: one that starts while its secrets change starts anew => if (this.#over) sandbox.kill();
     if (this.#over || this.#held !== held) sandbox.kill();
+    // protects: G23 gateway: the program begins when its gateway serves => await true;
+    const serves = await Promise.race([ready.then(() => true), sandbox.ended.then(() => false)]);
+    if (!serves && this.#held !== held) return this.#start();
+    if (!serves && !this.#over)
+      throw new PosternError('launch_failed', `The gateway of "${this.#plugin.name}" ended before it served`);
     void sandbox.ended.then(() => {
       if (this.#over) return;
       if (performance.now() - startedAt > RECOVERED_MS) this.#wait = FIRST_WAIT_MS;
@@ -153,14 +184,16 @@ export class GatewayRun {
     this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT_MS);
   }
 
-  /** Settings in, events out. */
-  #streams(): StandardStreams {
+  /** Settings in, events out. @param onReady called when it serves */
+  #streams(onReady: () => void): StandardStreams {
     const captured = captureStreams((stream, line) => {
-      if (stream === 'stdout') this.#take(line);
-      else if (this.#logged.take())
-        this.#context.onNotice(`the gateway of "${this.#plugin.name}" says: ${printable(line)}`);
-      return undefined;
+      if (stream === 'stderr') this.#tell(`says: ${printable(line)}`);
+      else if (line === READY) onReady();
+      else this.#take(line);
+      // protects: G13 gateway: a full audit log makes it wait => return undefined;
+      return this.#over ? undefined : this.#context.room();
     });
+    this.#drained = captured.drained;
     const [nothing, ...outputs] = captured.descriptors;
     nothing?.close();
     const settings = JSON.stringify(this.gateway.settings(this.#held));
@@ -170,14 +203,52 @@ export class GatewayRun {
   /** It parses hostile bytes, and may have been taken over. */
   #take(line: string): void {
     const event = parsed(line, EVENT);
-    // protects: G23 gateway: an event of another form is dropped
-    if (event === NONE) return;
+    // protects: G23 gateway: an event of another form is dropped => if (event === NONE) return;
+    if (event === NONE || !this.#serves(event)) {
+      this.#context.onLost(1);
+      this.#tell('has said something of another form than an event, which is not in the log');
+      return;
+    }
     // protects: G23 gateway: requests do not fill the log
-    this.#context.onEvent(this.#plugin.name, event, this.#logged.take());
+    const isLogged = this.#logged.take();
+    if (!isLogged) this.#leaveOut();
+    this.#context.onEvent(this.#plugin.name, event, isLogged);
+  }
+
+  #serves({ host, port }: HttpEvent): boolean {
+    return this.#plugin.gateway?.some((one) => one.host === host && one.ports.includes(port)) === true;
+  }
+
+  #tell(text: string): void {
+    // protects: G23 gateway: what it says does not fill the terminal
+    if (this.#told.take()) this.#context.onNotice(`the gateway of "${this.#plugin.name}" ${text}`);
+  }
+
+  #leaveOut(): void {
+    this.#leftOut += 1;
+    this.#report ??= setTimeout(() => this.#reportLeftOut(), REPORT_MS).unref();
+  }
+
+  #reportLeftOut(): void {
+    clearTimeout(this.#report);
+    this.#report = undefined;
+    if (this.#leftOut > 0) this.#context.onLost(this.#leftOut, 'log_rate');
+    this.#leftOut = 0;
   }
 }
 
+async function endInOrder(sandbox: Sandbox): Promise<void> {
+  sandbox.signal(constants.signals.SIGTERM);
+  const timer = setTimeout(() => sandbox.kill(), GRACE_MS);
+  await sandbox.ended;
+  clearTimeout(timer);
+}
+
 const RULE_CHARACTERS = 4096;
+/** Longer than any connection, more headers than a request has, and more than a stream of answers holds in a day. */
+const MOST_MS = 365 * 24 * 3600 * 1000;
+const MOST_INJECTED = 1000;
+const MOST_MASKED = 1e12;
 
 const EVENT: Shape<HttpEvent> = fields<HttpEvent>({
   method: text(32),
@@ -191,7 +262,7 @@ const EVENT: Shape<HttpEvent> = fields<HttpEvent>({
   suggestion: orMissing(text(RULE_CHARACTERS)),
   sentBytes: count(),
   receivedBytes: count(),
-  durationMs: number,
-  injected: count(),
-  masked: count(),
+  durationMs: refined(number, (one) => (one >= 0 && one <= MOST_MS ? one : NONE)),
+  injected: count(MOST_INJECTED),
+  masked: count(MOST_MASKED),
 });

@@ -228,6 +228,11 @@ export class Supervisor {
         startPlugin({ ...common, onPlan: () => {}, listeners }, own, streams()),
       held: () => this.#held(config),
       onEvent: (...event) => this.#http(...event),
+      room: () => this.#records.logRoom,
+      onLost: (events, limit) => {
+        this.#broker?.auditDropped(events);
+        if (limit !== undefined) this.#broker?.limited(config.name, limit, events);
+      },
       onNotice: common.onNotice,
     };
     const sandbox = await this.#runs.start(config, cause, async (onPlan) => {

@@ -12,8 +12,9 @@ function shape<T>(accepts: (value: unknown) => value is T): Shape<T> {
   return (value) => (accepts(value) ? value : NONE);
 }
 
-/** Any number, and NaN is none in JSON. */
-export const number: Shape<number> = shape((value) => typeof value === 'number');
+/** Any finite number: JSON.parse() reads 1e999 as Infinity. */
+// protects: G16 link: a number is finite => export const number: Shape<number> = shape((value): value is number => typeof value === 'number');
+export const number: Shape<number> = shape((value): value is number => Number.isFinite(value));
 /** A whole number from 0 on, at most `most`. */
 export const count = (most: number = Number.MAX_SAFE_INTEGER): Shape<number> =>
   shape(

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { writeSync } from 'node:fs';
+import { constants } from 'node:os';
 import { test } from 'node:test';
 import type { HttpEvent } from '../../sandbox/gateway/serve-host.js';
 import type { Held } from '../../sandbox/supervisor/gateway/read-secrets.js';
@@ -9,6 +10,7 @@ import { limitsOf } from '../../shared/config/limit-forms.js';
 import { type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { readSealedFile } from '../../shared/sys/memory-file.js';
+import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { until } from '../harness/until.js';
 
 const SECRET = 'ghs_top-secret-0123456789';
@@ -29,6 +31,7 @@ const EVENT: HttpEvent = {
 };
 
 interface Told {
+  readonly lost: (readonly [events: number, limit: string | undefined])[];
   readonly events: (readonly [string, number, boolean])[];
   readonly settings: string[];
   readonly notices: string[];
@@ -45,6 +48,7 @@ function contextOf(lines: readonly unknown[], told: Told, held = async () => HEL
       const [settings, stdout] = descriptors;
       assert.ok(settings !== undefined && stdout !== undefined);
       told.settings.push(Buffer.from(readSealedFile(settings.number) ?? []).toString());
+      writeSync(stdout.number, 'ready\n');
       if (told.settings.length === 1)
         for (const line of lines)
           writeSync(stdout.number, `${typeof line === 'string' ? line : JSON.stringify(line)}\n`);
@@ -53,20 +57,27 @@ function contextOf(lines: readonly unknown[], told: Told, held = async () => HEL
       return new Sandbox(0, undefined, undefined);
     },
     held,
+    room: () => undefined,
+    onLost: (events, limit) => told.lost.push([events, limit]),
     onEvent: (plugin, { status }, isLogged) => told.events.push([plugin, status, isLogged]),
     onNotice: (text) => told.notices.push(text),
   };
 }
 
 // proves: gateway: an event of another form is dropped
+// proves: link: a number is finite
 // proves: gateway: requests do not fill the log
 test('its events are checked, count for its plugin, and past the limit of lines they are not logged', async () => {
-  const told: Told = { events: [], settings: [], notices: [] };
+  const told: Told = { lost: [], events: [], settings: [], notices: [] };
   const odd = [
     'no JSON',
     '[]',
     { ...EVENT, status: -1 },
     { ...EVENT, method: 'x'.repeat(99) },
+    { ...EVENT, host: 'other.example.com' },
+    { ...EVENT, port: 80 },
+    { ...EVENT, injected: 9e15 },
+    JSON.stringify(EVENT).replace('"durationMs":1', '"durationMs":1e999'),
     { status: 200 },
   ];
   const run = prepareGateway(PLUGIN, HELD, contextOf([...odd, ...Array(5).fill(EVENT)], told));
@@ -77,10 +88,12 @@ test('its events are checked, count for its plugin, and past the limit of lines 
     [true, true, true, false, false].map((isLogged) => ['agent', 200, isLogged]),
   );
   await run.close();
+  assert.deepEqual(told.lost, [...odd.map(() => [1, undefined]), [2, 'log_rate']]);
+  assert.match(told.notices[0] ?? '', /has said something of another form/);
 });
 
 test('another secret starts it anew with that one, and one that cannot be read changes nothing', async () => {
-  const told: Told = { events: [], settings: [], notices: [] };
+  const told: Told = { lost: [], events: [], settings: [], notices: [] };
   let held = async (): Promise<Held> => {
     throw new PosternError('bad_secret', 'it is empty');
   };
@@ -101,7 +114,7 @@ test('another secret starts it anew with that one, and one that cannot be read c
 });
 
 test('one that ends is started again with the same certificates, until it is closed', async () => {
-  const told: Told = { events: [], settings: [], notices: [] };
+  const told: Told = { lost: [], events: [], settings: [], notices: [] };
   const run = prepareGateway(PLUGIN, HELD, contextOf([], told));
   assert.ok(run !== undefined);
   await run.serve([]);
@@ -115,7 +128,7 @@ test('one that ends is started again with the same certificates, until it is clo
 
 // proves: gateway: one that starts while its secrets change starts anew
 test('one that starts while its secrets change starts anew', async () => {
-  const told: Told = { events: [], settings: [], notices: [] };
+  const told: Told = { lost: [], events: [], settings: [], notices: [] };
   const context = contextOf([], told, async () => heldOf('another-secret-0123'));
   const sandbox = new Sandbox(0, undefined, undefined);
   let killed = false;
@@ -133,4 +146,70 @@ test('one that starts while its secrets change starts anew', async () => {
   await run?.serve([]);
   assert.equal(killed, true);
   await run?.close();
+});
+
+// proves: gateway: the program begins when its gateway serves
+test('a gateway that ends before it serves fails the start', async () => {
+  const told: Told = { lost: [], events: [], settings: [], notices: [] };
+  const run = prepareGateway(PLUGIN, HELD, {
+    ...contextOf([], told),
+    start: async (_config, _gateway, streams) => {
+      for (const descriptor of streams().descriptors) descriptor.close();
+      return new Sandbox(0, undefined, undefined);
+    },
+  });
+  await assert.rejects(run?.serve([]) ?? Promise.resolve(), /"agent" ended before it served/);
+  await run?.close();
+});
+
+// proves: gateway: what it says does not fill the terminal
+// proves: gateway: a full audit log makes it wait
+// proves: gateway: what is under way at its end is in the log
+test('what it says on stderr is bounded, and it waits while the audit log is full', async () => {
+  const told: Told = { lost: [], events: [], settings: [], notices: [] };
+  let onRoom = (): void => {};
+  const room = new Promise<void>((resolve) => {
+    onRoom = resolve;
+  });
+  let isFull = false;
+  let stdout: OwnedFd | undefined;
+  const sandbox = new Sandbox(0, undefined, undefined);
+  const run = prepareGateway(PLUGIN, HELD, {
+    ...contextOf([], told),
+    room: () => (isFull ? room : undefined),
+    start: async (_config, _gateway, streams) => {
+      const [settings, out, err] = streams().descriptors;
+      assert.ok(out !== undefined && err !== undefined);
+      settings?.close();
+      writeSync(out.number, 'ready\n');
+      writeSync(err.number, 'a word\n'.repeat(200));
+      err.close();
+      stdout = out;
+      return Object.assign(sandbox, { ended: new Promise<never>(() => {}) });
+    },
+  });
+  await run?.serve([]);
+  await until(() => (told.notices.length >= 10 ? true : undefined));
+  assert.equal(told.notices.length, 10);
+  const say = (): number => writeSync(stdout?.number ?? -1, `${JSON.stringify(EVENT)}\n`);
+  isFull = true;
+  say();
+  await until(() => (told.events.length === 1 ? true : undefined));
+  say();
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(told.events.length, 1);
+  isFull = false;
+  onRoom();
+  await until(() => (told.events.length === 2 ? true : undefined));
+  // What it has said by its end is taken.
+  const signals: number[] = [];
+  sandbox.signal = (signal): boolean => {
+    signals.push(signal);
+    say();
+    stdout?.close();
+    Object.assign(sandbox, { ended: Promise.resolve({ kind: 'exited', status: 0 }) });
+    return true;
+  };
+  await run?.close();
+  assert.deepEqual([signals, told.events.length], [[constants.signals.SIGTERM], 3]);
 });

@@ -238,15 +238,17 @@ export function gatewayConfig(plugin: PluginConfig): PluginConfig | undefined {
 function configFor(plugin: PluginConfig): PluginConfig {
   const name = gatewayName(plugin.name);
   const own: Limits = limitsOf({});
+  // protects: G23 gateway: it reaches its own hosts alone => const hosts = plugin.allow;
+  const hosts = plugin.gateway?.flatMap(({ host, ports }) => ports.map((port) => `${host}:${port}`)) ?? [];
   const addresses = plugin.gateway?.flatMap((one) => one.addresses ?? []) ?? [];
   return {
     ...plainPlugin(name, [process.execPath, ...nodeFlags(), bundlePath('gateway')]),
     visible: ownCodePaths(),
     egress: 'channel',
-    // What it may reach is what the plugin may: the rules decide on names, ports and addresses. To a special address it may connect where the owner of
+    // Its hosts at the ports that the plugin's rules open, and nothing else that the plugin may reach. To a special address it may connect where the owner of
     // the address has the certificate of a host.
-    // protects: G23 gateway: special addresses of its hosts are open to the gateway alone => allow: plugin.allow
-    allow: [...plugin.allow, ...addresses],
+    // protects: G23 gateway: special addresses of its hosts are open to the gateway alone => allow: hosts,
+    allow: [...hosts, ...addresses],
     deny: plugin.deny,
     via: plugin.via,
     revoke: plugin.revoke,

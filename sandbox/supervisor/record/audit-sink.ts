@@ -53,7 +53,7 @@ export class AuditSink {
   readonly #whenFull: WhenFull;
   readonly #mostBytes: number;
   #isFull = false;
-  readonly #onStartRoom: (() => void)[] = [];
+  readonly #onceRoom: (() => void)[] = [];
   #gap: Missing | undefined;
   #own: OwnDescriptor;
   /** Undefined: it is no file, or the path leads elsewhere each time. */
@@ -112,10 +112,16 @@ export class AuditSink {
     return this.#whenFull === 'block' ? !this.#isFull : undefined;
   }
 
+  /** Undefined if events may come, otherwise resolves when the full log has room again. */
+  get room(): Promise<void> | undefined {
+    if (!this.#isFull) return undefined;
+    return new Promise((resolve) => this.#onceRoom.push(resolve));
+  }
+
   /** Undefined if a plugin may start now: each start may add some events, also while requests wait. Otherwise resolves when it may. */
   get startRoom(): Promise<void> | undefined {
     if (this.#whenFull !== 'block' || this.#output.waiting <= AUDIT_START_BYTES) return undefined;
-    return new Promise((resolve) => this.#onStartRoom.push(resolve));
+    return new Promise((resolve) => this.#onceRoom.push(resolve));
   }
 
   write(event: AuditEvent): void {
@@ -265,7 +271,7 @@ export class AuditSink {
     this.#tellUp();
     this.#events.onNotice('the audit log has room again: new connections go on');
     this.#events.onRoom?.(true);
-    for (const resolve of this.#onStartRoom.splice(0)) resolve();
+    for (const resolve of this.#onceRoom.splice(0)) resolve();
   }
 
   #tellGap(): void {

@@ -153,6 +153,11 @@ export class Records {
     return this.#sink?.hasRoom;
   }
 
+  /** Undefined if events may come, otherwise resolves when the audit log has room for them. */
+  get logRoom(): Promise<void> | undefined {
+    return this.#sink?.room;
+  }
+
   /** Undefined if a plugin may start now, otherwise resolves when the audit log has room for its events. */
   get startRoom(): Promise<void> | undefined {
     return this.#sink?.startRoom;

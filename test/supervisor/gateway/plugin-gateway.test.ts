@@ -99,14 +99,19 @@ test('the program finds the authority beside the certificates of the host', () =
   for (const file of files) assert.ok(file.includes(authority) || file.includes(raw));
 });
 
-test('its process has the rules of the plugin and its limits of connections, and not those of its memory', () => {
-  const config = gatewayConfig(PLUGIN);
+// proves: gateway: it reaches its own hosts alone
+test('its process reaches the hosts of the plugin alone, with its limits of connections, and not those of its memory', () => {
+  const config = gatewayConfig({ ...PLUGIN, allow: [...PLUGIN.allow, '*.example.net'] });
   assert.deepEqual(
     [config?.name, config?.egress, config?.allow, config?.deny, config?.unknown],
-    ['agent.gateway', 'channel', PLUGIN.allow, PLUGIN.deny, 'deny'],
+    [
+      ...['agent.gateway', 'channel'],
+      ['api.example.com:443', 'api.example.com:8443', 'other.example.com:443'],
+      ...[PLUGIN.deny, 'deny'],
+    ],
   );
   assert.deepEqual([config?.limits.connections, config?.limits.memoryMib], [3, undefined]);
-  assert.equal(gatewayConfig(PLUGIN), config);
+  assert.equal(gatewayConfig(PLUGIN), gatewayConfig(PLUGIN));
   assert.equal(gatewayConfig(plainPlugin('agent', [])), undefined);
 });
 
