@@ -218,7 +218,7 @@ for (const as of anyUser) {
       more: ['filesystem: {visible: [/tmp]}'],
     });
     const { stdout, stderr } = await postern(['up', '--config', config], { as, inside: internet.within });
-    assert.ok(stderr.includes(`: plugins.agent: "agent" would see the credentials in "${token}"`), stderr);
+    assert.ok(stderr.includes(`would see the secret in "${token}"`), stderr);
     assert.ok(!stdout.includes('started'));
   });
 
