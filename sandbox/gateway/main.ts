@@ -8,7 +8,7 @@ import '../../shared/refuse-debugger.js';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
-import { readTemplate } from '../../shared/config/secret-template.js';
+import { readTemplate, secretsIn } from '../../shared/config/secret-template.js';
 import { type HttpRule, readHttpRule } from '../../shared/policy/http-rules.js';
 import { acceptConnection } from '../../shared/sys/datagram.js';
 import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
@@ -33,13 +33,18 @@ function serve({ hosts, secrets, listeners }: GatewaySettings): void {
     // A listener without a server: its clients would wait for good.
     if (settings === undefined) throw new Error(`No settings for ${host}`);
     const { leaf, mode, headers, placeholder, masks, roots, client } = settings;
+    const sent = new Set([
+      ...secretNames(headers),
+      ...(placeholder === undefined ? [] : [placeholder.secret]),
+    ]);
     const server = new HostServer(
       {
         ...{ host, leaf, mode, masks, roots, client, plainName },
         rules: { allow: settings.allow.map(ruleOf), deny: settings.deny.map(ruleOf) },
         set: headersOf(headers, all),
         placeholders: placeholder === undefined ? [] : [placeholder],
-        secrets: all,
+        // The host has got no other one to send back.
+        secrets: new Map(secrets.filter(([name]) => sent.has(name))),
       },
       port,
       dial,
@@ -77,6 +82,13 @@ function headersOf(headers: Readonly<Record<string, string>>, secrets: Secrets):
     const value = read.ok ? fillTemplate(read.parts, secrets) : undefined;
     if (value === undefined) throw new Error(`No value for the header ${name}`);
     return [name, value];
+  });
+}
+
+function secretNames(headers: Readonly<Record<string, string>>): readonly string[] {
+  return Object.values(headers).flatMap((text) => {
+    const read = readTemplate(text);
+    return read.ok ? secretsIn(read.parts) : [];
   });
 }
 

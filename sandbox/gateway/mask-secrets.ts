@@ -1,6 +1,9 @@
 // Finds secrets in what an upstream sends back, and puts asterisks in their place. Runs in the gateway. A mask has the length of what it covers, so that
-// neither Content-Length nor a frame changes. It finds a secret as it is, percent-encoded, and in base64 (at each of its three places in a group): an
-// echo of a request has one of these forms. It finds no secret that the upstream has changed in another way.
+// neither Content-Length nor a frame changes. It finds a secret as it is, percent-encoded, in JSON, and in base64 (at each of its three places in a group):
+// an echo of a request has one of these forms. It finds no secret that the upstream has changed in another way.
+//
+// A program can have its own guesses sent back to it. So what is held back, and for how long, depends on no secret's letters: else a boundary between two
+// pieces would tell how much of a guess is right. Only a whole secret makes a difference, and there is no way to guess a whole one.
 
 /** Of each body. What comes behind passes: a program that fetches much must not wait for a search. */
 const SEARCHED_BYTES: number = 1024 * 1024;
@@ -41,29 +44,45 @@ function base64Forms(value: string): readonly string[] {
 /** @returns the text, and how many secrets it had */
 export function maskText(text: string, needles: Needles): { readonly text: string; readonly masked: number } {
   const bytes = Buffer.from(text, 'latin1');
-  const masked = maskIn(bytes, needles);
-  return { text: masked === 0 ? text : bytes.toString('latin1'), masked };
+  const found = findIn(bytes, needles);
+  for (const { from, to } of found) bytes.fill(ASTERISK, from, to);
+  return { text: found.length === 0 ? text : bytes.toString('latin1'), masked: found.length };
 }
 
-/** Masks in place. */
-function maskIn(bytes: Buffer, needles: Needles): number {
-  let masked = 0;
-  for (const needle of needles) {
-    for (let at = bytes.indexOf(needle); at >= 0; at = bytes.indexOf(needle, at + needle.length)) {
-      bytes.fill(ASTERISK, at, at + needle.length);
-      masked += 1;
-    }
+interface Found {
+  readonly from: number;
+  to: number;
+}
+
+/** @returns where secrets are. What overlaps is one */
+function findIn(bytes: Buffer, needles: Needles): readonly Found[] {
+  const all: Found[] = [];
+  for (const needle of needles)
+    for (let at = bytes.indexOf(needle); at >= 0; at = bytes.indexOf(needle, at + 1))
+      all.push({ from: at, to: at + needle.length });
+  const found: Found[] = [];
+  for (const { from, to } of all.sort((one, other) => one.from - other.from)) {
+    const last = found.at(-1);
+    if (last === undefined || from >= last.to) found.push({ from, to });
+    else last.to = Math.max(last.to, to);
   }
-  return masked;
+  return found;
 }
 
-/** A message may end as a secret begins, and the program waits for its end. An echo comes in one piece, or in pieces that follow at once. */
+/** A message may end with letters that could begin a secret, and the program waits for its end. An echo comes in one piece, or in pieces that follow at once. */
 const HELD_MS = 100;
 
-/** Searches a body as it flows. It holds back the end of a chunk only if a secret may begin there, and not for long. */
+/**
+ * Searches a body as it flows. It holds back the end of a chunk, as long as the longest secret but one letter. A byte that no secret has ends that: lines go
+ * on at once.
+ */
 export class SecretMask {
   readonly #needles: Needles;
+  readonly #longest: number;
+  /** As the upstream has sent it. */
   #held: Buffer = Buffer.alloc(0);
+  /** So many bytes of what is held are of a secret that began before. */
+  #covered = 0;
   #left: number;
   readonly #onLate: (bytes: Buffer) => void;
   #timer: NodeJS.Timeout | undefined;
@@ -72,65 +91,57 @@ export class SecretMask {
   /** @param onLate takes what was held back and nothing followed */
   constructor(needles: Needles, onLate: (bytes: Buffer) => void, searched: number = SEARCHED_BYTES) {
     this.#needles = needles;
+    this.#longest = needles[0]?.length ?? 1;
     this.#onLate = onLate;
-    this.#left = searched;
+    // One that begins within it ends before.
+    this.#left = searched + this.#longest - 1;
   }
 
   /** @returns what may go on */
   take(chunk: Buffer): Buffer {
     clearTimeout(this.#timer);
-    const passed = this.#pass(chunk);
-    if (this.#held.length > 0) this.#timer = setTimeout(() => this.#onLate(this.end()), HELD_MS);
-    return passed;
-  }
-
-  #pass(chunk: Buffer): Buffer {
-    if (this.#left <= 0) return this.#behind(chunk);
-    // A copy: the chunk may be part of a buffer that others have.
-    const bytes = Buffer.concat([this.#held, chunk]);
+    if (this.#left <= 0) return chunk;
     this.#left -= chunk.length;
-    this.masked += maskIn(bytes, this.#needles);
-    const kept = this.#begun(bytes);
-    this.#held = bytes.subarray(bytes.length - kept);
-    return bytes.subarray(0, bytes.length - kept);
+    const bytes = Buffer.concat([this.#held, chunk]);
+    // protects: G23 gateway: a secret across two chunks is masked => const kept = 0;
+    const kept = this.#left <= 0 ? 0 : this.#mayGoOn(bytes);
+    const passed = this.#pass(bytes, bytes.length - kept);
+    if (kept > 0) this.#timer = setTimeout(() => this.#onLate(this.end()), HELD_MS);
+    return passed;
   }
 
   /** The rest, when the body has ended. */
   end(): Buffer {
     clearTimeout(this.#timer);
-    const rest = this.#held;
-    this.#held = Buffer.alloc(0);
-    return rest;
+    return this.#pass(this.#held, this.#held.length);
   }
 
-  /** A secret that began within what is searched ends behind it. */
-  #behind(chunk: Buffer): Buffer {
-    if (this.#held.length === 0) return chunk;
-    const bytes = Buffer.concat([this.#held, chunk]);
-    this.masked += maskIn(bytes.subarray(0, this.#held.length + this.#longest), this.#needles);
-    const begun = this.#begun(bytes);
-    const kept = begun > chunk.length ? begun : 0;
-    this.#held = bytes.subarray(bytes.length - kept);
-    return bytes.subarray(0, bytes.length - kept);
+  /** @returns the length of the end in which a secret could begin, for all that its letters matter */
+  #mayGoOn(bytes: Buffer): number {
+    let kept = 0;
+    while (kept < this.#longest - 1 && isPrintable(bytes[bytes.length - 1 - kept])) kept += 1;
+    // protects: G23 gateway: what is held back depends on no secret => return this.#needles.some((needle) => needle[0] === bytes.at(-1)) ? kept : 0;
+    return kept;
   }
 
-  get #longest(): number {
-    return this.#needles[0]?.length ?? 0;
-  }
-
-  /** The length of the longest end of the bytes with which a needle begins. */
-  #begun(bytes: Buffer): number {
-    let longest = 0;
-    for (const needle of this.#needles) {
-      const first = needle.subarray(0, 1);
-      const from = Math.max(0, bytes.length - needle.length + 1);
-      for (let at = bytes.indexOf(first, from); at >= 0; at = bytes.indexOf(first, at + 1)) {
-        const length = bytes.length - at;
-        if (length <= longest) break;
-        // protects: G23 gateway: a secret across two chunks is masked => break;
-        if (needle.compare(bytes, at, bytes.length, 0, length) === 0) longest = length;
-      }
+  /** Searches all, and lets so many bytes go on. What begins behind them is decided with the next chunk: a longer secret may begin as a shorter one does. */
+  #pass(bytes: Buffer, count: number): Buffer {
+    // A copy: the chunk may be part of a buffer that others have.
+    const passed = Buffer.from(bytes.subarray(0, count)).fill(ASTERISK, 0, Math.min(this.#covered, count));
+    let covered = Math.max(0, this.#covered - count);
+    for (const { from, to } of findIn(bytes, this.#needles)) {
+      if (from >= count) break;
+      if (from >= this.#covered) this.masked += 1;
+      passed.fill(ASTERISK, from, Math.min(to, count));
+      covered = Math.max(covered, to - count);
     }
-    return longest;
+    this.#covered = covered;
+    this.#held = bytes.subarray(count);
+    return passed;
   }
+}
+
+/** Each byte of a secret is, and of each of its forms. */
+function isPrintable(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x20 && byte <= 0x7e;
 }

@@ -9,8 +9,9 @@ const NEEDLES = needlesOf([SECRET]);
 function masked(
   chunks: readonly Buffer[],
   searched?: number,
+  needles = NEEDLES,
 ): { readonly text: string; readonly count: number } {
-  const mask = new SecretMask(NEEDLES, () => {}, searched);
+  const mask = new SecretMask(needles, () => {}, searched);
   const out = [...chunks.map((chunk) => mask.take(Buffer.from(chunk))), mask.end()];
   return { text: Buffer.concat(out).toString('latin1'), count: mask.masked };
 }
@@ -52,29 +53,48 @@ test('a secret is masked wherever the chunks end', () => {
   assert.deepEqual(masked([...whole].map((byte) => Buffer.of(byte))), expected);
 });
 
+test('a secret that begins as another one is masked whole, wherever the chunks end', () => {
+  const long = `${SECRET}:and-more`;
+  const needles = needlesOf([SECRET, long]);
+  const whole = Buffer.from(`a ${long} b ${SECRET} c`, 'latin1');
+  const expected = `a ${'*'.repeat(long.length)} b ${'*'.repeat(SECRET.length)} c`;
+  for (let end = 0; end < whole.length; end += 1) {
+    const got = masked([whole.subarray(0, end), whole.subarray(end)], undefined, needles);
+    assert.deepEqual(got, { text: expected, count: 2 });
+  }
+});
+
+// proves: gateway: what is held back depends on no secret
+test('what is held back is as long for a right guess as for a wrong one', () => {
+  const passed = (guess: string): number =>
+    new SecretMask(NEEDLES, () => {}).take(Buffer.from(`${'x'.repeat(50)}${guess}`)).length;
+  for (let length = 1; length < SECRET.length; length += 1)
+    assert.equal(passed(SECRET.slice(0, length)), passed('~'.repeat(length)));
+});
+
 test('what is held back goes on if nothing follows', async () => {
   const late = new Promise<string>((resolve) => {
     const mask = new SecretMask(NEEDLES, (bytes) => resolve(bytes.toString()));
-    assert.equal(mask.take(Buffer.from('a task')).toString(), 'a ta');
+    assert.equal(mask.take(Buffer.from('a\ntask')).toString(), 'a\n');
   });
-  assert.equal(await late, 'sk');
+  assert.equal(await late, 'task');
 });
 
-test('a chunk that begins no secret goes on at once', () => {
+test('a line goes on at once: no secret has its end', () => {
   const mask = new SecretMask(NEEDLES, () => {});
   assert.equal(mask.take(Buffer.from('data: 1\n\n')).toString(), 'data: 1\n\n');
-  assert.equal(mask.take(Buffer.from('data: sk-t0')).toString(), 'data: ');
-  assert.equal(mask.take(Buffer.from('!')).toString(), 'sk-t0!');
+  assert.equal(mask.take(Buffer.from('data: 2\nmore')).toString(), 'data: 2\n');
+  assert.equal(mask.take(Buffer.from('!\n')).toString(), 'more!\n');
   assert.equal(mask.end().length, 0);
 });
 
 test('what comes behind the searched part passes, and a secret that began there does not', () => {
   const text = `${'a'.repeat(95)}${SECRET}${'b'.repeat(50)}${SECRET}`;
+  const expected = `${'a'.repeat(95)}${'*'.repeat(SECRET.length)}${'b'.repeat(50)}${SECRET}`;
   const bytes = [...text].map((letter) => Buffer.from(letter, 'latin1'));
-  assert.equal(
-    masked(bytes, 100).text,
-    `${'a'.repeat(95)}${'*'.repeat(SECRET.length)}${'b'.repeat(50)}${SECRET}`,
-  );
+  assert.equal(masked(bytes, 100).text, expected);
+  // One that begins with the last letter that is searched.
+  assert.equal(masked(bytes, 96).text, expected);
 });
 
 test('a text without a secret is the same, and one with it is masked', () => {
