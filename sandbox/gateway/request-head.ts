@@ -1,6 +1,7 @@
 // The head of a request: whether it has one meaning only, and what of it goes to the upstream. Runs in the gateway. Pure. Node's parsers have read it; they
 // refuse what RFC 9112 calls an error. What is refused here is what two servers could still read in two ways, or what names another host than the
 // connection does.
+import { METHOD } from '../../shared/policy/http-rules.js';
 import { type Placeholder, type Secrets, swapPlaceholders } from './secrets.js';
 
 export type Pairs = readonly (readonly [name: string, value: string])[];
@@ -64,6 +65,8 @@ export function headProblem(
   });
   const { method, target, headers, version } = head;
   const count = (name: string): number => valuesOf(headers, name).length;
+  // protects: G23 gateway: a method in other letters is refused
+  if (!METHOD.test(method)) return bad('the method is not of capital letters');
   // protects: G23 gateway: CONNECT is refused
   if (method === 'CONNECT') return bad('the gateway makes no tunnel');
   // protects: G23 gateway: a target of another form than a path is refused

@@ -19,7 +19,8 @@ export type ReadHttpRule =
   | { readonly ok: false; readonly message: string; readonly fix: string };
 
 const FORM = 'write a method and a path, as "GET /repos/*/issues", or "* /public/**" for every method';
-const METHOD = /^[A-Z][A-Z-]{0,31}$/;
+/** A request has no other one: what is matched must not be sent in other letters. */
+export const METHOD: RegExp = /^[A-Z][A-Z-]{0,31}$/;
 
 export function readHttpRule(text: string): ReadHttpRule {
   const fail = (message: string, fix = FORM): ReadHttpRule => ({ ok: false, message, fix });
@@ -166,6 +167,7 @@ export function decideHttp({ allow, deny }: HttpRules, { method, target }: HttpR
   const mark = target.indexOf('?');
   const path = normalisePath(mark < 0 ? target : target.slice(0, mark));
   const query = mark < 0 ? '' : target.slice(mark);
+  const queries = queriesOf(query);
   const readings = path && readingsOf(path);
   if (path === undefined || readings === undefined)
     return {
@@ -175,14 +177,16 @@ export function decideHttp({ allow, deny }: HttpRules, { method, target }: HttpR
       suggestion: undefined,
       target: undefined,
     };
-  const parameters = new URLSearchParams(query);
   const sent = `${path.text}${query}`;
   const denying = deny.find(
     (rule) =>
       coversMethod(rule, method) &&
-      hasParameters(rule, parameters, 'some') &&
-      /* protects: G23 gateway: a deny rule covers each reading of a path => coversPath(rule, path.segments, true) */ readings.some(
-        (segments) => coversPath(rule, segments, true),
+      /* protects: G23 gateway: a deny rule covers each reading of a query => hasParameters(rule, queries[0], 'some') */ queries.some(
+        (parameters) => hasParameters(rule, parameters, 'some'),
+      ) &&
+      /* protects: G23 gateway: a deny rule covers each reading of a path => coversPath(rule.segments, path.segments, true) */ readings.some(
+        ({ segments }) =>
+          coversPath(rule.segments, segments, true) || coversPath(split(rule.segments), segments, true),
       ),
   );
   if (denying !== undefined)
@@ -193,8 +197,11 @@ export function decideHttp({ allow, deny }: HttpRules, { method, target }: HttpR
   if (allow.length === 0) return { decision: 'allow', rule: undefined, target: sent };
   const onPath = allow.filter(
     (rule) =>
-      hasParameters(rule, parameters, 'all') &&
-      readings.every((segments) => coversPath(rule, segments, false)),
+      queries.every((parameters) => hasParameters(rule, parameters, 'all')) &&
+      /* protects: G23 gateway: an allow rule covers each reading of a path => coversPath(rule.segments, path.segments, false) */ readings.every(
+        ({ segments, isSplit }) =>
+          coversPath(isSplit ? split(rule.segments) : rule.segments, segments, false),
+      ),
   );
   const allowing = onPath.find((rule) => coversMethod(rule, method));
   if (allowing !== undefined) return { decision: 'allow', rule: allowing.text, target: sent };
@@ -207,16 +214,43 @@ export function decideHttp({ allow, deny }: HttpRules, { method, target }: HttpR
   };
 }
 
+interface Reading {
+  readonly segments: readonly string[];
+  /** Encoded slashes are separators there, in the rule too. */
+  readonly isSplit: boolean;
+}
+
 /**
- * A segment may have parameters: `/admin;v=1`. Some servers look for `/admin`, others for the whole.
+ * A segment may have parameters: `/admin;v=1`. Some servers look for `/admin`, others for the whole. An encoded slash is a letter for some, and a separator for
+ * others.
  *
- * @returns the path with and without them; undefined if it is another one without
+ * @returns the path in each way; undefined if one of them leads elsewhere
  */
-function readingsOf({ segments }: HttpPath): readonly (readonly string[])[] | undefined {
-  if (!segments.some((one) => one.includes(';'))) return [segments];
-  const bare = segments.map((one) => one.slice(0, one.includes(';') ? one.indexOf(';') : undefined));
-  if (bare.some((one) => one === '' || one === '.' || one === '..')) return undefined;
-  return [segments, bare];
+function readingsOf({ text, segments }: HttpPath): readonly Reading[] | undefined {
+  if (!/;|%2F/.test(text)) return [{ segments, isSplit: false }];
+  const readings = [
+    ...[segments, bare(segments)].map((one) => ({ segments: one, isSplit: false })),
+    ...[split(segments), bare(split(segments)), split(bare(segments))].map((one) => ({
+      segments: one,
+      isSplit: true,
+    })),
+  ];
+  // protects: G23 gateway: an encoded slash leads to no other folder => if (bare(segments).some((segment) => /^\.{0,2}$/.test(segment))) return undefined;
+  if (readings.some((one) => one.segments.some((segment) => /^\.{0,2}$/.test(segment)))) return undefined;
+  return readings;
+}
+
+function bare(segments: readonly string[]): readonly string[] {
+  return segments.map((one) => one.slice(0, one.includes(';') ? one.indexOf(';') : undefined));
+}
+
+function split(segments: readonly string[]): readonly string[] {
+  return segments.flatMap((one) => one.split('%2F'));
+}
+
+/** Some servers separate parameters by `;` too. @returns it in both ways */
+function queriesOf(query: string): readonly [URLSearchParams, URLSearchParams] {
+  return [new URLSearchParams(query), new URLSearchParams(query.replaceAll(';', '&'))];
 }
 
 function coversMethod({ methods }: HttpRule, method: string): boolean {
@@ -234,7 +268,7 @@ function hasParameters({ query }: HttpRule, parameters: URLSearchParams, which: 
 }
 
 /** @param anyCase servers that ignore the case of letters are met more often than paths that differ in it */
-function coversPath({ segments: pattern }: HttpRule, path: readonly string[], anyCase: boolean): boolean {
+function coversPath(pattern: readonly string[], path: readonly string[], anyCase: boolean): boolean {
   const fits = (one: string, segment: string): boolean =>
     one === '*' || one === segment || (anyCase && one.toLowerCase() === segment.toLowerCase());
   // The places of the pattern that the segments so far lead to: no backtracking, whatever the path.

@@ -30,6 +30,14 @@ test('a head with one meaning, for the host of its connection, passes', () => {
   assert.equal(refused({ version: '2.0', authority: PLACE.host, scheme: 'https', headers: [] }), undefined);
 });
 
+// proves: gateway: a method in other letters is refused
+test('a method in other letters is refused: clients write capitals, so another one would be sent', () => {
+  for (const method of ['delete', 'Get', 'connect', '*', '', 'GET ', 'G\u00e9T', 'A'.repeat(33)])
+    assert.equal(refused({ method }), 'bad_request', method);
+  for (const method of ['M-SEARCH', 'VERSION-CONTROL', 'PATCH'])
+    assert.equal(refused({ method }), undefined, method);
+});
+
 // The parsers refuse most of these before. This is the second look.
 // proves: gateway: CONNECT is refused
 test('CONNECT is refused, whatever its target', () => {

@@ -123,9 +123,13 @@ const REFUSED_BY_HTTP2: Readonly<Record<string, OutgoingHttpHeaders>> = {
   'a space in the path': { ...GOOD, ':path': '/a HTTP/1.1\tx' },
   'an asterisk': { ...GOOD, ':method': 'OPTIONS', ':path': '*' },
   'a tunnel': { ':method': 'CONNECT', ':authority': HOST },
+  'a tunnel in small letters': { ...GOOD, ':method': 'connect' },
+  'a method in small letters': { ...GOOD, ':method': 'delete' },
+  'an asterisk as the method': { ...GOOD, ':method': '*' },
 };
 
 for (const [name, headers] of Object.entries(REFUSED_BY_HTTP2)) {
+  // proves: gateway: a method in other letters is refused
   test(`HTTP/2: ${name} never reaches the upstream`, async () => {
     const world = await startWorld();
     try {

@@ -123,12 +123,30 @@ test('* is one segment, and ** any number', () => {
     assert.equal(decided(given, method, target), word, `${method} ${target}`);
 });
 
-test('an encoded slash is a letter of its segment', () => {
-  const given = rules(['GET /@scope%2Fname', 'GET /*/x']);
-  assert.equal(decided(given, 'GET', '/@scope%2fname'), 'allow');
-  assert.equal(decided(given, 'GET', '/@scope/name'), 'path_not_allowed');
-  assert.equal(decided(given, 'GET', '/a%2fb/x'), 'allow');
-  assert.equal(decided(given, 'GET', '/a%2fx'), 'path_not_allowed');
+// proves: gateway: an allow rule covers each reading of a path
+test('an encoded slash is a letter and a separator: an allow rule covers both', () => {
+  const given = rules(['GET /@scope%2Fname', 'GET /*/x', 'GET /projects/group%2Fname/**', 'GET /public/**']);
+  const cases: readonly (readonly [string, string])[] = [
+    ['/@scope%2fname', 'allow'],
+    ['/@scope/name', 'path_not_allowed'],
+    ['/a%2fb/x', 'path_not_allowed'],
+    ['/a%2fx', 'path_not_allowed'],
+    ['/projects/group%2Fname/issues', 'allow'],
+    ['/projects/group%2Fother/issues', 'path_not_allowed'],
+    ['/projects/group/name%2Fissues', 'path_not_allowed'],
+    ['/public/a%2Fb', 'allow'],
+    ['/public%2Fa', 'path_not_allowed'],
+    ['/public;a%2F;b/c', 'bad_request'],
+  ];
+  for (const [target, word] of cases) assert.equal(decided(given, 'GET', target), word, target);
+});
+
+// proves: gateway: an encoded slash leads to no other folder
+test('an encoded slash that would lead to another folder is refused', () => {
+  for (const target of ['/public/..%2Fadmin', '/public/%2e%2e%2fadmin', '/public/a%2F', '/public/%2Fa'])
+    assert.equal(decided(rules(['GET /public/**']), 'GET', target), 'bad_request', target);
+  for (const target of ['/public/a%2F.%2Fb', '/a%2F..;x/b', '/a;%2F..%2Fb', '/a%2F;x'])
+    assert.equal(decided(rules([], ['* /admin/**']), 'GET', target), 'bad_request', target);
 });
 
 test('what was matched is what is sent, with its query', () => {
@@ -167,10 +185,20 @@ test('a deny rule covers every spelling that a server could take for its path', 
     '/admin;a=b/x',
     '/./admin/.',
     '/admin%3bx',
+    '/admin%2Fkeys',
+    '/ADMIN;x%2Fy',
+    '/admin;x%2Fy/z',
   ];
   for (const target of spellings) assert.notEqual(decided(given, 'GET', target), 'allow', target);
   for (const target of ['/..;/admin', '/x/..;a/admin', '/;/admin'])
     assert.equal(decided(given, 'GET', target), 'bad_request', target);
+});
+
+test('a deny rule with an encoded slash covers a plain one too', () => {
+  const given = rules([], ['* /@scope%2Fname', '* /repos/*/*/actions/**']);
+  for (const target of ['/@scope/name', '/@Scope%2fname', '/repos/example/site%2Factions/runs'])
+    assert.equal(decided(given, 'GET', target), 'path_not_allowed', target);
+  assert.equal(decided(given, 'GET', '/repos/example%2Fsite/issues'), 'allow');
 });
 
 test('an allow rule covers a path only if it does with and without parameters of a segment', () => {
@@ -180,12 +208,17 @@ test('an allow rule covers a path only if it does with and without parameters of
   assert.equal(decided(rules(['GET /*/b']), 'GET', '/a;x=1/b'), 'allow');
 });
 
+// proves: gateway: a deny rule covers each reading of a query
 test('a query counts for a rule that names one', () => {
   const given = rules(['GET /search', 'POST /x?service=read', 'PUT /y?id=*'], ['* /search?admin=1']);
   const cases: readonly (readonly [string, string, string])[] = [
     ['GET', '/search?q=1', 'allow'],
     ['GET', '/search?admin=1', 'path_not_allowed'],
     ['GET', '/search?admin=0&%61dmin=1', 'path_not_allowed'],
+    ['GET', '/search?q=1;admin=1', 'path_not_allowed'],
+    ['GET', '/search?q=1;b', 'allow'],
+    ['POST', '/x?service=read;service=write', 'path_not_allowed'],
+    ['POST', '/x?a=1;service=read', 'path_not_allowed'],
     ['POST', '/x?service=read', 'allow'],
     ['POST', '/x?service=read&other=1', 'allow'],
     ['POST', '/x?service=write', 'path_not_allowed'],
