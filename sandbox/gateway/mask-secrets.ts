@@ -18,15 +18,27 @@ export function needlesOf(values: Iterable<string>): Needles {
   const texts = new Set<string>();
   for (const value of values) {
     texts.add(value);
-    texts.add(encodeURIComponent(value));
-    texts.add(encodeURIComponent(value).replaceAll('%20', '+'));
-    // As in JSON.
-    texts.add(value.replaceAll('\\', '\\\\').replaceAll('"', '\\"'));
+    for (const text of percentForms(value)) texts.add(text);
+    const json = value.replaceAll('\\', '\\\\').replaceAll('"', '\\"');
+    texts.add(json);
+    // PHP's.
+    texts.add(json.replaceAll('/', '\\/'));
     for (const text of base64Forms(value)) texts.add(text);
   }
   return [...texts]
     .sort((one, other) => other.length - one.length)
     .map((text) => Buffer.from(text, 'latin1'));
+}
+
+/** They differ in the letters that stay, and in the case of the digits. */
+function percentForms(value: string): readonly string[] {
+  const least = encodeURIComponent(value);
+  const most = least.replace(/[!'()*]/g, (letter) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`);
+  const form = new URLSearchParams([['', value]]).toString().slice(1);
+  return [least, most, form]
+    .flatMap((text) => [text, text.replaceAll('%2F', '/')])
+    .flatMap((text) => [text, text.replaceAll('%20', '+')])
+    .flatMap((text) => [text, text.replace(/%../g, (digits) => digits.toLowerCase())]);
 }
 
 /** The characters that the secret alone decides, for each place in a group of three bytes; in both alphabets. */

@@ -22,6 +22,9 @@ export interface RequestHead {
 /** Of the target and all headers. */
 export const HEADER_BYTES = 32_768;
 
+/** With the secrets. */
+const SENT_HEADER_BYTES = 65_536;
+
 /** The host that a connection is for. */
 export interface Place {
   readonly host: string;
@@ -154,16 +157,24 @@ export interface HeaderSettings {
   readonly ruled: boolean;
 }
 
-/** @returns undefined if a secret is missing: the request must not go out. `injected` counts the headers with secrets */
+/** A part of an answer can have a part of a secret. */
+const NOT_SEARCHABLE: readonly string[] = ['accept-encoding', 'range', 'if-range'];
+
+/** @returns what the request goes out with, or why it must not. `injected` counts the headers with secrets */
 export function outgoingHeaders(
   headers: Pairs,
   { set, placeholders, secrets, searched, ruled }: HeaderSettings,
-): { readonly headers: Pairs; readonly injected: number } | undefined {
+): { readonly headers: Pairs; readonly injected: number } | 'secret_missing' | 'too_long' {
   const own = new Set(set.map(([name]) => name.toLowerCase()));
-  if (searched) own.add('accept-encoding');
+  // protects: G23 gateway: an answer that is searched comes whole => own.add('accept-encoding');
+  if (searched) for (const name of NOT_SEARCHABLE) own.add(name);
   const kept = endToEnd(headers).filter(([name]) => {
     const lower = name.toLowerCase();
     return (
+      /* protects: G23 gateway: a header has no second spelling => true */ !isAmbiguous(
+        lower,
+        placeholders,
+      ) &&
       /* protects: G23 gateway: a header that is set takes the place of the program's */ !own.has(lower) &&
       /* protects: G23 gateway: no header makes another method or path of a request => true */ !(
         ruled && OVERRIDES.has(lower)
@@ -176,12 +187,20 @@ export function outgoingHeaders(
   }));
   const out: [string, string][] = [];
   for (const { name, value } of swapped) {
-    if (value === undefined) return undefined;
+    if (value === undefined) return 'secret_missing';
     out.push([name, value]);
   }
+  const bytes = out.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+  // protects: G23 gateway: what placeholders make of headers is bounded
+  if (bytes > SENT_HEADER_BYTES) return 'too_long';
   if (searched) out.push(['accept-encoding', 'identity']);
   const injected = swapped.filter((one) => (one.swapped ?? 0) > 0).length + set.length;
   return { headers: [...out, ...set], injected };
+}
+
+/** As CGI, many servers take `_` and other characters for `-`. nginx drops such headers too. One that the configuration names is meant. */
+function isAmbiguous(name: string, placeholders: readonly Placeholder[]): boolean {
+  return !/^[a-z0-9-]+$/.test(name) && !placeholders.some(({ headers }) => headers.includes(name));
 }
 
 /** Whether a request wants to go on as a WebSocket, RFC 6455 section 4.1. It has no body. */

@@ -260,7 +260,11 @@ export class HostServer {
     measured.rule = decision.rule;
     // protects: G23 gateway: a request that the rules refuse does not go out => false
     if (decision.decision === 'deny') {
-      if (mode === 'enforce' || decision.target === undefined) return refusalOf(decision, head.method);
+      // Audit finds the rules that are missing. A deny rule is there.
+      // protects: G23 gateway: a deny rule holds in mode audit => const isDenied = false;
+      const isDenied = decision.rule !== undefined;
+      if (mode === 'enforce' || isDenied || decision.target === undefined)
+        return refusalOf(decision, head.method);
       Object.assign(measured, {
         decision: 'would_deny',
         reason: decision.reason,
@@ -271,8 +275,10 @@ export class HostServer {
       ...{ set, placeholders, secrets, searched: masks && secrets.size > 0 },
       ruled: rules.allow.length > 0 || rules.deny.length > 0,
     });
-    if (outgoing === undefined)
+    if (outgoing === 'secret_missing')
       return { reason: 'secret_missing', message: 'a secret of this host could not be read' };
+    if (outgoing === 'too_long')
+      return { reason: 'bad_request', message: 'too many bytes of headers, with the secrets' };
     measured.injected = outgoing.injected;
     return { target: decision.target ?? head.target, headers: outgoing.headers };
   }

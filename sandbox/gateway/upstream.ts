@@ -150,11 +150,13 @@ export class Upstream {
   }
 
   #begin({ method, target, headers, body, signal }: OutgoingRequest, more: Pairs): ClientRequest {
-    const framing: Pairs =
-      body !== undefined && !headers.some(([name]) => name.toLowerCase() === 'content-length')
-        ? [['transfer-encoding', 'chunked']]
-        : [];
-    return httpRequest({
+    const framing: [string, string][] = [];
+    if (body !== undefined) {
+      framing.push(['connection', 'close']);
+      if (!headers.some(([name]) => name.toLowerCase() === 'content-length'))
+        framing.push(['transfer-encoding', 'chunked']);
+    }
+    const sent = httpRequest({
       agent: this.#agent,
       method,
       path: target,
@@ -164,6 +166,10 @@ export class Upstream {
       insecureHTTPParser: false,
       signal,
     });
+    // Some servers leave a body unread, and read it as the next request.
+    // protects: G23 gateway: behind a body no request follows
+    if (body !== undefined) sent.shouldKeepAlive = false;
+    return sent;
   }
 
   /** @returns undefined if the upstream does not speak it */

@@ -26,7 +26,10 @@ test('a secret is masked in each of its forms, and the length stays', () => {
   const forms = [
     SECRET,
     encodeURIComponent(SECRET),
+    encodeURIComponent(SECRET).toLowerCase(),
+    encodeURIComponent(SECRET).replace('%2F', '/'),
     JSON.stringify(SECRET),
+    JSON.stringify(SECRET).replace('/', '\\/'),
     ...['', 'x', 'xy', 'xyz:'].map((before) => Buffer.from(`${before}${SECRET}:tail`).toString('base64')),
     Buffer.from(`ab${SECRET}`).toString('base64url'),
   ];

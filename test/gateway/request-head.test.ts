@@ -88,8 +88,59 @@ test('another host, port, authority or name of the handshake is a mismatch', () 
 test('a request whose secret is missing has no headers to go out with', () => {
   const settings = { set: [], secrets: new Map(), searched: false, ruled: false };
   const placeholders = [{ token: 'postern_token', secret: 'gone', headers: ['x-key'] }];
-  assert.equal(outgoingHeaders([['X-Key', 'postern_token']], { ...settings, placeholders }), undefined);
-  assert.deepEqual(outgoingHeaders([['X-Key', 'other']], { ...settings, placeholders })?.headers, [
-    ['X-Key', 'other'],
-  ]);
+  assert.equal(
+    outgoingHeaders([['X-Key', 'postern_token']], { ...settings, placeholders }),
+    'secret_missing',
+  );
+  assert.deepEqual(outgoingHeaders([['X-Key', 'other']], { ...settings, placeholders }), {
+    headers: [['X-Key', 'other']],
+    injected: 0,
+  });
+});
+
+// proves: gateway: what placeholders make of headers is bounded
+test('placeholders make no headers that are too long', () => {
+  const placeholders = [{ token: 'postern_token', secret: 'long', headers: ['x-key'] }];
+  const settings = { set: [], placeholders, searched: false, ruled: false };
+  const secrets = new Map([['long', 'x'.repeat(3000)]]);
+  const made = (count: number): unknown =>
+    outgoingHeaders([['x-key', 'postern_token '.repeat(count)]], { ...settings, secrets });
+  assert.notEqual(made(21), 'too_long');
+  assert.equal(made(22), 'too_long');
+});
+
+// proves: gateway: a header has no second spelling
+test('a header that a server could take for another one does not go on', () => {
+  const placeholders = [{ token: 'postern_token', secret: 'key', headers: ['api_key'] }];
+  const set = [['x_tenant', 'of the configuration']] as const;
+  const secrets = new Map([['key', 'the-secret']]);
+  const names = ['X_HTTP_Method_Override', 'x.tenant', 'X_Tenant', 'Accept_Encoding', 'api_key', 'x-own'];
+  assert.deepEqual(
+    outgoingHeaders(
+      names.map((name) => [name, 'postern_token']),
+      { set, placeholders, secrets, searched: false, ruled: false },
+    ),
+    {
+      headers: [
+        ['api_key', 'the-secret'],
+        ['x-own', 'postern_token'],
+        ['x_tenant', 'of the configuration'],
+      ],
+      injected: 2,
+    },
+  );
+});
+
+// proves: gateway: an answer that is searched comes whole
+test('a part of an answer is asked for only if answers are not searched', () => {
+  const asked = (searched: boolean): readonly string[] => {
+    const settings = { set: [], placeholders: [], secrets: new Map(), searched, ruled: false };
+    const out = outgoingHeaders(
+      ['Range', 'If-Range', 'x-own'].map((name) => [name, 'bytes=0-25']),
+      settings,
+    );
+    return typeof out === 'string' ? [] : out.headers.map(([name]) => name);
+  };
+  assert.deepEqual(asked(true), ['x-own', 'accept-encoding']);
+  assert.deepEqual(asked(false), ['Range', 'If-Range', 'x-own']);
 });

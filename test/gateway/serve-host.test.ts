@@ -11,6 +11,7 @@ import {
 } from 'node:http2';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
+import type { TLSSocket } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { makeCertificates } from '../../sandbox/gateway/certificates.js';
 import { HOST, SECRET, startWorld, TOKEN, type World, type WorldOptions } from './worlds.js';
@@ -132,11 +133,15 @@ for (const [name, ask] of Object.entries(WAYS)) {
       );
     }));
 
-  test(`${name}: in mode audit it goes out, and the event says so`, () =>
-    inWorld({ allow: ['GET /repos/**'], mode: 'audit' }, async (world) => {
+  // proves: gateway: a deny rule holds in mode audit
+  test(`${name}: in mode audit it goes out, and the event says so; what a deny rule covers does not`, () =>
+    inWorld({ allow: ['GET /repos/**'], deny: ['* /admin/**'], mode: 'audit' }, async (world) => {
       assert.equal((await ask(world, { path: '/x' })).status, 200);
       assert.equal(world.events[0]?.decision, 'would_deny');
       assert.equal(world.events[0]?.suggestion, 'GET /x');
+      assert.equal((await ask(world, { path: '/admin/x' })).status, 403);
+      assert.equal(world.events[1]?.decision, 'deny');
+      assert.equal(world.seen.length, 1);
     }));
 
   test(`${name}: a secret that comes back is masked, in headers and body`, () =>
@@ -292,7 +297,9 @@ for (const [name, ask] of Object.entries(WAYS)) {
         const answer = await ask(world, { method: 'PUT', body });
         assert.equal(answer.body.length, body.length);
       }
-      assert.equal(world.connections(), 1);
+      for (let round = 0; round < 3; round += 1) await ask(world);
+      // By HTTP/1.1, a connection that had a body is not used again.
+      assert.equal(world.connections(), name === 'HTTP/2' ? 1 : 4);
       assert.deepEqual(
         [world.events[0]?.sentBytes, world.events[0]?.receivedBytes],
         [body.length, body.length],
@@ -304,7 +311,7 @@ test('HTTP/2 goes on by HTTP/1.1 if the upstream speaks no other', () =>
   inWorld({ upstreamHttp2: false }, async (world) => {
     for (let round = 0; round < 2; round += 1)
       assert.equal((await byHttp2(world, { method: 'POST', body: 'hello' })).body, 'hello');
-    assert.deepEqual([world.seen[0]?.version, world.connections()], ['1.1', 1]);
+    assert.deepEqual([world.seen[0]?.version, world.connections()], ['1.1', 2]);
   }));
 
 test('HTTP/2: an answer that ends with its headers does so for the program', () =>
@@ -333,6 +340,33 @@ test('requests at once keep their connections for the next ones', () => {
     assert.equal(world.connections(), 20);
   });
 });
+
+// proves: gateway: behind a body no request follows
+test('a body that the upstream leaves unread is no request', () =>
+  inWorld(
+    {
+      upstreamHttp2: false,
+      server: (server) =>
+        server.removeAllListeners('secureConnection').on('secureConnection', (socket: TLSSocket) => {
+          socket.on('error', () => {});
+          // It reads heads alone, as if no request had a body.
+          socket.on('data', (chunk: Buffer) => {
+            for (const [, line = ''] of String(chunk).matchAll(/([A-Z]+ \/\S*) HTTP\/1\.1\r\n/g)) {
+              unread.push(line);
+              socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+            }
+          });
+        }),
+    },
+    async (world) => {
+      await byHttp1(world, { method: 'PUT', path: '/a', body: 'DELETE /' });
+      await byHttp1(world, { path: '/b' });
+      assert.equal(world.connections(), 2);
+      assert.deepEqual(unread, ['PUT /a', 'GET /b']);
+    },
+  ));
+
+const unread: string[] = [];
 
 // proves: gateway: the name of the TLS handshake is the host of the connection
 test('another name in the TLS handshake is 421, and none is too', () =>
