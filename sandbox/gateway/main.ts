@@ -2,7 +2,7 @@
 // alone. It inherits listeners in the plugin's network namespace, and connects upstream by its channel: the broker decides each connection by the
 // plugin's rules. It trusts the supervisor, which sends the settings. Everything that it reads from a socket is hostile.
 //
-// It prints one line of JSON for each request (HttpEvent). If it dies, its connections end, and the supervisor starts another one with the same
+// It prints one line of JSON for each request (HttpEvent), at SIGTERM for those too that are under way. If it dies, its connections end, and the supervisor starts another one with the same
 // listeners.
 import '../../shared/refuse-debugger.js';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
 import { connect } from '../plugin/index.js';
 import type { Pairs, Place } from './request-head.js';
 import { fillTemplate, type Secrets } from './secrets.js';
-import { HostServer, type HttpEvent } from './serve-host.js';
+import { HostServer, type HttpEvent, type Shared } from './serve-host.js';
 import { FIRST_LISTENER_FD, type GatewaySettings, READY } from './settings.js';
 
 /** Of one listener, before others have their turn. */
@@ -28,6 +28,8 @@ process.stdout.write(`${READY}\n`);
 
 function serve({ hosts, secrets, listeners }: GatewaySettings): void {
   const all = new Map(secrets);
+  const shared: Shared = { connections: 0, requests: 0 };
+  const servers: HostServer[] = [];
   for (const [index, { host, port, plainName }] of listeners.entries()) {
     const settings = hosts.find((one) => one.host === host);
     // A listener without a server: its clients would wait for good.
@@ -49,9 +51,16 @@ function serve({ hosts, secrets, listeners }: GatewaySettings): void {
       port,
       dial,
       print,
+      shared,
     );
+    servers.push(server);
     acceptFrom(FIRST_LISTENER_FD + index, (socket) => server.accept(socket));
   }
+  // The program may end before its requests do.
+  process.once('SIGTERM', () => {
+    for (const server of servers) server.close();
+    process.exit();
+  });
 }
 
 /** The file goes from /proc with its descriptor. */
@@ -115,6 +124,7 @@ function dial({ host, port }: Place): Promise<Socket> {
   return connect({ host, port, timeout: CONNECT_TIMEOUT_MS });
 }
 
+/** A pipe takes it before this returns. */
 function print(event: HttpEvent): void {
   process.stdout.write(`${JSON.stringify(event)}\n`);
 }

@@ -39,9 +39,9 @@ import {
 
 const IDLE_MS = 75_000;
 const HANDSHAKE_MS = 30_000;
-/** Of one host, at the same time. */
-const CONNECTIONS = 512;
-const REQUESTS = 512;
+/** Of all hosts of a gateway, at the same time. Each has a descriptor on either side: together they stay below 1,024. */
+const CONNECTIONS = 400;
+const REQUESTS = 400;
 const STREAMS = 100;
 
 export interface HostSettings {
@@ -83,6 +83,13 @@ export interface HttpEvent {
   readonly masked: number;
 }
 
+/** What all hosts of a gateway have together. */
+export interface Shared {
+  connections: number;
+  /** And WebSockets, that are on their way to an upstream. */
+  requests: number;
+}
+
 /** One host at one port. */
 export class HostServer {
   readonly #settings: HostSettings;
@@ -96,11 +103,20 @@ export class HostServer {
   readonly #http1: Server;
   readonly #http2: Http2Server;
   readonly #plain: Server;
+  readonly #shared: Shared;
   readonly #sockets = new Set<Socket>();
-  #requests = 0;
+  /** Without an event so far. */
+  readonly #open = new Set<Measured>();
 
-  constructor(settings: HostSettings, port: number, connect: Connect, onEvent: (event: HttpEvent) => void) {
+  constructor(
+    settings: HostSettings,
+    port: number,
+    connect: Connect,
+    onEvent: (event: HttpEvent) => void,
+    shared: Shared,
+  ) {
     this.#settings = settings;
+    this.#shared = shared;
     this.#place = { host: settings.host, port };
     this.#upstream = new Upstream(this.#place, connect, settings.roots, settings.client);
     this.#logNeedles = needlesOf(settings.secrets.values());
@@ -116,12 +132,19 @@ export class HostServer {
   /** Takes a connection of the program. */
   accept(socket: Socket): void {
     // protects: G23 gateway: connections of a program are bounded
-    if (this.#sockets.size >= CONNECTIONS) {
+    if (this.#shared.connections >= CONNECTIONS) {
       socket.destroy();
+      this.#account(this.#unread(), TOO_MANY_CONNECTIONS);
       return;
     }
+    this.#shared.connections += 1;
     this.#sockets.add(socket);
-    socket.on('error', () => socket.destroy()).once('close', () => this.#sockets.delete(socket));
+    socket
+      .on('error', () => socket.destroy())
+      .once('close', () => {
+        this.#shared.connections -= 1;
+        this.#sockets.delete(socket);
+      });
     socket.setNoDelay(true);
     // Before its first byte it is a connection of the program's alone, and counts as one.
     socket.once('readable', () => {
@@ -136,7 +159,10 @@ export class HostServer {
     });
   }
 
+  /** Ends all. What is under way has its event now. */
   close(): void {
+    // protects: G23 gateway: a request that a gateway's end breaks off has its event
+    for (const measured of this.#open) this.#account(measured, undefined);
     for (const socket of this.#sockets) socket.destroy();
     this.#upstream.close();
   }
@@ -229,11 +255,11 @@ export class HostServer {
       this.#account(measured, passed);
       return;
     }
-    this.#requests += 1;
+    this.#shared.requests += 1;
     try {
       await this.#carry(exchange, passed, measured);
     } finally {
-      this.#requests -= 1;
+      this.#shared.requests -= 1;
     }
   }
 
@@ -253,7 +279,8 @@ export class HostServer {
             plainName,
           );
     if (problem !== undefined) return problem;
-    if (this.#requests >= REQUESTS)
+    // protects: G23 gateway: requests of a program are bounded
+    if (this.#shared.requests >= REQUESTS)
       return { reason: 'too_many_requests', message: `more than ${REQUESTS} requests at the same time` };
     const { rules, mode, placeholders, secrets, set, masks } = this.#settings;
     const decision = decideHttp(rules, head);
@@ -383,6 +410,10 @@ export class HostServer {
     const response = new ServerResponse(request);
     const leave = (): void => abort.abort();
     socket.once('close', leave);
+    this.#shared.requests += 1;
+    socket.once('close', () => {
+      this.#shared.requests -= 1;
+    });
     try {
       const made = await this.#upstream.switch({
         ...{ method, target: passed.target, headers: this.#uncompressed(passed.headers) },
@@ -436,12 +467,14 @@ export class HostServer {
     const path = mark < 0 ? target : target.slice(0, mark);
     // protects: G23 gateway: no event has a secret => const text = path;
     const { text } = maskText(path, this.#logNeedles);
-    return {
-      ...{ method: method.slice(0, LOGGED_METHOD), path: text.slice(0, LOGGED_PATH) },
-      ...{ startedAt: performance.now(), status: 0 },
+    const measured: Measured = {
+      ...{ method: method.slice(0, LOGGED_METHOD), startedAt: performance.now(), status: 0 },
+      path: text.length > LOGGED_PATH ? `${text.slice(0, LOGGED_PATH - CUT.length)}${CUT}` : text,
       ...{ decision: 'allow', reason: undefined, rule: undefined, suggestion: undefined },
       ...{ sentBytes: 0, receivedBytes: 0, injected: 0, masked: 0 },
     };
+    this.#open.add(measured);
+    return measured;
   }
 
   /** Of a request that no parser has understood. */
@@ -449,7 +482,9 @@ export class HostServer {
     return this.#measured({ method: '', target: '' });
   }
 
+  /** Each once. */
   #account(measured: Measured, refusal: HttpRefusal | undefined): void {
+    if (!this.#open.delete(measured)) return;
     const { startedAt, ...known } = measured;
     const { host, port } = this.#place;
     const suggestion = refusal?.suggestion ?? known.suggestion;
@@ -478,8 +513,13 @@ const DISTRUST: HttpRefusal = {
   reason: 'certificate_refused',
   message: 'the program does not take the certificate of the gateway',
 };
-/** Longer ones are cut. */
+const TOO_MANY_CONNECTIONS: HttpRefusal = {
+  reason: 'too_many_requests',
+  message: `more than ${CONNECTIONS} connections at the same time`,
+};
+/** Longer ones are cut, and end with a mark. */
 const LOGGED_PATH = 1024;
+const CUT = '...';
 const LOGGED_METHOD = 32;
 
 interface Passed {
@@ -712,11 +752,14 @@ function serverOf(onBad: (refusal: HttpRefusal) => void): Server {
     maxHeaderSize: HEADER_BYTES,
     // protects: G23 gateway: the parser is strict => insecureHTTPParser: true
     insecureHTTPParser: false,
-    // request-head.ts says what is wrong without one.
+    // request-head.ts says what is wrong without one, or with two.
     requireHostHeader: false,
     keepAliveTimeout: IDLE_MS,
     requestTimeout: 0,
   });
+  // Node hides headers past a number. Their bytes are bounded.
+  // protects: G23 gateway: no header is hidden from what decides
+  server.maxHeadersCount = 0;
   server.setTimeout(IDLE_MS, (socket: Socket) => {
     // A request may take as long as it does.
     if (answers.get(socket)?.writableFinished !== false) socket.destroy();

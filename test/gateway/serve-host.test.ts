@@ -9,11 +9,13 @@ import {
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
 } from 'node:http2';
+import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { makeCertificates } from '../../sandbox/gateway/certificates.js';
+import { until } from '../harness/until.js';
 import { HOST, SECRET, startWorld, TOKEN, type World, type WorldOptions } from './worlds.js';
 
 interface Answer {
@@ -531,14 +533,69 @@ function promiseOf<T>(): { readonly promise: Promise<T>; readonly resolve: (valu
 }
 
 // proves: gateway: connections of a program are bounded
-test('a program has so many connections, and no more', () =>
-  inWorld({}, async (world) => {
-    const sockets = Array.from({ length: 512 }, () => world.dial());
+test('a program has so many connections to all hosts, and no more, and the event says so', () => {
+  const shared = { connections: 380, requests: 0 };
+  return inWorld({ shared }, async (world) => {
+    const sockets = Array.from({ length: 20 }, () => world.dial());
     await Promise.all(sockets.map((socket) => once(socket, 'connect')));
     const last = world.dial();
     await once(last, 'close');
     assert.ok(sockets.every(({ destroyed }) => !destroyed));
-  }));
+    assert.deepEqual(
+      world.events.map(({ reason, decision }) => [reason, decision]),
+      [['too_many_requests', 'deny']],
+    );
+    for (const socket of sockets) socket.destroy();
+    await until(() => (shared.connections === 380 ? true : undefined));
+  });
+});
+
+// proves: gateway: requests of a program are bounded
+test('a program has so many requests to all hosts, WebSockets too, and no more', () => {
+  const shared = { connections: 0, requests: 399 };
+  return inWorld({ shared, server: (server) => server.on('upgrade', () => {}) }, async (world) => {
+    const socket = await world.open(['http/1.1']);
+    socket.write(`GET /ws HTTP/1.1\r\nhost: ${HOST}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n`);
+    await until(() => (shared.requests === 400 ? true : undefined));
+    const { status, body } = await byHttp2(world);
+    assert.deepEqual([status, JSON.parse(body).reason], [503, 'too_many_requests']);
+    socket.destroy();
+    await until(() => (shared.requests === 399 ? true : undefined));
+    assert.equal((await byHttp2(world)).status, 200);
+    assert.equal(shared.requests, 399);
+  });
+});
+
+// proves: gateway: a request that a gateway's end breaks off has its event
+test('requests that the end of the gateway breaks off have their events, once', () => {
+  const taken: string[] = [];
+  return inWorld(
+    {
+      answer: (request) => taken.push(request.url),
+      server: (server) =>
+        server.on('upgrade', (_: IncomingMessage, socket: Duplex) => {
+          taken.push('upgrade');
+          socket.write(
+            'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n',
+          );
+        }),
+    },
+    async (world) => {
+      const socket = await world.open(['http/1.1']);
+      socket.write(`GET /slow HTTP/1.1\r\nhost: ${HOST}\r\n\r\n`);
+      const other = await world.open(['http/1.1']);
+      other.write(`GET /ws HTTP/1.1\r\nhost: ${HOST}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n`);
+      await once(other, 'data');
+      await until(() => (taken.length === 2 ? true : undefined));
+      world.endGateway();
+      const told = (): readonly string[] =>
+        world.events.map(({ path, status }) => `${path} ${status}`).sort();
+      assert.deepEqual(told(), ['/slow 0', '/ws 101']);
+      await Promise.all([socket, other].map((one) => one.closed || once(one, 'close')));
+      assert.equal(told().length, 2);
+    },
+  );
+});
 
 // proves: gateway: the bytes of headers are bounded, by HTTP/2 too
 test('streams that are reset at once, and too many headers, cost their sender alone', () =>
@@ -596,6 +653,25 @@ test('an upstream that does not switch answers as usual', () =>
     await world.told(1);
   }));
 
+test('an answer in the place of a WebSocket that breaks off is no whole one, and has no other in it', () =>
+  inWorld(
+    {
+      server: (server) =>
+        server.on('upgrade', (_: IncomingMessage, socket: Duplex) => {
+          socket.write('HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\nhello');
+          setImmediate(() => socket.destroy());
+        }),
+    },
+    async (world) => {
+      const socket = await world.open(['http/1.1']);
+      socket.write(`GET / HTTP/1.1\r\nhost: ${HOST}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n`);
+      const read = await text(socket).catch(() => '');
+      assert.ok(!read.includes('502'), read);
+      await world.told(1);
+      assert.equal(world.events[0]?.reason, 'upstream_failed');
+    },
+  ));
+
 test('a WebSocket goes through, with the secret, and one that the rules refuse does not', () =>
   inWorld(
     {
@@ -603,7 +679,7 @@ test('a WebSocket goes through, with the secret, and one that the rules refuse d
       set: [['authorization', `Bearer ${SECRET}`]],
       allow: ['GET /socket'],
       server: (server) =>
-        server.on('upgrade', (request: IncomingMessage, socket: import('node:stream').Duplex) => {
+        server.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
           upgraded.push(String(request.headers.authorization));
           socket.write(
             'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: x\r\n\r\nfirst ',
@@ -703,7 +779,7 @@ test('a secret in a message of a WebSocket is masked, and messages are not compr
     {
       ...SECRETS,
       server: (server) =>
-        server.on('upgrade', ({ headers }: IncomingMessage, socket: import('node:stream').Duplex) => {
+        server.on('upgrade', ({ headers }: IncomingMessage, socket: Duplex) => {
           socket.write(
             'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n',
           );

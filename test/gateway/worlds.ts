@@ -10,7 +10,12 @@ import {
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { type TLSSocket, connect as tlsConnect } from 'node:tls';
 import { type GatewayCertificates, makeCertificates } from '../../sandbox/gateway/certificates.js';
-import { HostServer, type HostSettings, type HttpEvent } from '../../sandbox/gateway/serve-host.js';
+import {
+  HostServer,
+  type HostSettings,
+  type HttpEvent,
+  type Shared,
+} from '../../sandbox/gateway/serve-host.js';
 import type { Connect } from '../../sandbox/gateway/upstream.js';
 import { type HttpRule, readHttpRule } from '../../shared/policy/http-rules.js';
 
@@ -32,6 +37,8 @@ export interface World {
   /** Connects as a program, with TLS. */
   readonly open: (protocols: readonly string[], servername?: string) => Promise<TLSSocket>;
   readonly port: number;
+  /** Ends the gateway alone. */
+  readonly endGateway: () => void;
   readonly close: () => Promise<void>;
 }
 
@@ -53,6 +60,7 @@ export interface WorldOptions extends Partial<Omit<HostSettings, 'rules'>> {
   readonly upstreamHttp2?: boolean;
   readonly upstreamTls?: SecureServerOptions;
   readonly connect?: Connect;
+  readonly shared?: Shared;
 }
 
 function rulesOf(texts: readonly string[]): readonly HttpRule[] {
@@ -111,6 +119,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     443,
     options.connect ?? (async () => connect(upstreamPort, '127.0.0.1')),
     (event) => events.push(event),
+    options.shared ?? { connections: 0, requests: 0 },
   );
   const listener = createServer((socket) => gateway.accept(socket));
   await listening(listener);
@@ -136,6 +145,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       socket.on('error', () => {});
       return socket;
     },
+    endGateway: () => gateway.close(),
     close: async () => {
       for (const socket of sockets) socket.destroy();
       gateway.close();
