@@ -79,7 +79,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   'another upgrade': `GET /a HTTP/1.1\r\n${HOST_LINE}\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n`,
   'an upgrade with a length': `GET /a HTTP/1.1\r\n${HOST_LINE}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 5\r\n\r\n`,
   'bytes behind an upgrade': `GET /a HTTP/1.1\r\n${HOST_LINE}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n${NEXT}`,
-  'a second host behind many headers': `GET /a HTTP/1.1\r\n${HOST_LINE}\r\n${'a:\r\n'.repeat(2500)}Host: other.example.com\r\n\r\n`,
+  'a second host behind many headers': `GET /a HTTP/1.1\r\n${HOST_LINE}\r\nConnection: close\r\n${'a:\r\n'.repeat(2500)}Host: other.example.com\r\n\r\n`,
   'too many headers': post([`X-A: ${'a'.repeat(40_000)}`]),
 };
 
