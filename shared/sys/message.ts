@@ -180,8 +180,31 @@ export function receiveMessage(
   return { payload: incomingPayload.slice(0, Math.min(length, limit)), descriptors, credentials, truncated };
 }
 
-const glance = new Frame(0);
 const glanceByte = new Uint8Array(1);
+
+/** Who sent a message. */
+export interface Sender {
+  readonly pid: number;
+  readonly hasDescriptors: boolean;
+}
+
+// Room for the credentials, which come first, and for no descriptor.
+const heading = new Frame(align(CMSGHDR.size + UCRED.size));
+
+/**
+ * Looks at who sent the first message of an AF_UNIX socket with SO_PASSCRED, and leaves the message there. Never waits, and gets no descriptor.
+ *
+ * @returns undefined at the end, and if there is no message
+ */
+export function peekSender(fd: number): Sender | undefined {
+  heading.set(glanceByte, heading.control.length);
+  const length = recvmsg(fd, heading.header, MSG_PEEK | MSG_DONTWAIT);
+  if (length < 0 || heading.controlLength < CMSGHDR.size + UCRED.size) return undefined;
+  const pid = heading.controlView.getInt32(CMSGHDR.size, true);
+  return { pid, hasDescriptors: (heading.flags & MSG_CTRUNC) !== 0 };
+}
+
+const glance = new Frame(0);
 const glanceName = new Uint8Array(LAYOUT['struct sockaddr_un'].size);
 
 /** What a socket has to read: nothing yet, the end, a message, or a message with descriptors. */

@@ -28,6 +28,7 @@ const SO_PASSCRED = 16;
 const SO_ACCEPTCONN = 30;
 const SO_ATTACH_FILTER = 26;
 const SO_LOCK_FILTER = 44;
+const SHUT_WR = 1;
 const SHUT_RDWR = 2;
 const IP_BIND_ADDRESS_NO_PORT = 24;
 export const SIOCOUTQ = 0x5411;
@@ -195,6 +196,11 @@ export function unreadBytes(fd: number): number {
 /** Ends a socket in both directions for every holder of either end. */
 export function shutDown(fd: number): void {
   shutdown(fd, SHUT_RDWR);
+}
+
+/** Tells the peer that nothing more comes. */
+export function endWriting(fd: number): void {
+  shutdown(fd, SHUT_WR);
 }
 
 /** A connected pair of AF_UNIX SOCK_SEQPACKET sockets, close-on-exec, unix(7). */

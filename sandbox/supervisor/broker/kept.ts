@@ -30,6 +30,7 @@ import { openEndedSockets, SocketDiag } from '../../../shared/sys/socket-diag.js
 import { makeTimer } from '../../../shared/sys/timerfd.js';
 import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
 import { shortageIn } from '../../host/shortage.js';
+import { closeElsewhere } from '../orders/close-elsewhere.js';
 
 const CONNECTIONS = 'postern-connections';
 const CALLS = 'postern-calls';
@@ -187,14 +188,14 @@ export class ChannelKeeper {
     this.letGo(session);
   }
 
-  /** Closes the ends of a channel that the broker has ended. The broker closes its own ends last, since a plugin can block the last close. */
+  /** Closes the ends of a channel that the broker has ended. The broker closes its own ends last, since a plugin can block the last close. One that was taken over does not. */
   letGo(session: number): void {
     const kept = this.#kept.get(session);
     if (kept === undefined) return;
     this.#kept.delete(session);
     this.#given.delete(session);
-    kept.request.close();
-    kept.reply.close();
+    // protects: G13 what a broker left in a channel is closed by another process => kept.request.close(); kept.reply.close();
+    closeElsewhere(kept.request, kept.reply);
   }
 }
 
@@ -334,6 +335,8 @@ export interface KeptTrap extends TrapFacts {
   /** Those that a broker gets: notify descriptor, calls in flight, DNS datagrams, DNS listener, root folder, AF_UNIX questions, notify socket. It gets the last two if it needs them. */
   readonly descriptors: readonly OwnedFd[];
   readonly calls: OwnedFd;
+  /** Of the descriptors: those of DNS and the notify socket. A broker that was taken over can connect them, and have them linger. */
+  readonly sockets: readonly OwnedFd[];
   readonly unixDiag: OwnedFd;
   readonly root: OwnedFd;
 }
@@ -364,7 +367,8 @@ export class TrapKeeper {
         ? [unixDiag]
         : [];
     const descriptors = [notifyFd, calls, dnsDatagrams, dnsListener, root, ...questions, ...notify];
-    const kept = { ...facts, session, descriptors, calls, unixDiag, root };
+    const sockets = [dnsDatagrams, dnsListener, ...notify];
+    const kept = { ...facts, session, descriptors, calls, sockets, unixDiag, root };
     this.#kept.set(session, kept);
     return kept;
   }
@@ -396,7 +400,9 @@ export class TrapKeeper {
     const kept = this.#kept.get(session);
     if (kept === undefined) return [];
     this.#kept.delete(session);
-    const { root, unixDiag, descriptors } = kept;
+    const { root, unixDiag, sockets, descriptors } = kept;
+    // protects: G13 what a broker made of a sandbox's sockets is closed by another process => for (const socket of sockets) socket.close();
+    closeElsewhere(...sockets);
     for (const descriptor of descriptors)
       if (descriptor !== root && descriptor !== unixDiag) descriptor.close();
     return [root, unixDiag];

@@ -1,16 +1,18 @@
 // Serves the control socket: takes clients that may ask, a bounded number at a time. Runs in the supervisor.
 
-import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { CONTROL_CLIENTS, OUTPUT_TIMEOUT_MS } from '../../../shared/limits.js';
 import { acceptConnection } from '../../../shared/sys/datagram.js';
+import { sendMessage } from '../../../shared/sys/message.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { endWriting } from '../../../shared/sys/socket.js';
 import {
   isPeerInPidNamespace,
   type PeerCredentials,
   peerCredentials,
 } from '../../../shared/sys/socket-state.js';
 import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
+import { closeElsewhere } from '../orders/close-elsewhere.js';
 import { CONTROL_TIMES, ControlSession, type ControlTimes } from './control-session.js';
 import type { ControlSocket } from './control-socket.js';
 import type { ControlTarget } from './control-surface.js';
@@ -26,7 +28,7 @@ export class ControlServer {
   readonly #target: ControlTarget;
   readonly #methods: ReadonlyMap<string, Method>;
   readonly #sessions = new Set<ControlSession>();
-  readonly #turnedAway = new Set<Socket>();
+  readonly #turnedAway = new Map<OwnedFd, NodeJS.Timeout>();
   readonly #watch: Watch;
   readonly #times: ControlTimes;
   #timer: NodeJS.Timeout | undefined;
@@ -48,7 +50,7 @@ export class ControlServer {
     clearTimeout(this.#timer);
     this.#watch.close();
     this.#place.close();
-    for (const socket of this.#turnedAway) socket.destroy();
+    for (const connection of this.#turnedAway.keys()) this.#drop(connection);
     await Promise.all([...this.#sessions].map((session) => session.close(undefined, OUTPUT_TIMEOUT_MS)));
   }
 
@@ -80,20 +82,24 @@ export class ControlServer {
     this.#sessions.add(session);
   }
 
-  /** If it were closed at once, the client's own write would fail before it reads why. */
+  /**
+   * If it were closed at once, the client's own write would fail before it reads why. Nothing of it is read: it can be a plugin that a broker has
+   * let connect, and send descriptors.
+   */
   #turnAway(connection: OwnedFd, message: string): void {
-    const socket = new Socket({ fd: connection.release(), readable: true, writable: true });
-    const timer = setTimeout(() => socket.destroy(), OUTPUT_TIMEOUT_MS);
-    this.#turnedAway.add(socket);
-    socket
-      .on('error', () => socket.destroy())
-      .on('close', () => {
-        clearTimeout(timer);
-        this.#turnedAway.delete(socket);
-      })
-      .resume()
-      .end(`${GREETING}${JSON.stringify(refuseLine(message))}\n`);
-    if (this.#turnedAway.size > CONTROL_CLIENTS) socket.destroy();
+    const words = `${GREETING}${JSON.stringify(refuseLine(message))}\n`;
+    sendMessage(connection.number, Buffer.from(words));
+    endWriting(connection.number);
+    const timer = setTimeout(() => this.#drop(connection), OUTPUT_TIMEOUT_MS);
+    this.#turnedAway.set(connection, timer);
+    if (this.#turnedAway.size > CONTROL_CLIENTS) this.#drop(connection);
+  }
+
+  #drop(connection: OwnedFd): void {
+    clearTimeout(this.#turnedAway.get(connection));
+    this.#turnedAway.delete(connection);
+    // protects: G13 control: what a client that may not ask has sent is closed by another process => connection.close();
+    closeElsewhere(connection);
   }
 
   /** The client that has been idle longest makes room. @returns false if none is idle */

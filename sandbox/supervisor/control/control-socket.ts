@@ -10,6 +10,7 @@ import { openFolder } from '../../../shared/sys/open-folder.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { encodeSocketPath } from '../../../shared/sys/sockaddr.js';
 import { bindTo, connectToPath, listenOn, unixSocket } from '../../../shared/sys/socket.js';
+import { closeElsewhere } from '../orders/close-elsewhere.js';
 
 const ROOT = 0;
 const [FOR_OTHERS, STICKY] = [0o022, 0o1000];
@@ -50,7 +51,7 @@ export class ControlSocket {
     if (!this.socket.open) return;
     const found = lstatSync(this.#entry(), { bigint: true, throwIfNoEntry: false });
     if (found?.ino === this.#file.ino && found.dev === this.#file.dev) unlinkSync(this.#entry());
-    this.socket.close();
+    closeElsewhere(this.socket);
     this.#folder.close();
   }
 

@@ -16,6 +16,7 @@ import type { GatewaySettings, ServedPlace } from '../../gateway/settings.js';
 import { ownCodePaths } from '../../host/own-code-paths.js';
 import type { GatewayPlace, RootEntry } from '../../launch/spec.js';
 import { type HostFiles, isWithin } from '../files/host-files.js';
+import { closeElsewhere } from '../orders/close-elsewhere.js';
 import type { Held } from './read-secrets.js';
 
 /** A listening socket that a program inherits. */
@@ -147,7 +148,8 @@ export class PluginGateway {
   }
 
   close(): void {
-    for (const listener of this.#listeners) listener.close();
+    // A broker that was taken over can take one from the process, connect it, and have it linger.
+    closeElsewhere(...this.#listeners);
     this.#listeners = [];
   }
 

@@ -9,12 +9,14 @@ import { PosternError } from '../../../shared/errors.js';
 import { addressFromBytes } from '../../../shared/policy/address.js';
 import { quote } from '../../../shared/policy/quote.js';
 import { duplicate, setNonBlocking } from '../../../shared/sys/fcntl.js';
+import { lookAtMessage } from '../../../shared/sys/message.js';
 import { openAt } from '../../../shared/sys/open-folder.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { encodeSockaddr, encodeSocketPath } from '../../../shared/sys/sockaddr.js';
 import {
   bindTo,
   boundAddress,
+  connectToPath,
   IPPROTO_IPV6,
   IPPROTO_TCP,
   IPV6_V6ONLY,
@@ -31,6 +33,7 @@ import {
   unixSocket,
 } from '../../../shared/sys/socket.js';
 import type { HostFiles } from '../files/host-files.js';
+import { closeElsewhere } from '../orders/close-elsewhere.js';
 import { fileAt, listenFailure, removeStaleSocket, SocketPlace, showListenAddress } from './socket-place.js';
 
 /** How often postern looks whether a plugin has accepted its connection. */
@@ -171,7 +174,8 @@ export class Listener {
     this.#resetOptions();
     // protects: G12 listener: its end is the end for all who hold it
     shutDown(socket.number);
-    socket.close();
+    // protects: G13 what clients left in the queue of a listener is closed by another process => socket.close();
+    closeElsewhere(socket);
     this.#bound.file?.handle.close();
   }
 
@@ -330,19 +334,44 @@ export function awaitAccept(
   over: AbortSignal,
 ): Promise<void> {
   return new Promise((resolve) => {
-    let client: Client | undefined;
+    let client: Client | UnixClient | undefined;
     const finish = (): void => {
       clearInterval(timer);
       client?.close();
       resolve();
     };
     const timer = setInterval(() => {
-      if (client === undefined || client.state === 'failed') client = new Client(connect(listener.reachedAt));
+      if (client === undefined || client.state === 'failed') client = makeClient(listener.reachedAt);
       else if (client.state === 'answered' || (client.state === 'connected' && !listener.hasClients))
         finish();
     }, ACCEPT_LOOK_MS);
     over.addEventListener('abort', finish, { once: true });
   });
+}
+
+function makeClient(at: Listener['reachedAt']): Client | UnixClient {
+  return 'path' in at ? new UnixClient(at.path) : new Client(connect(at));
+}
+
+/** It reads nothing: the plugin can send descriptors, and a read would close them. */
+class UnixClient {
+  readonly #socket = unixSocket('stream');
+  readonly #isConnected: boolean;
+
+  constructor(path: string) {
+    this.#isConnected = typeof this.#socket !== 'number' && connectToPath(this.#socket.number, path) === 0;
+    if (!this.#isConnected) this.close();
+  }
+
+  get state(): 'connected' | 'answered' | 'failed' {
+    if (typeof this.#socket === 'number' || !this.#isConnected) return 'failed';
+    return lookAtMessage(this.#socket.number) === 'nothing' ? 'connected' : 'answered';
+  }
+
+  close(): void {
+    // protects: G13 what a plugin answers to a look at its listener is closed by another process => if (typeof this.#socket !== 'number') this.#socket.close();
+    if (typeof this.#socket !== 'number') closeElsewhere(this.#socket);
+  }
 }
 
 class Client {

@@ -7,7 +7,7 @@ import { parentPort } from 'node:worker_threads';
 import { tellLoaded } from '../../../shared/native-thread.js';
 import { dropOwnCapabilities } from '../../../shared/sys/capabilities.js';
 import { connectInside, type UnixTarget } from '../../../shared/sys/connect-inside.js';
-import { lookAtMessage, receiveMessage } from '../../../shared/sys/message.js';
+import { receiveMessage } from '../../../shared/sys/message.js';
 import { openSocketFile } from '../../../shared/sys/open-socket-file.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { dropThreadGroups, setNoNewPrivileges, withThreadIds } from '../../../shared/sys/process-control.js';
@@ -28,7 +28,7 @@ if (process.geteuid?.() === 0)
 // protects: G14 folder modes: the thread has none of a user's capabilities
 else dropOwnCapabilities();
 
-/** What the thread does, by kind. It owns no descriptor but those that `close` and `end` name. */
+/** What the thread does, by kind. It owns no descriptor but those that `close` names. */
 type Orders = {
   readonly connect: {
     /** The plugin's uid and gid. */
@@ -55,8 +55,6 @@ type Orders = {
   readonly receive: { readonly packets: number };
   /** A descriptor that a broker sent. */
   readonly close: { readonly descriptor: number };
-  /** The packet socket of a broker that has ended. The thread closes it, and what waits there. */
-  readonly end: { readonly packets: number };
   /** A sandbox that has ended. Such an order gets no report. */
   readonly forget: { readonly session: number };
 };
@@ -91,7 +89,6 @@ const WORK: { readonly [K in Kind]: (order: Orders[K]) => Report | undefined } =
   open: ({ path }) => ({ result: openFile(path) }),
   receive: ({ packets }) => receivePackets(packets),
   close: ({ descriptor }) => closeAtOnce(new OwnedFd(descriptor)),
-  end: ({ packets }) => closePackets(new OwnedFd(packets)),
   forget: ({ session }) => {
     sandboxes.delete(session);
     return undefined;
@@ -124,15 +121,6 @@ function receivePackets(fd: number): SentReport {
       received.push({ payload, socket: isWhole ? socket?.release() : undefined, isCut: truncated });
   }
   return { received };
-}
-
-function closePackets(packets: OwnedFd): SentReport {
-  while (['message', 'descriptors'].includes(lookAtMessage(packets.number))) {
-    const message = receiveMessage(packets.number);
-    if (typeof message !== 'number') for (const descriptor of message.descriptors) closeAtOnce(descriptor);
-  }
-  packets.close();
-  return {};
 }
 
 /** A broker that lives can set the option again in between. Then its own thread waits. */

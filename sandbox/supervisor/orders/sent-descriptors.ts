@@ -1,4 +1,5 @@
-// Receives and closes what one broker sends to the supervisor. Runs on the supervisor's main thread, which leaves both to a thread of that broker.
+// Receives and closes what one broker sends to the supervisor. Runs on the supervisor's main thread, which leaves both to a thread of that broker. What
+// the broker has sent when it ends is received by nobody: see close-elsewhere.ts.
 // - The threat: a broker that was taken over sends a connection whose last close(2) waits for hours (SO_LINGER), or whose lock it holds.
 // - A thread closes such a connection not only by close(2). It also does so when it closes a socket with unread descriptors, and when it
 //   receives one without a free number for it.
@@ -10,11 +11,12 @@ import { lookAtMessage } from '../../../shared/sys/message.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { shutDown } from '../../../shared/sys/socket.js';
 import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
+import { closeElsewhere } from './close-elsewhere.js';
 import type { ReceivedPacket, SentReport, ThreadOrder } from './connect-thread.js';
 
 const PAUSE_MS = 20;
 
-type SentOrder = ThreadOrder<'receive' | 'close' | 'end'>;
+type SentOrder = ThreadOrder<'receive' | 'close'>;
 
 /** A descriptor that the broker sent. close() has the thread close it. */
 export type SentSocket = Pick<OwnedFd, 'number' | 'close'>;
@@ -55,16 +57,7 @@ export class SentDescriptors {
     this.#watch.close();
     // Another process may have the broker's end.
     shutDown(this.#packets.number);
-    const isUsed = this.#worker !== undefined || this.#orders.length > 0;
-    const waits = lookAtMessage(this.#packets.number);
-    if (
-      !isUsed &&
-      /* protects: G13 what a broker leaves unread is closed on a thread of its own => true */ waits !==
-        'message' &&
-      waits !== 'descriptors'
-    )
-      this.#packets.close();
-    else this.#add({ kind: 'end', packets: this.#packets.release() });
+    this.#next();
   }
 
   #add(order: SentOrder): void {
@@ -77,10 +70,12 @@ export class SentDescriptors {
     if (this.#isBusy) return;
     const [order] = this.#orders;
     if (order === undefined) {
-      if (this.#ended && this.#worker !== undefined) {
-        endNativeThread(this.#worker);
-        this.#worker = undefined;
-      }
+      if (!this.#ended) return;
+      // No thread receives from it any more.
+      // protects: G13 what a broker leaves unread is closed by another process => this.#packets.close();
+      closeElsewhere(this.#packets);
+      if (this.#worker !== undefined) endNativeThread(this.#worker);
+      this.#worker = undefined;
       return;
     }
     try {

@@ -227,7 +227,7 @@ function takeIn(pid: number, { cgroup, spec }: LaunchRequest): void {
 async function preparation(inbox: LaunchInbox, spec: PlannedSpec): Promise<readonly OwnedFd[]> {
   const { payload, descriptors, truncated } = await inbox.next();
   try {
-    if (textOf(payload) !== EXEC_WORD) throw failureIn(payload);
+    if (textOf(payload) !== EXEC_WORD) throw failureIn(textOf(payload));
     // recvmsg(2) drops the descriptors for which this process has no room, and says so by MSG_CTRUNC.
     if (truncated) throw launchFailed('seccomp', 'recvmsg: EMFILE', undefined, 'EMFILE');
     if (descriptors.length !== trapDescriptors(spec) + gatewayDescriptors(spec) + terminalDescriptors(spec))
@@ -241,9 +241,8 @@ async function preparation(inbox: LaunchInbox, spec: PlannedSpec): Promise<reado
 
 /** Resolves when the launcher has become the plugin. */
 async function execution(inbox: LaunchInbox): Promise<void> {
-  const { payload, descriptors } = await inbox.next();
-  for (const descriptor of descriptors) descriptor.close();
-  if (payload.length > 0) throw failureIn(payload);
+  const word = await inbox.word();
+  if (word !== '') throw failureIn(word);
 }
 
 /**
@@ -251,9 +250,9 @@ async function execution(inbox: LaunchInbox): Promise<void> {
  *
  * @returns the error for a message in the place of a word
  */
-export function failureIn(payload: Uint8Array): PosternError {
-  if (payload.length === 0) return launchFailed('command', 'The launcher ended without a message');
-  const failure = parsed(textOf(payload), LAUNCH_FAILURE);
+export function failureIn(said: string): PosternError {
+  if (said === '') return launchFailed('command', 'The launcher ended without a message');
+  const failure = parsed(said, LAUNCH_FAILURE);
   if (failure !== NONE) return errorOf(failure);
   const fix = 'the broker may have been taken over: start postern anew';
   return launchFailed('command', 'What came on the launch socket is no message of a launcher', fix);

@@ -2,11 +2,20 @@
 
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { PosternError } from '../../../shared/errors.js';
 import { nodeFlags } from '../../../shared/node-flags.js';
-import { type Message, receiveMessage, sendMessage } from '../../../shared/sys/message.js';
+import {
+  type Message,
+  peekSender,
+  receiveMessage,
+  type Sender,
+  sendMessage,
+} from '../../../shared/sys/message.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { endGroup } from '../../../shared/sys/pidfd.js';
+import { makePipe } from '../../../shared/sys/pipe.js';
 import { sessionOf } from '../../../shared/sys/process-control.js';
 import { withMostProcesses } from '../../../shared/sys/rlimit.js';
 import { packetSocketPair, receiveCredentials } from '../../../shared/sys/socket.js';
@@ -17,6 +26,7 @@ import { namespacesFailure } from '../../host/namespaces-failure.js';
 import { type OwnCode, openOwnCode } from '../../host/own-code.js';
 import { type InitPrograms, LOADERS_FD } from '../../launch/spec.js';
 import { enteringUserNamespace, userNamespace } from '../broker/user-namespace.js';
+import { closeElsewhere } from '../orders/close-elsewhere.js';
 
 // Starts unshare(1), whose script makes a sandbox's namespaces and starts init and launcher in them.
 
@@ -64,12 +74,18 @@ export function spawnNamespaces(ranged: RangedIds | undefined, listeners: number
     held.push(initTheirs);
     using closed = new ClosedPrograms(LOADERS_FD);
     const programs = { sleep: closed.command('sleep'), copy: closed.command('dd') };
-    const script = spawnUnshare(closed, ranged, listeners, launcherTheirs, initTheirs);
+    const stderr =
+      /* protects: G13 launch: the main thread reads no socket of a sandbox that starts => ((ends) => ({ read: ends[0], write: ends[1] }))(packetSocketPair()) */ makePipe();
+    held.push(stderr.read, stderr.write);
+    const script = spawnUnshare(closed, ranged, listeners, [launcherTheirs, initTheirs, stderr.write]);
     const session = script.pid === undefined ? -1 : sessionOf(script.pid);
     let said = '';
-    script.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      if (said.length < 4096) said += text;
-    });
+    new Socket({ fd: stderr.read.release(), writable: false })
+      .setEncoding('utf8')
+      .on('data', (text: string) => {
+        if (said.length < 4096) said += text;
+      })
+      .on('error', () => {});
     const words = (): string => said;
     const ended = endOf(script, words);
     // protects: G8 launch: a start that fails leaves no process behind, and waits for none => const end = async (): Promise<void> => {};
@@ -98,8 +114,7 @@ function spawnUnshare(
   closed: ClosedPrograms,
   ranged: RangedIds | undefined,
   listeners: number,
-  launcher: OwnedFd,
-  init: OwnedFd,
+  [launcher, init, stderr]: readonly [launcher: OwnedFd, init: OwnedFd, stderr: OwnedFd],
 ): ChildProcess {
   const code = openOwnCode();
   const opened = [code.node, code.folder];
@@ -123,7 +138,8 @@ function spawnUnshare(
         stdio: [
           inside?.number ?? 'ignore',
           'ignore',
-          'pipe',
+          // Node would make a socket. Whoever takes it can send descriptors, and the read of the main thread would close them.
+          stderr.number,
           ...[...given, ...places].map((descriptor) => descriptor.number),
         ],
         ...as,
@@ -216,13 +232,15 @@ function namespacesCommand(
 // The supervisor's end of a socket to the launcher or to init. It returns their messages one at a time.
 //
 // Others can send there too. The uid of a broker owns the sandbox's user namespace, so a broker that was taken over can duplicate the other end
-// (pidfd_getfd(2)), and pass it on to a plugin. The kernel says who has sent a message, and what others say is dropped. With the other end one can
-// also receive what the supervisor sends there, and shut the socket down. Then the start fails, at the latest when its time has passed.
+// (pidfd_getfd(2)), and pass it on to a plugin. The kernel says who has sent a message. A message of somebody else, or a descriptor where none is
+// expected, fails the start, and nobody receives it: the close of what comes with it could wait. With the other end one can also receive what the
+// supervisor sends there, and shut the socket down. Then the start fails too, at the latest when its time has passed.
 
 export class LaunchInbox {
   readonly #socket: OwnedFd;
   readonly #watch: Watch;
-  #waiting: ((message: Message) => void) | undefined;
+  #waiting: ((message: Message | Promise<never>) => void) | undefined;
+  #takesDescriptors = false;
   #session = -1;
   #sender: number | undefined;
 
@@ -240,24 +258,27 @@ export class LaunchInbox {
    */
   async hello(session: number): Promise<number | undefined> {
     this.#session = session;
-    const { descriptors } = await this.next();
-    for (const descriptor of descriptors) descriptor.close();
+    await this.#next(false);
     return this.#sender;
   }
 
-  /** The next message. Its descriptors belong to the caller. An empty payload means that the other side has ended. */
+  /** The next message. Its descriptors belong to the caller. An empty payload means that the other side has ended. @throws PosternError `launch_failed` */
   next(): Promise<Message> {
+    return this.#next(true);
+  }
+
+  /** The next message as text, without descriptors. @throws PosternError `launch_failed` */
+  async word(): Promise<string> {
+    const { payload } = await this.#next(false);
+    return new TextDecoder().decode(payload);
+  }
+
+  #next(takesDescriptors: boolean): Promise<Message> {
     return new Promise((resolve) => {
+      this.#takesDescriptors = takesDescriptors;
       this.#waiting = resolve;
       this.#watch.want(READABLE);
     });
-  }
-
-  /** The next message as text. Descriptors that come with it are closed. */
-  async word(): Promise<string> {
-    const { payload, descriptors } = await this.next();
-    for (const descriptor of descriptors) descriptor.close();
-    return new TextDecoder().decode(payload);
   }
 
   /** Waits while the socket is full: the other side is postern's own code, and reads. @returns false where it has ended */
@@ -267,32 +288,44 @@ export class LaunchInbox {
   }
 
   #take(): void {
-    const message = receiveMessage(this.#socket.number);
+    const sender = peekSender(this.#socket.number);
+    const message = this.#isHeard(sender) ? receiveMessage(this.#socket.number) : refusal();
     if (typeof message === 'number') return;
-    if (!this.#isHeard(message)) {
-      for (const descriptor of message.descriptors) descriptor.close();
-      return;
-    }
     this.#watch.want(0);
     this.#waiting?.(message);
   }
 
-  /** The end of the socket has no sender. An empty message has one, and is none that launcher or init would send. */
-  #isHeard({ payload, credentials }: Message): boolean {
-    if (credentials === undefined) return payload.length === 0;
-    const { pid } = credentials;
+  #isHeard(sender: Sender | undefined): boolean {
+    // There is no message, or the end of the socket.
+    if (sender === undefined) return true;
+    const { pid, hasDescriptors } = sender;
     if (
       this.#sender === undefined &&
       /* protects: G16 launch: nobody else says hello for a start => true */ sessionOf(pid) === this.#session
     )
       this.#sender = pid;
     return (
-      /* protects: G16 launch: what others send to the supervisor is dropped => true */ pid === this.#sender
+      /* protects: G16 launch: what others send to the supervisor is not received => true */ pid ===
+        this.#sender &&
+      /* protects: G13 launch: a descriptor that nobody expects is not received => true */ (!hasDescriptors ||
+        this.#takesDescriptors)
     );
   }
 
   close(): void {
     this.#watch.close();
-    this.#socket.close();
+    // protects: G13 launch: what others left in a socket is closed by another process => this.#socket.close();
+    closeElsewhere(this.#socket);
   }
+}
+
+function refusal(): Promise<never> {
+  const fields = { step: 'namespaces' };
+  return Promise.reject(
+    new PosternError(
+      'launch_failed',
+      "Cannot start the sandbox, step namespaces: its sockets have a message that is not the launcher's, which a broker that was taken over can send",
+      { fix: 'replace the broker ("postern reload --broker"), and start the plugin again', fields },
+    ),
+  );
 }

@@ -9,7 +9,6 @@ import { nameForGood, packetSocketPair } from '../../../shared/sys/socket.js';
 import { until } from '../../harness/until.js';
 import { readableFolder } from '../../harness/users.js';
 
-// proves: what a broker leaves unread is closed on a thread of its own
 // proves: no connection of a broker lingers when it is closed
 test('connections of a broker that linger hold up neither the supervisor nor what the broker sends next', async (t) => {
   const { pathname } = new URL('takes-lingering.js', import.meta.url);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { test } from 'node:test';
 import { LaunchInbox, spawnNamespaces } from '../../../sandbox/supervisor/start/spawn-namespaces.js';
 import { sendMessage } from '../../../shared/sys/message.js';
@@ -10,6 +10,7 @@ import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { becomeSubreaper, sessionOf } from '../../../shared/sys/process-control.js';
 import { packetSocketPair } from '../../../shared/sys/socket.js';
 import { childrenOf } from '../../harness/processes.js';
+import { until } from '../../harness/until.js';
 
 /** Sends each word with a descriptor. */
 const STRANGER = `
@@ -31,31 +32,49 @@ async function strangerSays(end: OwnedFd, ...words: readonly string[]): Promise<
 const say = (end: OwnedFd, word: string): void => assert.ok(sendMessage(end.number, Buffer.from(word)) > 0);
 const openNow = (): number => readdirSync('/proc/self/fd').length;
 
+const REFUSED = { code: 'launch_failed', message: /a message that is not the launcher's/ };
+
 // proves: launch: nobody else says hello for a start
-test('the hello of a process of another session is no hello, and its descriptors are closed', async () => {
-  const [ours, theirs] = packetSocketPair();
-  using _theirs = theirs;
-  const inbox = new LaunchInbox(ours);
-  await strangerSays(theirs, 'hello', '');
-  say(theirs, 'hello');
-  const before = openNow();
-  assert.equal(await inbox.hello(sessionOf(process.pid)), process.pid);
-  assert.equal(openNow(), before);
-  inbox.close();
+test('the hello of a process of another session fails the start, and is not received', async () => {
+  for (const words of [['hello'], ['', 'hello']]) {
+    const [ours, theirs] = packetSocketPair();
+    using _theirs = theirs;
+    const inbox = new LaunchInbox(ours);
+    await strangerSays(theirs, ...words);
+    const before = openNow();
+    await assert.rejects(inbox.hello(sessionOf(process.pid)), REFUSED);
+    assert.equal(openNow(), before);
+    inbox.close();
+  }
 });
 
-// proves: launch: what others send to the supervisor is dropped
-test('after the hello, the supervisor hears its sender alone, and the end of the socket', async () => {
+// proves: launch: what others send to the supervisor is not received
+test('after the hello, the supervisor hears its sender alone', async () => {
+  for (const word of ['exec', '']) {
+    const [ours, theirs] = packetSocketPair();
+    using _theirs = theirs;
+    const inbox = new LaunchInbox(ours);
+    say(theirs, 'hello');
+    assert.equal(await inbox.hello(sessionOf(process.pid)), process.pid);
+    await strangerSays(theirs, word);
+    const before = openNow();
+    await assert.rejects(inbox.next(), REFUSED);
+    assert.equal(openNow(), before);
+    inbox.close();
+  }
+});
+
+test('it hears words, descriptors where it expects some, and the end of the socket', async () => {
   const [ours, theirs] = packetSocketPair();
   const inbox = new LaunchInbox(ours);
   say(theirs, 'hello');
   assert.equal(await inbox.hello(sessionOf(process.pid)), process.pid);
-  await strangerSays(theirs, 'exec', '', 'exec');
   say(theirs, 'tied');
-  const before = openNow();
   assert.equal(await inbox.word(), 'tied');
-  assert.equal(openNow(), before);
-  theirs.close();
+  sendMessage(theirs.number, Buffer.from('exec'), [theirs.number]);
+  const { descriptors } = await inbox.next();
+  assert.equal(descriptors.length, 1);
+  for (const descriptor of [theirs, ...descriptors]) descriptor.close();
   assert.equal((await inbox.next()).payload.length, 0);
   inbox.close();
 });
@@ -66,6 +85,31 @@ test('a launcher that ends without a hello has none', async () => {
   theirs.close();
   assert.equal(await inbox.hello(sessionOf(process.pid)), undefined);
   inbox.close();
+});
+
+const socketsNow = (): number =>
+  readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith('socket:');
+    } catch {
+      return false; // The folder itself.
+    }
+  }).length;
+
+// proves: launch: the main thread reads no socket of a sandbox that starts
+test('a start has two sockets, of launcher and init. What it writes on stderr comes by a pipe', async () => {
+  becomeSubreaper();
+  const before = socketsNow();
+  const script = spawnNamespaces(undefined, 0);
+  try {
+    await script.ended;
+    // That of the process which has made the user namespace may be open for a moment.
+    await until(() => socketsNow() === before + 2 || undefined);
+  } finally {
+    await script.end();
+    script.initInbox.close();
+    script.launcherInbox.close();
+  }
 });
 
 // proves: launch: a start that fails leaves no process behind, and waits for none
