@@ -7,7 +7,7 @@ const SAID = { step: 'command', code: 'failed', message: 'said', exitStatus: 127
 const FOREIGN = /: What came on the launch socket is no message of a launcher$/;
 
 const failure = (said: unknown): ReturnType<typeof failureIn> =>
-  failureIn(Buffer.from(typeof said === 'string' ? said : JSON.stringify(said)));
+  failureIn(typeof said === 'string' ? said : JSON.stringify(said));
 
 test('a failure of the launcher is told as it says', () => {
   const fix = 'name a program';
