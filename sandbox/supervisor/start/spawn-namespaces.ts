@@ -75,7 +75,7 @@ export function spawnNamespaces(ranged: RangedIds | undefined, listeners: number
     using closed = new ClosedPrograms(LOADERS_FD);
     const programs = { sleep: closed.command('sleep'), copy: closed.command('dd') };
     const stderr =
-      /* protects: G13 launch: the main thread reads no socket of a sandbox that starts => ((ends) => ({ read: ends[0], write: ends[1] }))(packetSocketPair()) */ makePipe();
+      /* protects: G13 launch: the main thread reads no socket of a sandbox that starts (fails closed) => ((ends) => ({ read: ends[0], write: ends[1] }))(packetSocketPair()) */ makePipe();
     held.push(stderr.read, stderr.write);
     const script = spawnUnshare(closed, ranged, listeners, [launcherTheirs, initTheirs, stderr.write]);
     const session = script.pid === undefined ? -1 : sessionOf(script.pid);

@@ -12,12 +12,13 @@ import { packetSocketPair } from '../../../shared/sys/socket.js';
 import { childrenOf } from '../../harness/processes.js';
 import { until } from '../../harness/until.js';
 
-/** Sends each word with a descriptor. */
+/** Sends each word with a descriptor, except a hello. */
 const STRANGER = `
 import array, socket, sys
 end = socket.socket(fileno=3)
 for word in sys.argv[1:]:
-    end.sendmsg([word.encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0]))])
+    rights = [] if word == "hello" else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0]))]
+    end.sendmsg([word.encode()], rights)
 `;
 
 /** By a process of another session. */
