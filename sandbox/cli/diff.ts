@@ -1,5 +1,6 @@
 // postern diff: which destinations a change of the configuration opens and closes; and for `check --within`, what a configuration opens beyond a file of
 // rules. Both files are read alone: nothing of the host is asked, and nothing is started.
+import { isDeepStrictEqual } from 'node:util';
 import type { Command } from 'commander';
 import { asciiJson } from '../../shared/ascii-json.js';
 import { ConfigError } from '../../shared/config/config-problem.js';
@@ -19,6 +20,8 @@ interface PluginDifference {
   readonly plugin: string;
   readonly opens: readonly Opening[];
   readonly closes: readonly Opening[];
+  /** Whether it has another gateway: other rules for methods and paths, other headers. Missing: the same. */
+  readonly gateway?: true;
 }
 
 export function diffCommand(): Command {
@@ -32,9 +35,9 @@ export function diffCommand(): Command {
 Example:
   postern diff postern.yaml.old postern.yaml
 
-It compares the destinations of each plugin: names, addresses, ports and sockets. Of approvals, ways out, listeners and
-files it says nothing.
-Exit status: 0 where no destination differs, 1 where one does, 2 for wrong usage or an invalid file.`,
+It compares the destinations of each plugin: names, addresses, ports and sockets. Of a gateway it says that it differs.
+Of approvals, ways out, listeners and files it says nothing.
+Exit status: 0 where neither differs, 1 where one does, 2 for wrong usage or an invalid file.`,
     )
     .action((before: string, after: string, options: { json?: boolean }) => {
       let plugins: readonly PluginDifference[];
@@ -60,7 +63,10 @@ function differences(before: Config, after: Config): readonly PluginDifference[]
   return [...names].flatMap((plugin) => {
     const [was, is] = [former?.get(plugin) ?? NOTHING, next?.get(plugin) ?? NOTHING];
     const [opens, closes] = [joined(openings(is, was)), joined(openings(was, is))];
-    return opens.length + closes.length === 0 ? [] : [{ plugin, opens, closes }];
+    const sameGateway = isDeepStrictEqual(former?.get(plugin)?.gateway, next?.get(plugin)?.gateway);
+    return sameGateway && opens.length + closes.length === 0
+      ? []
+      : [{ plugin, opens, closes, ...(sameGateway ? {} : { gateway: true }) }];
   });
 }
 
@@ -97,8 +103,14 @@ function joined(found: Iterable<Opening>): readonly Opening[] {
 function describeAll(plugins: readonly PluginDifference[]): string {
   if (plugins.length === 0) return 'No destination differs\n';
   return plugins
-    .map(({ plugin, opens, closes }) =>
-      [plugin, ...linesOf('opens', opens), ...linesOf('closes', closes), ''].join('\n'),
+    .map(({ plugin, opens, closes, gateway }) =>
+      [
+        plugin,
+        ...linesOf('opens', opens),
+        ...linesOf('closes', closes),
+        ...(gateway === true ? ['  its gateway differs'] : []),
+        '',
+      ].join('\n'),
     )
     .join('');
 }

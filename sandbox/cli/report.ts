@@ -160,7 +160,12 @@ function withoutOwnWords(status: Status): Omit<Status, 'plugins'> & { readonly p
 /** @param address as the file has it */
 async function metricsAt(address: string | undefined): Promise<string> {
   if (address === undefined) return 'The file names no address of metrics';
-  const { body } = await fetch(`http://${address}/metrics`, { signal: AbortSignal.timeout(METRICS_MS) });
+  // Whoever has the port now could name another page of the host.
+  const { body } = await fetch(`http://${address}/metrics`, {
+    signal: AbortSignal.timeout(METRICS_MS),
+    // protects: G21 report: the page of metrics leads nowhere else => redirect: 'follow',
+    redirect: 'error',
+  });
   let text = '';
   for await (const part of body?.pipeThrough(new TextDecoderStream()) ?? []) {
     text += part;
@@ -184,11 +189,15 @@ const values: Show = (value, hide) => mapOf(value, (inner) => hide(inner));
 const program: Show = (value, hide) =>
   Array.isArray(value) ? value.map((word: unknown, at) => (at === 0 ? word : hide(word))) : hide(value);
 
+/** A header may have a secret as it is. */
+const headersOfHosts: Show = (value, hide) =>
+  mapOf(value, (host) => mapOf(host, (inner, key) => (key === 'headers' ? values(inner, hide) : inner)));
+
 const OF_PLUGIN: Readonly<Record<keyof PluginKeys, Show>> = {
   ...{ allow: whole, deny: whole, presets: whole, mode: whole, unknown: whole, egress: whole, via: whole },
   ...{ cwd: whole, home: whole, filesystem: whole, listen: whole, limits: whole, seccomp: whole },
   ...{ restart: whole, stop: whole, kind: whole, ready: whole, after: whole },
-  ...{ env: values, command: program, gateway: whole },
+  ...{ env: values, command: program, gateway: headersOfHosts },
 };
 const plugin: Show = (value, hide) => shownBy(OF_PLUGIN, value, hide);
 const OF_FILE: Readonly<Record<keyof ConfigFile, Show>> = {

@@ -156,7 +156,7 @@ export class GatewayRun {
     this.#sandbox = sandbox;
     // protects: G23 gateway: one that starts while its secrets change starts anew => if (this.#over) sandbox.kill();
     if (this.#over || this.#held !== held) sandbox.kill();
-    // protects: G23 gateway: the program begins when its gateway serves => await true;
+    // protects: G23 gateway: the program begins when its gateway serves => const serves = true;
     const serves = await Promise.race([ready.then(() => true), sandbox.ended.then(() => false)]);
     if (!serves && this.#held !== held) return this.#start();
     if (!serves && !this.#over)
@@ -209,7 +209,7 @@ export class GatewayRun {
       this.#tell('has said something of another form than an event, which is not in the log');
       return;
     }
-    // protects: G23 gateway: requests do not fill the log
+    // protects: G23 gateway: requests do not fill the log => const isLogged = true;
     const isLogged = this.#logged.take();
     if (!isLogged) this.#leaveOut();
     this.#context.onEvent(this.#plugin.name, event, isLogged);
@@ -220,7 +220,7 @@ export class GatewayRun {
   }
 
   #tell(text: string): void {
-    // protects: G23 gateway: what it says does not fill the terminal
+    // protects: G23 gateway: what it says does not fill the terminal => this.#context.onNotice(text);
     if (this.#told.take()) this.#context.onNotice(`the gateway of "${this.#plugin.name}" ${text}`);
   }
 

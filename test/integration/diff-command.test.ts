@@ -49,6 +49,11 @@ for (const user of anyUser) {
     assert.equal(differs.status, 1);
     const same = await postern(['diff', 'after.yaml', 'after.yaml'], { as: user, cwd });
     assert.deepEqual([same.stdout, same.status], ['No destination differs\n', 0]);
+    const gateway = { 'api.example.com': { deny: ['DELETE /**'] } };
+    writeFileSync(join(cwd, 'with.yaml'), config({ agent: { allow: ['api.example.com'], gateway } }));
+    writeFileSync(join(cwd, 'without.yaml'), config({ agent: { allow: ['api.example.com'] } }));
+    const opened = await postern(['diff', 'with.yaml', 'without.yaml'], { as: user, cwd });
+    assert.deepEqual([opened.stdout, opened.status], ['agent\n  its gateway differs\n', 1]);
     const missing = await postern(['diff', 'after.yaml', 'missing.yaml'], { as: user, cwd });
     assert.match(missing.stderr, /^postern: missing\.yaml: cannot be read: there is no such file/);
     assert.deepEqual([missing.stdout, missing.status], ['', 2]);

@@ -3,6 +3,7 @@
 // proves: report: what is masked appears nowhere else
 import assert from 'node:assert/strict';
 import { readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { userInTurn } from '../harness/asked.js';
@@ -119,3 +120,28 @@ for (const as of userInTurn(1)) {
     assert.equal(readFileSync(join(cwd, 'there'), 'utf8'), 'mine');
   });
 }
+
+// proves: report: the page of metrics leads nowhere else
+for (const as of userInTurn(1))
+  test(`report follows no redirect of the page of metrics, and masks headers of a gateway (${as})`, async (t) => {
+    const cwd = readableFolder();
+    chownTo(as, cwd);
+    const asked: (string | undefined)[] = [];
+    const server = createServer((request, response) => {
+      asked.push(request.url);
+      response.writeHead(302, { location: '/elsewhere' }).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(() => server.close());
+    const address = server.address();
+    assert.ok(typeof address === 'object' && address !== null);
+    const gateway = { 'api.example.com': { headers: { authorization: 'Bearer s3cr3t-header' } } };
+    const web = { command: ['true'], allow: ['api.example.com'], gateway };
+    const path = join(cwd, 'postern.yaml');
+    writeFileSync(path, JSON.stringify({ metrics: `127.0.0.1:${address.port}`, plugins: { web } }));
+    const report = join(cwd, 'report.txt');
+    const done = await postern(['report', report, '--config', path], { as, cwd, env: ENV });
+    assert.equal(done.status, 0, done.stderr);
+    assert.deepEqual(asked, ['/metrics']);
+    assert.match(readFileSync(report, 'utf8'), /"authorization": "\*\*\*"/);
+  });
