@@ -212,6 +212,9 @@ function javaBundle(pem: string): Buffer {
 
 // The process, as a plugin that nobody has configured: it is confined as one, and the broker knows it as one. Its name is none that a plugin can have.
 
+/** Of its process. Its buffers are bounded, so only one that was taken over needs more. */
+const MEMORY_MIB = 1024;
+
 /** What its process needs. A plugin may have less, or all of the host. */
 const OWN_LIMITS: readonly (keyof Limits)[] = [
   'descriptors',
@@ -239,7 +242,8 @@ export function gatewayConfig(plugin: PluginConfig): PluginConfig | undefined {
 
 function configFor(plugin: PluginConfig): PluginConfig {
   const name = gatewayName(plugin.name);
-  const own: Limits = limitsOf({});
+  // protects: G8 gateway: its memory is bounded => const own: Limits = limitsOf({});
+  const own: Limits = limitsOf({ memory_mib: MEMORY_MIB });
   // protects: G23 gateway: it reaches its own hosts alone => const hosts = plugin.allow;
   const hosts = plugin.gateway?.flatMap(({ host, ports }) => ports.map((port) => `${host}:${port}`)) ?? [];
   const addresses = plugin.gateway?.flatMap((one) => one.addresses ?? []) ?? [];

@@ -100,6 +100,7 @@ test('the program finds the authority beside the certificates of the host', () =
 });
 
 // proves: gateway: it reaches its own hosts alone
+// proves: gateway: its memory is bounded
 test('its process reaches the hosts of the plugin alone, with its limits of connections, and not those of its memory', () => {
   const config = gatewayConfig({ ...PLUGIN, allow: [...PLUGIN.allow, '*.example.net'] });
   assert.deepEqual(
@@ -110,7 +111,7 @@ test('its process reaches the hosts of the plugin alone, with its limits of conn
       ...[PLUGIN.deny, 'deny'],
     ],
   );
-  assert.deepEqual([config?.limits.connections, config?.limits.memoryMib], [3, undefined]);
+  assert.deepEqual([config?.limits.connections, config?.limits.memoryMib], [3, 1024]);
   assert.equal(gatewayConfig(PLUGIN), gatewayConfig(PLUGIN));
   assert.equal(gatewayConfig(plainPlugin('agent', [])), undefined);
 });
