@@ -63,8 +63,8 @@ export class Sessions {
   /** Lists open connections for the operator. */
   readonly lists: ConnectionLists;
   /** Reports what the plugins use, for the operator. */
-  readonly reportUsage: (id: number) => void;
-  readonly reportMetrics: (id: number) => void;
+  readonly reportUsage: (id: number) => Promise<void>;
+  readonly reportMetrics: (id: number) => Promise<void>;
   /** Plugins that were gone before this broker, by the numbers of their registers. */
   readonly #left = new Map<number, Plugin>();
   #asks = 0;
@@ -418,8 +418,13 @@ function putInForce(
 /** Between two looks whether work is done. */
 const LOOK_MS = 5;
 
-/** @param exit ends this process at once */
-export async function retire(sessions: Sessions, link: LineLink, exit: () => never): Promise<void> {
+/** @param page of the question for metrics that is answered last @param exit ends this process at once */
+export async function retire(
+  sessions: Sessions,
+  link: LineLink,
+  page: number,
+  exit: () => never,
+): Promise<void> {
   sessions.stopTaking();
   const until = performance.now() + RETIRE_MS;
   while (sessions.isBusy && performance.now() < until) await sleep(LOOK_MS);
@@ -429,6 +434,8 @@ export async function retire(sessions: Sessions, link: LineLink, exit: () => nev
   // What was looked at until now has its end in this turn of the event loop.
   await sleep(0);
   sessions.flush();
+  // protects: G11 metrics: what a broker has counted stays when it is replaced
+  await sessions.reportMetrics(page);
   link.send({ type: 'retired', unanswered: sessions.unanswered });
   const leave = (): void => {
     sessions.flush();

@@ -1,20 +1,25 @@
 // Makes reports for the supervisor, one at a time, for all who ask. A question that comes meanwhile gets the next report. Runs in the broker.
 
-/** @param report makes one, and answers the questions with these ids @returns what takes the id of a question */
-export function answerTogether(report: (ids: readonly number[]) => Promise<void>): (id: number) => void {
+/**
+ * @param report makes one, and answers the questions with these ids
+ * @returns what takes the id of a question. It resolves when all questions have their answers
+ */
+export function answerTogether(
+  report: (ids: readonly number[]) => Promise<void>,
+): (id: number) => Promise<void> {
   let asked: number[] = [];
-  let works = false;
+  let works: Promise<void> | undefined;
   const work = async (): Promise<void> => {
-    works = true;
     while (asked.length > 0) {
       const ids = asked;
       asked = [];
       await report(ids);
     }
-    works = false;
+    works = undefined;
   };
   return (id) => {
     asked.push(id);
-    if (!works) void work();
+    works ??= work();
+    return works;
   };
 }

@@ -39,7 +39,7 @@ export function metricsAnswers(
   metrics: Pick<Metrics, 'parts'>,
   show: () => Promise<void>,
   send: (line: BrokerLine) => void,
-): (id: number) => void {
+): (id: number) => Promise<void> {
   return answerTogether(async (ids) => {
     await show();
     // protects: G8 metrics: the gauges and the text of a page are not in one turn of the event loop

@@ -67,7 +67,7 @@ export function usageReports(
   plugins: ReadonlyMap<string, Used>,
   update: () => Promise<void>,
   send: (line: BrokerLine) => void,
-): (id: number) => void {
+): (id: number) => Promise<void> {
   return answerTogether(async (ids) => {
     await update();
     let part: PluginUsage[] = [];

@@ -123,6 +123,7 @@ function recordBroker(
     records.event(own);
     onEvent?.(own);
   });
+  broker.on('counted', (page, pid) => records.counted(page, pid));
   broker.on('lost', (lost) => records.lost(lost));
   broker.on('down', () => records.brokerIsUp(false));
   broker.on('late', (late) => records.brokerIsUp(!late));

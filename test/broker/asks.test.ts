@@ -72,7 +72,7 @@ test('a broker that retires acts on no answer: the next one does', async () => {
   const its = await retiring.channel('asker');
   void its.connect(HOST, 443).catch(() => {});
   const { id } = await retiring.line(isAsked);
-  retiring.send({ type: 'retire' });
+  retiring.send({ type: 'retire', id: 1 });
   const answer = { host: HOST, port: 443, answer: 'once', by: 'control' } as const;
   retiring.send({ type: 'ask_answered', plugin: 'asker', id, ...answer });
   await retiring.line((line): line is BrokerLine => line.type === 'retired');

@@ -6,6 +6,7 @@ import { LAYOUT } from '../../shared/sys/layout.js';
 import { anyUser } from '../harness/asked.js';
 import type { AuditLine } from '../harness/audit-line.js';
 import { copyPrograms } from '../harness/copy-programs.js';
+import { freePort } from '../harness/free-port.js';
 import { listen } from '../harness/listener.js';
 import { type PosternResult, postern, type RunningPostern, startPostern } from '../harness/postern.js';
 import { brokerOf } from '../harness/processes.js';
@@ -136,6 +137,51 @@ for (const user of anyUser) {
       [],
     );
     t.diagnostic(`${JSON.stringify(counts)}, ${net.connections().length} connections in all`);
+  });
+}
+
+/** Connects a hundred times to a port, and as often to what no rule allows. Says when that is done. */
+const COUNTED = `
+import socket, sys, time
+for _ in range(100):
+    socket.socket().connect_ex(("127.0.0.1", int(sys.argv[1])))
+    socket.socket().connect_ex(("93.184.216.10", 80))
+print("done", flush=True)
+time.sleep(600)
+`;
+
+for (const user of anyUser) {
+  // proves: metrics: what a broker has counted stays when it is replaced
+  test(`what a broker has counted before it is replaced stands in the next page, if no page was served before (${user})`, async (t) => {
+    const server = await listen((socket) => socket.end());
+    t.after(() => server.close());
+    const control = socketOf(user);
+    const metrics = await freePort();
+    const { child, stdout: said } = startPostern(
+      [
+        ...['run', '--name', 'counted', '--metrics', `127.0.0.1:${metrics}`, '--control', control],
+        ...[
+          '--allow',
+          `127.0.0.1:${server.port}`,
+          '--',
+          '/usr/bin/python3',
+          '-c',
+          COUNTED,
+          String(server.port),
+        ],
+      ],
+      { as: user, ownControl: true, timeoutMs: 120_000 },
+    );
+    t.after(() => child.kill('SIGKILL'));
+    await until(() => said().includes('done') || undefined, 60_000);
+    for (let round = 0; round < 2; round += 1) {
+      const { stdout, stderr } = await replace(user, control);
+      assert.equal(JSON.parse(stdout).in_order, true, stderr);
+    }
+    const page = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
+    const series = 'postern_decisions_total{plugin="counted",decision=';
+    assert.ok(page.includes(`\n${series}"allow",reason="rule"} 100\n`), page);
+    assert.ok(page.includes(`\n${series}"deny",reason="no_rule"} 100\n`), page);
   });
 }
 

@@ -29,6 +29,8 @@ export interface BrokerEvents {
   /** Around a broker's death. */
   down: [];
   restarted: [];
+  /** The last page of metrics of a broker that ended in order. */
+  counted: [page: string, pid: number];
   /** One took the place of another, which an operator wanted. */
   replaced: [Replaced];
   /** No further broker is started. */

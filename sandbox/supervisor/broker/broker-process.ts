@@ -301,7 +301,9 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       const next = await this.#begin();
       this.#next = next;
       await next.tell(this.#plugins, this.#deaths);
+      const former = this.pid ?? 0;
       const will = await this.#run?.retire((session) => this.#kept.hasTrap(session));
+      if (will?.metrics !== undefined) this.emit('counted', will.metrics, former);
       await this.#serveWith(next, will);
       const replaced = { pid: next.pid ?? 0, version: next.version, inOrder: will !== undefined };
       this.emit('replaced', replaced);

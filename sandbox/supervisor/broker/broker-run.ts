@@ -20,6 +20,7 @@ import { EventTally, type LostEvents } from './broker-events.js';
 import { type BrokerLines, brokerFailed } from './broker-lines.js';
 import { type BrokerPlugins, configurePlugin, type PluginLine } from './configure-plugin.js';
 import type { Heartbeat } from './heartbeat.js';
+import { receiveMetrics } from './query-broker.js';
 import { type SpawnedBroker, spawnBroker } from './spawn-broker.js';
 
 /** From the order to retire to its exit. Past it the supervisor kills the broker. */
@@ -170,11 +171,14 @@ export class BrokerRun {
       () => this.kill(),
       RETIRE_TIMEOUT_MS,
     );
-    lines.send({ type: 'retire' });
+    const id = lines.nextId();
+    const page = receiveMetrics(lines, id);
+    lines.send({ type: 'retire', id });
     await this.#exited;
     clearTimeout(late);
     await lines.closed;
-    return unanswered && { names, unanswered };
+    const metrics = await Promise.race([page, undefined]);
+    return unanswered && { names, unanswered, metrics };
   }
 
   /** Ends it without its work. Resolves when it is gone, and its last lines have been read. */
@@ -247,6 +251,8 @@ export interface LastWill {
   readonly names: GivenNames;
   /** Sessions of channels with requests that have no answer. */
   readonly unanswered: ReadonlySet<number>;
+  /** Its last page of metrics, if that came whole. */
+  readonly metrics: string | undefined;
 }
 
 // What the DNS of a retiring broker gave each sandbox, for the next broker. The number of names has a bound.

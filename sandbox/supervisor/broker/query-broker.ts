@@ -21,6 +21,11 @@ const EXPLAIN_TIMEOUT_MS = DNS_TIMEOUT_MS + 5_000;
 export function queryMetrics(lines: BrokerLines): Promise<string | undefined> {
   const id = lines.nextId();
   lines.send({ type: 'metrics', id });
+  return receiveMetrics(lines, id);
+}
+
+/** As {@link queryMetrics}, where the question with that id is asked already. */
+export function receiveMetrics(lines: BrokerLines, id: number): Promise<string | undefined> {
   let all = '';
   const pick = (line: BrokerLine): string | undefined => {
     if (line.type !== 'metrics' || line.id !== id) return undefined;

@@ -1,5 +1,5 @@
-// Keeps the counters of brokers that are gone: each broker counts from 0, and what is added here makes no counter fall on the pages of a supervisor. What
-// a broker counted after the last page is lost with it. Runs in the supervisor. A broker that was taken over can write any page. What is kept of it is
+// Keeps the counters of brokers that are gone: each broker counts from 0, and what is added here makes no counter fall on the pages of a supervisor. A
+// broker that is replaced leaves a last page. What one that dies counted after the last page is lost with it. Runs in the supervisor. A broker that was taken over can write any page. What is kept of it is
 // bounded and well-formed, so that it spoils no later page; its figures stay until their plugins are forgotten.
 
 /** More than any broker writes. What is further down counts for its broker alone. */

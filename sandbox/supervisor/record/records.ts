@@ -148,6 +148,11 @@ export class Records {
     this.#sink?.lost(events, since);
   }
 
+  /** A broker has ended in order. @param page its last one @param pid its own */
+  counted(page: string, pid: number): void {
+    this.#kept.page(pid, page);
+  }
+
   /** Whether the audit log has room; undefined if it loses events, or if there is none. */
   get auditRoom(): boolean | undefined {
     return this.#sink?.hasRoom;
