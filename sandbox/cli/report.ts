@@ -160,11 +160,10 @@ function withoutOwnWords(status: Status): Omit<Status, 'plugins'> & { readonly p
 /** @param address as the file has it */
 async function metricsAt(address: string | undefined): Promise<string> {
   if (address === undefined) return 'The file names no address of metrics';
-  // Whoever has the port now could name another page of the host.
+  // Another program that has the port now could name another page of the host.
   const { body } = await fetch(`http://${address}/metrics`, {
     signal: AbortSignal.timeout(METRICS_MS),
-    // protects: G21 report: the page of metrics leads nowhere else => redirect: 'follow',
-    redirect: 'error',
+    redirect: /* protects: G21 report: the page of metrics leads nowhere else => 'follow' */ 'error',
   });
   let text = '';
   for await (const part of body?.pipeThrough(new TextDecoderStream()) ?? []) {
