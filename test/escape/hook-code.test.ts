@@ -165,7 +165,7 @@ for (const user of users)
       assert.deepEqual([status, stdout], [2, ''], stderr);
       assert.match(
         stderr,
-        /plugins\.asker\.filesystem\.writable.*belongs to the program of ask\.hook, .*; keep the hook in a folder of its own/,
+        /plugins\.asker\.filesystem\.writable.*belongs to a program of ask\.hook or secrets, .*; keep that program in a folder of its own/,
       );
     });
 
@@ -212,7 +212,7 @@ echo kept >TOP/project/node_modules/kept`,
     assert.ok(!existsSync(made.marker), 'the planted code has run');
     assert.match(
       stderr,
-      /it is not run because of the plugin "asker": "[^"]+venv" belongs to the program of ask\.hook/,
+      /it is not run because of the plugin "asker": "[^"]+venv" belongs to a program of ask\.hook or secrets/,
     );
   });
 }
@@ -232,7 +232,7 @@ for (const user of anyUser) {
     await sees(/the former configuration stays|was read again/);
     child.kill('SIGTERM');
     const { stderr } = await result;
-    assert.match(stderr, /hooks" belongs to the program of ask\.hook/);
+    assert.match(stderr, /hooks" belongs to a program of ask\.hook or secrets/);
   });
 
   test(`a hard link to the hook's script in a writable folder refuses the start (${user})`, async () => {
@@ -258,6 +258,6 @@ for (const user of anyUser) {
     });
     const { status, stderr } = await up(user, made);
     assert.equal(status, 2, stderr);
-    assert.match(stderr, /"\/usr\/local\/bin" belongs to the program of ask\.hook/);
+    assert.match(stderr, /"\/usr\/local\/bin" belongs to a program of ask\.hook or secrets/);
   });
 }

@@ -108,7 +108,7 @@ test('ownFileProblems() refuses to write beside, below and above the hook, throu
     '/mnt/again',
   ])
     for (const plugin of [{ writable: [path] }, { home: path }])
-      assert.match(told({ hook, ...plugin }).join(), /belongs to the program of ask\.hook/, path);
+      assert.match(told({ hook, ...plugin }).join(), /belongs to a program of ask\.hook or secrets/, path);
   const linked = ['/srv/p/bin/postern'];
   assert.match(told({ hook: linked, writable: ['/srv/p/bin'] }).join(), /leads through "\/srv\/p\/bin"/);
   assert.match(told({ hook: linked, writable: ['/srv/p/code'] }).join(), /leads through "\/srv\/p\/code"/);
