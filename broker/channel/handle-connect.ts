@@ -11,6 +11,7 @@ import { CHANNEL } from '../record/audit.js';
 import {
   account,
   accountExplanation,
+  accountLate,
   describeConnection,
   type Ending,
   earlyReply,
@@ -39,7 +40,7 @@ export function handleConnect(
   life: RequestLife,
 ): NowOrLater<void> {
   if (life.ended !== undefined) {
-    // Nothing was decided, so nothing is accounted.
+    accountLate(services, requester.plugin, request, life);
     void requester.answer(earlyReply(request.id, request, life.ended));
     return undefined;
   }

@@ -6,7 +6,7 @@ import type { NowOrLater } from '../../shared/now-or-later.js';
 import type { RequestLife } from './request-life.js';
 import type { TurnShare } from './turn-share.js';
 
-/** Why the queue took no request. */
+/** Why a request had no turn. */
 export interface QueueRefusal {
   /** For the plugin: what the request would have had to wait for. */
   readonly reason: 'rate_limited' | 'concurrency_limited';
@@ -54,6 +54,13 @@ export class RequestQueue {
     return this.#queue.size;
   }
 
+  /** What a request waits for now. */
+  get bound(): QueueRefusal {
+    return this.#queue.pending < this.#queue.concurrency
+      ? { reason: 'rate_limited', limit: 'rate' }
+      : { reason: 'concurrency_limited', limit: 'concurrency' };
+  }
+
   /** Whether it refuses a further request, if the gate is open. */
   get isFull(): boolean {
     const queue = this.#queue;
@@ -89,10 +96,8 @@ export class RequestQueue {
     const queue = this.#queue;
     const hasRoom = queue.pending < queue.concurrency;
     if (this.isFull && /* protects: G8 a full queue refuses no trapped call */ this.#gate.isOpen) {
-      const [reason, limit] = hasRoom
-        ? (['rate_limited', 'rate'] as const)
-        : (['concurrency_limited', 'concurrency'] as const);
-      return { reason, limit: this.#mayWait > 0 ? 'queue' : limit };
+      const { bound } = this;
+      return this.#mayWait > 0 ? { ...bound, limit: 'queue' } : bound;
     }
     if (this.isFree) this.#runNow(work);
     else this.#runInTurn(life, work, hasRoom);

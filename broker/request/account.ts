@@ -7,12 +7,12 @@ import type { AuditFields } from '../../shared/protocol/audit-events.js';
 import type { FailureReply } from '../../shared/protocol/messages.js';
 import type { FailureWord, Outcome } from '../../shared/words.js';
 import type { Claim, ConnectionDescription } from '../ledger/connection-slots.js';
-import { EARLY_ERRNO, type EarlyEnd } from '../limit/request-life.js';
+import { EARLY_ERRNO, type EarlyEnd, type RequestLife } from '../limit/request-life.js';
 import { CHANNEL, type Origin } from '../record/audit.js';
 import { dnsServers, failureMessage, PATIENCE_MS } from '../record/failures.js';
 import type { Passage } from './connect-upstream.js';
 import type { Connection } from './dial.js';
-import type { Destination, Judgement } from './judgement.js';
+import { type Destination, type Judgement, refuseQueued } from './judgement.js';
 import type { Plugin, Services } from './plugin.js';
 
 // Counts a decision, and writes its audit event.
@@ -87,6 +87,20 @@ export function account(
   const record: Accounted = { services, plugin, judgement, ending, origin, at };
   if (ending?.isOwed === true) services.audit.later(() => accountNow(record));
   else accountNow(record);
+}
+
+/** Accounts for a request whose time limit was over before its turn. */
+export function accountLate(
+  services: Services,
+  plugin: Plugin,
+  destination: Destination,
+  life: RequestLife,
+  origin: Origin = CHANNEL,
+): void {
+  // Nobody waits for it any more, or the audit log has no room.
+  if (life.ended !== 'timeout' || !plugin.gate.isOpen) return;
+  // protects: G8 a request whose turn does not come in time is an event
+  account(services, plugin, refuseQueued(plugin, destination, plugin.queue.bound), undefined, origin);
 }
 
 /** What a decision is accounted by. */

@@ -15,7 +15,7 @@ import type { Outcome } from '../../shared/words.js';
 import type { DescriptorShare } from '../limit/descriptor-shares.js';
 import { RequestLife } from '../limit/request-life.js';
 import type { Origin } from '../record/audit.js';
-import { account, describeConnection, type Ending } from './account.js';
+import { account, accountLate, describeConnection, type Ending } from './account.js';
 import { outcomeOf } from './dial.js';
 import { denial, type Judgement, refuseDescriptor, refusePlace, refuseQueued } from './judgement.js';
 import type { Plugin, Services } from './plugin.js';
@@ -68,8 +68,10 @@ async function serve(
   { path: asked, type, origin }: HostSocketRequest,
   life: RequestLife,
 ): Promise<OwnedFd | number> {
-  // Nothing was decided, so nothing is accounted.
-  if (life.ended !== undefined) return life.ended === 'timeout' ? -ETIMEDOUT : -ECANCELED;
+  if (life.ended !== undefined) {
+    accountLate(services, plugin, { host: socketHost(asked), port: 0 }, life, origin);
+    return life.ended === 'timeout' ? -ETIMEDOUT : -ECANCELED;
+  }
   const judgement = judge(services, plugin, asked);
   const { path } = judgement.decision;
   try {

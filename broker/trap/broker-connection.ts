@@ -15,7 +15,7 @@ import type { InetAddress } from '../caller/caller-memory.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import type { Claim } from '../ledger/connection-slots.js';
 import { RequestLife } from '../limit/request-life.js';
-import { account, type Ending } from '../request/account.js';
+import { account, accountLate, type Ending } from '../request/account.js';
 import { proxyTargets } from '../request/connect-upstream.js';
 import { type Admission, admitConnection, type Judgement, refuseQueued } from '../request/judgement.js';
 import type { Plugin, Services } from '../request/plugin.js';
@@ -101,6 +101,8 @@ function serve(connect: BrokeredConnect): NowOrLater<void> {
     () => {
       // The turn did not come in time, or nobody waits for it any more.
       if (life.ended !== undefined) {
+        const destination = { host: address.address.text, port: address.port };
+        accountLate(services, plugin, destination, life, connect.origin);
         call.end(-ETIMEDOUT, 'error');
         return undefined;
       }

@@ -70,7 +70,7 @@ Use it where a connection without a line is worse than no connection. It is for 
 - Once 4 MiB of events wait, new requests of every plugin wait before the broker decides on them: connects to the outside, questions to DNS,
   requests on a channel. They go on when half of the events are written.
 - Open connections go on. So do calls within the sandbox, /healthz, the metrics, and the end of postern.
-- A request waits at most as long as its own time limit. Nothing was decided then, so there is no event.
+- A request waits at most as long as its own time limit. If the log has no room then, nothing was decided, and there is no event.
   - connect(2): 30 s, or its SO_SNDTIMEO; then ETIMEDOUT.
   - \`connect\` of the client library: its own time limit.
   - A question to DNS: 6 s; then it gets no answer.

@@ -79,7 +79,7 @@ export const LIMIT_FORMS = {
     metric: {
       word: 'concurrency',
       counts:
-        '`concurrent_requests` refused a request, where `queued_requests` is 0. Or the plugin asked for too many channels.',
+        '`concurrent_requests` refused a request: `queued_requests` is 0, or its time limit was over before its turn. Or the plugin asked for too many channels.',
     },
   },
   queued_requests: {
@@ -100,7 +100,8 @@ export const LIMIT_FORMS = {
     past: 'the request waits',
     metric: {
       word: 'rate',
-      counts: '`requests_per_second` refused a request, where `queued_requests` is 0.',
+      counts:
+        '`requests_per_second` refused a request: `queued_requests` is 0, or its time limit was over before its turn.',
     },
   },
   questions_per_second: {

@@ -88,6 +88,22 @@ test('past the rate requests wait, and past the queue they are rate_limited', as
   assert.ok(broker.events.some(({ reason }) => reason === 'rate_limited'));
 });
 
+// proves: a request whose turn does not come in time is an event
+test('a request whose time limit is over before its turn is counted and an event', async () => {
+  await broker.plugin('late', { allow: [], limits: { requestsPerSecond: 1 } });
+  const channel = await broker.channel('late');
+  const hosts = ['a.test', 'b.test', 'c.test', 'd.test'];
+  const asked = hosts.map((host) => channel.refusal(host, 443, host === 'd.test' ? 20 : undefined));
+  assert.equal((await asked[3])?.errno, 'ETIMEDOUT');
+  assert.equal(await broker.metric('postern_limit_rejections_total{plugin="late",limit="rate"}'), 1);
+  assert.ok(
+    broker.events.some(
+      ({ plugin, host, reason }) => plugin === 'late' && host === 'd.test' && reason === 'rate_limited',
+    ),
+  );
+  channel.close();
+});
+
 test('if nothing may wait, the limit that was reached is counted', async () => {
   const rejections = (limit: string): Promise<number | undefined> =>
     broker.metric(`postern_limit_rejections_total{plugin="strict",limit="${limit}"}`);

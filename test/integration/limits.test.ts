@@ -48,6 +48,33 @@ while answers < 30 and select.select([s], [], [], 20)[0]:
 print(answers, last - begun)
 `;
 
+/** Connects three times to what no rule allows, and waits 0.1 s at most for each. */
+const HURRIED = `
+import errno, socket, struct
+for port in (81, 82, 83):
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, 100_000))
+    print(errno.errorcode[s.connect_ex(("93.184.216.10", port))])
+`;
+
+for (const user of anyUser) {
+  // proves: a request whose turn does not come in time is an event
+  test(`a connect(2) whose time is over before its turn is an event (${user})`, async () => {
+    const { stdout, stderr } = await postern(
+      [...['run', '--audit', 'stdout', '--limit', 'requests_per_second=1'], ...['--', ...python(HURRIED)]],
+      { as: user },
+    );
+    const decisions = [...stdout.matchAll(/^\{"event":"decision".*$/gm)].map(([line]) => JSON.parse(line));
+    const late = stdout.match(/^ETIMEDOUT$/gm)?.length;
+    assert.ok(late !== undefined, stderr);
+    assert.equal(decisions.length, 3);
+    assert.equal(
+      decisions.filter(({ reason, pid }) => reason === 'rate_limited' && pid !== null).length,
+      late,
+    );
+  });
+}
+
 for (const user of users) {
   test(`without a limit of its own a plugin has as many descriptors as postern may have, at most 1024 (${user})`, async () => {
     for (const [hard, has] of [
