@@ -43,6 +43,8 @@ each event, in ASCII.
   many are missing. \`postern_audit_up\` is 0 meanwhile, and a line on stderr says so.
 - A named pipe (fifo) may change its reader. A plugin that sees the pipe is not started, because it could read the log empty. Put the pipe into a folder of its own.
 - \`up\` opens the file anew at SIGHUP, so that logrotate(8) can rename it (deploy/logrotate.conf).
+- A line with \`repeated: true\` stands for up to a minute. A broker that is killed takes the repetitions since the last one along, and no line \`gap\` counts
+  them: each repeats an earlier line. What it had gathered of further names in one line goes too. A broker that is replaced or ends in order writes both.
 - If a file is deleted or renamed without that signal, postern makes a new one at its path within a second. A line \`gap\` there says so.
   - After a deletion, \`events\` are those that postern wrote into the deleted file since it last saw the file at its path. After a renaming it is 0.
   - If postern cannot make the file, it goes on in the former one and tries again each second. It opens no link and no pipe there.
