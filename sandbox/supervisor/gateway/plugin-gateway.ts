@@ -253,8 +253,11 @@ function configFor(plugin: PluginConfig): PluginConfig {
     egress: 'channel',
     // Its hosts at the ports that the plugin's rules open, and nothing else that the plugin may reach. To a special address it may connect where the owner of
     // the address has the certificate of a host.
-    // protects: G23 gateway: special addresses of its hosts are open to the gateway alone => allow: hosts,
-    allow: [...hosts, ...addresses],
+    allow:
+      /* protects: G23 gateway: special addresses of its hosts are open to the gateway alone => hosts */ [
+        ...hosts,
+        ...addresses,
+      ],
     deny: plugin.deny,
     via: plugin.via,
     revoke: plugin.revoke,
