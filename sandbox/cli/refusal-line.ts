@@ -105,8 +105,8 @@ function describeProgram(
 
 /** Destinations, and rules, in a line of the end. */
 const MOST_IN_SUMMARY = 20;
-/** A program that looks up a name asks for both families, and some do it twice. */
-const QUESTIONS_OF_A_NAME = 4;
+/** What one attempt of a program makes: it asks for both families of a name, and some programs do it twice. */
+const OF_ONE_ATTEMPT = { questions: 4, connects: 2 };
 /** What there may be of a destination, with its word in the line of the end. */
 const SUMMED: Readonly<Record<Denial['decision'], string>> = {
   deny: 'refused',
@@ -144,7 +144,9 @@ export class RefusalReport {
   /** @returns nothing if the lines so far say it all */
   summary(): readonly string[] {
     const all = this.#denials.list(undefined, 'count', Number.POSITIVE_INFINITY);
-    if (all.length < 2 && all.every(({ count }) => count <= QUESTIONS_OF_A_NAME)) return [];
+    const isOneAttempt = ({ port, count }: Denial): boolean =>
+      count <= (port === null ? OF_ONE_ATTEMPT.questions : OF_ONE_ATTEMPT.connects);
+    if (all.length < 2 && all.every(isOneAttempt)) return [];
     const parts = Object.entries(SUMMED).flatMap(([word, words]) => {
       const some = all.filter(({ decision }) => decision === word).map(sumOf);
       return some.length === 0 ? [] : [`${words}: ${listed(some, ', ')}`];
