@@ -122,7 +122,7 @@ test('a line of a broker that is longer than any broker writes is not read, and 
   const fate = { address, class: 'special', fate: 'address_special', rule };
   const explanation = {
     ...{ decision: 'deny', reason: 'address_special', rule, host: name, port: 443, message: 'no' },
-    ...{ suggestion: rule, addresses: Array(2 * DNS_ANSWERS).fill(fate), way: null },
+    ...{ suggestion: rule, name_suggestion: rule, addresses: Array(2 * DNS_ANSWERS).fill(fate), way: null },
   };
   const longest = [
     { type: 'given_names', session: 1, names },
