@@ -14,9 +14,10 @@ import {
   yesOrNo,
 } from '../../shared/protocol/shape.js';
 
+// proves: link: a number is finite
 test('a shape reads a value of its form, and no other', () => {
   const cases: readonly (readonly [(value: unknown) => unknown, readonly unknown[], readonly unknown[]])[] = [
-    [number, [0, -1.5], ['1', null, undefined]],
+    [number, [0, -1.5], ['1', null, undefined, Number.POSITIVE_INFINITY, Number.NaN]],
     [count(3), [0, 3], [4, -1, 1.5, '1', Number.MAX_VALUE]],
     [yesOrNo, [true, false], [0, 'true', null]],
     [text(2), ['', 'ab'], ['abc', 1, null]],

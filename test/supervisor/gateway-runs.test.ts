@@ -65,7 +65,6 @@ function contextOf(lines: readonly unknown[], told: Told, held = async () => HEL
 }
 
 // proves: gateway: an event of another form is dropped
-// proves: link: a number is finite
 // proves: gateway: requests do not fill the log
 test('its events are checked, count for its plugin, and past the limit of lines they are not logged', async () => {
   const told: Told = { lost: [], events: [], settings: [], notices: [] };

@@ -1,7 +1,7 @@
 // Closes descriptors that others can have filled: a broker that was taken over, a plugin, or a client of a listener. Runs on the supervisor's main
 // thread, which closes none of these itself.
 // - The threat: a connection that lingers (SO_LINGER) lies in the queue of an AF_UNIX socket, or in that of a socket in the queue. The last close(2)
-//   of the queue waits for it, for hours. The last close of a pipe waits for whoever writes there and holds its lock.
+//   of the queue waits for it, for hours. The last close of a pipe waits for a writer that holds its lock.
 // - The kernel lets no process linger that ends (PF_EXITING). So a cat(1) gets the descriptors. The close here is not the last one then, and the
 //   cat(1) is ended.
 // - A thread could wait there instead. Then Node could not end this process: it waits for its threads.

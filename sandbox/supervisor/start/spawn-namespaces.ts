@@ -138,7 +138,7 @@ function spawnUnshare(
         stdio: [
           inside?.number ?? 'ignore',
           'ignore',
-          // Node would make a socket. Whoever takes it can send descriptors, and the read of the main thread would close them.
+          // Node would make a socket. A broker that takes it can send descriptors, and the read of the main thread would close them.
           stderr.number,
           ...[...given, ...places].map((descriptor) => descriptor.number),
         ],
