@@ -198,6 +198,8 @@ export class Sessions {
 
   /** Makes all audit events that are owed. */
   flush(): void {
+    // protects: G11 what gathers in a trap is written before its broker is replaced
+    this.traps.flush();
     this.#services.audit.hurry();
     for (const { failures } of this.#plugins.values()) failures.flush();
   }

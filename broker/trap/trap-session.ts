@@ -172,8 +172,7 @@ export class TrapSession {
     this.plugin.asks.end();
     this.#supervised.close();
     for (const settling of this.#context.settling) settling.cancel();
-    this.#context.refusals.flush();
-    this.#context.loopback.flush();
+    this.flush();
     this.#context.resets.close();
     this.#context.processes.close();
     this.#dns.close();
@@ -200,6 +199,12 @@ export class TrapSession {
     for (const settling of this.#context.settling) settling.leave();
     this.#dns.close();
     return this.#dns.grants.given();
+  }
+
+  /** Writes the lines that gather. */
+  flush(): void {
+    this.#context.refusals.flush();
+    this.#context.loopback.flush();
   }
 
   /** Lets the next broker serve the calls that wait. This broker must do nothing more for them. */
@@ -410,6 +415,11 @@ export class TrapSessions {
   /** Looks at no connect and answers no look-up any more. @returns what each sandbox's DNS gave, for the next broker */
   giveUp(): ReadonlyMap<number, readonly GivenName[]> {
     return new Map([...this.#open].map((trap) => [trap.number, trap.giveUp()]));
+  }
+
+  /** Writes the lines that gather in the traps. */
+  flush(): void {
+    for (const trap of this.#open) trap.flush();
   }
 
   /** Lets the next broker serve the calls that wait. This broker must do nothing more for them. */

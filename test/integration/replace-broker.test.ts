@@ -185,6 +185,52 @@ for (const user of anyUser) {
   });
 }
 
+/** Sends datagrams to the outside until it reads a line, and says how many were refused. */
+const DATAGRAMS = `
+import socket, sys, threading, time
+ended = threading.Event()
+def send():
+    refused = 0
+    while not ended.is_set():
+        try:
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(("93.184.216.10", 9))
+        except OSError:
+            refused += 1
+        if refused == 1:
+            print("up", flush=True)
+        time.sleep(0.01)
+    print("refused", refused, flush=True)
+sender = threading.Thread(target=send)
+sender.start()
+sys.stdin.readline()
+ended.set()
+sender.join()
+`;
+
+for (const user of anyUser) {
+  // proves: what gathers in a trap is written before its broker is replaced
+  test(`refusals that gather for one line are in the log when the broker is replaced meanwhile (${user})`, async (t) => {
+    const control = socketOf(user);
+    const running = startPostern(
+      ['run', '--audit', 'stdout', '--control', control, '--', '/usr/bin/python3', '-c', DATAGRAMS],
+      { as: user, keepInput: true, ownControl: true, timeoutMs: 120_000 },
+    );
+    t.after(() => running.child.kill('SIGKILL'));
+    await until(() => running.stdout().includes('up\n') || undefined, 20_000);
+    for (let round = 0; round < 3; round += 1) {
+      const { stdout, stderr } = await replace(user, control);
+      assert.equal(JSON.parse(stdout).in_order, true, stderr);
+    }
+    running.child.stdin?.end('end\n');
+    const { stdout } = await running.result;
+    const counts = eventsOf(stdout).map(({ reason, count }) =>
+      reason === 'udp_refused' ? Number(count) : 0,
+    );
+    const told = counts.reduce((sum, count) => sum + count, 0);
+    assert.equal(told, Number(/^refused (\d+)$/m.exec(stdout)?.[1]));
+  });
+}
+
 /** Programs whose broker says of each connect(2) that it leaves that it is a setsockopt(2), which the kernel may execute. */
 function lyingPrograms(): string {
   const dist = copyPrograms();
