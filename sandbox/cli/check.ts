@@ -24,6 +24,7 @@ import {
   homeWarnings,
   hostWarnings,
   loopbackWarnings,
+  presetWarnings,
   processWarnings,
   sharedFolderWarnings,
 } from './warnings.js';
@@ -99,6 +100,7 @@ async function checkFile(file: string | undefined, within: string | undefined): 
       ...askWarnings(config),
       ...commandWarnings(config),
       ...homeWarnings(config),
+      ...presetWarnings(config),
       // protects: G14 a folder by which plugins can reach each other is told
       ...sharedFolderWarnings(config, plansOf(config), hostFiles),
       ...processWarnings(config, processesInAll()),

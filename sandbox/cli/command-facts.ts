@@ -2,7 +2,7 @@
 // what the command line takes.
 import type { Argument, Command, Option } from 'commander';
 import { Help } from 'commander';
-import { SHIPPED_PRESETS } from '../../shared/config/shipped-presets.js';
+import { presetNames } from '../../shared/config/shipped-presets.js';
 import { commandRow } from './command-table.js';
 
 /** What a shell offers where a value stands: one of these words, a file, a folder, a program with its arguments; or nothing, of which only the person knows. */
@@ -45,7 +45,6 @@ const VALUES: Readonly<Record<string, Value>> = {
   ...Object.fromEntries(['file', 'path', 'rules', 'log', 'before', 'after'].map((name) => [name, 'file'])),
   dir: 'folder',
 };
-const PRESETS = Object.keys(SHIPPED_PRESETS);
 
 export function factsOf(command: Command, before: readonly string[] = []): CommandFacts {
   const words = command.parent === null ? before : [...before, command.name()];
@@ -77,14 +76,14 @@ export function allOptions({ options, otherForm }: CommandFacts): readonly Optio
 
 function operandOf(argument: Argument, words: readonly string[]): Value {
   const [word = ''] = words;
-  if (word === 'presets') return PRESETS;
+  if (word === 'presets') return presetNames;
   if (commandRow(word)?.runs === true && argument.name() === 'command') return 'program';
   return argument.argChoices ?? VALUES[argument.name()] ?? 'unknown';
 }
 
 function optionOf(option: Option): OptionFacts {
   const [, name = ''] = /[<[]([\w-]+)/.exec(option.flags) ?? [];
-  const known = option.long === '--preset' ? PRESETS : VALUES[name];
+  const known = option.long === '--preset' ? presetNames : VALUES[name];
   return {
     names: [option.long, option.short].filter((one) => one !== undefined && one !== null),
     term: option.flags,

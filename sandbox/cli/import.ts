@@ -6,7 +6,6 @@
 import { isIPv6 } from 'node:net';
 import { homedir } from 'node:os';
 import type { Command } from 'commander';
-import { type ParseError, parse as parseJson, printParseErrorCode } from 'jsonc-parser';
 import { ConfigError } from '../../shared/config/config-problem.js';
 import { pluginNameOf } from '../../shared/config/plugin-config.js';
 import { YamlSource, yaml } from '../../shared/config/yaml-source.js';
@@ -15,6 +14,7 @@ import { type ListName, parseRule } from '../../shared/policy/parse-rule.js';
 import { quote } from '../../shared/policy/quote.js';
 import { printable } from '../../shared/printable.js';
 import { readTextFile } from '../../shared/read-file.js';
+import { parseCommentedJson } from './commented-json.js';
 import { NewFile } from './describe-learnt.js';
 import { makeCommand } from './program.js';
 import type { RunOptions } from './run-options.js';
@@ -321,20 +321,7 @@ interface Kind {
   readonly import: (value: unknown, name: string) => Imported;
 }
 
-const readJson = (text: string, path: string): unknown => {
-  const errors: ParseError[] = [];
-  const value: unknown = parseJson(text, errors, { allowTrailingComma: true });
-  const [first] = errors;
-  if (first === undefined) return value;
-  const line = text.slice(0, first.offset).split('\n').length;
-  throw new PosternError(
-    'usage',
-    `${quote(path)} is no JSON: ${printParseErrorCode(first.error)} in line ${line}`,
-    {
-      fix: 'name a file of the kind that the command says',
-    },
-  );
-};
+const readJson = (text: string, path: string): unknown => parseCommentedJson(text, quote(path));
 
 type KindName = 'srt' | 'smokescreen' | 'vscode';
 

@@ -7,7 +7,7 @@ import { accessSync, constants, existsSync, realpathSync, rmSync, statSync } fro
 import { homedir } from 'node:os';
 import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { applyEdits, modify, type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
+import { applyEdits, modify, parse } from 'jsonc-parser';
 import { bundlePath } from '../../shared/bundles.js';
 import { PLUGIN_NAME, pluginNameOf, VARIABLE_NAME } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
@@ -17,6 +17,7 @@ import { readTextFile } from '../../shared/read-file.js';
 import { openFolder } from '../../shared/sys/open-folder.js';
 import { shellWord } from '../host/shell-word.js';
 import { replaceFile } from '../supervisor/approval/write-rule.js';
+import { parseCommentedJson } from './commented-json.js';
 import { NewFile } from './describe-learnt.js';
 import { makeCommand } from './program.js';
 import { addMcpOptions, type McpRuleOptions, rulesOf } from './run-options.js';
@@ -58,27 +59,24 @@ function serversIn(text: string): {
   readonly servers: readonly Server[];
   readonly remarks: readonly string[];
 } {
-  const errors: ParseError[] = [];
-  const value: unknown = parse(text, errors, { allowTrailingComma: true });
-  const [first] = errors;
-  if (first !== undefined) {
-    const line = text.slice(0, first.offset).split('\n').length;
-    throw new PosternError(
-      'usage',
-      `The file is no JSON: ${printParseErrorCode(first.error)} in line ${line}`,
-      {
-        fix: 'correct it',
-      },
-    );
-  }
-  for (const path of PLACES) {
-    let at: unknown = value;
-    for (const key of path) at = isMap(at) ? at[key] : undefined;
-    if (isMap(at)) return readServers(at, path);
-  }
+  const value = parseCommentedJson(text, 'The file');
+  const place = placeOf(value);
+  if (place !== undefined) return readServers(place.map, place.path);
   throw new PosternError('usage', 'The file has no servers: neither mcpServers nor servers', {
     fix: 'name the file of an MCP client, as .mcp.json, .cursor/mcp.json or .vscode/mcp.json',
   });
+}
+
+/** Where a file keeps its servers, and the map of them. */
+function placeOf(
+  value: unknown,
+): { readonly path: readonly string[]; readonly map: Readonly<Record<string, unknown>> } | undefined {
+  for (const path of PLACES) {
+    let at: unknown = value;
+    for (const key of path) at = isMap(at) ? at[key] : undefined;
+    if (isMap(at)) return { path, map: at };
+  }
+  return undefined;
 }
 
 function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -273,12 +271,7 @@ export function addServer(
   postern: string,
 ): McpEdit {
   const value: unknown = parse(text);
-  const path =
-    PLACES.find((keys) => {
-      let at: unknown = value;
-      for (const key of keys) at = isMap(at) ? at[key] : undefined;
-      return isMap(at);
-    }) ?? PLACES[0];
+  const path = placeOf(value)?.path ?? PLACES[0];
   const { servers, remarks } = serversIn(
     isMap(value) && Object.keys(value).length > 0 ? text : '{"mcpServers": {}}',
   );

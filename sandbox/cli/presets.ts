@@ -24,7 +24,7 @@ Exit status: 0, 2 where there is no such preset.`,
     )
     .action((name: string | undefined, options: { json?: boolean }) => {
       if (name !== undefined && !Object.hasOwn(SHIPPED_PRESETS, name)) {
-        say(`There is no preset ${quote(name)}: name one of ${presetNames()}`);
+        say(`There is no preset ${quote(name)}: name one of ${presetNames.join(', ')}`);
         process.exitCode = 2;
       } else if (options.json === true) {
         const shown = name === undefined ? SHIPPED_PRESETS : { [name]: SHIPPED_PRESETS[name] };

@@ -130,7 +130,9 @@ export function rulesOf({ allow, deny, rules, preset }: RuleOptions, load?: Load
     ...problemsOf('deny', deny),
     ...preset
       .filter((name) => shippedPreset(name) === undefined)
-      .map((name) => `--preset ${quote(name)}: there is no such preset; name one of ${presetNames()}`),
+      .map(
+        (name) => `--preset ${quote(name)}: there is no such preset; name one of ${presetNames.join(', ')}`,
+      ),
   ];
   if (problems.length > 0) throw new PosternError('bad_rules', problems);
   return joinRules([

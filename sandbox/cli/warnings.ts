@@ -1,9 +1,10 @@
 // What check and up warn of: settings that start, and open or hinder more than one would think. A warning refuses nothing.
 
 import { accessSync, constants, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Config, LoadedPlugin, PathList } from '../../shared/config/load-config.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import { presetNames, presetPlace } from '../../shared/config/shipped-presets.js';
 import { loopbackProblems } from '../../shared/policy/sandbox-address.js';
 import { printable } from '../../shared/printable.js';
 import { searchPath } from '../host/find-program.js';
@@ -107,6 +108,22 @@ export function askWarnings({ plugins, placeOf }: Config): readonly CheckWarning
       },
     ];
   });
+}
+
+// A warning of `check`: a file that has the name of a preset of postern is not read by that name.
+
+export function presetWarnings({ plugins, files: [file = ''], placeOf }: Config): readonly CheckWarning[] {
+  return plugins.flatMap(({ config: { name }, rules: { allow } }) =>
+    presetNames
+      .filter((preset) => allow.some(({ place }) => place === presetPlace(preset)))
+      .flatMap((preset) => {
+        const path = join(dirname(file), preset);
+        if (!['program', 'closed'].includes(kindOf(path))) return [];
+        const place = placeOf(['plugins', name, 'presets']) ?? placeOf(['defaults', 'presets']) ?? '';
+        const message = `presets: "${preset}" is postern's preset, and "${path}" is not read: write "./${preset}" for the file`;
+        return [{ plugin: name, place, message }];
+      }),
+  );
 }
 
 // Warnings of `check` and `up` about allow rules that open loopback to the client library alone.

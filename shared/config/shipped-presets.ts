@@ -120,14 +120,14 @@ export const SHIPPED_PRESETS: Readonly<Record<string, ShippedPreset>> = {
   },
 };
 
+export const presetNames: readonly string[] = Object.keys(SHIPPED_PRESETS);
+
+/** What stands for FILE:LINE at a rule of a preset. */
+export const presetPlace = (name: string): string => `preset ${name}`;
+
 /** The rules of a preset; undefined: none has this name. */
 export function shippedPreset(name: string): PlacedRules | undefined {
   if (!Object.hasOwn(SHIPPED_PRESETS, name)) return undefined;
-  const place = `preset ${name}`;
+  const place = presetPlace(name);
   return { allow: SHIPPED_PRESETS[name]?.allow.map((text) => ({ text, place })) ?? [], deny: [] };
-}
-
-/** A sentence for a name that is none. */
-export function presetNames(): string {
-  return Object.keys(SHIPPED_PRESETS).join(', ');
 }

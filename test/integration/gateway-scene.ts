@@ -24,6 +24,8 @@ export interface GatewayScene {
 
 export interface GatewayPlan {
   readonly command: readonly string[];
+  /** Rules. By default {@link HOST} at two ports, and {@link OTHER}. */
+  readonly allow?: readonly string[];
   /** What `gateway` has for {@link HOST}, as YAML. */
   readonly gateway: string;
   /** More of the plugin, as a line of YAML each. */
@@ -31,7 +33,10 @@ export interface GatewayPlan {
 }
 
 /** Writes a file for `up` with one plugin, `agent`. */
-export function writeScene(as: User, { command, gateway, more = [] }: GatewayPlan): GatewayScene {
+export function writeScene(
+  as: User,
+  { command, allow = [`${HOST}:443,${PORT}`, OTHER], gateway, more = [] }: GatewayPlan,
+): GatewayScene {
   const [folder, kept] = [readableFolder(), readableFolder()];
   const token = join(kept, 'token');
   writeFileSync(token, `${SECRET}\n`);
@@ -47,7 +52,7 @@ plugins:
   agent:
     command: ${JSON.stringify(command)}
     cwd: ${folder}
-    allow: ["${HOST}:443,${PORT}", ${OTHER}]
+    allow: ${JSON.stringify(allow)}
 ${more.map((line) => `    ${line}\n`).join('')}    gateway:
       ${HOST}: ${gateway}
 `,

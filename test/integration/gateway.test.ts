@@ -6,15 +6,14 @@ import { after, before, test } from 'node:test';
 import { type Internet, startInternet } from '../docs/internet.js';
 import { type PosternResult, postern } from '../harness/postern.js';
 import { chownTo, readableFolder, type User, users } from '../harness/users.js';
+import { HOST, linesOf, OTHER, SECRET, writeScene } from './gateway-scene.js';
 
-const SECRET = 'ghs_never-seen-by-the-program-0123';
-const HOST = 'api.example.com';
 const INTERNAL = 'vault.example.com';
 
 let internet: Internet;
 before(async () => {
   internet = await startInternet({
-    names: [HOST, 'other.example.com', INTERNAL],
+    names: [HOST, OTHER, INTERNAL],
     addresses: { [INTERNAL]: '10.1.2.3' },
   });
 });
@@ -26,36 +25,16 @@ interface Scene extends PosternResult {
   readonly connections: readonly string[];
 }
 
-async function up(as: User, script: string, gateway: string, more = ''): Promise<Scene> {
-  const [folder, kept] = [readableFolder(), readableFolder()];
-  const file = join(kept, 'token');
-  writeFileSync(file, `${SECRET}\n`);
-  chmodSync(file, 0o600);
-  chmodSync(kept, 0o700);
-  const config = join(folder, 'postern.yaml');
-  const audit = join(kept, 'audit.log');
-  writeFileSync(
-    config,
-    `audit: ${audit}
-secrets: {github: {file: ${file}}}
-plugins:
-  agent:
-    command: [bash, -c, ${JSON.stringify(script)}]
-    allow: [${HOST}, other.example.com, ${INTERNAL}]
-${more}    gateway:
-      ${HOST}: ${gateway}
-`,
-  );
-  for (const path of [folder, kept, file, config]) chownTo(as, path);
+async function up(as: User, script: string, gateway: string): Promise<Scene> {
+  const { config, audit } = writeScene(as, {
+    command: ['bash', '-c', script],
+    allow: [HOST, OTHER, INTERNAL],
+    gateway,
+  });
   const from = internet.connections().length;
   const result = await postern(['up', '--config', config], { as, inside: internet.within });
   const connections = internet.connections().slice(from);
   return { ...result, connections, audit: readFileSync(audit, 'utf8') };
-}
-
-/** The lines of the program. */
-function said({ stdout }: Scene): readonly string[] {
-  return stdout.split('\n').flatMap((line) => /^agent[^ ]* +\|? ?(.*)$/.exec(line)?.[1] ?? []);
 }
 
 const BEARER = '{headers: {authorization: "Bearer {github}"}, allow: ["GET /headers", "GET /"]}';
@@ -69,7 +48,7 @@ for (const as of users) {
       BEARER,
     );
     assert.equal(scene.status, 0, scene.stderr);
-    const lines = said(scene);
+    const lines = linesOf(scene.stdout);
     assert.match(
       lines[0] ?? scene.stdout + scene.stderr,
       new RegExp(`"authorization":"Bearer \\*{${SECRET.length}}"`),
@@ -96,7 +75,7 @@ for (const as of users) {
 
   test(`a request that no rule allows is 403, with the rule that would allow it (${as})`, async () => {
     const scene = await up(as, `curl -sS -X POST https://${HOST}/headers`, BEARER);
-    assert.equal(JSON.parse(said(scene)[0] ?? '').suggestion, 'POST /headers');
+    assert.equal(JSON.parse(linesOf(scene.stdout)[0] ?? '').suggestion, 'POST /headers');
     assert.deepEqual(scene.connections, []);
     assert.match(
       scene.stderr,
@@ -124,7 +103,7 @@ for (const as of users) {
       `echo $KEY; curl -sS -H "x-key: $KEY" https://${HOST}/headers; echo; curl -sS -H "x-key: $KEY" https://other.example.com/headers; echo; curl -sS -u "me:$KEY" https://${HOST}/headers`,
       '{placeholder: {name: KEY, secret: github, in: [x-key, authorization]}}',
     );
-    const [token = '', own = '', other = '', basic = ''] = said(scene);
+    const [token = '', own = '', other = '', basic = ''] = linesOf(scene.stdout);
     assert.match(token, /^postern_[0-9a-f]{48}$/);
     assert.match(own, /"x-key":"\*+"/);
     assert.ok(other.includes(token), other);
@@ -141,7 +120,7 @@ for (const as of users) {
       `for path in headers other; do env -i /usr/bin/curl -sS ${url}/$path; echo; done; exit 0`,
       '{headers: {authorization: "Bearer {github}"}, allow: ["GET /headers"], base_url: true}',
     );
-    const [allowed = '', refused = ''] = said(scene);
+    const [allowed = '', refused = ''] = linesOf(scene.stdout);
     assert.match(allowed, /"authorization":"Bearer \*+"/, scene.stderr);
     assert.equal(JSON.parse(refused).suggestion, 'GET /other');
     assert.deepEqual(scene.connections, [`${HOST}:443`]);
@@ -151,10 +130,10 @@ for (const as of users) {
   test(`a host with a private address is reached through its gateway alone (${as})`, async () => {
     const script = `curl -sS https://${INTERNAL}/; echo; curl -sSk --max-time 5 https://10.1.2.3/; curl -sSk --max-time 5 --resolve ${INTERNAL}:443:10.1.2.3 https://${INTERNAL}/; exit 0`;
     const open = await up(as, script, `{}\n      ${INTERNAL}: {addresses: [10.1.2.0/24]}`);
-    assert.equal(said(open)[0], `served ${INTERNAL}`, open.stderr);
+    assert.equal(linesOf(open.stdout)[0], `served ${INTERNAL}`, open.stderr);
     assert.deepEqual(open.connections, [`${INTERNAL}:443`]);
     const closed = await up(as, script, `{}\n      ${INTERNAL}: {}`);
-    assert.equal(JSON.parse(said(closed)[0] ?? '').reason, 'connect_refused');
+    assert.equal(JSON.parse(linesOf(closed.stdout)[0] ?? '').reason, 'connect_refused');
     assert.deepEqual(closed.connections, []);
   });
 

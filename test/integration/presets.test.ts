@@ -46,8 +46,11 @@ test('presets: takes names and files, and a file of such a name by its path', as
   };
   write(['npm']);
   assert.deepEqual([await rulesOf('registry.npmjs.org'), await rulesOf('npm.example.com')], [0, 1]);
+  const warned = await postern(['check'], { as: anyone, cwd });
+  assert.match(warned.stdout, /"npm" is postern's preset, and "[^"]*\/npm" is not read: write "\.\/npm" for/);
   write(['./npm']);
   assert.deepEqual([await rulesOf('registry.npmjs.org'), await rulesOf('npm.example.com')], [1, 0]);
+  assert.doesNotMatch((await postern(['check'], { as: anyone, cwd })).stdout, /is not read/);
   write(['nmp']);
   const { stdout, status } = await postern(['check'], { as: anyone, cwd });
   assert.equal(status, 1);
