@@ -5,10 +5,12 @@
 //   receives one without a free number for it.
 // - So each broker has its own thread for all three. If that thread waits, no other broker and no plugin does.
 // - The thread starts with the first packet. Most brokers send none.
+// - Node ends no process whose thread waits in the kernel. So a process with such a thread ends by _exit(2), once all else is done.
 import type { Worker } from 'node:worker_threads';
 import { endNativeThread, startNativeThread } from '../../../shared/native-thread.js';
 import { lookAtMessage } from '../../../shared/sys/message.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { exitAtOnce } from '../../../shared/sys/process-control.js';
 import { shutDown } from '../../../shared/sys/socket.js';
 import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
 import { closeElsewhere } from './close-elsewhere.js';
@@ -26,13 +28,21 @@ export interface SentPacket extends Omit<ReceivedPacket, 'socket'> {
   readonly socket: SentSocket | undefined;
 }
 
+/** Those whose thread has an order. */
+const busy = new Set<SentDescriptors>();
+
+function leaveThreads(status: number): void {
+  const listeners = process.rawListeners('exit');
+  for (const listener of listeners.slice(listeners.indexOf(leaveThreads) + 1)) listener.call(process, status);
+  exitAtOnce(status);
+}
+
 export class SentDescriptors {
   readonly #packets: OwnedFd;
   readonly #take: (packet: SentPacket) => void;
   readonly #watch: Watch;
   /** The thread has the first, if it is busy. It closes numbers: one that it got twice could be another descriptor of this process by then. */
   readonly #orders: SentOrder[] = [];
-  #isBusy = false;
   #worker: Worker | undefined;
   #ended = false;
 
@@ -67,7 +77,7 @@ export class SentDescriptors {
 
   #next(): void {
     // protects: G13 what a broker sent is closed once
-    if (this.#isBusy) return;
+    if (busy.has(this)) return;
     const [order] = this.#orders;
     if (order === undefined) {
       if (!this.#ended) return;
@@ -81,7 +91,7 @@ export class SentDescriptors {
     try {
       this.#worker ??= this.#start();
       this.#worker.postMessage(order);
-      this.#isBusy = true;
+      this.#setBusy(true);
     } catch {
       // There is no descriptor or no memory for a thread now.
       this.#tryLater();
@@ -93,7 +103,7 @@ export class SentDescriptors {
     worker.on('message', (report: SentReport | number) => {
       if (typeof report === 'number') return;
       this.#orders.shift();
-      this.#isBusy = false;
+      this.#setBusy(false);
       for (const packet of report.received ?? []) this.#takeReceived(packet);
       if (report.received !== undefined && report.isOver !== true && !this.#ended) this.#watch.want(READABLE);
       this.#next();
@@ -101,12 +111,20 @@ export class SentDescriptors {
     worker.on('error', () => {
       if (this.#worker !== worker) return;
       this.#worker = undefined;
-      this.#isBusy = false;
+      this.#setBusy(false);
       this.#tryLater();
     });
     // After the listeners, which would keep the process alive.
     worker.unref();
     return worker;
+  }
+
+  #setBusy(isBusy: boolean): void {
+    if (isBusy) busy.add(this);
+    else busy.delete(this);
+    process.off('exit', leaveThreads);
+    // protects: G13 the end of the supervisor waits for no thread that receives from a broker => void 0;
+    if (busy.size > 0) process.on('exit', leaveThreads);
   }
 
   #tryLater(): void {

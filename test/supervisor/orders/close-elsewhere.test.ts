@@ -7,6 +7,10 @@ import { until } from '../../harness/until.js';
 import { asUser, chownTo, distFor, readableFolder, type User, users } from '../../harness/users.js';
 
 async function goesOn(t: TestContext, as: User, scene: string, ...said: readonly string[]): Promise<void> {
+  await says(t, as, scene, ...said, 'goes on');
+}
+
+async function says(t: TestContext, as: User, scene: string, ...said: readonly string[]): Promise<void> {
   const folder = readableFolder();
   chownTo(as, folder);
   const program = join(distFor(as), 'test/supervisor/orders/leaves-lingering.js');
@@ -18,7 +22,7 @@ async function goesOn(t: TestContext, as: User, scene: string, ...said: readonly
     text += part.toString();
   });
   await until(() => child.exitCode ?? undefined);
-  assert.deepEqual([text, child.exitCode], [[...said, 'goes on', ''].join('\n'), 0]);
+  assert.deepEqual([text, child.exitCode], [[...said, ''].join('\n'), 0]);
 }
 
 for (const as of users) {
@@ -56,4 +60,8 @@ for (const as of users) {
   // proves: what a broker leaves unread is closed by another process
   test(`what a broker leaves unread holds up nothing (${as})`, (t) =>
     goesOn(t, as, 'the packets of a broker'));
+
+  // proves: the end of the supervisor waits for no thread that receives from a broker
+  test(`a socket that a broker sent holds up the end of no process (${as})`, (t) =>
+    says(t, as, 'a socket that a broker sent', 'goes on', 'ends'));
 }

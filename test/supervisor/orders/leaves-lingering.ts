@@ -1,6 +1,7 @@
 // A supervisor, and what a broker that was taken over, a plugin or a client leaves in one of its queues: a socket that has a connection in its own queue,
 // whose last close would wait for an hour. The words are which queue, and a free path. Prints what the supervisor comes to do, and ends.
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { ChannelKeeper, TrapKeeper } from '../../../sandbox/supervisor/broker/kept.js';
 import { ControlServer } from '../../../sandbox/supervisor/control/control-server.js';
@@ -130,7 +131,24 @@ const SCENES: Readonly<Record<string, () => Promise<void>>> = {
     broker.close();
     sent.end();
   },
+  'a socket that a broker sent': async () => {
+    const [broker, supervisor] = packetSocketPair();
+    nameForGood(broker.number);
+    new SentDescriptors(supervisor, ({ socket }) => socket?.close());
+    give(broker, await nested());
+    await until(() => threadsIn(CLOSE).length > 0 || undefined);
+    process.on('exit', () => say('ends'));
+  },
 };
+
+const CLOSE = process.arch === 'arm64' ? 57 : 3;
+
+/** The threads that wait in a system call. */
+function threadsIn(call: number): readonly string[] {
+  return readdirSync('/proc/self/task').filter((thread) =>
+    readFileSync(`/proc/self/task/${thread}/syscall`, 'utf8').startsWith(`${call} `),
+  );
+}
 
 function bound(): Listener {
   return new Listener('web', { kind: 'unix', path }, hostFiles);
