@@ -60,10 +60,10 @@ test('a socket gets a mark of the rules; with another mark, without a plugin or 
     );
   };
   const markOf = (fd: OwnedFd): number => readIntOption(fd.number, SOL_SOCKET, SO_MARK);
+  const before = openSockets();
   send({ type: 'mark_socket', plugin: 'one', id: 1, mark: 42 }, [one]);
   await until(() => answers.length === 1 || undefined);
   assert.equal(markOf(one), 42);
-  const before = openSockets();
   send({ type: 'mark_socket', plugin: 'one', id: 2, mark: 7 }, [other]);
   send({ type: 'mark_socket', plugin: 'nobody', id: 3, mark: 42 }, [other]);
   send({ type: 'mark_socket', plugin: 'one', id: 4, mark: 42 }, [other, other]);
