@@ -12,12 +12,18 @@ const NR_SCMP_ERROR = -1;
 
 type Resolve = KoffiFunc<(name: string) => number>;
 let loaded: Resolve | undefined;
+/** libseccomp compares a name with every other, and each start of a plugin asks for some hundred. */
+const resolved = new Map<string, number>();
 
 function resolve(name: string): number {
+  const known = resolved.get(name);
+  if (known !== undefined) return known;
   loaded ??= loadLibrary('libseccomp.so.2', 'libseccomp2').func(
     'int seccomp_syscall_resolve_name(const char *name)',
   ) as Resolve;
-  return loaded(name);
+  const number = loaded(name);
+  resolved.set(name, number);
+  return number;
 }
 
 /** Whether this architecture has a call of that name, as far as postern and libseccomp know. */

@@ -48,7 +48,8 @@ export const hostFiles: HostFiles = {
   },
   real: (path) => {
     try {
-      return realpathSync(path);
+      // realpath(3): Node's own looks at each part of the path by a call of its own.
+      return realpathSync.native(path);
     } catch {
       return undefined;
     }
@@ -57,7 +58,7 @@ export const hostFiles: HostFiles = {
     const stats = statsOf(path);
     return stats === undefined ? undefined : `${stats.uid}:${stats.gid}`;
   },
-  aliases: (path) => mountAliases(path, readMounts()),
+  aliases: (path) => mountAliases(path, mountsOfThisTurn()),
 };
 
 /** Undefined also where a part of the way is no folder, or may not be entered. */
@@ -88,6 +89,19 @@ export function moved(path: string, from: string, to: string): string {
 /** The mounts of this process. Bytes that are no UTF-8 become U+FFFD. */
 export function readMounts(): string {
   return readFileSync('/proc/self/mountinfo', 'utf8');
+}
+
+let ofThisTurn: string | undefined;
+
+/** The start of a plugin asks about some hundred paths in one turn of the event loop, and the kernel writes this text anew for each reader. */
+function mountsOfThisTurn(): string {
+  if (ofThisTurn === undefined) {
+    ofThisTurn = readMounts();
+    queueMicrotask(() => {
+      ofThisTurn = undefined;
+    });
+  }
+  return ofThisTurn;
 }
 
 interface Mount {
