@@ -38,8 +38,9 @@ for (let round = 1; round <= rounds; round += 1) {
   const results = await runFiles([...files.slice(start), ...files.slice(0, start)], {
     limitMs: FILE_LIMIT_MS * patience,
     onResult: (result, place) => {
-      if (result.tests.some(({ outcome }) => outcome === 'failed'))
-        console.log(`round ${round}, ${place}  ${describe(result)}`);
+      const ends = result.tests.filter(({ outcome }) => outcome === 'failed');
+      if (ends.length > 0) console.log(`round ${round}, ${place}  ${describe(result)}`);
+      for (const { test, why = '' } of ends) console.log(`  ${test}\n    ${why.replaceAll('\n', '\n    ')}`);
     },
   });
   for (const test of results.flatMap(({ tests }) => tests)) {
@@ -48,11 +49,7 @@ for (let round = 1; round <= rounds; round += 1) {
   }
   console.log(`round ${round} of ${rounds}: ${closingWords(results).at(-1)}`);
 }
-for (const [name, ends] of failed) {
-  console.log(`\n${name}: failed ${ends.length} of ${rounds} times`);
-  for (const why of new Set(ends.map((end) => end.why ?? '')))
-    console.log(`  ${why.replaceAll('\n', '\n  ')}`);
-}
+for (const [name, ends] of failed) console.log(`${name}: failed ${ends.length} of ${rounds} times`);
 console.log(
   failed.size === 0 ? `Nothing failed in ${rounds} rounds` : `${failed.size} tests failed once or more`,
 );
