@@ -105,6 +105,22 @@ export const PLUGIN_STATES = [
   'finished',
 ] as const;
 export type PluginStateWord = (typeof PLUGIN_STATES)[number];
+/** Why a gateway refused a request, or why it failed. */
+export const HTTP_REASONS = [
+  'method_not_allowed',
+  'path_not_allowed',
+  'host_mismatch',
+  'bad_request',
+  'https_only',
+  'certificate_refused',
+  'too_many_requests',
+  'secret_missing',
+  'connect_refused',
+  'upstream_failed',
+  'answer_compressed',
+] as const;
+export type HttpReason = (typeof HTTP_REASONS)[number];
+
 /** What became of a request through a gateway. `refused`: by its rules, or for its form. `failed`: the upstream did not answer. */
 export const HTTP_OUTCOMES = ['passed', 'refused', 'failed'] as const;
 export type HttpOutcome = (typeof HTTP_OUTCOMES)[number];

@@ -1,5 +1,6 @@
 // Answers the supervisor's questions for the open connections. Runs in the broker. One question is answered at a time, in parts, and other work goes
 // on between them: the kernel waits for a connection's lock, which its plugin can hold.
+import { ownerOfGateway } from '../../shared/gateway.js';
 import { LISTED_AT_ONCE } from '../../shared/limits.js';
 import { addressFromBytes } from '../../shared/policy/address.js';
 import type { BrokerLine, SupervisorLine } from '../../shared/protocol/link.js';
@@ -40,7 +41,9 @@ export class ConnectionLists {
   async #answer({ id, plugin: name, most }: Question): Promise<void> {
     // What was answered is described first.
     this.#services.audit.flush();
-    const plugins = [...this.#plugins.values()].filter((one) => name === undefined || one.name === name);
+    const plugins = [...this.#plugins.values()].filter(
+      (one) => name === undefined || ownerOfGateway(one.name) === name,
+    );
     const shares = shareOut(plugins, most);
     let more = 0;
     for (const plugin of plugins) {

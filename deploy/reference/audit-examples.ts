@@ -61,6 +61,7 @@ export const AUDIT_EXAMPLES: { readonly [E in AuditEventName]: AuditEvent<E> } =
     duration_ms: 0.412,
     rule: null,
     decision: 'deny',
+    reason: 'method_not_allowed',
     message: 'The gateway refused POST /repos/example/site/issues of api.example.com: method_not_allowed',
     suggestion: 'POST /repos/example/site/issues',
   },

@@ -15,6 +15,7 @@ import {
   DECISION_MEANINGS,
   ENDED_BY_MEANINGS,
   FAILURE_MEANINGS,
+  HTTP_REASON_MEANINGS,
   KIND_MEANINGS,
   OUTCOME_MEANINGS,
   REASON_MEANINGS,
@@ -106,6 +107,8 @@ ${meanings('`reason`', REASON_MEANINGS)}
 A plugin sees \`address_refused\` instead of \`address_denied\` and \`address_special\`: it must not learn which of them it was.
 
 ${meanings('`reason` of `failed`', FAILURE_MEANINGS)}
+
+${meanings('`reason` of `http`', HTTP_REASON_MEANINGS)}
 
 ${meanings('`outcome`', OUTCOME_MEANINGS)}
 

@@ -9,6 +9,7 @@ import type {
   ExitCause,
   FailureWord,
   HttpOutcome,
+  HttpReason,
   Outcome,
   PluginStateWord,
   ProtocolErrorKind,
@@ -59,6 +60,20 @@ export const FAILURE_MEANINGS: Meanings<FailureWord> = {
   timeout: 'The peer did not answer in time, or the program gave up after a second or more.',
   reset: 'The peer reset the connection before it was made, or at once when it was.',
   proxy_refused: 'The proxy could not be reached, or did not make the connection.',
+};
+
+export const HTTP_REASON_MEANINGS: Meanings<HttpReason> = {
+  method_not_allowed: 'A rule allows the path, but not with this method.',
+  path_not_allowed: 'No rule allows the path, or a deny rule covers it.',
+  host_mismatch: 'The request is for another host than its connection.',
+  bad_request: 'Servers could read the request in different ways, or the gateway does not pass on its kind.',
+  https_only: 'The request came without TLS.',
+  certificate_refused: 'The program does not take the certificate of the gateway.',
+  too_many_requests: 'The gateway has as many requests or connections as it serves at the same time.',
+  secret_missing: 'The gateway does not have a secret of the host.',
+  connect_refused: 'The rules refuse the connection to the host.',
+  upstream_failed: 'The host did not answer, or the exchange broke off.',
+  answer_compressed: 'The host compressed its answer, so that the gateway could not search it for secrets.',
 };
 
 export const OUTCOME_MEANINGS: Meanings<Outcome> = {

@@ -154,7 +154,8 @@ export class RefusalReport {
     const connected = new Set(all.filter(({ port }) => port !== null).map(({ host }) => host));
     // The rule for a look-up alone has port 443. The connect that followed has the right one.
     const needed = all.filter(({ host, port }) => port !== null || !connected.has(host));
-    const rules = [...new Set(needed.flatMap(missingRules))];
+    // No option has the rules of a gateway.
+    const rules = [...new Set(needed.filter(({ request }) => request === null).flatMap(missingRules))];
     const options = rules.map((rule) => asRuleOption('allow', rule));
     return [
       parts.join('; '),
@@ -163,8 +164,8 @@ export class RefusalReport {
   }
 }
 
-function sumOf({ host, port, reason, count }: Denial): string {
-  const where = port === null ? quote(host) : quoteDestination(host, port);
+function sumOf({ host, port, request, reason, count }: Denial): string {
+  const where = request !== null || port === null ? quote(request ?? host) : quoteDestination(host, port);
   return `${where} (${reason}${count > 1 ? `, ${count} times` : ''})`;
 }
 

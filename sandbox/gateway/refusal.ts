@@ -1,21 +1,7 @@
 // What a program reads if the gateway refuses its request, or cannot carry it out: a body of JSON that a person and an agent understand. Pure. It holds no
 // secret, and nothing of what the upstream has said.
 
-/** Why a request did not reach the upstream. The last four are no refusals of a request. */
-export const HTTP_REASONS = [
-  'method_not_allowed',
-  'path_not_allowed',
-  'host_mismatch',
-  'bad_request',
-  'https_only',
-  'certificate_refused',
-  'too_many_requests',
-  'secret_missing',
-  'connect_refused',
-  'upstream_failed',
-  'answer_compressed',
-] as const;
-export type HttpReason = (typeof HTTP_REASONS)[number];
+import type { HttpReason } from '../../shared/words.js';
 
 const STATUS: Readonly<Record<HttpReason, number>> = {
   method_not_allowed: 403,

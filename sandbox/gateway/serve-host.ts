@@ -13,10 +13,10 @@ import type { Socket } from 'node:net';
 import { type Duplex, type Readable, Transform, type Writable } from 'node:stream';
 import { createServer as createTlsServer, TLSSocket, type Server as TlsServer } from 'node:tls';
 import { decideHttp, type HttpDecision, type HttpRules } from '../../shared/policy/http-rules.js';
-import type { Mode } from '../../shared/words.js';
+import type { HttpReason, Mode } from '../../shared/words.js';
 import type { Leaf } from './certificates.js';
 import { maskText, type Needles, needlesOf, SecretMask } from './mask-secrets.js';
-import { type HttpReason, type HttpRefusal, rawRefusal, refusalAnswer } from './refusal.js';
+import { type HttpRefusal, rawRefusal, refusalAnswer } from './refusal.js';
 import {
   HEADER_BYTES,
   headProblem,
@@ -196,7 +196,8 @@ export class HostServer {
         suggestion: `https://${host}/`,
       };
       writeRefusal(response, refusal);
-      this.#account(this.#measured(headOf(request)), refusal);
+      // For the program alone: it is no rule.
+      this.#account(this.#measured(headOf(request)), { ...refusal, suggestion: undefined });
     });
     return server;
   }

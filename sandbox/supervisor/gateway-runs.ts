@@ -20,7 +20,7 @@ import {
 import { createSealedFile } from '../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
-import { HTTP_REASONS } from '../gateway/refusal.js';
+import { HTTP_REASONS } from '../../shared/words.js';
 import type { HttpEvent } from '../gateway/serve-host.js';
 import { READY } from '../gateway/settings.js';
 import { gatewayConfig, PluginGateway } from './gateway/plugin-gateway.js';

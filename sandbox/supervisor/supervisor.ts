@@ -58,7 +58,12 @@ export class Supervisor {
     onNotice: (text) => this.#notice(text),
   });
   /** What the plugins use now. */
-  readonly usage: UsageReports = new UsageReports(() => this.#broker, this.#runs, this.#cgroups);
+  readonly usage: UsageReports = new UsageReports(
+    () => this.#broker,
+    this.#runs,
+    this.#cgroups,
+    this.#records,
+  );
   /** Of the last run of each plugin. */
   readonly #gateways = new Map<string, GatewayRun>();
   readonly #over = new AbortController();

@@ -6,6 +6,7 @@ import type { BrokerProcess } from './broker/broker-process.js';
 import type { Cgroups } from './cgroup/cgroups.js';
 import type { CgroupUse } from './cgroup/sandbox-cgroup.js';
 import type { PluginRuns } from './plugin-runs.js';
+import type { Records } from './record/records.js';
 import { type SandboxUse, useOfProcesses } from './usage/sandbox-use.js';
 
 /** How long the sandboxes of all plugins are read for one report, and how long a report serves further askers. */
@@ -25,6 +26,7 @@ export class UsageReports {
   readonly #broker: () => Pick<BrokerProcess, 'usage'> | undefined;
   readonly #runs: Pick<PluginRuns, 'pids'>;
   readonly #cgroups: Pick<Cgroups, 'use'>;
+  readonly #records: Pick<Records, 'requestsRefused'>;
   #last: Promise<UsageReport> | undefined;
   /** The plugin at which the last report had no time left. */
   #next: string | undefined;
@@ -33,10 +35,12 @@ export class UsageReports {
     broker: () => Pick<BrokerProcess, 'usage'> | undefined,
     runs: Pick<PluginRuns, 'pids'>,
     cgroups: Pick<Cgroups, 'use'>,
+    records: Pick<Records, 'requestsRefused'>,
   ) {
     this.#broker = broker;
     this.#runs = runs;
     this.#cgroups = cgroups;
+    this.#records = records;
   }
 
   take(): Promise<UsageReport> {
@@ -51,7 +55,12 @@ export class UsageReports {
   async #make(): Promise<UsageReport> {
     const sandboxes = await this.#sandboxes();
     const used = await Promise.resolve(this.#broker()?.usage() ?? []).catch(() => []);
-    const network = new Map(used.map((usage) => [usage.plugin, usage]));
+    const network = new Map(
+      used.map(({ denials, ...usage }) => [
+        usage.plugin,
+        { ...usage, denials: denials + this.#records.requestsRefused(usage.plugin) },
+      ]),
+    );
     return { atMs: Math.round(performance.now()), network, sandboxes };
   }
 

@@ -18,7 +18,8 @@ export interface OpenConnection {
   readonly dialed: string;
   /** The rule that allowed it. Null also if none did: audit mode, or somebody who was asked. */
   readonly rule: string | null;
-  readonly door: Door | null;
+  /** `gateway`: the gateway of the plugin holds it. */
+  readonly door: Door | 'gateway' | null;
   /** For how long it has been open, in milliseconds. */
   readonly age_ms: number;
   /** Payload that the peer's kernel has acknowledged so far, and payload that this host's kernel has received. Null: the kernel did not say. */
@@ -37,7 +38,10 @@ export interface PluginUsage {
   readonly plugin: string;
   /** Connections that a process holds. */
   readonly connections: number;
-  /** Connects that the rules permitted, and requests that were refused, look-ups included. Counted since this broker began. */
+  /**
+   * Connects that the rules permitted, and requests that were refused, look-ups included. Counted since this broker began. To the refused ones, the supervisor adds
+   * the requests that a gateway has refused since the supervisor began.
+   */
   readonly connects: number;
   readonly denials: number;
   /**

@@ -4,6 +4,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
+import type { Denial } from '../../sandbox/supervisor/control/denials.js';
+import type { OpenConnection } from '../../shared/protocol/open-connections.js';
 import { type Internet, startInternet } from '../docs/internet.js';
 import { anyUser } from '../harness/asked.js';
 import { type PosternResult, postern, type RunningPostern, startPostern } from '../harness/postern.js';
@@ -247,6 +249,44 @@ for (const as of anyUser) {
     const both = await up.ask('explain', 'agent', `GET https://${HOST}/headers`);
     assert.equal(both.status, 2);
     assert.match(both.stderr, /leave out --live/);
+  });
+
+  test(`an operator sees who talks through the gateway, and what it refused (${as})`, async (t) => {
+    const up = startLive(t, as, {
+      script: `${CLIENT}
+held = connect()
+held.request("GET", "/hold")
+for path in ("/issues", "/issues", "/repos/x"):
+    ask(connect(), "POST", path)
+say("asked")
+held.getresponse()
+`,
+    });
+    const from = upstream.heard().length;
+    await up.told('asked');
+    await until(() => upstream.heard()[from] ?? undefined, 20_000);
+    const answer = async (...words: readonly string[]) =>
+      JSON.parse((await up.ask(...words, '--json')).stdout);
+    for (const words of [[], ['agent']]) {
+      const { connections } = await answer('connections', ...words);
+      assert.deepEqual(
+        connections.map((one: OpenConnection) => [one.plugin, one.door, one.host, one.port]),
+        [['agent', 'gateway', HOST, PORT]],
+      );
+    }
+    const { denials } = await answer('denials', 'agent');
+    assert.deepEqual(
+      denials.map((one: Denial) => [one.count, one.reason, one.request, one.suggestion]),
+      [
+        [2, 'path_not_allowed', `POST https://${HOST}:${PORT}/issues`, 'POST /issues'],
+        [1, 'path_not_allowed', `POST https://${HOST}:${PORT}/repos/x`, 'POST /repos/x'],
+      ],
+    );
+    const shown = await up.ask('denials');
+    assert.match(shown.stdout, /POST https:\/\/\S+\/issues +path_not_allowed +"POST \/issues"\n/);
+    const [row] = (await answer('top', '--count', '1')).plugins;
+    assert.deepEqual([row.name, row.connections, row.connects, row.denials], ['agent', 1, 1, 3]);
+    assert.equal(up.stderr().match(/refused POST/g)?.length, 2, up.stderr());
   });
 
   test(`learn prints the rules for the requests that a gateway refuses (${as})`, async (t) => {

@@ -346,11 +346,12 @@ function describeDenial(denial: Denial): string {
   const fix =
     missingRules(denial).length === 0
       ? ''
-      : `; to allow it: add ${ruleOf(denial)} to plugins.${denial.plugin}.allow`;
+      : `; to allow it: add ${ruleOf(denial)} to plugins.${denial.plugin}${denial.request === null ? '' : `.gateway.${denial.host}`}.allow`;
   return printable(`${denial.last} ${denial.plugin}: ${denial.message}${fix}`).concat('\n');
 }
 
-function destinationOf({ host, port }: Denial): string {
+function destinationOf({ host, port, request }: Denial): string {
+  if (request !== null) return request;
   return port === null ? host : quoteDestination(host, port).slice(1, -1);
 }
 

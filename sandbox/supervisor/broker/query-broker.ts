@@ -1,4 +1,5 @@
 // Asks a running broker. An answer has the id of its question.
+import { ownerOfGateway } from '../../../shared/gateway.js';
 import { DNS_TIMEOUT_MS } from '../../../shared/limits.js';
 import type { BrokerLine, ExplainQuestion, Explanation } from '../../../shared/protocol/link.js';
 import type {
@@ -75,7 +76,7 @@ export function queryConnections(
   lines.send({ type: 'connections', id, ...question });
   const all: OpenConnection[] = [];
   const isWanted = ({ plugin }: OpenConnection): boolean =>
-    question.plugin === undefined ? plugins.has(plugin) : plugin === question.plugin;
+    question.plugin === undefined ? plugins.has(plugin) : ownerOfGateway(plugin) === question.plugin;
   return lines.expect((line) => {
     if (line.type !== 'connections' || line.id !== id) return undefined;
     all.push(...line.connections);
@@ -83,12 +84,18 @@ export function queryConnections(
     if (all.length > question.most) throw brokerFailed('it lists more connections than it was asked for');
     // protects: G13 list: a broker lists no connection of another plugin
     if (!line.connections.every(isWanted)) throw brokerFailed('it lists connections of other plugins');
-    return line.last ? { connections: all, more: line.more } : undefined;
+    return line.last ? { connections: all.map(asOwners), more: line.more } : undefined;
   }, CONNECTIONS_TIMEOUT_MS);
 }
 
+/** A connection of a gateway is one of its plugin. */
+function asOwners(one: OpenConnection): OpenConnection {
+  const plugin = ownerOfGateway(one.plugin);
+  return plugin === one.plugin ? one : { ...one, plugin, door: 'gateway' };
+}
+
 /**
- * Asks the broker what the plugins use of the network.
+ * Asks the broker what the plugins use of the network. What a gateway uses is its plugin's.
  *
  * @param plugins those that there are
  * @throws PosternError `broker_failed` where no answer comes in time, or one that no broker gives
@@ -106,6 +113,24 @@ export function queryUsage(
       // One that is gone since then is left out.
       if (plugins.has(usage.plugin)) all.set(usage.plugin, usage);
     }
-    return line.last ? [...all.values()] : undefined;
+    return line.last ? ofOwners([...all.values()]) : undefined;
   }, USAGE_TIMEOUT_MS);
+}
+
+function ofOwners(all: readonly PluginUsage[]): readonly PluginUsage[] {
+  const sums = new Map<string, PluginUsage>();
+  for (const one of all) {
+    const plugin = ownerOfGateway(one.plugin);
+    const sum = sums.get(plugin);
+    sums.set(plugin, {
+      plugin,
+      connections: one.connections + (sum?.connections ?? 0),
+      connects: one.connects + (sum?.connects ?? 0),
+      denials: one.denials + (sum?.denials ?? 0),
+      sent_bytes: one.sent_bytes + (sum?.sent_bytes ?? 0),
+      received_bytes: one.received_bytes + (sum?.received_bytes ?? 0),
+      waiting: one.waiting + (sum?.waiting ?? 0),
+    });
+  }
+  return [...sums.values()];
 }

@@ -1,4 +1,4 @@
-// The destinations that were refused or failed, each once, with how often. Runs in the supervisor. The events come from the broker, which is not trusted, and a
+// The destinations and requests that were refused or failed, each once, with how often. Runs in the supervisor. The events come from the broker, which is not trusted, and a
 // plugin chooses their destinations: a table of bounded size for each plugin, in which what comes often stays (the space-saving algorithm of
 // Metwally, Agrawal and El Abbadi, 2005).
 import { KEPT_DENIALS, LOG_WINDOW_MS } from '../../../shared/limits.js';
@@ -18,11 +18,13 @@ export interface Denial {
   /** ISO 8601 in UTC. */
   readonly first: string;
   readonly last: string;
+  /** Of a host with a gateway: the method and the URL, as `postern explain` takes them. Null: it was about a connection. */
+  readonly request: string | null;
   /** Of the last one; null where it is not known. */
   readonly pid: number | null;
   readonly program: string | null;
   readonly message: string;
-  /** The rule that would allow it; null if none would. */
+  /** The rule that would allow it; null if none would. Of a request, a rule of the gateway. */
   readonly suggestion: string | null;
   /** The rule for the name that is missing too. */
   readonly name_suggestion: string | null;
@@ -82,8 +84,8 @@ export class Denials {
   #keep(denial: Denial): Kept {
     const table = this.#plugins.get(denial.plugin) ?? new Map<string, Kept>();
     this.#plugins.set(denial.plugin, table);
-    const { host, port, reason, decision, count } = denial;
-    const key = JSON.stringify([host, port, reason, decision]);
+    const { host, port, reason, decision, count, request } = denial;
+    const key = JSON.stringify([host, port, reason, decision, request]);
     const known = table.get(key);
     if (known !== undefined) {
       known.weight += count;
@@ -121,9 +123,10 @@ function denialOf(event: AuditEvent): Denial | undefined {
       return event.host === null
         ? undefined
         : denial({ ...event, decision: 'failed' }, event.host, event.port, event.count);
+    case 'http':
+      return event.reason === null ? undefined : denial(requestOf(event), event.host, event.port, 1);
     case 'closed':
     case 'explain':
-    case 'http':
     case 'limited':
     case 'loopback':
     case 'slow':
@@ -134,12 +137,30 @@ function denialOf(event: AuditEvent): Denial | undefined {
 
 type Refusing =
   | AuditEvent<'decision' | 'question' | 'datagram' | 'socket'>
-  | (AuditEvent<'failed'> & { readonly decision: 'failed' });
+  | (AuditEvent<'failed'> & { readonly decision: 'failed' })
+  | ReturnType<typeof requestOf>;
+
+/** Which process asked, a gateway does not know. */
+function requestOf(event: AuditEvent<'http'>): Omit<AuditEvent<'http'>, 'decision'> & {
+  readonly decision: Denial['decision'];
+  readonly request: string | null;
+} & Record<'pid' | 'program', null> {
+  const { decision, method, host, port, path } = event;
+  return {
+    ...event,
+    decision: decision === 'allow' ? 'failed' : decision,
+    request: method === '' ? null : `${method} https://${host}${port === 443 ? '' : `:${port}`}${path}`,
+    ...{ pid: null, program: null },
+  };
+}
 
 function denial(event: Refusing, host: string, port: number | null, count: number): Denial | undefined {
   const { plugin, ts, decision, reason, pid, program } = event;
   if (decision === 'allow') return undefined;
-  const told = { message: undefined, suggestion: undefined, name_suggestion: undefined, ...event };
+  const told = {
+    ...{ message: undefined, suggestion: undefined, name_suggestion: undefined, request: null },
+    ...event,
+  };
   return {
     plugin,
     decision,
@@ -149,6 +170,7 @@ function denial(event: Refusing, host: string, port: number | null, count: numbe
     count: Math.max(1, count),
     first: ts,
     last: ts,
+    request: told.request,
     pid,
     program,
     message: told.message ?? `refused: ${reason}`,

@@ -137,10 +137,16 @@ export class Records {
     return {
       ...{ event: 'http', ts: new Date().toISOString(), plugin, method, host, port, path, status },
       ...{ sent_bytes: sentBytes, received_bytes: receivedBytes, duration_ms: durationMs },
-      ...{ rule: rule ?? null, decision },
+      ...{ rule: rule ?? null, decision, reason: reason ?? null },
       ...(reason !== undefined && { message: `The gateway ${did} ${what} of ${host}: ${reason}` }),
       ...(suggestion !== undefined && { suggestion }),
     };
+  }
+
+  /** How many requests its gateway has refused so far. */
+  requestsRefused(plugin: string): number {
+    const isRefused = ({ outcome }: Readonly<Record<string, string>>): boolean => outcome === 'refused';
+    return this.#plugins.get(plugin)?.total('httpRequests', isRefused) ?? 0;
   }
 
   /** A broker that died took events along. @param since the time of its last event that came */

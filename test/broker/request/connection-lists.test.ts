@@ -103,9 +103,11 @@ test('a plugin with many connections leaves room for those of the others', async
   assert.deepEqual(counts(two.parts), { noisy: 50, web: 50 });
 });
 
-test('one plugin is listed alone, and an unknown one has no connection', async () => {
-  assert.deepEqual(counts((await list({ web: 2, quiet: 3 }, { plugin: 'quiet', most: 9 })).parts), {
+test('one plugin is listed alone with its gateway, and an unknown one has no connection', async () => {
+  const sizes = { web: 2, quiet: 3, 'quiet.gateway': 1, 'web.gateway': 1 };
+  assert.deepEqual(counts((await list(sizes, { plugin: 'quiet', most: 9 })).parts), {
     quiet: 3,
+    'quiet.gateway': 1,
   });
   const { parts } = await list({ web: 2 }, { plugin: 'nobody', most: 9 });
   assert.deepEqual(parts, [{ type: 'connections', id: 9, connections: [], more: 0, last: true }]);

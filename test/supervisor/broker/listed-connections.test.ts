@@ -69,13 +69,19 @@ async function ask(
     server.close();
   });
   broker.on('data', () => broker.write(`${answers.join('\n')}\n`));
-  const known = new Set(['web', 'other']);
+  const known = new Set(['web', 'web.gateway', 'other']);
   return queryConnections(new BrokerLines(stream, stream, () => {}), { plugin, most: 2 }, known);
 }
 
 test('the parts of an answer are joined, and other lines are left out', async (t) => {
   const parts = [line({ last: false }), line({ id: 2 }), row({ pid: 'x' }), line({ more: 7 })];
   assert.deepEqual(await ask(t, 'web', ...parts), { connections: [ROW, ROW], more: 7 });
+});
+
+test('a connection of a gateway is one of its plugin', async (t) => {
+  const answer = row({ plugin: 'web.gateway', door: 'channel' });
+  for (const plugin of ['web', undefined])
+    assert.deepEqual((await ask(t, plugin, answer)).connections, [{ ...ROW, door: 'gateway' }]);
 });
 
 // proves: list: a broker lists no more connections than it was asked for
@@ -88,6 +94,7 @@ test('a broker that lists more connections than it was asked for is refused', as
 test('a broker that lists a connection of another plugin is refused', async (t) => {
   const refused = { code: 'broker_failed', message: /other plugins/ };
   await assert.rejects(ask(t, 'web', row({ plugin: 'other' })), refused);
+  await assert.rejects(ask(t, 'web', row({ plugin: 'other.gateway' })), refused);
   await assert.rejects(ask(t, undefined, row({ plugin: 'nobody' })), refused);
   assert.equal((await ask(t, undefined, row({ plugin: 'other' }))).connections.length, 1);
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { AUDIT_EXAMPLES } from '../../../deploy/reference/audit-examples.js';
 import { Denials } from '../../../sandbox/supervisor/control/denials.js';
 import { KEPT_DENIALS } from '../../../shared/limits.js';
 import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
@@ -53,6 +54,31 @@ test('Denials tells plugins, ports, reasons and decisions apart, and takes no co
   assert.equal(table.list(undefined, 'count', 10).length, 4);
   assert.equal(table.list('b', 'count', 10).length, 1);
   assert.deepEqual(table.list('c', 'count', 10), []);
+});
+
+test('Denials tells the requests of a gateway apart by method and URL, each with its rule', () => {
+  const table = denials();
+  const http = (more: Partial<AuditEvent<'http'>>): AuditEvent =>
+    ({ ...AUDIT_EXAMPLES.http, plugin: 'a', ts: tick(), ...more }) as AuditEvent;
+  table.take(http({ path: '/x', suggestion: 'POST /x' }));
+  table.take(http({ path: '/x', suggestion: 'POST /x' }));
+  table.take(http({ path: '/y', suggestion: 'POST /y', port: 8443, decision: 'would_deny' }));
+  table.take(http({ path: '/x', decision: 'allow', reason: 'upstream_failed', status: 502 }));
+  table.take(http({ method: '', path: '', reason: 'certificate_refused' }));
+  table.take(http({ decision: 'allow', reason: null, status: 200 }));
+  assert.deepEqual(
+    table
+      .list('a', 'count', 10)
+      .map(({ count, decision, reason, request, suggestion }) => [
+        ...[count, decision, reason, request, suggestion],
+      ]),
+    [
+      [2, 'deny', 'method_not_allowed', 'POST https://api.example.com/x', 'POST /x'],
+      [1, 'deny', 'certificate_refused', null, 'POST /repos/example/site/issues'],
+      [1, 'failed', 'upstream_failed', 'POST https://api.example.com/x', 'POST /repos/example/site/issues'],
+      [1, 'would_deny', 'method_not_allowed', 'POST https://api.example.com:8443/y', 'POST /y'],
+    ],
+  );
 });
 
 test('Denials keeps what is refused often, however many others a plugin makes up, and the latest one', () => {
