@@ -17,6 +17,7 @@ import type { Asks } from './approval/asks.js';
 import type { Replaced } from './broker/broker-events.js';
 import type { BrokerProcess } from './broker/broker-process.js';
 import { Cgroups } from './cgroup/cgroups.js';
+import type { SandboxCgroup } from './cgroup/sandbox-cgroup.js';
 import { type PluginState, stateWord } from './fleet/plugin-keeper.js';
 import type { PluginChange } from './fleet/reload.js';
 import { prepareOwnProcess } from './fork-early.js';
@@ -228,9 +229,19 @@ export class Supervisor {
       owner: this.#owner?.base ?? process.geteuid?.() ?? 0,
       onNotice: (text: string) => this.#notice(text),
     };
+    let cgroup: SandboxCgroup | undefined;
     const gatewayContext: GatewayContext = {
       start: (own, { listeners }, streams) =>
-        startPlugin({ ...common, onPlan: () => {}, listeners }, own, streams()),
+        startPlugin(
+          {
+            ...common,
+            onPlan: () => {},
+            listeners,
+            cgroup: cgroup?.forGateway,
+          },
+          own,
+          streams(),
+        ),
       held: () => this.#held(config),
       onEvent: (...event) => this.#http(...event),
       room: () => this.#records.logRoom,
@@ -242,6 +253,7 @@ export class Supervisor {
     };
     const sandbox = await this.#runs.start(config, cause, async (onPlan) => {
       this.#plugins.requireHome(config);
+      cgroup = this.#cgroups.make(config);
       const gateway = prepareGateway(config, held, gatewayContext);
       if (gateway !== undefined) this.#gateways.set(config.name, gateway);
       const host: PluginHost = {
@@ -252,7 +264,7 @@ export class Supervisor {
         onFailure: (find) => {
           if (!this.#runs.wasStopped(config.name)) this.#unseen.tell(config.name, find);
         },
-        cgroup: this.#cgroups.make(config),
+        cgroup,
       };
       try {
         const started = await startPlugin(host, config, streams());

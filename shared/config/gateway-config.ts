@@ -27,6 +27,8 @@ const MOST_HOSTS = 64;
 /** Of one host, and of all of one plugin: each port has a listener. */
 const MOST_PORTS = 16;
 const MOST_LISTENERS = 128;
+/** What its process needs, and some more for the program. */
+const GATEWAY_MIB = 128;
 
 /**
  * `gateway` of a plugin with what it needs of `secrets`.
@@ -205,8 +207,22 @@ export function checkGateway(
   }
   if (listeners > MOST_LISTENERS)
     problems.push(source.problem(key, `more than ${MOST_LISTENERS} ports of all hosts together`));
-  problems.push(...checkAddresses(source, key, rules, intercepted));
+  problems.push(...checkMemory(source, at), ...checkAddresses(source, key, rules, intercepted));
   return problems;
+}
+
+function checkMemory(source: YamlSource, at: KeyPath): ConfigProblem[] {
+  const key = [at, ['defaults']]
+    .map((place) => [...place, 'limits', 'total_memory_mib'])
+    .find((place) => source.valueAt(place) !== undefined);
+  if (key === undefined || Number(source.valueAt(key)) >= GATEWAY_MIB) return [];
+  return [
+    source.problem(
+      key,
+      'the gateway of a plugin counts too, and would leave no memory to the program',
+      `write ${GATEWAY_MIB} or more`,
+    ),
+  ];
 }
 
 /** A connection to an address does not say for which host it is, and a server has many addresses: nobody knows which are those of a gateway's host. */

@@ -42,6 +42,14 @@ test('a rule for addresses on a port of a gateway is refused, and one on another
     assert.doesNotMatch(problemsOf(keys(rule)).join(), /past the gateway/, rule);
 });
 
+test('a plugin with a gateway has memory for both', () => {
+  const keys = '    allow: [api.example.com]\n    gateway: {api.example.com: {}}\n';
+  const limits = (mib: number): string => `    limits: {total_memory_mib: ${mib}}\n`;
+  assert.match(problemsOf(`${keys}${limits(127)}`).join(), /would leave no memory to the program/);
+  assert.match(problemsOf(`${keys}defaults: {limits: {total_memory_mib: 64}}\n`).join(), /no memory/);
+  assert.deepEqual(problemsOf(`${keys}${limits(128)}defaults: {limits: {total_memory_mib: 64}}\n`), []);
+});
+
 test('what a host may have besides is for a gateway, or is refused', () => {
   const keys = (allow: string, gateway: string): string =>
     `    allow: ["${allow}"]\n    gateway: {api.example.com: ${gateway}}\n`;

@@ -10,6 +10,7 @@ import { freePort } from '../harness/free-port.js';
 import { type PosternResult, postern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
 import { readableFolder, type User, users } from '../harness/users.js';
+import { gatewayOf, writeScene } from './gateway-scene.js';
 
 /** Four processes of 30 MiB each. Each one alone is below the limit of 64. */
 const TAKE = `
@@ -127,6 +128,37 @@ plugins:
       assert.match(stderr, /^postern: "fills" was ended by its limit total_memory_mib$/m);
       assert.equal(stdout, 'beside | up\n');
       assert.deepEqual(cgroup.sandboxes(), []);
+    }));
+
+  test(`a gateway is in the control group of its plugin, and so is the next one (${user})`, () =>
+    within(user, async (cgroup) => {
+      const scene = writeScene(user, {
+        command: ['sh', '-c', 'echo up; sleep 60'],
+        gateway: '{headers: {authorization: "Bearer {github}"}}',
+        more: ['limits: {total_memory_mib: 256, processes: 20}'],
+      });
+      const { child, result, said, stdout } = startPostern(['up', '--config', scene.config], {
+        as: user,
+        inside: cgroup.inside,
+      });
+      await until(() => stdout().includes('| up') || undefined, 60_000).catch(() => assert.fail(said()));
+      const [sandbox = ''] = cgroup.sandboxes();
+      const first = gatewayOf(child.pid ?? 0) ?? 0;
+      const isWithin = (pid: number): boolean =>
+        readFileSync(`/proc/${pid}/cgroup`, 'utf8').trim().endsWith(`/${sandbox}`);
+      assert.ok(isWithin(first), readFileSync(`/proc/${first}/cgroup`, 'utf8'));
+      assert.equal(
+        readFileSync(join(cgroup.folder, sandbox, 'pids.max'), 'utf8').trim(),
+        String(20 + 1 + 64),
+      );
+      process.kill(first, 'SIGKILL');
+      const next = await until(() => {
+        const found = gatewayOf(child.pid ?? 0);
+        return found === first ? undefined : found;
+      }, 60_000);
+      await until(() => isWithin(next) || undefined);
+      child.kill('SIGTERM');
+      await result;
     }));
 
   test(`cpu_percent bounds all processes together, and in a control group refusals by processes are counted (${user})`, () =>

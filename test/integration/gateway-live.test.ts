@@ -16,6 +16,7 @@ import { chownTo, readableFolder, type User, users } from '../harness/users.js';
 import {
   type GatewayPlan,
   type GatewayScene,
+  gatewayOf,
   HOST,
   linesOf,
   OTHER,
@@ -90,15 +91,6 @@ def ask(client, method, path):
     answer.read()
     say(method, path, answer.status)
 `;
-
-/** The process of the gateway, below the supervisor. */
-function gatewayOf(pid: number): number | undefined {
-  for (const child of childrenOf(pid)) {
-    const found = gatewayOf(child);
-    if (found !== undefined) return found;
-  }
-  return commandOf(pid).includes('run/gateway.cjs') ? pid : undefined;
-}
 
 for (const as of users) {
   // proves: gateway: the plugin itself reaches no host with a gateway

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Internet } from '../docs/internet.js';
+import { childrenOf, commandOf } from '../harness/processes.js';
 import { chownTo, readableFolder, type User } from '../harness/users.js';
 
 export const SECRET = 'ghs_never-seen-by-the-program-0123';
@@ -64,6 +65,15 @@ ${more.map((line) => `    ${line}\n`).join('')}    gateway:
 /** What the program printed, by lines. */
 export function linesOf(stdout: string): readonly string[] {
   return stdout.split('\n').flatMap((line) => /^agent[^ ]* +\|? ?(.*)$/.exec(line)?.[1] ?? []);
+}
+
+/** The process of the gateway, below the supervisor. */
+export function gatewayOf(pid: number): number | undefined {
+  for (const child of childrenOf(pid)) {
+    const found = gatewayOf(child);
+    if (found !== undefined) return found;
+  }
+  return commandOf(pid).includes('run/gateway.cjs') ? pid : undefined;
 }
 
 /** A request as the server got it. */

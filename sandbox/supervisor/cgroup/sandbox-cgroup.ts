@@ -24,6 +24,9 @@ export interface CgroupUse {
   readonly cpuSeconds: number;
 }
 
+/** What a start does with the group of its sandbox. */
+export type StartedCgroup = Pick<SandboxCgroup, 'add' | 'limit'>;
+
 /** How often each limit took effect. */
 export type CgroupBites = Readonly<Record<CgroupLimitWord, number>>;
 
@@ -65,6 +68,11 @@ export class SandboxCgroup {
     this.#write('pids.max', processes + INIT_PROCESSES + beside);
     if (cpuPercent !== undefined) this.#write('cpu.max', `${(cpuPercent * PERIOD_US) / 100} ${PERIOD_US}`);
     if (totalMemoryMib !== undefined) this.#write('memory.max', totalMemoryMib * MIB);
+  }
+
+  /** For the gateway of the plugin. It starts before the plugin's program, and again while that runs: the plugin's own start sets the limits. */
+  get forGateway(): StartedCgroup {
+    return { add: (pid) => this.add(pid), limit: () => {} };
   }
 
   /** @returns zeros after the group is removed */

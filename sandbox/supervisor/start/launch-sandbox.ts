@@ -40,13 +40,15 @@ import {
   TERMINAL_DESCRIPTORS,
   TRAP_DESCRIPTORS,
 } from '../../launch/spec.js';
-import type { SandboxCgroup } from '../cgroup/sandbox-cgroup.js';
+import type { StartedCgroup } from '../cgroup/sandbox-cgroup.js';
 import type { NoticeInbox } from './notice-inbox.js';
 import { endSandbox, Sandbox } from './sandbox.js';
 import { type LaunchInbox, type RangedIds, spawnNamespaces } from './spawn-namespaces.js';
 
 /** From the first process of a sandbox to the execve of its program. Node starts slowly on a slow or busy machine. */
 const LAUNCH_TIMEOUT_MS = 60_000;
+/** Of a gateway in the group of its plugin, with its threads, and of its start. The plugin leaves them to it: RLIMIT_NPROC bounds its own. */
+const GATEWAY_PROCESSES = 64;
 
 // Starts one sandbox: has the namespaces made, writes the id maps, sends the launch spec and waits for execve.
 
@@ -75,7 +77,7 @@ interface LaunchRequest {
   /** Undefined: the plugin has no notify socket. */
   readonly notices?: Notices | undefined;
   /** Only where a limit needs one. */
-  readonly cgroup?: SandboxCgroup | undefined;
+  readonly cgroup?: StartedCgroup | undefined;
   /** As root; undefined for a user. */
   readonly ranged?: RangedIds | undefined;
 }
@@ -218,7 +220,9 @@ function sendSpec(inbox: LaunchInbox, spec: LaunchSpec, { passed, trees }: Launc
 function takeIn(pid: number, { cgroup, spec }: LaunchRequest): void {
   if (cgroup === undefined) return;
   cgroup.limit(
-    (spec.terminal === undefined ? 0 : JOB_CONTROL_PROCESSES) + (spec.notify ? NOTIFY_PROCESSES : 0),
+    (spec.terminal === undefined ? 0 : JOB_CONTROL_PROCESSES) +
+      (spec.notify ? NOTIFY_PROCESSES : 0) +
+      (spec.gateway.length === 0 ? 0 : GATEWAY_PROCESSES),
   );
   cgroup.add(pid);
 }

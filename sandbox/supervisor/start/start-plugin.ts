@@ -21,7 +21,7 @@ import {
   type RootEntry,
 } from '../../launch/spec.js';
 import type { BrokerProcess } from '../broker/broker-process.js';
-import type { SandboxCgroup } from '../cgroup/sandbox-cgroup.js';
+import type { StartedCgroup } from '../cgroup/sandbox-cgroup.js';
 import { hostFiles, isWithin, readMounts } from '../files/host-files.js';
 import type { InheritedListener, PluginGateway } from '../gateway/plugin-gateway.js';
 import { makeHome } from '../home/kept-home.js';
@@ -61,7 +61,7 @@ export interface PluginHost extends StartHost {
   /** Takes what the plugin will see, in the turn of the call. */
   readonly onPlan: (plan: RootPlan) => void;
   /** The control group of the sandbox, where a limit needs one. */
-  readonly cgroup?: SandboxCgroup | undefined;
+  readonly cgroup?: StartedCgroup | undefined;
   /** Takes lines for the operator. */
   readonly onNotice: (text: string) => void;
 }
