@@ -25,6 +25,7 @@ import type { HttpEvent } from '../gateway/serve-host.js';
 import { READY } from '../gateway/settings.js';
 import { gatewayConfig, PluginGateway } from './gateway/plugin-gateway.js';
 import type { Held } from './gateway/read-secrets.js';
+import { LAUNCH_TIMEOUT_MS, launchDeadline } from './start/launch-sandbox.js';
 import type { Sandbox } from './start/sandbox.js';
 import { captureStreams, type StandardStreams } from './start/standard-streams.js';
 
@@ -157,7 +158,7 @@ export class GatewayRun {
     // protects: G23 gateway: one that starts while its secrets change starts anew => if (this.#over) sandbox.kill();
     if (this.#over || this.#held !== held) sandbox.kill();
     // protects: G23 gateway: the program begins when its gateway serves => const serves = true;
-    const serves = await Promise.race([ready.then(() => true), sandbox.ended.then(() => false)]);
+    const serves = await this.#becomesReady(sandbox, ready);
     if (!serves && this.#held !== held) return this.#start();
     if (!serves && !this.#over)
       throw new PosternError('launch_failed', `The gateway of "${this.#plugin.name}" ended before it served`);
@@ -169,6 +170,28 @@ export class GatewayRun {
       );
       this.#startLater();
     });
+  }
+
+  /** @returns false if it ends before @throws PosternError `launch_failed` */
+  async #becomesReady(sandbox: Sandbox, ready: Promise<void>): Promise<boolean> {
+    const seconds = LAUNCH_TIMEOUT_MS / 1000;
+    const late = new PosternError(
+      'launch_failed',
+      `The gateway of "${this.#plugin.name}" did not serve within ${seconds} s of its start, and was ended`,
+      { fix: 'start it again; if the host is too busy, start fewer plugins at the same time' },
+    );
+    const deadline = launchDeadline(late);
+    try {
+      const first = Promise.race([ready.then(() => true), sandbox.ended.then(() => false)]);
+      // protects: G23 gateway: one that never serves fails the start => return await first;
+      return await deadline.race(first);
+    } catch (error) {
+      sandbox.kill();
+      await sandbox.ended;
+      throw error;
+    } finally {
+      deadline.cancel();
+    }
   }
 
   #startLater(): void {

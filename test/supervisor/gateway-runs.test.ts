@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { writeSync } from 'node:fs';
 import { constants } from 'node:os';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import type { HttpEvent } from '../../sandbox/gateway/serve-host.js';
 import type { Held } from '../../sandbox/supervisor/gateway/read-secrets.js';
 import { type GatewayContext, prepareGateway } from '../../sandbox/supervisor/gateway-runs.js';
-import { Sandbox } from '../../sandbox/supervisor/start/sandbox.js';
+import { LAUNCH_TIMEOUT_MS } from '../../sandbox/supervisor/start/launch-sandbox.js';
+import { type PluginEnd, Sandbox } from '../../sandbox/supervisor/start/sandbox.js';
 import { limitsOf } from '../../shared/config/limit-forms.js';
 import { type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
@@ -158,6 +159,44 @@ test('a gateway that ends before it serves fails the start', async () => {
     },
   });
   await assert.rejects(run?.serve([]) ?? Promise.resolve(), /"agent" ended before it served/);
+  await run?.close();
+});
+
+// proves: gateway: one that never serves fails the start
+test('a gateway that does not serve in time fails the start, and is ended', async (t) => {
+  const told: Told = { lost: [], events: [], settings: [], notices: [] };
+  let kill = (): void => {};
+  const ended = new Promise<PluginEnd>((resolve) => {
+    kill = () => resolve({ kind: 'killed', signal: constants.signals.SIGKILL });
+  });
+  const sandbox = Object.assign(new Sandbox(0, undefined, undefined), { ended });
+  let killed = false;
+  sandbox.kill = () => {
+    killed = true;
+    kill();
+  };
+  mock.timers.enable({ apis: ['setInterval'] });
+  t.after(() => mock.timers.reset());
+  const run = prepareGateway(PLUGIN, HELD, {
+    ...contextOf([], told),
+    start: async (_config, _gateway, streams) => {
+      for (const descriptor of streams().descriptors) descriptor.close();
+      return sandbox;
+    },
+  });
+  const serving = assert.rejects(run?.serve([]) ?? Promise.resolve(), {
+    code: 'launch_failed',
+    message: /"agent" did not serve within 60 s/,
+  });
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  await turn();
+  mock.timers.tick(LAUNCH_TIMEOUT_MS);
+  await turn();
+  // One that nobody ends would let this test wait for good.
+  const wasKilled = killed;
+  kill();
+  await serving;
+  assert.equal(wasKilled, true);
   await run?.close();
 });
 

@@ -46,7 +46,7 @@ import { endSandbox, Sandbox } from './sandbox.js';
 import { type LaunchInbox, type RangedIds, spawnNamespaces } from './spawn-namespaces.js';
 
 /** From the first process of a sandbox to the execve of its program. Node starts slowly on a slow or busy machine. */
-const LAUNCH_TIMEOUT_MS = 60_000;
+export const LAUNCH_TIMEOUT_MS = 60_000;
 /** Of a gateway in the group of its plugin, with its threads, and of its start. The plugin leaves them to it: RLIMIT_NPROC bounds its own. */
 const GATEWAY_PROCESSES = 64;
 
@@ -163,8 +163,10 @@ async function begin(
   }
 }
 
-function launchDeadline(): Deadline {
-  const late = launchFailed('namespaces', `No answer within ${LAUNCH_TIMEOUT_MS / 1000} s`);
+/** @param late the rejection of the step that is under way after LAUNCH_TIMEOUT_MS */
+export function launchDeadline(
+  late: PosternError = launchFailed('namespaces', `No answer within ${LAUNCH_TIMEOUT_MS / 1000} s`),
+): Deadline {
   return new Deadline(LAUNCH_TIMEOUT_MS, late);
 }
 
