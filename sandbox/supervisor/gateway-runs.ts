@@ -1,6 +1,7 @@
 // Keeps the gateway of each plugin running as long as the plugin runs. Runs in the supervisor. A gateway that dies loses its connections. The clients that
 // come meanwhile wait in the queues of its listeners, for the next one: nothing goes out past it.
 import { constants } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
@@ -51,6 +52,8 @@ export interface GatewayContext {
   readonly held: () => Promise<Held>;
   /** Undefined if events may come, otherwise resolves when the log has room for them. */
   readonly room: () => Promise<void> | undefined;
+  /** Whether the log leaves no event out (`when_full: block`). */
+  readonly keepsAll: boolean;
   /** Takes the number of events that are not in the log, and the limit that left them out. */
   readonly onLost: (events: number, limit?: 'log_rate') => void;
   /** @param isLogged false past the limit of lines: it only counts */
@@ -88,6 +91,7 @@ export class GatewayRun {
   #timer: NodeJS.Timeout | undefined;
   #starting: Promise<void> | undefined;
   #over = false;
+  readonly #closing = new AbortController();
   /** Takes what the process has written by its end. */
   #drained: StandardStreams['drained'] = async () => [];
 
@@ -135,6 +139,7 @@ export class GatewayRun {
   /** Resolves when its process is gone. */
   async close(): Promise<void> {
     this.#over = true;
+    this.#closing.abort();
     clearTimeout(this.#timer);
     // protects: G23 gateway: what is under way at its end is in the log => this.#sandbox?.kill();
     if (this.#sandbox !== undefined) await endInOrder(this.#sandbox);
@@ -214,7 +219,7 @@ export class GatewayRun {
       else if (line === READY) onReady();
       else this.#take(line);
       // protects: G13 gateway: a full audit log makes it wait => return undefined;
-      return this.#over ? undefined : this.#context.room();
+      return this.#over ? undefined : (this.#context.room() ?? this.#pace());
     });
     this.#drained = captured.drained;
     const [nothing, ...outputs] = captured.descriptors;
@@ -232,10 +237,19 @@ export class GatewayRun {
       this.#tell('has said something of another form than an event, which is not in the log');
       return;
     }
+    if (this.#context.keepsAll) this.#logged.spend();
     // protects: G23 gateway: requests do not fill the log => const isLogged = true;
-    const isLogged = this.#logged.take();
+    const isLogged = this.#context.keepsAll || this.#logged.take();
     if (!isLogged) this.#leaveOut();
     this.#context.onEvent(this.#plugin.name, event, isLogged);
+  }
+
+  /** Where no event is left out, it is not heard while it owes lines: its requests wait. */
+  #pace(): Promise<void> | undefined {
+    const { owedMs } = this.#logged;
+    // protects: G23 gateway: its requests wait for the rate of lines where none is left out => return undefined;
+    if (!this.#context.keepsAll || owedMs === 0) return undefined;
+    return pause(owedMs, undefined, { ref: false, signal: this.#closing.signal }).catch(() => {});
   }
 
   #serves({ host, port }: HttpEvent): boolean {

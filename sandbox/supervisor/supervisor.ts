@@ -245,6 +245,7 @@ export class Supervisor {
       held: () => this.#held(config),
       onEvent: (...event) => this.#http(...event),
       room: () => this.#records.logRoom,
+      keepsAll: this.#records.auditRoom !== undefined,
       onLost: (events, limit) => {
         this.#broker?.auditDropped(events);
         if (limit !== undefined) this.#broker?.limited(config.name, limit, events);

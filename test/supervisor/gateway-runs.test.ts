@@ -59,6 +59,7 @@ function contextOf(lines: readonly unknown[], told: Told, held = async () => HEL
     },
     held,
     room: () => undefined,
+    keepsAll: false,
     onLost: (events, limit) => told.lost.push([events, limit]),
     onEvent: (plugin, { status }, isLogged) => told.events.push([plugin, status, isLogged]),
     onNotice: (text) => told.notices.push(text),
@@ -198,6 +199,43 @@ test('a gateway that does not serve in time fails the start, and is ended', asyn
   await serving;
   assert.equal(wasKilled, true);
   await run?.close();
+});
+
+// proves: gateway: its requests wait for the rate of lines where none is left out
+test('where the log leaves no event out, it waits past the limit of lines, until its end', async () => {
+  const told: Told = { lost: [], events: [], settings: [], notices: [] };
+  let stdout: OwnedFd | undefined;
+  const sandbox = Object.assign(new Sandbox(0, undefined, undefined), {
+    ended: new Promise<PluginEnd>(() => {}),
+  });
+  const run = prepareGateway(PLUGIN, HELD, {
+    ...contextOf([], told),
+    keepsAll: true,
+    start: async (_config, _gateway, streams) => {
+      const [settings, out, err] = streams().descriptors;
+      for (const descriptor of [settings, err]) descriptor?.close();
+      stdout = out;
+      writeSync(out?.number ?? -1, 'ready\n');
+      return sandbox;
+    },
+  });
+  await run?.serve([]);
+  const say = (times: number): number =>
+    writeSync(stdout?.number ?? -1, `${JSON.stringify(EVENT)}\n`.repeat(times));
+  // As many as it may say in 30 s.
+  say(90);
+  await until(() => (told.events.length === 90 ? true : undefined));
+  say(1);
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(told.events.length, 90);
+  sandbox.signal = (): boolean => {
+    stdout?.close();
+    Object.assign(sandbox, { ended: Promise.resolve({ kind: 'exited', status: 0 }) });
+    return true;
+  };
+  await run?.close();
+  assert.deepEqual([told.events.length, told.lost], [91, []]);
+  assert.ok(told.events.every(([, , isLogged]) => isLogged));
 });
 
 // proves: gateway: what it says does not fill the terminal
