@@ -123,7 +123,7 @@ export const ERROR_CODES = {
   bad_secret: {
     in: 'supervisor',
     status: 125,
-    what: 'A secret of a gateway cannot be read, or can be no secret: it is empty, too short or long, or has more than one line.',
+    what: 'A secret of a gateway cannot be read, or can be no secret: it is empty, too short or long, or has more than one line. Or its file has another name, which a plugin could see.',
     fix: 'Correct it as the message says. docs/how-to/gateway.md has examples.',
   },
   broker_failed: {

@@ -227,6 +227,13 @@ function readPrivateFile(
     // protects: G23 gateway: a secret that every user may read is refused
     if (kind === 'private' && (stats.mode & OTHERS_READ) !== 0)
       throw refused(what, `every user may read "${path}"`, `take that away: chmod o-rwx ${shellWord(path)}`);
+    // protects: G23 gateway: a secret whose file has another name is refused
+    if (kind === 'private' && stats.nlink > 1)
+      throw refused(
+        what,
+        `"${path}" has another name (a hard link), by which a plugin could see it`,
+        `give the secret a file of its own: cp -p ${shellWord(path)} ${shellWord(`${path}.new`)} && mv ${shellWord(`${path}.new`)} ${shellWord(path)}`,
+      );
     const read = readTextFile(`/proc/self/fd/${place.number}`, MOST_MIB);
     if (!('text' in read)) throw refused(what, `"${path}" ${read.problem}`);
     return read.text;

@@ -38,7 +38,7 @@ export function viaLine(
 /** RFC 1929: a length of one byte. */
 const MOST_BYTES = 255;
 const CONTROL = /\p{Cc}/u;
-const FIX = 'write USER:PASSWORD in one line of a file';
+const FIX = 'write USER:PASSWORD in one line of a file of its own';
 /** Nothing holds as much: see MAX_CREDENTIALS_BYTES. */
 const MOST_MIB = 1;
 const KEY = 'via.credentials_file';
@@ -70,9 +70,13 @@ export function readCredentials(plugin: string, path: string, written: readonly 
 function readText(path: string, real: string): string {
   try {
     using place = openWithoutLinks(real);
+    const stats = fstatSync(place.number);
     // Opening a pipe or a device would act on it.
     // protects: G14 credentials are read from a regular file alone
-    if (!fstatSync(place.number).isFile()) throw refused(path, 'it is not a regular file');
+    if (!stats.isFile()) throw refused(path, 'it is not a regular file');
+    // protects: G6 credentials whose file has another name are refused
+    if (stats.nlink > 1)
+      throw refused(path, 'it has another name (a hard link), by which a plugin could see it');
     const read = readTextFile(`/proc/self/fd/${place.number}`, MOST_MIB);
     if (!('text' in read)) throw refused(path, `it ${read.problem}`);
     if (Buffer.byteLength(read.text) > MAX_CREDENTIALS_BYTES)

@@ -1,7 +1,15 @@
 // needs: openssl
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import {
@@ -52,6 +60,19 @@ test('a secret is read from a file, a variable, a credential and a command', asy
 // proves: gateway: a secret that every user may read is refused
 test('a file that every user may read is refused', async () => {
   await assert.rejects(read({ from: 'file', path: fileWith(SECRET, 0o604) }), /every user may read/);
+});
+
+// proves: gateway: a secret whose file has another name is refused
+test('a file with another name is refused, since a plugin could see it by that one', async () => {
+  const path = fileWith(SECRET);
+  linkSync(path, `${path}.old`);
+  await assert.rejects(read({ from: 'file', path }), {
+    code: 'bad_secret',
+    message: /token" has another name \(a hard link\)/,
+    fix: `give the secret a file of its own: cp -p ${path} ${path}.new && mv ${path}.new ${path}`,
+  });
+  spawnSync('sh', ['-c', `cp -p ${path} ${path}.new && mv ${path}.new ${path}`]);
+  assert.equal(await read({ from: 'file', path }), SECRET);
 });
 
 // proves: gateway: a secret with a line break is refused
