@@ -216,6 +216,33 @@ for (const as of anyUser) {
     assert.ok(!stdout.includes('started'));
   });
 
+  test(`the host's /etc in place of the certificates is refused by check and at the start, and a hidden bundle stays hidden (${as})`, async () => {
+    const scene = writeScene(as, {
+      command: ['echo', 'started'],
+      gateway: GATEWAY,
+      more: ['filesystem: {visible: [/etc]}'],
+    });
+    const refused =
+      /"agent": "\/etc" shows in its sandbox, and postern writes the certificates of its gateway to \/etc\/postern there; name the files below/;
+    const checked = await postern(['check', scene.config], { as });
+    assert.deepEqual([checked.status, refused.test(checked.stdout)], [1, true], checked.stdout);
+    const { stdout, stderr } = await postern(['up', '--config', scene.config], {
+      as,
+      inside: internet.within,
+    });
+    assert.match(stderr, refused);
+    assert.ok(!stdout.includes('started'));
+    const hidden = writeScene(as, {
+      command: ['bash', '-c', `ls -A /etc/ssl/certs | wc -l; curl -sS https://${HOST}:${PORT}/headers; echo`],
+      gateway: GATEWAY,
+      more: ['filesystem: {hidden: [/etc/ssl/certs]}'],
+    });
+    const run = await postern(['up', '--config', hidden.config], { as, inside: internet.within });
+    const [count, answer] = linesOf(run.stdout);
+    assert.equal(count, '0', run.stderr);
+    assert.match(String(answer), /"authorization":"Bearer \*+"/, run.stderr);
+  });
+
   test(`explain --live says what goes through the gateway, and explain says it of a request (${as})`, async (t) => {
     const up = startLive(t, as, {
       script: 'print("up", flush=True)\nwhile True: __import__("time").sleep(9)',

@@ -2,10 +2,12 @@
 // the configuration of the process that serves them. Runs in the supervisor. The process itself is of sandbox/gateway/.
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { bundlePath } from '../../../shared/bundles.js';
 import type { GatewayHost } from '../../../shared/config/gateway-keys.js';
 import { type Limits, limitsOf } from '../../../shared/config/limit-forms.js';
 import { type PluginConfig, plainPlugin } from '../../../shared/config/plugin-config.js';
+import { PosternError } from '../../../shared/errors.js';
 import { gatewayAddress, gatewayName, plainNameOf } from '../../../shared/gateway.js';
 import { nodeFlags } from '../../../shared/node-flags.js';
 import { duplicate } from '../../../shared/sys/fcntl.js';
@@ -51,6 +53,22 @@ const BUNDLE_VARIABLES: readonly string[] = [
   'GIT_SSL_CAINFO',
 ];
 
+/** @throws PosternError `not_allowed` if files of the host would lie where the program finds the certificates */
+export function requireOwnPlace(plugin: string, entries: readonly RootEntry[]): void {
+  const shown = entries.find(
+    ({ kind, path }) => kind === 'bind' && [AUTHORITY, BUNDLE].some((one) => isWithin(one, path)),
+  );
+  if (shown === undefined) return;
+  throw new PosternError(
+    'not_allowed',
+    `Cannot start "${plugin}": "${shown.path}" shows in its sandbox, and postern writes the certificates of its gateway to ${dirname(AUTHORITY)} there`,
+    {
+      fix: `name the files below "${shown.path}" that the program needs; if it is the working directory, name another one (cwd)`,
+      fields: { key: 'gateway' },
+    },
+  );
+}
+
 export class PluginGateway {
   readonly #config: PluginConfig;
   readonly #hosts: readonly GatewayHost[];
@@ -95,11 +113,11 @@ export class PluginGateway {
   rootEntries(entries: readonly RootEntry[], host: HostFiles): readonly RootEntry[] {
     const { authority } = this.#certificates;
     const content = `${this.#roots}${authority}`;
-    const isShown = (path: string): boolean =>
-      host.kind(path) === 'file' &&
-      entries.some(
-        (entry) => entry.kind === 'bind' && entry.path === entry.source && isWithin(path, entry.path),
-      );
+    // What is hidden stays hidden.
+    const isShown = (path: string): boolean => {
+      const last = entries.findLast((entry) => isWithin(path, entry.path));
+      return host.kind(path) === 'file' && last?.kind === 'bind' && last.path === last.source;
+    };
     const masks = (paths: readonly string[], bytes: () => Buffer): readonly RootEntry[] =>
       [...new Set(paths.flatMap((path) => host.real(path) ?? []))]
         .filter(isShown)

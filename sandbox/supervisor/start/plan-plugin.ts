@@ -6,6 +6,7 @@ import { hostFiles } from '../files/host-files.js';
 import { requireProgramApart } from '../files/path-problems.js';
 import { type Written, withoutPluginLinks } from '../files/plugin-links.js';
 import { requirePaths } from '../files/require-paths.js';
+import { requireOwnPlace } from '../gateway/plugin-gateway.js';
 import { allHomes, ownHomes, requireHomeApart, withoutTopLink } from '../home/home-problems.js';
 import { requireUsable } from '../home/kept-home.js';
 import { planRoot, type RootPlan } from '../root/plan-root.js';
@@ -83,6 +84,7 @@ export function planPlugin(
   );
   requireHomeApart(plan, { name: program, program: found, home, keptHomes, written }, hostFiles);
   requireUnseen(plan, config.name, secrets, hostFiles);
+  if (config.gateway !== undefined) requireOwnPlace(config.name, plan.entries);
   const command = { words: config.command, program: found, cwd, homes, written: writtenPaths };
   requireCommandFiles(plan, { ...command, path }, hostFiles);
   const request = { ...command, keptHomes, variables: Object.keys(config.env) };

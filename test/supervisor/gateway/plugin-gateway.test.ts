@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
+import type { RootEntry } from '../../../sandbox/launch/spec.js';
 import { hostFiles } from '../../../sandbox/supervisor/files/host-files.js';
-import { gatewayConfig, PluginGateway } from '../../../sandbox/supervisor/gateway/plugin-gateway.js';
+import {
+  gatewayConfig,
+  PluginGateway,
+  requireOwnPlace,
+} from '../../../sandbox/supervisor/gateway/plugin-gateway.js';
 import { lineOf } from '../../../sandbox/supervisor/start-broker.js';
 import type { GatewayHost } from '../../../shared/config/gateway-keys.js';
 import { type PluginConfig, plainPlugin } from '../../../shared/config/plugin-config.js';
@@ -75,16 +80,37 @@ test('a placeholder is another one for each start, and the process knows it', ()
   assert.ok(!JSON.stringify(one.variables).includes('secret'));
 });
 
+const ETC = {
+  kind: 'bind',
+  path: '/etc/ssl',
+  source: '/etc/ssl',
+  directory: true,
+  writable: false,
+} as const;
+
+test('a bundle that is hidden stays hidden', () => {
+  const hidden = { kind: 'mask', path: '/etc/ssl/certs', directory: true } as const;
+  const entries = new PluginGateway(PLUGIN, HOSTS).rootEntries([ETC, hidden], hostFiles);
+  assert.deepEqual(
+    entries.map(({ kind, path }) => `${kind} ${path}`),
+    ['file /etc/postern/gateway.pem', 'file /etc/postern/ca-bundle.pem'],
+  );
+});
+
+test('files of the host in the place of the certificates refuse the start, and those beside do not', () => {
+  const at = (path: string): RootEntry => ({ ...ETC, path, source: path });
+  for (const path of ['/etc', '/etc/postern', '/etc/postern/gateway.pem'])
+    assert.throws(() => requireOwnPlace('agent', [ETC, at(path)]), {
+      code: 'not_allowed',
+      message: `Cannot start "agent": "${path}" shows in its sandbox, and postern writes the certificates of its gateway to /etc/postern there`,
+      fix: /that the program needs/,
+    });
+  requireOwnPlace('agent', [ETC, at('/etc/postern/app'), at('/etc/hostname')]);
+});
+
 test('the program finds the authority beside the certificates of the host', () => {
   const gateway = new PluginGateway(PLUGIN, HOSTS);
-  const etc = {
-    kind: 'bind',
-    path: '/etc/ssl',
-    source: '/etc/ssl',
-    directory: true,
-    writable: false,
-  } as const;
-  const entries = gateway.rootEntries([etc], hostFiles);
+  const entries = gateway.rootEntries([ETC], hostFiles);
   const files = entries.flatMap((entry) =>
     'content' in entry && entry.content !== undefined
       ? [Buffer.from(entry.content, entry.kind === 'mask' ? 'base64' : 'utf8')]
