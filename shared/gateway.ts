@@ -16,8 +16,17 @@ export function ownerOfGateway(name: string): string {
 
 /** The name of a host for plain HTTP in the sandbox of its owner (`base_url`). `.internal` is for private use, and in no public DNS. */
 export function plainNameOf(host: string): string {
-  return `${host}.gateway.internal`;
+  return `${host}${PLAIN_SUFFIX}`;
 }
+
+/** The host of such a name; undefined for any other name. */
+export function hostOfPlainName(name: string): string | undefined {
+  return name.endsWith(PLAIN_SUFFIX) ? name.slice(0, -PLAIN_SUFFIX.length) : undefined;
+}
+
+const PLAIN_SUFFIX = '.gateway.internal';
+/** Where the sandbox serves it, and the port of the host that it stands for. */
+export const PLAIN_PORTS = { inside: 80, upstream: 443 } as const;
 
 // The addresses, one for each host, in the order of the configuration. They are the last of 198.18.0.0/15, RFC 2544, which no network
 // routes. Only the `lo` of the plugin's sandbox has them, and the gateway's listeners. broker/dns/grants.ts has the rest of the block.

@@ -1,5 +1,5 @@
 // Explains a decision in full to the operator, with what a plugin must not learn. Runs in the broker.
-import { gatewayName } from '../../shared/gateway.js';
+import { gatewayName, hostOfPlainName, PLAIN_PORTS } from '../../shared/gateway.js';
 import { CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
 import { type Address, parseAddress } from '../../shared/policy/address.js';
 import { decide, judgeRequest } from '../../shared/policy/decide.js';
@@ -9,7 +9,7 @@ import {
   nameToAsk,
   type OwnConnectVerdict,
 } from '../../shared/policy/decide-own-connect.js';
-import type { Decision } from '../../shared/policy/decision.js';
+import { type Decision, quoteDestination } from '../../shared/policy/decision.js';
 import { parseHost, parseName } from '../../shared/policy/parse-host.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import { weighAddress } from '../../shared/policy/weigh-address.js';
@@ -36,10 +36,9 @@ export async function explainDecision(
   line: ExplainLine,
 ): Promise<Explanation> {
   const gateway = services.plugins.get(gatewayName(plugin.name));
-  if (gateway !== undefined && plugin.gateways.has(parseName(line.host) ?? '')) {
-    const explained = await explainDecision(services, gateway, { ...line, egress: 'channel' });
-    return { ...explained, message: `${explained.message}, through the gateway` };
-  }
+  const name = parseName(line.host) ?? '';
+  if (gateway !== undefined && plugin.gateways.has(name))
+    return explainGateway(services, plugin, gateway, line);
   const { policy } = plugin;
   const transparent =
     /* protects: G7 a program's own connect is decided as the trap decides it => false */ line.egress ===
@@ -73,6 +72,29 @@ export async function explainDecision(
       transparent ? ofFirst(decision, policy) : { ...NO_LOOKUP, decision, policy },
     ),
   };
+}
+
+/** A name for plain HTTP stands for its host, on the port where the sandbox serves it. */
+async function explainGateway(
+  services: Services,
+  plugin: Plugin,
+  gateway: Plugin,
+  line: ExplainLine,
+): Promise<Explanation> {
+  const host = hostOfPlainName(parseName(line.host) ?? '');
+  const isPlain = host !== undefined && plugin.gateways.has(host);
+  const meant = isPlain && line.port === PLAIN_PORTS.inside ? { host, port: PLAIN_PORTS.upstream } : {};
+  const explained = await explainDecision(services, gateway, { ...line, ...meant, egress: 'channel' });
+  if (!isPlain) return { ...explained, message: `${explained.message}, through the gateway` };
+  const { port } = line;
+  const asked = { ...explained, host: line.host, port };
+  if (port === PLAIN_PORTS.inside)
+    return {
+      ...asked,
+      message: `${explained.message}, through the gateway, which serves plain HTTP under this name in the sandbox`,
+    };
+  const message = `Cannot connect to ${quoteDestination(line.host, port)}: the gateway serves this name on port ${PLAIN_PORTS.inside} alone`;
+  return { ...asked, message, suggestion: null };
 }
 
 const NO_LOOKUP: Pick<Judgement, 'considered' | 'dnsMs'> = { considered: [], dnsMs: null };

@@ -8,6 +8,7 @@ import { joinRules, type PlacedRules } from '../../shared/config/placed-rules.js
 import { type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';
 import { loadRuleFile } from '../../shared/config/rule-file.js';
 import { PosternError } from '../../shared/errors.js';
+import { hostOfPlainName, PLAIN_PORTS } from '../../shared/gateway.js';
 import { parseAddress } from '../../shared/policy/address.js';
 import { quoteDestination } from '../../shared/policy/decision.js';
 import { decideHttp, type HttpRule, readHttpRule } from '../../shared/policy/http-rules.js';
@@ -51,6 +52,7 @@ interface Subject {
   readonly mode: PluginConfig['mode'];
   readonly egress: PluginConfig['egress'];
   readonly via?: PluginConfig['via'];
+  readonly gateway?: PluginConfig['gateway'];
 }
 
 export function explainCommand(): Command {
@@ -133,6 +135,7 @@ function subjectsOf(plugin: string | undefined, options: ExplainOptions): readon
     mode: config.mode,
     egress: egress ?? config.egress,
     via: config.via,
+    gateway: config.gateway,
   }));
   if (plugin === undefined) return subjects;
   const found = subjects.find((subject) => subject.plugin === plugin);
@@ -180,14 +183,15 @@ function readAddresses(text: string): readonly string[] {
   });
 }
 
-/** Nothing is started, so only its rules and its way out matter. Nobody asks the proxy, so its credentials are not read. */
-function configOf({ rules, mode, via }: Subject, index: number): PluginConfig {
+/** Nothing is started, so only its rules and its ways out matter. Nobody asks the proxy or a host of the gateway, so no file of theirs is read. */
+function configOf({ rules, mode, via, gateway }: Subject, index: number): PluginConfig {
   return {
     ...plainPlugin(nameOf(index), []),
     allow: rules.allow.map(({ text }) => text),
     deny: rules.deny.map(({ text }) => text),
     mode,
     via: via && { ...via, credentialsFile: undefined },
+    gateway: gateway?.map((one) => ({ ...one, ca: undefined, client: undefined })),
   };
 }
 
@@ -227,20 +231,30 @@ interface AskedRequest {
   readonly host: string;
   readonly port: number;
   readonly target: string;
+  /** By the name for plain HTTP. */
+  readonly isPlain: boolean;
 }
 
-/** `POST https://api.example.com/repos/x`; undefined for another form. */
+/** `POST https://api.example.com/repos/x`, or `http:` with the name of a host for plain HTTP; undefined for another form. */
 function readRequest(text: string): AskedRequest | undefined {
-  const [, method, authority, target] = /^([A-Z][A-Z-]*) https:\/\/([^/?#\s]+)(\S*)$/.exec(text) ?? [];
+  const [, method, scheme, authority, rest] =
+    /^([A-Z][A-Z-]*) (https?):\/\/([^/?#\s]+)(\S*)$/.exec(text) ?? [];
   if (method === undefined || authority === undefined) return undefined;
-  const { host, port } = parseDestination(authority);
-  return { method, host: parseName(host) ?? host, port, target: target === '' ? '/' : (target ?? '/') };
+  const target = rest === undefined || rest === '' ? '/' : rest;
+  const isBare = scheme === 'http' && !/:\d+$/.test(authority);
+  const { host: written, port } = parseDestination(isBare ? `${authority}:${PLAIN_PORTS.inside}` : authority);
+  const host = parseName(written) ?? written;
+  if (scheme === 'https') return { method, host, port, target, isPlain: false };
+  const meant = hostOfPlainName(host);
+  return meant === undefined || port !== PLAIN_PORTS.inside
+    ? undefined
+    : { method, host: meant, port: PLAIN_PORTS.upstream, target, isPlain: true };
 }
 
 /** @throws PosternError `no_plugin`, `usage` */
 function explainRequest(
   [plugin]: readonly string[],
-  { method, host, port, target }: AskedRequest,
+  { method, host, port, target, isPlain }: AskedRequest,
   { config: file, json, live, control }: ExplainOptions,
 ): number {
   if (live === true || control !== undefined)
@@ -249,7 +263,8 @@ function explainRequest(
     });
   const answers = loadConfig(configFile(file)).plugins.flatMap(({ config: { name, gateway = [] } }) => {
     const own = gateway.find((one) => one.host === host && one.ports.includes(port));
-    if (own === undefined || (plugin !== undefined && plugin !== name)) return [];
+    if (own === undefined || (isPlain && own.baseUrl !== true) || (plugin !== undefined && plugin !== name))
+      return [];
     const { allow, deny } = { allow: own.allow.flatMap(readRule), deny: own.deny.flatMap(readRule) };
     const decided = {
       reason: 'rule',
@@ -270,6 +285,7 @@ function explainRequest(
     const lines = [
       ['plugin', name],
       ['request', `${method} ${target} of ${quoteDestination(host, port)}`],
+      ...(isPlain ? [['way', 'by plain HTTP in the sandbox, and by https from the gateway on']] : []),
       ['decision', decision],
       ['reason', reason],
       ...(rule === null ? [] : [['rule', rule]]),

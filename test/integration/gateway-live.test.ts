@@ -245,6 +245,7 @@ for (const as of anyUser) {
 
   test(`explain --live says what goes through the gateway, and explain says it of a request (${as})`, async (t) => {
     const up = startLive(t, as, {
+      gateway: GATEWAY.replace('{', '{base_url: true, '),
       script: 'print("up", flush=True)\nwhile True: __import__("time").sleep(9)',
     });
     await up.told('up');
@@ -255,6 +256,24 @@ for (const as of anyUser) {
     assert.equal(other.status, 1);
     const ask = (...words: readonly string[]): Promise<PosternResult> =>
       postern(['explain', ...words, '--config', up.config], { as });
+    const plain = `${HOST}.gateway.internal`;
+    const addresses = ['--resolved', '93.184.216.34'];
+    const running = (place: string): Promise<PosternResult> =>
+      up.ask('explain', 'agent', place, ...addresses);
+    for (const inside of [await running(`${plain}:80`), await ask('agent', `${plain}:80`, ...addresses)]) {
+      assert.equal(inside.status, 0, inside.stderr);
+      assert.match(inside.stdout, new RegExp(`request +${plain}:80\\n`));
+      assert.match(
+        inside.stdout,
+        /through the gateway, which serves plain HTTP under this name in the sandbox\n/,
+      );
+    }
+    const elsewhere = await running(`${plain}:443`);
+    assert.equal(elsewhere.status, 1);
+    assert.match(elsewhere.stdout, /because +the gateway serves this name on port 80 alone\n/);
+    assert.doesNotMatch(elsewhere.stdout, /to allow it/);
+    const byPlain = await ask('agent', `GET http://${plain}/headers`);
+    assert.match(byPlain.stdout, /way +by plain HTTP in the sandbox[\s\S]*decision +allow\n/);
     const allowed = await ask('agent', `GET https://${HOST}:${PORT}/headers?x`);
     assert.deepEqual(
       [allowed.status, /rule +GET \/headers\n/.test(allowed.stdout)],

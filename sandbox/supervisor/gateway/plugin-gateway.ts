@@ -8,7 +8,7 @@ import type { GatewayHost } from '../../../shared/config/gateway-keys.js';
 import { type Limits, limitsOf } from '../../../shared/config/limit-forms.js';
 import { type PluginConfig, plainPlugin } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
-import { gatewayAddress, gatewayName, plainNameOf } from '../../../shared/gateway.js';
+import { gatewayAddress, gatewayName, PLAIN_PORTS, plainNameOf } from '../../../shared/gateway.js';
 import { nodeFlags } from '../../../shared/node-flags.js';
 import { duplicate } from '../../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
@@ -175,10 +175,19 @@ export class PluginGateway {
   #places(): readonly (ServedPlace & { readonly address: string; readonly listens: number })[] {
     return this.#hosts.flatMap(({ host, ports, baseUrl = false }, index) => {
       const { text: address } = gatewayAddress(index);
-      const own = ports.filter((port) => !baseUrl || port !== PLAIN);
+      const own = ports.filter((port) => !baseUrl || port !== PLAIN_PORTS.inside);
       const places = own.map((port) => ({ host, address, port, listens: port }));
       if (!baseUrl) return places;
-      return [...places, { host, address, port: 443, listens: PLAIN, plainName: plainNameOf(host) }];
+      return [
+        ...places,
+        {
+          host,
+          address,
+          port: PLAIN_PORTS.upstream,
+          listens: PLAIN_PORTS.inside,
+          plainName: plainNameOf(host),
+        },
+      ];
     });
   }
 
@@ -188,8 +197,6 @@ export class PluginGateway {
     return { token, secret: placeholder.secret, headers: placeholder.in.map((one) => one.toLowerCase()) };
   }
 }
-
-const PLAIN = 80;
 
 /** Those of the host; empty: it has none, and Node's own count. */
 function systemRoots(): string {
