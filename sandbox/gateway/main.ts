@@ -58,6 +58,7 @@ function serve({ hosts, secrets, listeners }: GatewaySettings): void {
   }
   // The program may end before its requests do.
   process.once('SIGTERM', () => {
+    // protects: G23 gateway: at SIGTERM it says what was under way
     for (const server of servers) server.close();
     process.exit();
   });

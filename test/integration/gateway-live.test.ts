@@ -9,7 +9,7 @@ import type { OpenConnection } from '../../shared/protocol/open-connections.js';
 import { type Internet, startInternet } from '../docs/internet.js';
 import { anyUser } from '../harness/asked.js';
 import { type PosternResult, postern, type RunningPostern, startPostern } from '../harness/postern.js';
-import { childrenOf, commandOf } from '../harness/processes.js';
+import { childrenOf, commandOf, hasEnded } from '../harness/processes.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { until } from '../harness/until.js';
 import { chownTo, readableFolder, type User, users } from '../harness/users.js';
@@ -160,6 +160,49 @@ except OSError:
       heard.map(({ method, path, authorization }) => `${method} ${path} ${authorization}`),
       [`GET /hold Bearer ${SECRET}`, `GET /headers Bearer ${SECRET}`],
     );
+  });
+
+  // proves: gateway: at SIGTERM it says what was under way
+  test(`at its end open requests end and are in the log, no process is left, and one that hangs holds up no stop (${as})`, async (t) => {
+    const up = startLive(t, as, {
+      gateway: GATEWAY.replace('"GET /hold"', '"GET /hold", "GET /events"'),
+      script: `${CLIENT}
+held = connect()
+held.request("GET", "/hold")
+stream = connect()
+stream.request("GET", "/events")
+answer = stream.getresponse()
+say(answer.readline().decode().strip())
+for wait in (held.getresponse, answer.read):
+    try:
+        wait()
+    except (OSError, http.client.HTTPException):
+        pass
+say("ended")
+time.sleep(600)
+`,
+    });
+    const pid = up.child.pid ?? 0;
+    const from = upstream.heard().length;
+    await up.told('data: begun');
+    await until(() => upstream.heard().length >= from + 2 || undefined);
+    const first = gatewayOf(pid) ?? 0;
+    process.kill(first, 'SIGTERM');
+    await up.told('ended');
+    await until(() => hasEnded(first) || undefined);
+    const paths = await until(() => {
+      const found = [...readFileSync(up.audit, 'utf8').matchAll(/"event":"http".*"path":"([^"]*)"/g)];
+      return found.length < 2 ? undefined : found.map(([, path]) => path);
+    });
+    assert.deepEqual(paths.sort(), ['/events', '/hold']);
+    const next = await until(() => gatewayOf(pid), 20_000);
+    process.kill(next, 'SIGSTOP');
+    const stopped = await up.ask('stop', 'agent');
+    assert.equal(stopped.status, 0, stopped.stderr);
+    await until(() => gatewayOf(pid) === undefined || undefined);
+    assert.ok(hasEnded(next));
+    up.child.kill('SIGTERM');
+    await up.result;
   });
 
   test(`a reload takes another secret, and the program goes on (${as})`, async (t) => {
