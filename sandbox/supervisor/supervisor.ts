@@ -206,6 +206,7 @@ export class Supervisor {
     // The broker knows both gateways by one name.
     const former = this.#gateways.get(config.name);
     if (former !== undefined) await former.close();
+    // protects: G23 gateway: a start takes the secrets that are in force after its last wait => let held = this.#allHeld.known(config);
     let held = this.#allHeld.known(this.#plugins.inForce(config));
     for (; held === undefined; held = this.#allHeld.known(this.#plugins.inForce(config)))
       await this.#held(config);

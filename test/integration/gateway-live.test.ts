@@ -92,6 +92,12 @@ def ask(client, method, path):
     say(method, path, answer.status)
 `;
 
+function replaceToken(as: User, { token }: GatewayScene, secret: string): void {
+  writeFileSync(`${token}.next`, secret, { mode: 0o600 });
+  chownTo(as, `${token}.next`);
+  renameSync(`${token}.next`, token);
+}
+
 for (const as of users) {
   // proves: gateway: the plugin itself reaches no host with a gateway
   test(`a plugin that asks by its channel reaches no host with a gateway (${as})`, async () => {
@@ -224,9 +230,7 @@ while not os.path.exists("end"):
         .slice(from)
         .some(({ authorization }) => authorization === `Bearer ${secret}`);
     await until(() => has(SECRET) || undefined, 20_000);
-    writeFileSync(`${up.token}.next`, next, { mode: 0o600 });
-    chownTo(as, `${up.token}.next`);
-    renameSync(`${up.token}.next`, up.token);
+    replaceToken(as, up, next);
     up.child.kill('SIGHUP');
     await until(() => has(next) || undefined, 20_000);
     const since = upstream.heard().length;
@@ -248,6 +252,40 @@ while not os.path.exists("end"):
 }
 
 for (const as of anyUser) {
+  // proves: gateway: a start takes the secrets that are in force after its last wait
+  test(`a start that waits while a reload brings another secret begins with that one (${as})`, async (t) => {
+    const up = startLive(t, as, {
+      script: `${CLIENT}
+while True:
+    try:
+        ask(connect(), "GET", "/headers")
+    except OSError:
+        pass
+    time.sleep(0.1)
+`,
+    });
+    const pid = up.child.pid ?? 0;
+    await up.told('GET /headers 200');
+    const program = below(pid).find((one) => commandOf(one).startsWith('/usr/bin/python3')) ?? 0;
+    const next = 'ghs_the-next-one-0123456789';
+    const from = upstream.heard().length;
+    replaceToken(as, up, next);
+    // The next start waits until it has been killed.
+    process.kill(gatewayOf(pid) ?? 0, 'SIGSTOP');
+    const restarted = up.ask('restart', 'agent');
+    await until(() => hasEnded(program) || undefined);
+    up.child.kill('SIGHUP');
+    assert.equal((await restarted).status, 0);
+    const heard = (): readonly (string | null)[] =>
+      upstream
+        .heard()
+        .slice(from)
+        .map(({ authorization }) => authorization);
+    await until(() => heard().includes(`Bearer ${next}`) || undefined, 10_000);
+    up.child.kill('SIGTERM');
+    await up.result;
+  });
+
   test(`a secret that the program would see refuses the start (${as})`, async () => {
     const { config, token } = writeScene(as, {
       command: ['echo', 'started'],
