@@ -66,7 +66,13 @@ for (const [name, value] of Object.entries(constants.errno) as [SystemCode, numb
   // Some numbers have two names, for example EAGAIN and EWOULDBLOCK. The first one counts.
   if (!names.has(value)) names.set(value, name);
 }
-names.set(109, 'ETOOMANYREFS').set(117, 'EUCLEAN').set(123, 'ENOMEDIUM').set(22, 'EINVAL');
+// Of 95, the manual pages name this one.
+names
+  .set(95, 'EOPNOTSUPP')
+  .set(109, 'ETOOMANYREFS')
+  .set(117, 'EUCLEAN')
+  .set(123, 'ENOMEDIUM')
+  .set(22, 'EINVAL');
 
 /** The name of an errno, for example `ECONNREFUSED`, or `errno 999` for a number without a name. */
 export function errnoName(errno: number): SystemCode {
