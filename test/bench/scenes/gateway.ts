@@ -1,16 +1,15 @@
-// HTTPS requests through a gateway, beside direct ones, a plain proxy in Node and mitmproxy. Server and clients are in a network of the bench's own, where
+// HTTPS requests through a gateway, beside direct ones and a plain proxy in Node. Server and clients are in a network of the bench's own, where
 // the server has a public address. Each round has a fresh client, and a fresh gateway, which are warm when it counts.
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type Internet, startInternet } from '../../docs/internet.js';
+import { startInternet } from '../../docs/internet.js';
 import { readableFolder } from '../../harness/users.js';
 import type { HttpsServer } from '../https-server.js';
 import { LineProgram } from '../line-program.js';
 import type { Bench, Checkout, Sample, Scene } from '../measure.js';
-import { type Opened, openScene, type Part } from '../open-scene.js';
-import { installed } from '../peers/installed.js';
+import { openScene, type Part } from '../open-scene.js';
 import { Service } from '../peers/service.js';
 import { below, pssBelow, SETTLE_MS } from './memory.js';
 import { runOnce } from './run-once.js';
@@ -79,10 +78,6 @@ export async function gatewayRequests({ quick, checkouts, programs }: Bench): Pr
     [
       part('direct', 'direct', outside(address)),
       part('Node proxy', 'peer', outside('127.0.0.1')),
-      {
-        ...{ name: 'mitmproxy', role: 'peer' },
-        open: () => openMitmproxy(internet, programs, round(outside(MITMPROXY))),
-      },
       ...checkouts.map((one) =>
         part('gateway', 'postern', [...within, ...upWith(one, 1, asking(HOST), [client])], one.label),
       ),
@@ -92,40 +87,6 @@ export async function gatewayRequests({ quick, checkouts, programs }: Bench): Pr
       internet.close();
     },
   );
-}
-
-/** The Node proxy has the first address. */
-const MITMPROXY = '127.0.0.2';
-
-/** It does what the gateway does: it ends TLS, sets the header, and asks by TLS, which it verifies. */
-async function openMitmproxy(
-  { certificate, within, env }: Internet,
-  folder: string,
-  round: Opened['round'],
-): Promise<Opened | string> {
-  const path = installed('mitmdump');
-  if (path === undefined) return 'not installed (Debian 12: apt-get install mitmproxy; Debian 13 has none)';
-  const pem = join(folder, 'mitmproxy.pem');
-  writeFileSync(pem, readFileSync(certificate.cert, 'utf8') + readFileSync(certificate.key, 'utf8'));
-  const options = [
-    ...[`confdir=${join(folder, 'mitmproxy')}`, 'keep_host_header=true', 'stream_large_bodies=1m'],
-    ...['flow_detail=0', `ssl_verify_upstream_trusted_ca=${env['NODE_EXTRA_CA_CERTS']}`],
-  ];
-  const service = new Service([
-    ...[...within, 'env', 'PYTHONUNBUFFERED=1', path, '--mode', `reverse:https://${HOST}:${PORT}`],
-    ...['--listen-host', MITMPROXY, '--listen-port', String(PORT), '--certs', `${HOST}=${pem}`],
-    ...['--modify-headers', `/~q/authorization/${AUTHORIZATION}`],
-    ...options.flatMap((option) => ['--set', option]),
-  ]);
-  try {
-    await service.until(() => service.said.includes('listening'));
-    // One that works otherwise than is thought here fails before anything is measured.
-    await round();
-  } catch (error) {
-    await service.end();
-    throw error;
-  }
-  return { round, close: () => service.end() };
 }
 
 /** All processes of an `up` but its plugins: so many, each with a gateway. */
