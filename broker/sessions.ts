@@ -33,7 +33,7 @@ import { Metrics, metricsAnswers } from './record/metrics.js';
 import { ConnectionLists } from './request/connection-lists.js';
 import { explainDecision } from './request/explain-decision.js';
 import { Plugin, type Services } from './request/plugin.js';
-import { Survey, usageReports } from './request/report-usage.js';
+import { Survey, showUsedLimits, usageReports } from './request/report-usage.js';
 import { RequestMarks } from './request/request-marks.js';
 import { AgeLimit } from './revoke/age-limit.js';
 import { endConnections } from './revoke/end-connections.js';
@@ -291,7 +291,9 @@ export class Sessions {
   /** Brings the metrics up to date. */
   async #show(): Promise<void> {
     await this.#count();
-    for (const { metrics, queue, asks, connections } of this.#plugins.values()) {
+    for (const plugin of this.#plugins.values()) {
+      const { metrics, queue, asks, connections } = plugin;
+      showUsedLimits(plugin);
       metrics.set('asksOpen', {}, asks.size);
       metrics.set('connectionsOpen', {}, connections?.open ?? 0);
       const oldest = connections?.oldest();

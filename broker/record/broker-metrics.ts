@@ -69,6 +69,9 @@ const LIMITS_MET: Appears = {
   ...{ connections: 'connections', sent: 'quota', received: 'quota' },
   ...{ concurrency: 'no_queue', rate: 'no_queue', dns_rate: 'trap', asks: 'ask' },
 };
+/** Of the limits that count requests, those that fill up. */
+const USED_LIMITS = ['connections', 'queue', 'sent', 'received'] as const;
+export type UsedLimit = (typeof USED_LIMITS)[number];
 /** Of every program's calls. Only a connect can be answered with a connection. */
 const CALLS_MADE: Appears = { connect: 'trap', bind: 'trap', listen: 'trap' };
 
@@ -204,6 +207,13 @@ export const METRICS = {
     help: 'Requests that a limit refused',
     labels: { plugin: PLUGIN_LABEL as LabelValues, limit: LIMIT_WORDS as typeof LIMIT_WORDS },
     startsAtZero: isLimitMet as StartsAtZero,
+  },
+  limitUsed: {
+    name: 'postern_limit_used_ratio',
+    kind: 'gauge',
+    help: 'Part of a limit that is in use: open connections, waiting requests, bytes that were sent and received. 1 is all of it. Only of limits that the plugin has',
+    labels: { plugin: PLUGIN_LABEL as LabelValues, limit: USED_LIMITS as typeof USED_LIMITS },
+    startsAtZero: ONCE_COUNTED as StartsAtZero,
   },
   protocolErrors: {
     name: 'postern_protocol_errors_total',

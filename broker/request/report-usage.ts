@@ -7,6 +7,7 @@ import { LISTED_AT_ONCE, SURVEY_MS, SURVEYED_CONNECTIONS, USAGE_AT_ONCE } from '
 import type { BrokerLine } from '../../shared/protocol/link.js';
 import type { PluginUsage } from '../../shared/protocol/open-connections.js';
 import { answerTogether } from '../record/answer-together.js';
+import type { UsedLimit } from '../record/broker-metrics.js';
 import type { Plugin, Services } from './plugin.js';
 
 type Surveyed = Pick<Plugin, 'connections' | 'stall'>;
@@ -57,6 +58,34 @@ export class Survey {
       this.#guard.watch(stall, () => connections?.survey(Math.min(left, LISTED_AT_ONCE)));
       await setImmediate();
     }
+  }
+}
+
+type Limited = Pick<Plugin, 'connections' | 'limits' | 'metrics'> & {
+  readonly queue: Pick<Plugin['queue'], 'queued'>;
+};
+
+const MIB = 1_048_576;
+const part = (used: number, most: number | undefined): number | undefined =>
+  most === undefined || most === 0 ? undefined : used / most;
+
+/** How much of a limit a plugin uses: 1 is all. Undefined: it has no such limit. */
+const USED: readonly (readonly [UsedLimit, (plugin: Limited) => number | undefined])[] = [
+  ['connections', ({ connections, limits }) => part(connections?.open ?? 0, limits.connections)],
+  ['queue', ({ queue, limits }) => part(queue.queued, limits.queuedRequests)],
+  ['sent', ({ connections, limits }) => part((connections?.total().sentBytes ?? 0) / MIB, limits.sentMib)],
+  [
+    'received',
+    ({ connections, limits }) => part((connections?.total().receivedBytes ?? 0) / MIB, limits.receivedMib),
+  ],
+];
+
+/** Puts it into the metrics. A limit may have gone with a reload. */
+export function showUsedLimits(plugin: Limited): void {
+  for (const [limit, usedBy] of USED) {
+    const used = usedBy(plugin);
+    if (used === undefined) plugin.metrics.unset('limitUsed', { limit });
+    else plugin.metrics.set('limitUsed', { limit }, used);
   }
 }
 

@@ -94,6 +94,10 @@ export class MetricSet<T extends MetricTable> {
     find(this.#gauges, key).set({ plugin, ...labels }, value);
   }
 
+  unsetOf<M extends PluginMetricKey<T, 'gauge'>>(plugin: string, key: M, labels: LabelsOf<T[M]>): void {
+    find(this.#gauges, key).remove({ plugin, ...labels });
+  }
+
   /** The text exposition format, in parts. The event loop turns before and after each: thousands of plugins make a long page. */
   async *parts(): AsyncGenerator<string, void> {
     let left = SERIES_PER_TURN;

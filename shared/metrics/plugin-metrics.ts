@@ -32,6 +32,11 @@ export class PluginMetrics<T extends MetricTable> {
     if (!this.#removed) this.#set.setOf(this.#plugin, key, labels, value);
   }
 
+  /** The series is gone until it is set again. */
+  unset<M extends PluginMetricKey<T, 'gauge'>>(key: M, labels: LabelsOf<T[M]>): void {
+    this.#set.unsetOf(this.#plugin, key, labels);
+  }
+
   observe<M extends PluginMetricKey<T, 'histogram'>>(key: M, labels: LabelsOf<T[M]>, seconds: number): void {
     if (!this.#removed) (this.#counts.get(key) ?? this.#gather(key)).add(labels, seconds);
   }

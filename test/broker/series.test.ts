@@ -18,6 +18,7 @@ const SERIES: Readonly<Record<string, readonly string[]>> = {
   ],
   limit_rejections_total: ['queue', 'log_rate', 'broker_descriptors'].map((limit) => `limit="${limit}"`),
   asks_total: [],
+  limit_used_ratio: ['limit="queue"'],
   connects_total: OUTCOMES.map((outcome) => `outcome="${outcome}"`),
   connect_failures_total: FAILURES.map((reason) => `reason="${reason}"`),
   connections_ended_total: ['cause="revoked"'],
@@ -74,6 +75,7 @@ test('series appear with the feature of their plugin, at 0, and another plugin h
     ...['quota', 'age'].map((cause) => `connections_ended_total ${cause}`),
     ...PROTOCOL_ERRORS.map((kind) => `protocol_errors_total ${kind}`),
     'sockets_passed_total channel',
+    ...['connections', 'sent'].map((limit) => `limit_used_ratio ${limit}`),
   ];
   const seriesOf = (plugin: string): string[] =>
     page.flatMap((line) => {
@@ -94,6 +96,8 @@ const ONCE_COUNTED: readonly string[] = [
   'decisions_total reason policy_unavailable',
   // With a control group, the supervisor reports them.
   ...['processes', 'memory', 'cpu'].map((word) => `limit_rejections_total limit ${word}`),
+  // Of limits that a plugin has, with the first page.
+  ...['connections', 'queue', 'sent', 'received'].map((word) => `limit_used_ratio limit ${word}`),
   // Few programs make these calls, and few names have such addresses.
   ...TRAP_CALLS.filter((call) => !['connect', 'bind', 'listen'].includes(call)).map(
     (call) => `traps_total call ${call}`,

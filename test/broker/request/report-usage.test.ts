@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NO_CONNECTIONS } from '../../../broker/ledger/connection-slots.js';
-import { Survey, usageReports } from '../../../broker/request/report-usage.js';
+import { Metrics } from '../../../broker/record/metrics.js';
+import { Survey, showUsedLimits, usageReports } from '../../../broker/request/report-usage.js';
 import { StallBudget } from '../../../broker/stall/stall-budget.js';
+import { limitsOf } from '../../../shared/config/limit-forms.js';
 import { LISTED_AT_ONCE, SURVEY_MS, SURVEYED_CONNECTIONS, USAGE_AT_ONCE } from '../../../shared/limits.js';
 import type { BrokerLine } from '../../../shared/protocol/link.js';
 import { until } from '../../harness/until.js';
@@ -151,4 +153,27 @@ test('a survey leaves out who was slow, ends in time, and begins the next time w
   assert.deepEqual(looks, ['one', 'two', 'three', 'three']);
   await survey.take();
   assert.deepEqual(looks.slice(4), ['one', 'two']);
+});
+
+test('the metrics have how much of each limit a plugin uses, and nothing of a limit that it has no more', async () => {
+  const all = new Metrics();
+  const metrics = all.ofPlugin('probe');
+  const connections = {
+    ...NO_CONNECTIONS,
+    open: 3,
+    total: () => ({ sentBytes: 512 * 1024, receivedBytes: 8 * 1024 * 1024 }),
+  };
+  const shown = async (written: Parameters<typeof limitsOf>[0]): Promise<readonly string[]> => {
+    showUsedLimits({ connections, metrics, limits: limitsOf(written), queue: { queued: 256 } });
+    return [...(await all.text()).matchAll(/^postern_limit_used_ratio{plugin="probe",(.*)$/gm)].map(
+      ([, series = '']) => series,
+    );
+  };
+  assert.deepEqual(await shown({ connections: 4, sent_mib: 1, received_mib: 32 }), [
+    'limit="connections"} 0.75',
+    'limit="queue"} 0.25',
+    'limit="sent"} 0.5',
+    'limit="received"} 0.25',
+  ]);
+  assert.deepEqual(await shown({ queued_requests: 0, sent_mib: 2 }), ['limit="sent"} 0.25']);
 });
