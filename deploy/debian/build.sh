@@ -37,6 +37,9 @@ put() {
 put systemd/postern.service usr/lib/systemd/system/postern.service
 put systemd/postern@.service usr/lib/systemd/system/postern@.service
 put systemd/postern.socket usr/share/doc/postern/examples/postern.socket
+for file in prometheus/{prometheus.yml,postern.rules.yml,postern.test.yml} grafana/postern.json; do
+  put "$file" "usr/share/doc/postern/examples/$file"
+done
 put systemd/tmpfiles.conf usr/lib/tmpfiles.d/postern.conf
 put logrotate.conf etc/logrotate.d/postern
 put debian/apparmor etc/apparmor.d/postern

@@ -1,8 +1,9 @@
-// The reference pages, each as its whole text. What stands between the two marks of docs/differences.md, docs/limits.md and docs/rules.md is a table;
+// The reference pages and the dashboard for Grafana, each as its whole text. What stands between the two marks of docs/differences.md, docs/limits.md and docs/rules.md is a table;
 // the rest of these pages is written by hand, and so are the other columns of the guarantees in SECURITY.md.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RULE_CLASSES } from '../../shared/policy/special-blocks.js';
+import { dashboardJson } from '../grafana/dashboard.js';
 import { auditPage } from './audit-page.js';
 import { configPage, limitTable } from './config-page.js';
 import { errorsPage } from './errors-page.js';
@@ -21,6 +22,7 @@ const END = '<!-- End of the table -->';
  */
 export function referencePages(top: string): ReadonlyMap<string, string> {
   return new Map([
+    ['deploy/grafana/postern.json', dashboardJson()],
     ['docs/audit.md', auditPage()],
     ['docs/config.md', configPage()],
     withTable(top, 'docs/differences.md', optionTable()),

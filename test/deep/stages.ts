@@ -109,6 +109,13 @@ export const STAGES: readonly Stage[] = [
     minutes: SLICE_MINUTES,
   },
   {
+    name: 'alerts',
+    shows: 'a real Prometheus tells each fault of a running postern, and nothing else',
+    slices: [[...TESTS, 'deploy/alerts']],
+    alone: true,
+    minutes: SLICE_MINUTES,
+  },
+  {
     name: 'interop',
     shows: 'programs and libraries of others, in a sandbox as outside',
     slices: shards(2, ...TESTS, 'interop/'),

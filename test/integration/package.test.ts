@@ -44,7 +44,11 @@ test('the tarball holds the program, the types of the client library and the doc
       ...['apparmor', 'build.sh', 'postern.yaml', 'postinst', 'postrm', 'prerm'].map(
         (name) => `deploy/debian/${name}`,
       ),
+      'deploy/grafana/postern.json',
       'deploy/logrotate.conf',
+      ...['postern.rules.yml', 'postern.test.yml', 'prometheus.yml'].map(
+        (name) => `deploy/prometheus/${name}`,
+      ),
       ...['postern.service', 'postern.socket', 'postern@.service', 'tmpfiles.conf'].map(
         (name) => `deploy/systemd/${name}`,
       ),

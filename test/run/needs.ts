@@ -87,6 +87,11 @@ export const NEEDS: readonly Need[] = [
   { name: 'groff-base', isMet: hasPrograms('groff'), used: started('groff') },
   { name: 'lintian', isMet: hasPrograms('lintian'), used: started('lintian') },
   { name: 'apparmor', isMet: hasPrograms('apparmor_parser'), used: started('apparmor_parser') },
+  {
+    name: 'prometheus',
+    isMet: hasPrograms('prometheus', 'promtool'),
+    used: started('prometheus', 'promtool'),
+  },
   { name: 'podman', isMet: hasPrograms('podman'), used: RUNS_PODMAN },
   { name: 'runc', isMet: hasPrograms('runc'), used: RUNS_PODMAN },
   { name: 'debootstrap', isMet: hasPrograms('debootstrap'), used: started('debootstrap') },

@@ -9,7 +9,7 @@ export type Tier = 'unit' | 'gate' | 'deep';
 const TESTS = fileURLToPath(new URL('..', import.meta.url));
 /** Below dist/test, how a path begins. What stands in neither list is `unit`. */
 const DEEP: readonly string[] = [
-  ...['containers/', 'interop/'],
+  ...['containers/', 'interop/', 'deploy/alerts'],
   // They measure what a plugin under heavy load costs its neighbours, and want the machine for themselves.
   ...['integration/busy-plugins', 'integration/neighbours', 'integration/slow-plugin', 'integration/soak'],
 ];
