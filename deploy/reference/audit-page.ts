@@ -1,4 +1,5 @@
 // docs/audit.md, from the table of audit events.
+import { ECS_VERSION, ecs, OCSF_VERSION, ocsf } from '../../sandbox/supervisor/record/audit-formats.js';
 import {
   AUDIT_EVENTS,
   AUDIT_FIELDS,
@@ -60,6 +61,23 @@ each event, in ASCII.
 - \`--follow\` goes on, also in the file that takes the place of the log at a rotation.
 - \`--json\` prints the chosen events as they are.
 - It reads regular files alone: a pipe would lose what it reads. With \`audit: stderr\` the log is where the output of \`up\` goes, for example in the journal.
+
+## Other forms
+\`\`\`yaml
+audit:
+  to: /var/log/postern/audit.log
+  format: ocsf                 # or ecs; postern, if it is not written
+\`\`\`
+
+\`ocsf\` writes each line as the Open Cybersecurity Schema Framework ${OCSF_VERSION} has it, \`ecs\` as the Elastic Common Schema ${ECS_VERSION} does. The event
+stands whole in \`unmapped\`, or in \`postern\`: nothing is lost.
+
+- Only the log has this form. \`postern denials\`, \`learn\`, \`top\` and the library work as before.
+- \`postern audit\` reads postern's own form alone, and says so.
+- It is for \`up\`. A change of the form takes effect when postern starts again.
+- In OCSF the plugin is \`actor.app_name\` and \`src_endpoint.name\`. In ECS it is \`service.name\`.
+
+${formTable()}
 
 ## No event is left out
 \`\`\`yaml
@@ -123,6 +141,27 @@ ${meanings('`answer`', ANSWER_MEANINGS)}
 ${meanings('`answered_by`', ANSWERER_MEANINGS)}
 `;
 }
+
+/** Which class and types the examples have in the other forms. */
+function formTable(): string {
+  const rows = [...Object.values(AUDIT_EXAMPLES), GAP_EXAMPLE].map((event) => {
+    const { class_uid: uid } = ocsf(event);
+    const { event: described } = ecs(event);
+    return [
+      code(event.event),
+      `${CLASS_NAMES[uid]} (${uid})`,
+      `${described.kind}: ${described.type.map(code).join(', ')}`,
+    ];
+  });
+  return table(['event', 'OCSF class', 'ECS `event.kind` and `event.type` of its example'], rows);
+}
+
+const CLASS_NAMES: Readonly<Record<number, string>> = {
+  2004: 'Detection Finding',
+  4001: 'Network Activity',
+  4002: 'HTTP Activity',
+  4003: 'DNS Activity',
+};
 
 function eventSection([name, { what, fields, nullable, optional, always }]: [string, EventForm]): string {
   const describe = (field: (typeof fields)[number]): string => {

@@ -7,6 +7,7 @@ import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { asciiJson } from '../../shared/ascii-json.js';
+import type { AuditFormat } from '../../shared/config/config-file.js';
 import { ConfigError } from '../../shared/config/config-problem.js';
 import { readConfigText } from '../../shared/config/config-text.js';
 import { YamlSource } from '../../shared/config/yaml-source.js';
@@ -69,14 +70,18 @@ async function audit(log: string | undefined, options: AuditOptions): Promise<nu
   // A reader that is gone, as behind `| head`, wants no more.
   process.stdout.once('error', () => process.exit(0));
   let strange = 0;
+  let path = '';
   const lineOf = (text: string): string => {
     const event = readObject(text);
+    const foreign = event === undefined ? foreignFormat(text) : undefined;
+    if (foreign !== undefined) throw inForeignFormat(path, foreign);
     if (event === undefined) strange += 1;
     if (event === undefined || !isWanted(event, options)) return '';
     return `${options.json === true ? asciiJson(event) : describeAuditLine(event)}\n`;
   };
   try {
-    await readLog(log ?? logOf(configFile(options.config)), options.follow === true, async (lines) => {
+    path = log ?? logOf(configFile(options.config));
+    await readLog(path, options.follow === true, async (lines) => {
       const text = lines.map(lineOf).join('');
       if (!process.stdout.write(text)) await once(process.stdout, 'drain');
     });
@@ -102,6 +107,22 @@ function readObject(text: string): Written | undefined {
   } catch {
     return undefined; // A full disk may have cut it.
   }
+}
+
+/** The form of a line that `audit.format` made for other programs. */
+function foreignFormat(text: string): AuditFormat | undefined {
+  try {
+    const { class_uid, ecs } = JSON.parse(text);
+    return class_uid !== undefined ? 'ocsf' : ecs !== undefined ? 'ecs' : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function inForeignFormat(path: string, format: AuditFormat): PosternError {
+  return new PosternError('audit_destination', `Cannot read ${quote(path)}: it is in the form ${format}`, {
+    fix: 'read it with a program for that form, or set audit.format to postern',
+  });
 }
 
 function isWritten(value: unknown): value is Written {
@@ -187,6 +208,8 @@ export function lastAuditLines(to: string, most: number): readonly string[] {
   closeSync(fd);
   const lines = end.toString('utf8', 0, bytes).split('\n');
   const written = lines.flatMap((line) => readObject(line) ?? []);
+  const foreign = foreignFormat(lines.at(-2) ?? '');
+  if (foreign !== undefined) return [`The log is in the form ${foreign}`];
   return written.slice(-most).map((event) => describeAuditLine(event, (text) => text));
 }
 

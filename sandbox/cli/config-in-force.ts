@@ -171,6 +171,7 @@ function describeReload(path: string, plan: ReloadPlan): string {
 const TAKEN_AT_START = {
   metrics: 'metrics',
   audit: 'audit',
+  auditFormat: 'audit.format',
   auditWhenFull: 'audit.when_full',
   control: 'control',
   dnsServers: 'dns',

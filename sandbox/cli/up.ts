@@ -198,6 +198,7 @@ function optionsOf(config: Config, path: string): SupervisorOptions {
     plugins: config.plugins.map((plugin) => plugin.config),
     metrics: config.metrics,
     audit: config.audit,
+    auditFormat: config.auditFormat,
     auditWhenFull: config.auditWhenFull,
     dnsServers: config.dnsServers,
     askMs: config.askMs,

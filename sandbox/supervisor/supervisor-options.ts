@@ -1,5 +1,5 @@
 // What a supervisor is started with. Runs in the supervisor.
-import type { WhenFull } from '../../shared/config/config-file.js';
+import type { AuditFormat, WhenFull } from '../../shared/config/config-file.js';
 import type { HookCommand } from '../../shared/config/hook-command.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
@@ -17,6 +17,8 @@ export interface SupervisorOptions {
   readonly metrics?: string | undefined;
   /** `stderr`, `stdout` or a path; without it, no audit log. */
   readonly audit?: string | undefined;
+  /** The form of its lines. Missing: postern's own. */
+  readonly auditFormat?: AuditFormat | undefined;
   /** What happens while the audit log takes no events. Missing: `drop`. */
   readonly auditWhenFull?: WhenFull | undefined;
   /** How long a question about an unknown destination waits for its answer (`unknown: ask`), in milliseconds. Missing: a minute. */

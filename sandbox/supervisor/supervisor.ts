@@ -2,7 +2,7 @@
 // parses only its notices (sd_notify(3)). All questions to the broker go through it.
 
 import { constants } from 'node:os';
-import { DEFAULT_WHEN_FULL } from '../../shared/config/config-file.js';
+import { DEFAULT_AUDIT_FORMAT, DEFAULT_WHEN_FULL } from '../../shared/config/config-file.js';
 import { DEFAULT_STOP, type PluginConfig, type StopConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { ownerOfGateway } from '../../shared/gateway.js';
@@ -130,12 +130,13 @@ export class Supervisor {
   }
 
   async #serve(): Promise<void> {
-    const { audit, auditWhenFull = DEFAULT_WHEN_FULL, metrics } = this.#options;
+    const { audit, auditWhenFull = DEFAULT_WHEN_FULL, auditFormat = DEFAULT_AUDIT_FORMAT } = this.#options;
+    const { metrics } = this.#options;
     const { privileges } = this.#plugins.check();
     prepareOwnProcess();
     this.#listeners.prepare(this.#plugins.all).putInForce();
     if (privileges === 'root') this.#owner = claimIdRange();
-    const log = audit === undefined ? undefined : { to: audit, whenFull: auditWhenFull };
+    const log = audit === undefined ? undefined : { to: audit, whenFull: auditWhenFull, format: auditFormat };
     const sources = recordSources(
       () => this.#broker,
       () => this.#cgroups.tell(),

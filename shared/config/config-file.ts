@@ -12,6 +12,10 @@ export const DEFAULT_AUDIT = 'stderr';
 export const WHEN_FULL = ['drop', 'block'] as const;
 export type WhenFull = (typeof WHEN_FULL)[number];
 export const DEFAULT_WHEN_FULL: WhenFull = 'drop';
+/** The form of a line of the audit log. */
+export const AUDIT_FORMATS = ['postern', 'ocsf', 'ecs'] as const;
+export type AuditFormat = (typeof AUDIT_FORMATS)[number];
+export const DEFAULT_AUDIT_FORMAT: AuditFormat = 'postern';
 /** How long all plugins together may take to stop. */
 export const DEFAULT_STOP_GRACE_MS = 30_000;
 
@@ -114,7 +118,11 @@ export interface ConfigFile {
   readonly metrics?: string | undefined;
   readonly audit?:
     | string
-    | { readonly to?: string | undefined; readonly when_full?: WhenFull | undefined }
+    | {
+        readonly to?: string | undefined;
+        readonly format?: AuditFormat | undefined;
+        readonly when_full?: WhenFull | undefined;
+      }
     | undefined;
   readonly control?: string | undefined;
   readonly dns?: readonly string[] | undefined;

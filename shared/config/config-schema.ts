@@ -5,9 +5,11 @@ import * as z from 'zod';
 import { MODES } from '../words.js';
 import { callsBy } from './call-forms.js';
 import {
+  AUDIT_FORMATS,
   type ConfigFile,
   DEFAULT_ASK_S,
   DEFAULT_AUDIT,
+  DEFAULT_AUDIT_FORMAT,
   DEFAULT_STOP_GRACE_MS,
   DEFAULT_WHEN_FULL,
   MOST_ASK_S,
@@ -278,13 +280,18 @@ export const configSchema: z.ZodType<ConfigFile> = z.strictObject(
               to: text('stderr, stdout or a path')
                 .meta({ description: 'stderr, stdout or the path of a file.', default: DEFAULT_AUDIT })
                 .optional(),
+              format: words(
+                AUDIT_FORMATS,
+                DEFAULT_AUDIT_FORMAT,
+                'The form of each line. postern: the events of the audit log. ocsf: OCSF 1.6.0. ecs: Elastic Common Schema 9.4. `postern audit` reads the form postern alone.',
+              ),
               when_full: words(
                 WHEN_FULL,
                 DEFAULT_WHEN_FULL,
                 'While the log takes no events. drop: events are left out, and a line of the log says how many. block: new connections wait, and no event is left out.',
               ),
             },
-            { error: `${MAP} with to and when_full` },
+            { error: `${MAP} with to, format and when_full` },
           ),
         ],
         { error: 'expected stderr, stdout or a path, or a map, as {to: stderr, when_full: block}' },

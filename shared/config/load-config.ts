@@ -3,8 +3,10 @@
 import { dirname, resolve } from 'node:path';
 import { checkValues } from './check-values.js';
 import {
+  type AuditFormat,
   DEFAULT_ASK_S,
   DEFAULT_AUDIT,
+  DEFAULT_AUDIT_FORMAT,
   DEFAULT_STOP_GRACE_MS,
   DEFAULT_WHEN_FULL,
   type DefaultKeys,
@@ -44,6 +46,7 @@ export interface Config {
   readonly metrics: string | undefined;
   /** `stderr`, `stdout` or an absolute path. */
   readonly audit: string;
+  readonly auditFormat: AuditFormat;
   readonly auditWhenFull: WhenFull;
   /** An absolute path, or `off`; undefined: the default place. */
   readonly control: string | undefined;
@@ -110,12 +113,16 @@ export function readConfig(path: string, text: string, folder: string): Config {
     if (path === undefined) return keys.find((one) => source.valueAt(one) !== undefined);
     return keys.flatMap((one) => source.textsAt(one)).find(({ text }) => absolute(text) === path)?.key;
   };
-  const { to: audit = DEFAULT_AUDIT, when_full: auditWhenFull = DEFAULT_WHEN_FULL } =
-    typeof parsed.data.audit === 'string' ? { to: parsed.data.audit } : (parsed.data.audit ?? {});
+  const {
+    to: audit = DEFAULT_AUDIT,
+    format: auditFormat = DEFAULT_AUDIT_FORMAT,
+    when_full: auditWhenFull = DEFAULT_WHEN_FULL,
+  } = typeof parsed.data.audit === 'string' ? { to: parsed.data.audit } : (parsed.data.audit ?? {});
   const hook = findHook(parsed.data.ask?.hook ?? [], folder);
   return {
     metrics,
     audit: audit === 'stderr' || audit === 'stdout' ? audit : absolute(audit),
+    auditFormat,
     auditWhenFull,
     control: control === undefined || control === 'off' ? control : absolute(control),
     dnsServers: dns,

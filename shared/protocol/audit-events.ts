@@ -420,6 +420,9 @@ type Value<E extends AuditEventName, F extends AuditField> =
   | (F extends keyof Events[E]['always'] ? Word<Events[E]['always'][F]> : AuditTypes[Fields[F]['type']])
   | (F extends Events[E]['nullable'][number] ? null : never);
 
+/** The fields of any event, each as one that may be missing. */
+export type AnyAuditFields = { readonly [F in AuditField]?: AuditTypes[Fields[F]['type']] | null };
+
 type Optional<E extends AuditEventName> = Events[E]['optional'][number];
 
 /** The fields of an event, without `event` and `ts`. */

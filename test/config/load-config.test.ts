@@ -164,14 +164,15 @@ test('paths of a configuration are relative to its file', () => {
 
 test('the audit log is a destination, or a map that also says what happens when it is full', () => {
   const forms = {
-    '': ['stderr', 'drop'],
-    'audit: stdout': ['stdout', 'drop'],
-    'audit: {to: stdout}': ['stdout', 'drop'],
-    'audit: {when_full: block}': ['stderr', 'block'],
-    'audit: {to: stdout, when_full: block}': ['stdout', 'block'],
+    '': ['stderr', 'drop', 'postern'],
+    'audit: stdout': ['stdout', 'drop', 'postern'],
+    'audit: {to: stdout}': ['stdout', 'drop', 'postern'],
+    'audit: {when_full: block}': ['stderr', 'block', 'postern'],
+    'audit: {to: stdout, when_full: block}': ['stdout', 'block', 'postern'],
+    'audit: {format: ocsf}': ['stderr', 'drop', 'ocsf'],
   };
   for (const [written, expected] of Object.entries(forms)) {
-    const { audit, auditWhenFull } = load({ 'postern.yaml': `plugins: {web: {command: [x]}}\n${written}\n` });
-    assert.deepEqual([audit, auditWhenFull], expected, written);
+    const config = load({ 'postern.yaml': `plugins: {web: {command: [x]}}\n${written}\n` });
+    assert.deepEqual([config.audit, config.auditWhenFull, config.auditFormat], expected, written);
   }
 });

@@ -1,7 +1,7 @@
 // `postern audit` reads the file that an `up` has written, follows it over a rotation, and reads no other place.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { AUDIT_EXAMPLES } from '../../deploy/reference/audit-examples.js';
@@ -37,6 +37,28 @@ test('audit prints what was refused, of one plugin and since a time, and as JSON
     new Set(['web', 'other']),
   );
 });
+
+for (const [format, key] of [
+  ['ocsf', 'class_uid'],
+  ['ecs', 'ecs'],
+] as const)
+  test(`a log in the form ${format} is that alone: what postern itself tells is as before, and audit refuses to read the log`, async () => {
+    const cwd = readableFolder();
+    chownTo(as, cwd);
+    const plugins = { web: { command: ['bash', '-c', TRY] } };
+    writeFileSync(join(cwd, 'postern.yaml'), JSON.stringify({ audit: { to: './log', format }, plugins }));
+    const { status, stderr } = await postern(['up'], { as, cwd });
+    assert.equal(status, 0, stderr);
+    assert.match(stderr, /Cannot connect to "192\.0\.2\.7:80": .*; to allow it: add "192\.0\.2\.7:80"/);
+    const lines = readFileSync(join(cwd, 'log'), 'utf8').trimEnd().split('\n');
+    assert.ok(lines.length >= 2 && lines.every((line) => key in JSON.parse(line)), lines[0]);
+    const read = await postern(['audit'], { as, cwd });
+    assert.deepEqual([read.status, read.stdout], [1, '']);
+    assert.match(
+      read.stderr,
+      new RegExp(`Cannot read ".*/log": it is in the form ${format}; .*audit\\.format`),
+    );
+  });
 
 test('audit --follow goes on in the file that takes the place of the log', async (t) => {
   const folder = readableFolder();

@@ -18,13 +18,14 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { asciiJson } from '../../../shared/ascii-json.js';
-import type { WhenFull } from '../../../shared/config/config-file.js';
+import type { AuditFormat, WhenFull } from '../../../shared/config/config-file.js';
 import { PosternError } from '../../../shared/errors.js';
 import { AUDIT_BACKLOG_BYTES, AUDIT_LOOK_MS } from '../../../shared/limits.js';
 import type { AuditEvent, GapEvent } from '../../../shared/protocol/audit-events.js';
 import { openFolder } from '../../../shared/sys/open-folder.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { kindOf, Output, type OutputEvents, type OwnDescriptor, openOwn } from '../output/output.js';
+import { formatAudit } from './audit-formats.js';
 
 /** With when_full: block, no plugin starts while more events wait: a program that ends again and again adds some at each start. */
 const AUDIT_START_BYTES = 8 * 1024 * 1024;
@@ -51,6 +52,7 @@ export class AuditSink {
   readonly #events: AuditSinkEvents;
   readonly #output: Output;
   readonly #whenFull: WhenFull;
+  readonly #format: AuditFormat;
   readonly #mostBytes: number;
   #isFull = false;
   readonly #onceRoom: (() => void)[] = [];
@@ -69,6 +71,7 @@ export class AuditSink {
   /**
    * @param destination `stderr`, `stdout` or a path, to which lines are appended
    * @param whenFull `drop`: events without room are left out. `block`: they wait, and {@link AuditSinkEvents.onRoom} says that they do
+   * @param format the form of each line
    * @param mostBytes how many bytes may wait with `block`. Beyond it events are left out: the broker makes them, and is not trusted
    * @throws PosternError `audit_destination` where the path cannot be opened
    */
@@ -76,9 +79,11 @@ export class AuditSink {
     destination: string,
     events: AuditSinkEvents,
     whenFull: WhenFull = 'drop',
+    format: AuditFormat = 'postern',
     mostBytes: number = AUDIT_MOST_BYTES,
   ) {
     this.#whenFull = whenFull;
+    this.#format = format;
     this.#mostBytes = mostBytes;
     this.#destination = destination;
     this.#place = placeOf(destination);
@@ -233,7 +238,8 @@ export class AuditSink {
 
   /** @returns whether there was room */
   #put(event: AuditEvent | GapEvent): boolean {
-    const line = `${/* protects: G13 the audit log has one line an event, in ASCII => JSON.stringify(event) */ asciiJson(event)}\n`;
+    const written = formatAudit(this.#format, event);
+    const line = `${/* protects: G13 the audit log has one line an event, in ASCII => JSON.stringify(written) */ asciiJson(written)}\n`;
     if (!this.#output.write(line)) return false;
     this.#lines += 1;
     return true;

@@ -1,7 +1,7 @@
 // The audit log and the metrics of a supervisor: opens both, counts what the supervisor does, and serves the broker's metrics too.
 import type { Server } from 'node:http';
 import { VERSION } from '../../../shared/bundles.js';
-import type { WhenFull } from '../../../shared/config/config-file.js';
+import type { AuditFormat, WhenFull } from '../../../shared/config/config-file.js';
 import { KINDS, type PluginKind } from '../../../shared/config/plugin-config.js';
 import { ownerOfGateway } from '../../../shared/gateway.js';
 import { OUTPUT_TIMEOUT_MS } from '../../../shared/limits.js';
@@ -26,6 +26,7 @@ export interface AuditLog {
   /** `stderr`, `stdout` or a path. */
   readonly to: string;
   readonly whenFull: WhenFull;
+  readonly format: AuditFormat;
 }
 
 export interface RecordSources {
@@ -87,7 +88,12 @@ export class Records {
     const { onDropped, onRoom, onNotice } = sources;
     if (audit !== undefined) {
       const onUp = (up: boolean): void => this.#metrics.set('auditUp', {}, up ? 1 : 0);
-      this.#sink = new AuditSink(audit.to, { onDropped, onUp, onRoom, onNotice }, audit.whenFull);
+      this.#sink = new AuditSink(
+        audit.to,
+        { onDropped, onUp, onRoom, onNotice },
+        audit.whenFull,
+        audit.format,
+      );
     }
     if (metrics === undefined) return [];
     this.#server = await serveMetrics(metrics, {

@@ -230,7 +230,7 @@ test('block: a broker that makes events without end does not take all memory, an
   const path = pipeAt('endless');
   const told = new Told();
   const most = 2 * AUDIT_BACKLOG_BYTES;
-  const sink = new AuditSink(path, told, 'block', most);
+  const sink = new AuditSink(path, told, 'block', 'postern', most);
   const written = 4 * MANY;
   for (let id = 0; id < written; id += 1) sink.write(event(id));
   assert.ok(told.lost > 0 && told.lost < written, `${told.lost} of ${written} were left out`);
