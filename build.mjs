@@ -79,17 +79,23 @@ async function build() {
   writeFileSync(join(dist, 'postern.schema.json'), `${JSON.stringify(configJsonSchema(), null, 2)}\n`);
   const { bundle } = await import('./dist/deploy/bundle.js');
   bundle(dist);
+  const { bundlePage } = await import('./dist/deploy/bundle-page.js');
+  bundlePage(top, dist);
   const { writeManPages } = await import('./dist/deploy/man-pages.js');
   writeManPages(top, join(dist, 'man'));
   writeFileSync(stamp, sources);
 }
 
-/** Shows what the compiler says, unless that is a full disk. */
+/** Shows what the compiler says, unless that is a full disk. The second project is checked alone: deploy/bundle-page.ts compiles it for the browser. */
 function compile() {
+  for (const project of [top, join(top, 'sandbox/page')]) compileProject(project);
+}
+
+function compileProject(project) {
   const words = [
     join(top, 'node_modules/typescript/bin/tsc'),
     '-p',
-    top,
+    project,
     '--pretty',
     `${process.stdout.isTTY === true}`,
   ];

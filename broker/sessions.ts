@@ -23,7 +23,7 @@ import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import type { Asked } from './approval/plugin-approvals.js';
 import { ChannelSessions } from './channel/channel-sessions.js';
 import type { ChannelEnds } from './channel/session.js';
-import { NO_CONNECTIONS } from './ledger/connection-slots.js';
+import { NO_CONNECTIONS, type NotedConnection } from './ledger/connection-slots.js';
 import { Ledger } from './ledger/ledger.js';
 import { monotonicMs } from './ledger/slot-memory.js';
 import type { PluginOrders } from './limit/plugin-orders.js';
@@ -163,6 +163,25 @@ export class Sessions {
     plugin.register(undefined);
     // Without the register, which may still come, the broker does not know.
     if (left !== undefined && connections !== undefined) this.#link.send({ type: 'left_ended', left });
+  }
+
+  /** Ends a connection, as the operator wants it. What no process holds any more ends with its run, as for every other cause. */
+  async endConnection(line: SupervisorLine & { readonly type: 'end_connection' }): Promise<void> {
+    const { id, plugin: name, decisionId } = line;
+    // What was answered is described first.
+    this.#services.audit.flush();
+    const plugin = this.#plugins.get(name);
+    let found = false;
+    for (const register of [plugin?.connections, plugin?.connections?.hostSockets]) {
+      if (plugin === undefined || register === undefined) continue;
+      const mustEnd = ({ description }: NotedConnection): boolean => {
+        const isMeant = description?.decision_id === decisionId;
+        found ||= isMeant;
+        return isMeant;
+      };
+      await endConnections(this.#services, plugin, register, mustEnd, 'operator');
+    }
+    this.#link.send({ type: 'connection_ended', id, found });
   }
 
   /** Ends every session, so that connects under way are accounted for. */

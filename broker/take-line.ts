@@ -32,6 +32,7 @@ const LINES: {
   explain: ({ sessions }, line) => void sessions.explain(line),
   metrics: ({ sessions }, { id }) => void sessions.reportMetrics(id),
   connections: ({ sessions }, line) => sessions.lists.answer(line),
+  end_connection: ({ sessions }, line) => void sessions.endConnection(line),
   tell_refusals: ({ sessions }, { plugin }) => sessions.traps.tellRefusals(plugin),
   usage: ({ sessions }, { id }) => void sessions.reportUsage(id),
   retire: ({ sessions, link }, { id }) => void retire(sessions, link, id, () => process.exit(0)),

@@ -12,6 +12,7 @@ export const PROGRAMS: Readonly<Record<Bundle, string>> = {
   'run-main': 'sandbox/cli/main-run',
   library: 'sandbox/library/index',
   'postern-control': 'sandbox/cli/main-control',
+  'postern-ui': 'sandbox/cli/main-ui',
   broker: 'broker/before-broker',
   'broker-main': 'broker/main',
   'stall-watchdog': 'broker/stall/stall-watchdog',

@@ -18,6 +18,7 @@ export type Bundle =
   | 'run-main'
   | 'library'
   | 'postern-control'
+  | 'postern-ui'
   | 'broker'
   | 'broker-main'
   | 'stall-watchdog'

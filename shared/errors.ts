@@ -220,6 +220,12 @@ export const ERROR_CODES = {
     what: 'No question with this id is open: it was answered, its time was over, or nobody waits for it any more.',
     fix: 'Look at the open questions. The program may try again, and is then asked about anew.',
   },
+  no_such_connection: {
+    in: 'supervisor',
+    status: 125,
+    what: 'No connection with this id is open: it has ended, or its plugin has none like it.',
+    fix: 'Look at the open connections.',
+  },
   no_plugin: {
     in: 'supervisor',
     status: 2,
@@ -292,6 +298,12 @@ export const ERROR_CODES = {
     status: 125,
     what: 'The host has no descriptor, process or memory left for a start. `up` tries again later.',
     fix: 'Raise the limit that the message names, or run fewer plugins.',
+  },
+  ui_address: {
+    in: 'supervisor',
+    status: 125,
+    what: 'The live page cannot be served at its address, or is not served.',
+    fix: 'Choose a port that no other program has, and see what postern has said of it.',
   },
   unknown_plugin: {
     in: 'supervisor',

@@ -137,6 +137,10 @@ export const CONTROL_CLIENTS: number = 64;
 export const CONTROL_LINE_BYTES: number = 64 * 1024;
 /** Refused destinations of one plugin that are kept. The one that was refused least often makes room. */
 export const KEPT_DENIALS: number = 256;
+/** The latest audit events that are kept for the control socket: of requests through gateways, and of all others. */
+export const KEPT_EVENTS: number = 500;
+/** Rules whose decisions are counted: those that decided last. */
+export const COUNTED_RULES: number = 8_192;
 /** Characters of one text in a line of the broker. No broker writes a longer one, so a line with one counts as none. */
 export const KEPT_TEXT: number = 4_000;
 /** The last lines of one plugin's output that are kept, their characters in all, and those of one line. */

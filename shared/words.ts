@@ -57,10 +57,10 @@ export type Mode = (typeof MODES)[number];
 export const OUTCOMES = ['connected', 'refused', 'unreachable', 'timeout', 'reset', 'canceled'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
-/** Why postern ends a handed-over connection, and how one ended. `revoked`: no rule allows it any more. `quota`: the plugin has sent or received as much as it may. `age`: it was as old as it may be. `closed`: the program or its peer ended it. `unknown`: the kernel could not report it. */
-export const END_CAUSES = ['revoked', 'quota', 'age'] as const;
+/** Why postern ends a handed-over connection, and how one ended. `revoked`: no rule allows it any more. `quota`: the plugin has sent or received as much as it may. `age`: it was as old as it may be. `operator`: somebody asked for it. `closed`: the program or its peer ended it. `unknown`: the kernel could not report it. */
+export const END_CAUSES = ['revoked', 'quota', 'age', 'operator'] as const;
 export type EndCause = (typeof END_CAUSES)[number];
-export const ENDED_BY = ['closed', 'revoked', 'quota', 'age', 'unknown'] as const;
+export const ENDED_BY = ['closed', 'revoked', 'quota', 'age', 'operator', 'unknown'] as const;
 export type EndedBy = (typeof ENDED_BY)[number];
 
 /** How a lookup of a name ended. `refused`: the rules refused it, and no server was asked. */

@@ -92,6 +92,7 @@ function describeOpen(
       age_ms: Math.max(0, Math.round(monotonicMs() - since)),
       sent_bytes: account?.sentBytes ?? null,
       received_bytes: account?.receivedBytes ?? null,
+      rtt_ms: account?.rttMs ?? null,
     },
   ];
 }

@@ -93,6 +93,7 @@ export const ENDED_BY_MEANINGS: Meanings<EndedBy> = {
   quota:
     'Postern ended it, since the plugin has sent or received as much as `sent_mib` or `received_mib` permits.',
   age: 'Postern ended it, since it was as old as `connection_seconds` permits.',
+  operator: 'An operator ended it (`postern disconnect`).',
   unknown:
     'What the connection carried is not known. The program had it reset (SO_LINGER), and the plugin has neither `sent_mib` nor `received_mib`. Or the report is lost: the kernel had to drop it, since many sockets of the host ended at once, or a broker had taken it and died.',
 };

@@ -21,6 +21,7 @@ import { reportCommand } from './report.js';
 import { runCommand } from './run.js';
 import { openRunControl } from './run-control.js';
 import { testCommand } from './test.js';
+import { uiCommand } from './ui/ui.js';
 import { upCommand } from './up.js';
 
 const OWN: Readonly<Record<Exclude<CommandName, AskingName>, () => Command>> = {
@@ -37,6 +38,7 @@ const OWN: Readonly<Record<Exclude<CommandName, AskingName>, () => Command>> = {
   init: initCommand,
   audit: auditCommand,
   report: reportCommand,
+  ui: uiCommand,
   doctor: doctorCommand,
   completion: () => completionCommand(allFacts),
 };

@@ -6,6 +6,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSy
 import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { amount } from '../../shared/amounts.js';
 import { asciiJson } from '../../shared/ascii-json.js';
 import type { AuditFormat } from '../../shared/config/config-file.js';
 import { ConfigError } from '../../shared/config/config-problem.js';
@@ -17,7 +18,7 @@ import { quoteDestination } from '../../shared/policy/decision.js';
 import { quote } from '../../shared/policy/quote.js';
 import { printable } from '../../shared/printable.js';
 import { type AuditEvent, readAuditEvent } from '../../shared/protocol/audit-events.js';
-import { amount, shorten, sinceOption } from './control/control-command.js';
+import { shorten, sinceOption } from './control/control-command.js';
 import { configFile } from './default-config.js';
 import { makeCommand } from './program.js';
 import { asYamlItems, refusalLine } from './refusal-line.js';

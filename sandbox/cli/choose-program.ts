@@ -9,6 +9,7 @@ import { commandRow } from './command-table.js';
 export function chooseProgram([command = '', ...words]: readonly string[]): Bundle {
   if (commandRow(command)?.asks === true) return 'postern-control';
   if (command === 'learn' && isLiveLearn(words)) return 'postern-control';
+  if (command === 'ui') return 'postern-ui';
   if (command !== 'run') return 'postern-main';
   // Few runs listen for commands, or read a file of rules or settings. The words of the program itself may look so too: that costs a little time.
   return words.some((word) => /^--(control|rules|srt-settings)(=|$)/.test(word))

@@ -60,6 +60,7 @@ const TABLE = {
   },
   status: { group: 'Operate', description: 'show what the running postern and its plugins do', asks: true },
   top: { group: 'Operate', description: 'show what each plugin uses, each second: q ends it', asks: true },
+  ui: { group: 'Operate', description: 'print a link to the live page, and serve it if up does not' },
   connections: {
     group: 'Operate',
     description: 'show the open connections, and the bytes of each so far',
@@ -68,6 +69,12 @@ const TABLE = {
   denials: {
     group: 'Operate',
     description: 'show what was refused most often, and the rules that would allow it',
+    asks: true,
+  },
+  disconnect: { group: 'Operate', description: 'end open connections of a plugin', asks: true },
+  rules: {
+    group: 'Operate',
+    description: 'show the rules in force, and how often each has decided',
     asks: true,
   },
   logs: { group: 'Operate', description: 'show the last lines that plugins wrote', asks: true },

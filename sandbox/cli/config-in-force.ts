@@ -174,6 +174,7 @@ const TAKEN_AT_START = {
   auditFormat: 'audit.format',
   auditWhenFull: 'audit.when_full',
   control: 'control',
+  ui: 'ui',
   dnsServers: 'dns',
   askMs: 'ask.timeout_s',
   hook: 'ask.hook',

@@ -55,7 +55,7 @@ Exit status: 0 where neither differs, 1 where one does, 2 for wrong usage or an 
 }
 
 /** What each plugin may reach after a change, and not before; and the other way round. Plugins without a difference are left out. */
-function differences(before: Config, after: Config): readonly PluginDifference[] {
+export function differences(before: Config, after: Config): readonly PluginDifference[] {
   const [former, next] = [before, after].map(
     ({ plugins }) => new Map(plugins.map(({ config }) => [config.name, config])),
   );

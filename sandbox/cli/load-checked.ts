@@ -17,9 +17,9 @@ import {
 
 /** The code, the configuration, the audit file and the hook. */
 export function ownFilesIn(config: Config): OwnFiles {
-  const { audit, files, control, hook } = config;
+  const { audit, files, control, hook, ui } = config;
   return ownFilesOf(
-    { audit, ownFiles: files, control: control === 'off' ? undefined : control, askHook: hook },
+    { audit, ownFiles: files, control: control === 'off' ? undefined : control, askHook: hook, ui },
     pluginsOf(config),
   );
 }

@@ -200,7 +200,15 @@ const OF_PLUGIN: Readonly<Record<keyof PluginKeys, Show>> = {
 };
 const plugin: Show = (value, hide) => shownBy(OF_PLUGIN, value, hide);
 const OF_FILE: Readonly<Record<keyof ConfigFile, Show>> = {
-  ...{ metrics: whole, audit: whole, control: whole, dns: whole, stop_grace_ms: whole, reload: whole },
+  ...{
+    metrics: whole,
+    audit: whole,
+    control: whole,
+    ui: whole,
+    dns: whole,
+    stop_grace_ms: whole,
+    reload: whole,
+  },
   ask: (value, hide) => shownBy({ timeout_s: whole, hook: program }, value, hide),
   // Where they are, and not what they are; a command may have one among its words.
   secrets: (value, hide) =>

@@ -38,6 +38,7 @@ import { describeError, jsonLine, type Paint, paint, say, warn, writeJsonLines, 
 import { ServiceManager } from './service-manager.js';
 import { isIgnored } from './signals.js';
 import { tellQuestions } from './terminal-questions.js';
+import { PageProcess } from './ui/page-process.js';
 import { useWaitingStreams, writeOut } from './waiting-streams.js';
 
 interface UpOptions {
@@ -105,6 +106,7 @@ async function up(
     say(describeError(error), 'error');
     return 1;
   }
+  const page = startPage(config, control);
   const report = config.audit === 'stderr' ? undefined : reportRefusals(current, path);
   const lines = new PluginLines(() => current().plugins.map((plugin) => plugin.config.name));
   const logs: PluginLogs = new PluginLogs((name) => kept.fleet.configOf(name) !== undefined);
@@ -124,7 +126,12 @@ async function up(
       lineStreams(plugin, printed, (name, count) => kept.supervisor.linesDropped(name, count)),
     watcher: watcherOf(current),
     onGone: (name) => kept.supervisor.closeListeners(name),
-    operator: { config: realpathSync(path), logs, reload: () => inForce.reload() },
+    operator: {
+      config: realpathSync(path),
+      logs,
+      reload: () => inForce.reload(),
+      page: page && (() => page.link()),
+    },
   });
   const { supervisor, fleet } = kept;
   const inForce = new ConfigInForce({ named, path, config, supervisor, fleet, say });
@@ -143,6 +150,8 @@ async function up(
   });
   try {
     signals.stop = stop;
+    // A socket of its own must be there before a plugin is, so that it can be hidden.
+    await page?.settled;
     await kept.open();
     fleet.add(fleetPlugins(config), 'boot');
     manager.ready(() => supervisor.brokerAnswers);
@@ -159,6 +168,7 @@ async function up(
   } finally {
     inForce.close();
     await kept.close();
+    page?.close();
   }
 }
 
@@ -203,6 +213,7 @@ function optionsOf(config: Config, path: string): SupervisorOptions {
     dnsServers: config.dnsServers,
     askMs: config.askMs,
     askHook: config.hook,
+    ui: config.ui,
     ruleFile: path,
     ownFiles: config.files,
   };
@@ -413,6 +424,13 @@ function openDefault(path: string): OperatorControl | undefined {
     say(`no control socket: ${error.message}; name another path by control: to have one`);
     return undefined;
   }
+}
+
+function startPage({ ui }: Config, control: OperatorControl | undefined): PageProcess | undefined {
+  if (ui === undefined) return undefined;
+  if (control !== undefined) return new PageProcess(ui, control.path);
+  warn('the live page is not served: it asks by the control socket, and there is none');
+  return undefined;
 }
 
 // Prints the refusals of the plugins of `up`, each with the rule that would allow it.

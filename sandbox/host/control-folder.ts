@@ -48,15 +48,14 @@ export function controlName(config: string): string {
 /**
  * What no plugin may see, write or make.
  *
- * @param control the path of this supervisor's control socket, if it has one
+ * @param own the paths of this supervisor's control socket, and of the socket of its live page, if it has them
  * @returns as the files and the searched places of own-files.ts
  */
-export function controlPlaces(control: string | undefined): {
+export function controlPlaces(own: readonly string[]): {
   readonly files: readonly string[];
   readonly searched: readonly string[];
 } {
   const folder = controlFolder();
-  const own = control === undefined ? [] : [control];
   if (folder === undefined) return { files: own, searched: [] };
   makeInHome(folder);
   try {

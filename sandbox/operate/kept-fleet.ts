@@ -25,6 +25,8 @@ export interface FleetOptions extends OperatedOptions {
     readonly config: string | null;
     readonly logs?: PluginLogs | undefined;
     readonly reload?: ControlFleet['reload'] | undefined;
+    /** Where the live page is; see ControlTarget. */
+    readonly page?: (() => string) | undefined;
   };
 }
 
@@ -101,13 +103,14 @@ export class KeptFleet {
 
   #serve(): void {
     const { fleet } = this;
-    const { config = null, logs, reload } = this.#options.operator ?? {};
+    const { config = null, logs, reload, page } = this.#options.operator ?? {};
     this.#operated.serve({
       knows: (name) => fleet.configOf(name) !== undefined,
       config,
       plugins: () => fleet.states,
       egressOf: (name) => fleet.configOf(name)?.egress ?? 'transparent',
       logs,
+      page,
       fleet: {
         start: (name) => fleet.start(name),
         stop: (name) => fleet.stop(name),

@@ -4,11 +4,12 @@ import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import { ControlServer } from '../supervisor/control/control-server.js';
 import type { ControlSocket } from '../supervisor/control/control-socket.js';
 import { Denials } from '../supervisor/control/denials.js';
+import { RecentEvents, RuleHits } from '../supervisor/control/recent-events.js';
 import { type ControlParts, controlTarget } from '../supervisor/control-target.js';
 import { Learners } from '../supervisor/learn/learner.js';
 
 /** What an operator sees and steers. */
-export interface ControlView extends Omit<ControlParts, 'denials' | 'learners'> {
+export interface ControlView extends Omit<ControlParts, 'denials' | 'events' | 'hits' | 'learners'> {
   /** Whether a plugin has that name. */
   readonly knows: (plugin: string) => boolean;
 }
@@ -16,6 +17,8 @@ export interface ControlView extends Omit<ControlParts, 'denials' | 'learners'> 
 export class OperatorControl {
   readonly #socket: ControlSocket;
   readonly #denials = new Denials((plugin) => this.#knows(plugin));
+  readonly #events = new RecentEvents();
+  readonly #hits = new RuleHits();
   readonly #learners = new Learners();
   #knows: (plugin: string) => boolean = () => false;
   #server: ControlServer | undefined;
@@ -30,15 +33,22 @@ export class OperatorControl {
     return this.#socket.path;
   }
 
-  /** An audit event: a denial is remembered, and who learns sees it. */
+  /** An audit event: it is remembered, and who watches or learns sees it. */
   take(event: AuditEvent): void {
     this.#denials.take(event);
+    this.#events.take(event);
+    this.#hits.take(event);
     this.#learners.take(event);
   }
 
   serve({ knows, ...parts }: ControlView): void {
     this.#knows = knows;
-    const kept = { denials: this.#denials, learners: this.#learners };
+    const kept = {
+      denials: this.#denials,
+      events: this.#events,
+      hits: this.#hits,
+      learners: this.#learners,
+    };
     this.#server = new ControlServer(this.#socket, controlTarget({ ...parts, ...kept }));
   }
 

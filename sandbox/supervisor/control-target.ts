@@ -7,6 +7,7 @@ import type { ControlFleet, ControlTarget, PluginStatus, TopPlugin } from './con
 import type { Denials } from './control/denials.js';
 import { shownAsk } from './control/methods.js';
 import type { PluginLogs } from './control/plugin-logs.js';
+import type { RecentEvents, RuleHits } from './control/recent-events.js';
 import type { PluginState } from './fleet/plugin-keeper.js';
 import type { Learners } from './learn/learner.js';
 import { describeEnd } from './start/sandbox.js';
@@ -25,9 +26,12 @@ export interface ControlParts {
     | 'brokerPid'
     | 'brokerVersion'
     | 'connections'
+    | 'endConnection'
     | 'explain'
     | 'isOwn'
+    | 'putRule'
     | 'replaceBroker'
+    | 'rules'
     | 'tellRefusals'
     | 'usage'
   >;
@@ -36,13 +40,16 @@ export interface ControlParts {
   readonly plugins: () => readonly ShownState[];
   readonly egressOf: (plugin: string) => PluginConfig['egress'];
   readonly denials: Denials;
+  readonly events: RecentEvents;
+  readonly hits: RuleHits;
   readonly learners: Learners;
+  readonly page?: (() => string) | undefined;
   readonly logs?: PluginLogs | undefined;
   readonly fleet?: ControlFleet | undefined;
 }
 
 export function controlTarget(parts: ControlParts): ControlTarget {
-  const { supervisor, config, plugins, egressOf, denials, learners, logs, fleet } = parts;
+  const { supervisor, config, plugins, egressOf, denials, events, hits, learners, logs, fleet, page } = parts;
   const startedAt = performance.now();
   const since = new Date().toISOString();
   const facts = { version: VERSION, pid: process.pid, config, since };
@@ -85,7 +92,13 @@ export function controlTarget(parts: ControlParts): ControlTarget {
       const { pid, version, inOrder } = await supervisor.replaceBroker();
       return { pid, version, in_order: inOrder };
     },
+    disconnect: (plugin, decisionId) => supervisor.endConnection(plugin, decisionId),
+    rules: () => supervisor.rules,
+    allow: supervisor.putRule,
+    page,
     denials,
+    events,
+    hits,
     learners,
     tellRefusals: (plugin) => supervisor.tellRefusals(plugin),
     logs,

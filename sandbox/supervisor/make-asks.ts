@@ -9,26 +9,41 @@ import { hostFiles, isWithin } from './files/host-files.js';
 import { requireHookApart } from './start-problems.js';
 import type { SupervisorOptions } from './supervisor-options.js';
 
-/** @param broker the one that runs @param plugins those that may write something now @param allow puts a rule in force */
+/**
+ * Writes a rule into the file, and puts it in force.
+ *
+ * @returns when it is in force, and never rejects
+ * @throws PosternError `rule_not_written`. Then the file is as it was
+ */
+export type PutRule = (plugin: string, rule: string) => Promise<void>;
+
+/** @param plugins those that may write something now @param allow puts a rule in force @returns undefined: there is no file */
+export function putRule(
+  plugins: () => readonly PluginConfig[],
+  allow: (plugin: string, rule: string) => Promise<void>,
+  { ruleFile, onNotice = () => {} }: SupervisorOptions,
+): PutRule | undefined {
+  if (ruleFile === undefined) return undefined;
+  return (plugin, rule) => {
+    writeRule(ruleFile, plugin, rule, (folder) => plugins().some((one) => mayWrite(one, folder)));
+    return allow(plugin, rule).catch((error: Error) =>
+      onNotice(`the rule "${rule}" is in the file, and not in force: ${error.message}`),
+    );
+  };
+}
+
+/** @param broker the one that runs @param plugins those that may write something now */
 export function makeAsks(
   broker: () => BrokerProcess | undefined,
   plugins: () => readonly PluginConfig[],
-  allow: (plugin: string, rule: string) => Promise<void>,
-  { askMs = DEFAULT_ASK_S * 1000, onAsk, askHook, ruleFile, onNotice = () => {} }: SupervisorOptions,
+  putRule: PutRule | undefined,
+  { askMs = DEFAULT_ASK_S * 1000, onAsk, askHook, onNotice = () => {} }: SupervisorOptions,
 ): Asks {
   const asks = new Asks(askMs, {
     mayAsk: (plugin) => plugins().some(({ name, unknown }) => name === plugin && unknown === 'ask'),
     answer: (line) => broker()?.answerAsk(line),
     keep: (plugin, destination) => broker()?.keepApproved(plugin, destination),
-    putRule:
-      ruleFile === undefined
-        ? undefined
-        : (plugin, rule) => {
-            writeRule(ruleFile, plugin, rule, (folder) => plugins().some((one) => mayWrite(one, folder)));
-            return allow(plugin, rule).catch((error: Error) =>
-              onNotice(`the rule "${rule}" is in the file, and not in force: ${error.message}`),
-            );
-          },
+    putRule,
   });
   if (onAsk !== undefined) answerByCallback(asks, onAsk, 'library', onNotice);
   if (askHook !== undefined) {

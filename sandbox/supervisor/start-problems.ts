@@ -4,6 +4,7 @@
 import { dirname, join } from 'node:path';
 import { HOOK_PATH, type HookCommand } from '../../shared/config/hook-command.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import { uiSocket } from '../../shared/config/ui-address.js';
 import { PosternError } from '../../shared/errors.js';
 import { controlPlaces } from '../host/control-folder.js';
 import { type OwnFiles, ownProgramFiles } from '../host/own-files.js';
@@ -38,11 +39,11 @@ import { CREDENTIALS, requireUnseen, type SecretFile, viaProblems } from './via/
 const ANY_IDS = { uid: 1000, gid: 1000 };
 
 /** What of a supervisor's options names its own files. */
-export type OwnOptions = Pick<SupervisorOptions, 'audit' | 'ownFiles' | 'control' | 'askHook'>;
+export type OwnOptions = Pick<SupervisorOptions, 'audit' | 'ownFiles' | 'control' | 'askHook' | 'ui'>;
 
 /** @param plugins whose gateways have files and commands */
 export function ownFilesOf(
-  { audit, ownFiles = [], control, askHook }: OwnOptions,
+  { audit, ownFiles = [], control, askHook, ui }: OwnOptions,
   plugins: readonly PluginConfig[],
 ): OwnFiles {
   const program = ownProgramFiles();
@@ -55,7 +56,7 @@ export function ownFilesOf(
       ],
     );
   const log = audit === undefined || audit === 'stderr' || audit === 'stdout' ? [] : [audit];
-  const places = controlPlaces(control);
+  const places = controlPlaces([...(control === undefined ? [] : [control]), ...uiSocket(ui)]);
   // protects: G23 gateway: no plugin writes the certificates that a gateway trusts => const read = ownFiles;
   const read = [...ownFiles, ...certificateFiles(plugins)];
   return {

@@ -2,6 +2,7 @@
 import type { AuditFormat, WhenFull } from '../../shared/config/config-file.js';
 import type { HookCommand } from '../../shared/config/hook-command.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import type { UiConfig } from '../../shared/config/ui-address.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import type { ExitCause } from '../../shared/words.js';
 import type { OnAsk } from './approval/run-hook.js';
@@ -46,6 +47,8 @@ export interface SupervisorOptions {
   readonly ownFiles?: readonly string[] | undefined;
   /** Listening sockets that a service manager holds. */
   readonly heldListeners?: HeldListeners | undefined;
+  /** Where the live page is served, if it is: no plugin sees its socket. */
+  readonly ui?: UiConfig | undefined;
   /** The path of the control socket, if there is one: no plugin sees or reaches it. */
   readonly control?: string | undefined;
 }

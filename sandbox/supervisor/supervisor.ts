@@ -18,13 +18,14 @@ import type { Replaced } from './broker/broker-events.js';
 import type { BrokerProcess } from './broker/broker-process.js';
 import { Cgroups } from './cgroup/cgroups.js';
 import type { SandboxCgroup } from './cgroup/sandbox-cgroup.js';
+import type { PluginRules } from './control/recent-events.js';
 import { type PluginState, stateWord } from './fleet/plugin-keeper.js';
 import type { PluginChange } from './fleet/reload.js';
 import { prepareOwnProcess } from './fork-early.js';
 import { AllHeld, type Held } from './gateway/read-secrets.js';
 import { type GatewayContext, type GatewayRun, prepareGateway } from './gateway-runs.js';
 import { Listeners } from './listeners/listeners.js';
-import { makeAsks, takeQuestions } from './make-asks.js';
+import { makeAsks, type PutRule, putRule, takeQuestions } from './make-asks.js';
 import { PluginList } from './plugin-list.js';
 import { pluginReady } from './plugin-ready.js';
 import { PluginRuns } from './plugin-runs.js';
@@ -77,6 +78,8 @@ export class Supervisor {
   }));
   readonly #starts = new StartQueue();
   readonly #unseen: UnseenReports;
+  /** Undefined: there is no file to write a rule to. */
+  readonly putRule: PutRule | undefined;
   /** The questions about unknown destinations. */
   readonly asks: Asks;
   #owner: IdRange | undefined;
@@ -93,10 +96,15 @@ export class Supervisor {
     );
     this.#plugins = new PluginList(options, this.#cgroups, () => this.#runs.live);
     this.#unseen = new UnseenReports(options.onUnseen);
+    this.putRule = putRule(
+      () => this.#plugins.writers,
+      (plugin, rule) => this.#plugins.allow(this.#requireBroker(), plugin, rule),
+      options,
+    );
     this.asks = makeAsks(
       () => this.#broker,
       () => this.#plugins.writers,
-      (plugin, rule) => this.#plugins.allow(this.#requireBroker(), plugin, rule),
+      this.putRule,
       options,
     );
   }
@@ -368,6 +376,16 @@ export class Supervisor {
   /** The open connections of a plugin, or of all. @param most how many are listed @throws PosternError `broker_failed` */
   async connections(plugin?: string, most: number = LISTED_CONNECTIONS): Promise<OpenConnections> {
     return this.#requireBroker().connections({ plugin, most });
+  }
+
+  /** Ends an open connection of a plugin. @throws PosternError `broker_failed`, `no_such_connection` */
+  async endConnection(plugin: string, decisionId: string): Promise<void> {
+    return this.#requireBroker().endConnection(plugin, decisionId);
+  }
+
+  /** The rules that are in force, with those that were approved. */
+  get rules(): readonly PluginRules[] {
+    return this.#plugins.all;
   }
 
   /** Counts lines of a plugin's output that its limit dropped. */

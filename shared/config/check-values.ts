@@ -13,6 +13,7 @@ import { PLUGIN_NAME, VARIABLE_NAME } from './plugin-config.js';
 import { readProxyUrl } from './proxy-url.js';
 import { readDirect } from './read-direct.js';
 import { resolveListeners } from './resolve-listeners.js';
+import { DEFAULT_UI, readUiAddress } from './ui-address.js';
 import { NO_PROXY } from './via-config.js';
 import type { KeyPath, YamlSource } from './yaml-source.js';
 
@@ -27,6 +28,10 @@ export function checkValues(source: YamlSource, absolute: (path: string) => stri
   for (const { key, text } of source.textsAt(['metrics'])) {
     if (parseHostPort(text) === undefined)
       problems.push(source.problem(key, `expected HOST:PORT, not "${text}"`, 'write 127.0.0.1:9464'));
+  }
+  for (const { key, text } of [...source.textsAt(['ui']), ...source.textsAt(['ui', 'address'])]) {
+    const read = readUiAddress(text);
+    if ('problem' in read) problems.push(source.problem(key, read.problem, `write ${DEFAULT_UI}`));
   }
   for (const { key, text } of source.textsAt(['dns'])) {
     if (!isNameServer(text))

@@ -125,6 +125,7 @@ export interface ConfigFile {
       }
     | undefined;
   readonly control?: string | undefined;
+  readonly ui?: string | { readonly address: string; readonly edit?: boolean | undefined } | undefined;
   readonly dns?: readonly string[] | undefined;
   readonly stop_grace_ms?: number | undefined;
   readonly reload?:

@@ -308,6 +308,36 @@ export const configSchema: z.ZodType<ConfigFile> = z.strictObject(
         'The path of the control socket, which takes commands such as `postern status`. off: there is none. By default it is `$XDG_RUNTIME_DIR/postern/NAME.sock`, without that folder `~/.local/state/postern/NAME.sock`, and as root `/run/postern/NAME.sock`, with the name of this file.',
       )
       .optional(),
+    ui: z
+      .union(
+        [
+          z.string(),
+          z.strictObject(
+            {
+              address: text('127.0.0.1:9465, or unix: and a path').describe(
+                'A loopback address with a port, or `unix:` and the path of a socket.',
+              ),
+              edit: z
+                .boolean({ error: 'expected true or false' })
+                .meta({
+                  description:
+                    'Whether the page may add an allow rule to this file, after it has shown what that opens.',
+                  default: false,
+                })
+                .optional(),
+            },
+            { error: `${MAP} with address and edit` },
+          ),
+        ],
+        {
+          error:
+            'expected an address such as 127.0.0.1:9465, or a map, as {address: 127.0.0.1:9465, edit: true}',
+        },
+      )
+      .describe(
+        'Where the live page is served: a loopback address with a port, or `unix:` and the path of a socket. `postern ui` prints its link. Without it there is none. Or a map, as {address: 127.0.0.1:9465, edit: true}.',
+      )
+      .optional(),
     dns: list(text('an address such as 127.0.0.53'), 'a list of addresses, for example [127.0.0.53]')
       .min(1, { error: 'expected at least one address; leave the key out for those of /etc/resolv.conf' })
       .describe('DNS servers to ask instead of those in /etc/resolv.conf.')

@@ -24,6 +24,7 @@ import type { PlacedRules } from './placed-rules.js';
 import { DEFAULT_READY_S, DEFAULT_REVOKE, type PluginConfig, plainPlugin } from './plugin-config.js';
 import { readProxyUrl } from './proxy-url.js';
 import { gatherRules } from './rule-file.js';
+import { absoluteUi, type UiConfig } from './ui-address.js';
 import { DEFAULT_RESOLVES, NO_PROXY, type ViaConfig, type WrittenVia } from './via-config.js';
 import { type KeyPath, YamlSource } from './yaml-source.js';
 
@@ -50,6 +51,8 @@ export interface Config {
   readonly auditWhenFull: WhenFull;
   /** An absolute path, or `off`; undefined: the default place. */
   readonly control: string | undefined;
+  /** Where the live page is served; undefined: nowhere. */
+  readonly ui: UiConfig | undefined;
   readonly dnsServers: readonly string[] | undefined;
   /** How long all plugins together may take to stop, in milliseconds. */
   readonly stopGraceMs: number;
@@ -118,6 +121,7 @@ export function readConfig(path: string, text: string, folder: string): Config {
     format: auditFormat = DEFAULT_AUDIT_FORMAT,
     when_full: auditWhenFull = DEFAULT_WHEN_FULL,
   } = typeof parsed.data.audit === 'string' ? { to: parsed.data.audit } : (parsed.data.audit ?? {});
+  const ui = typeof parsed.data.ui === 'string' ? { address: parsed.data.ui } : parsed.data.ui;
   const hook = findHook(parsed.data.ask?.hook ?? [], folder);
   return {
     metrics,
@@ -125,6 +129,7 @@ export function readConfig(path: string, text: string, folder: string): Config {
     auditFormat,
     auditWhenFull,
     control: control === undefined || control === 'off' ? control : absolute(control),
+    ui: ui && { address: absoluteUi(ui.address, absolute), edit: ui.edit ?? false },
     dnsServers: dns,
     stopGraceMs: parsed.data.stop_grace_ms ?? DEFAULT_STOP_GRACE_MS,
     watch: parsed.data.reload?.watch ?? false,

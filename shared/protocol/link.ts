@@ -105,6 +105,14 @@ export type SupervisorLine =
       readonly plugin?: string | undefined;
       readonly most: number;
     }
+  /** Ends an open connection of a plugin, for the operator. The broker answers `connection_ended`. */
+  | {
+      readonly type: 'end_connection';
+      readonly id: number;
+      readonly plugin: string;
+      /** Of its decision in the audit log. */
+      readonly decisionId: string;
+    }
   /** Writes the refused look-ups of a plugin that were gathered. The next one of each name is an event at once again. */
   | { readonly type: 'tell_refusals'; readonly plugin: string }
   /** Asks what the plugins use of the network. */
@@ -201,6 +209,8 @@ export type BrokerLine =
       readonly plugins: readonly PluginUsage[];
       readonly last: boolean;
     }
+  /** The work at the end of a connection is done. `found`: there was such a connection. */
+  | { readonly type: 'connection_ended'; readonly id: number; readonly found: boolean }
   | { readonly type: 'pong'; readonly id: number }
   /** Of a broker that retires. */
   | GivenNamesLine

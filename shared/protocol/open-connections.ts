@@ -25,6 +25,8 @@ export interface OpenConnection {
   /** Payload that the peer's kernel has acknowledged so far, and payload that this host's kernel has received. Null: the kernel did not say. */
   readonly sent_bytes: number | null;
   readonly received_bytes: number | null;
+  /** The kernel's estimate of the round trip to the peer, in milliseconds. Null: it has none, as of a UNIX socket. */
+  readonly rtt_ms: number | null;
 }
 
 export interface OpenConnections {

@@ -98,6 +98,8 @@ const ONCE_COUNTED: readonly string[] = [
   ...['processes', 'memory', 'cpu'].map((word) => `limit_rejections_total limit ${word}`),
   // Of limits that a plugin has, with the first page.
   ...['connections', 'queue', 'sent', 'received'].map((word) => `limit_used_ratio limit ${word}`),
+  // An operator does it by hand, and seldom.
+  'connections_ended_total cause operator',
   // Few programs make these calls, and few names have such addresses.
   ...TRAP_CALLS.filter((call) => !['connect', 'bind', 'listen'].includes(call)).map(
     (call) => `traps_total call ${call}`,

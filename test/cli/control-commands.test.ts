@@ -23,12 +23,12 @@ test('connections shows bytes as top does', () => {
       {
         ...{ decision_id: 'd', plugin: 'web', pid: 7, program: 'curl', host: 'api.example.com', port: 443 },
         ...{ dialed: '192.0.2.7', rule: 'api.example.com', door: 'trap', age_ms: 90_000 },
-        ...{ sent_bytes: 147_849_216, received_bytes: null },
+        ...{ sent_bytes: 147_849_216, received_bytes: null, rtt_ms: 12.34 },
       },
     ],
     more: 0,
   });
-  assert.match(text, /^web +7 +curl +api\.example\.com:443 .* 1m 30s +141M +-\n$/m);
+  assert.match(text, /^web +7 +curl +api\.example\.com:443 .* 1m 30s +141M +- +12\.3ms {2}d\n$/m);
 });
 
 test('status names whom a plugin waits for, and shows a failure in 40 characters', () => {

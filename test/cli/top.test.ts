@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { amount } from '../../sandbox/cli/control/control-command.js';
 import { sortTop, topLines, topRows } from '../../sandbox/cli/control/top.js';
 import type { TopPlugin, TopReport } from '../../sandbox/supervisor/control/control-surface.js';
+import { amount } from '../../shared/amounts.js';
 
 const PLAIN: TopPlugin = {
   ...{ name: 'web', state: 'running', pid: 5, connections: 2, connects: 10, denials: 4, sent_bytes: 1000 },

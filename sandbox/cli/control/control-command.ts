@@ -24,7 +24,6 @@ export interface AskOptions extends ControlOptions {
 }
 
 const STDOUT = 1;
-const UNITS = ['', 'K', 'M', 'G', 'T', 'P', 'E'];
 
 const EXIT = `
 It finds the running postern by --control, else by ./postern.yaml or --config, else it takes the only one of this user.
@@ -208,31 +207,6 @@ export interface Size {
 export function terminalSize(fd: number): Size {
   const [rows = 0, columns = 0] = new Uint16Array(windowSize(fd)?.slice().buffer ?? []);
   return { columns: columns || 80, rows: rows || 24 };
-}
-
-/** @returns for example `17`, `1.2K` or `530M`: units of 1024 from 10,000 on; `-` where it is not known */
-export function amount(value: number | null): string {
-  if (value === null || !Number.isFinite(value) || value < 0) return '-';
-  if (value < 10_000) return String(Number(value.toFixed(1)));
-  let [left, unit] = [value, 0];
-  while (left >= 1024 && unit < UNITS.length - 1) [left, unit] = [left / 1024, unit + 1];
-  return `${left < 10 ? left.toFixed(1) : Math.round(left)}${UNITS[unit]}`;
-}
-
-/** @returns for example `3d 4h`, `5m 10s` or `2s` */
-export function lasted(milliseconds: number): string {
-  const seconds = Math.max(0, Math.round(milliseconds / 1000));
-  const units: readonly (readonly [string, number])[] = [
-    ['d', Math.floor(seconds / 86_400)],
-    ['h', Math.floor(seconds / 3600) % 24],
-    ['m', Math.floor(seconds / 60) % 60],
-    ['s', seconds % 60],
-  ];
-  const first = units.findIndex(([, number]) => number > 0);
-  return units
-    .slice(first < 0 ? 3 : first, (first < 0 ? 3 : first) + 2)
-    .map(([unit, number]) => `${number}${unit}`)
-    .join(' ');
 }
 
 // Prints an answer once, or again and again as it changes (--watch).

@@ -1,6 +1,7 @@
 // The commands that ask and steer a running supervisor, each with its view for people. With --json they print what the supervisor answers.
 
 import { type Command, Option } from 'commander';
+import { amount, lasted } from '../../../shared/amounts.js';
 import { asciiJson } from '../../../shared/ascii-json.js';
 import { KEPT_LINES } from '../../../shared/limits.js';
 import { quoteDestination } from '../../../shared/policy/decision.js';
@@ -16,6 +17,7 @@ import type {
 } from '../../supervisor/control/control-surface.js';
 import type { Denial } from '../../supervisor/control/denials.js';
 import type { LogLine } from '../../supervisor/control/plugin-logs.js';
+import type { CountedRule } from '../../supervisor/control/recent-events.js';
 import type { ReloadPlan } from '../../supervisor/fleet/reload.js';
 import type { AskingName } from '../command-table.js';
 import { asYamlItems, missingRules } from '../refusal-line.js';
@@ -23,11 +25,9 @@ import { describeError, type Paint, paint, say } from '../say.js';
 import type { ControlClient } from './control-client.js';
 import {
   type AskOptions,
-  amount,
   type Column,
   controlCommand,
   countOption,
-  lasted,
   optionalCount,
   printAnswer,
   shorten,
@@ -41,6 +41,8 @@ export const ASKING_COMMANDS: Readonly<Record<AskingName, () => Command>> = {
   status: statusCommand,
   top: topCommand,
   connections: connectionsCommand,
+  disconnect: disconnectCommand,
+  rules: rulesCommand,
   denials: denialsCommand,
   logs: logsCommand,
   asks: asksCommand,
@@ -247,6 +249,13 @@ const CONNECTION_COLUMNS: readonly Column<OpenConnection>[] = [
   { title: 'AGE', rank: 4, cell: ({ age_ms: age }) => lasted(age) },
   { title: 'SENT', right: true, rank: 1, cell: ({ sent_bytes: sent }) => amount(sent) },
   { title: 'RECEIVED', right: true, rank: 2, cell: ({ received_bytes: received }) => amount(received) },
+  {
+    title: 'RTT',
+    right: true,
+    rank: 10,
+    cell: ({ rtt_ms: rtt = null }) => (rtt === null ? '-' : `${rtt.toFixed(1)}ms`),
+  },
+  { title: 'ID', rank: 9, cell: ({ decision_id: id }) => shown(id) },
 ];
 
 function connectionsCommand(): Command {
@@ -275,6 +284,73 @@ export function describeConnections({ connections, more }: OpenConnections): str
 
 function shown(value: string | number | null): string {
   return value === null ? '-' : String(value);
+}
+
+// postern disconnect: ends open connections, each by the id of its decision.
+
+function disconnectCommand(): Command {
+  return controlCommand('disconnect', ['disconnect web ID', 'connections web --json'])
+    .argument('<plugin>')
+    .argument('<ids...>', 'as connections shows them')
+    .action((plugin: string, ids: readonly string[], options: AskOptions) =>
+      withControl(options, async (client) => {
+        const answers = await Promise.allSettled(
+          ids.map((id) => client.call('disconnect', { plugin, decision_id: id })),
+        );
+        for (const [at, answer] of answers.entries()) {
+          if (answer.status === 'rejected') say(describeError(answer.reason));
+          else if (options.json === true) process.stdout.write(`${asciiJson(answer.value)}\n`);
+          else process.stdout.write(`"${printable(ids[at] ?? '')}" is ended\n`);
+        }
+        return answers.every(({ status }) => status === 'fulfilled') ? 0 : 1;
+      }),
+    );
+}
+
+// postern rules: the rules in force, with those that have decided nothing.
+
+interface RulesOptions extends AskOptions {
+  readonly unused?: boolean;
+  readonly limit: number;
+}
+
+interface RuleList {
+  readonly since: string;
+  readonly rules: readonly CountedRule[];
+  readonly more: number;
+}
+
+const RULE_COLUMNS: readonly Column<CountedRule>[] = [
+  { title: 'PLUGIN', rank: 0, cell: ({ plugin }) => plugin },
+  { title: 'LIST', rank: 1, cell: ({ list }) => list },
+  { title: 'HITS', right: true, rank: 0, cell: ({ hits }) => (hits === 0 ? 'unused' : String(hits)) },
+  { title: 'LAST (UTC)', rank: 2, cell: ({ last }) => last?.slice(0, 19).replace('T', ' ') ?? '-' },
+  { title: 'RULE', rank: 0, cell: ({ host, rule }) => (host === null ? rule : `${host}: ${rule}`) },
+];
+
+function rulesCommand(): Command {
+  return controlCommand('rules', ['rules', 'rules web --unused', 'rules --json'])
+    .argument('[plugin]', 'of this plugin (default: of all)')
+    .option('--unused', 'only those that have decided nothing')
+    .addOption(countOption('--limit <number>', 'how many', 200))
+    .action((plugin: string | undefined, options: RulesOptions) =>
+      withControl(options, (client) =>
+        printAnswer(client, {
+          method: 'rules',
+          params: { ...given({ plugin }), unused: options.unused === true, limit: options.limit },
+          json: options.json === true,
+          watch: false,
+          describe: describeRules,
+        }),
+      ),
+    );
+}
+
+function describeRules({ since, rules, more }: RuleList): string {
+  const head = `counted since ${since.slice(0, 19).replace('T', ' ')} (UTC)\n`;
+  if (rules.length === 0) return `${head}no such rule\n`;
+  const rest = more === 0 ? '' : `and ${more} more\n`;
+  return `${head}${table(RULE_COLUMNS, rules, ({ hits }) => (hits === 0 ? 'yellow' : undefined))}${rest}`;
 }
 
 // postern denials: what was refused most often, or latest, each with the rule that would allow it.

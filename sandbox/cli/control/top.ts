@@ -3,6 +3,7 @@
 import { writeSync } from 'node:fs';
 import { ReadStream, WriteStream } from 'node:tty';
 import { type Command, Option } from 'commander';
+import { amount, lasted } from '../../../shared/amounts.js';
 import { asciiJson } from '../../../shared/ascii-json.js';
 import type { TopPlugin, TopReport } from '../../supervisor/control/control-surface.js';
 import { paint, say, takesControl } from '../say.js';
@@ -10,10 +11,8 @@ import { useWaitingStreams } from '../waiting-streams.js';
 import type { ControlClient } from './control-client.js';
 import {
   type AskOptions,
-  amount,
   type Column,
   controlCommand,
-  lasted,
   optionalCount,
   type Size,
   tableLines,

@@ -190,6 +190,7 @@ const connection = fields<OpenConnection>({
   age_ms: count(),
   sent_bytes: orNull(count()),
   received_bytes: orNull(count()),
+  rtt_ms: orNull(number),
 });
 
 const usage = fields<PluginUsage>({
@@ -250,6 +251,7 @@ const LINES: { readonly [T in LineType]: Fields<Omit<Line<T>, 'type'>> } = {
   metrics: { id: number, text: text(), last: yesOrNo },
   connections: { id: number, connections: list(connection, LISTED_AT_ONCE), more: count(), last: yesOrNo },
   usage: { id: number, plugins: list(usage, USAGE_AT_ONCE), last: yesOrNo },
+  connection_ended: { id: number, found: yesOrNo },
   pong: { id: number },
   explained: { id: number, explanation },
   session_ended: { session: number },

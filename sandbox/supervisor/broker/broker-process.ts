@@ -23,6 +23,7 @@ import type { Channel, SandboxFacts, TrapFacts } from './kept.js';
 import { KeptForBrokers } from './kept-for-brokers.js';
 import {
   type ConnectionsQuestion,
+  endConnection,
   queryConnections,
   queryExplanation,
   queryMetrics,
@@ -116,6 +117,11 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     // Until then it has no register.
     if (this.#run === undefined) throw brokerFailed('it has just been started');
     return queryConnections(this.#lines, question, this.#plugins);
+  }
+
+  /** Ends a connection. @throws PosternError `broker_failed`, `no_such_connection` */
+  async endConnection(plugin: string, decisionId: string): Promise<void> {
+    return endConnection(this.#lines, plugin, decisionId);
   }
 
   /** Asks the broker what the plugins use. @throws PosternError `broker_failed` where the broker gives no answer */

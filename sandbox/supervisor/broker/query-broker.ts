@@ -1,4 +1,5 @@
 // Asks a running broker. An answer has the id of its question.
+import { PosternError } from '../../../shared/errors.js';
 import { ownerOfGateway } from '../../../shared/gateway.js';
 import { DNS_TIMEOUT_MS } from '../../../shared/limits.js';
 import type { BrokerLine, ExplainQuestion, Explanation } from '../../../shared/protocol/link.js';
@@ -92,6 +93,25 @@ export function queryConnections(
 function asOwners(one: OpenConnection): OpenConnection {
   const plugin = ownerOfGateway(one.plugin);
   return plugin === one.plugin ? one : { ...one, plugin, door: 'gateway' };
+}
+
+/**
+ * Has the broker end a connection.
+ *
+ * @param decisionId of its decision in the audit log
+ * @throws PosternError `broker_failed` where no answer comes in time, `no_such_connection`
+ */
+export async function endConnection(lines: BrokerLines, plugin: string, decisionId: string): Promise<void> {
+  const id = lines.nextId();
+  lines.send({ type: 'end_connection', id, plugin, decisionId });
+  const found = await lines.expect(
+    (line) => (line.type === 'connection_ended' && line.id === id ? line.found : undefined),
+    CONNECTIONS_TIMEOUT_MS,
+  );
+  if (!found)
+    throw new PosternError('no_such_connection', `"${plugin}" has no open connection "${decisionId}"`, {
+      fix: 'look at the open connections: postern connections shows their ids',
+    });
 }
 
 /**

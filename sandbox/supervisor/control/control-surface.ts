@@ -8,6 +8,7 @@ import type { Learners } from '../learn/learner.js';
 import type { SandboxUse } from '../usage/sandbox-use.js';
 import type { Denials } from './denials.js';
 import type { PluginLogs } from './plugin-logs.js';
+import type { PluginRules, RecentEvents, RuleHits } from './recent-events.js';
 
 export interface ControlTarget {
   readonly describe: () => SupervisorFacts;
@@ -21,9 +22,18 @@ export interface ControlTarget {
   readonly explain: (plugin: string, question: LiveQuestion) => Promise<Explanation>;
   /** @param plugin all plugins without it @param most how many are listed @throws PosternError `broker_failed` */
   readonly connections: (plugin: string | undefined, most: number) => Promise<OpenConnections>;
+  /** @throws PosternError `broker_failed`, `no_such_connection` */
+  readonly disconnect: (plugin: string, decisionId: string) => Promise<void>;
+  /** The rules in force. @throws PosternError `rule_not_written` where a rule cannot be written; undefined where there is no file */
+  readonly rules: () => readonly PluginRules[];
+  readonly allow?: ((plugin: string, rule: string) => Promise<void>) | undefined;
+  /** Where the live page is, with a token that counts once. Undefined: none is served. */
+  readonly page?: (() => string) | undefined;
   /** @throws PosternError `broker_failed`; then the former broker serves */
   readonly replaceBroker: () => Promise<ReplacedBroker>;
   readonly denials: Denials;
+  readonly events: RecentEvents;
+  readonly hits: RuleHits;
   readonly learners: Learners;
   /** Has the next refused look-up of each name told at once, although it may be a repetition. */
   readonly tellRefusals: (plugin: string) => void;

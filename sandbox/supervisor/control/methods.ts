@@ -1,7 +1,9 @@
 // The methods of the control socket: their parameters, and what they ask of the supervisor. Runs in the supervisor. PROTOCOL.md describes them.
 import * as z from 'zod';
-import { KEPT_LINES, LISTED_CONNECTIONS } from '../../../shared/limits.js';
+import { KEPT_EVENTS, KEPT_LINES, LISTED_CONNECTIONS } from '../../../shared/limits.js';
 import { parseAddress } from '../../../shared/policy/address.js';
+import { parseRule } from '../../../shared/policy/parse-rule.js';
+import { AUDIT_EVENTS, type AuditEventName } from '../../../shared/protocol/audit-events.js';
 import { ASK_SCOPES } from '../../../shared/words.js';
 import type { AskEnding, AskRequest, Asks } from '../approval/asks.js';
 import type { Learnt } from '../learn/learner.js';
@@ -28,7 +30,8 @@ export interface Method {
 
 const MAX_HOST = 1024;
 const MAX_LISTED = 1000;
-const MAX_ASK_ID = 64;
+const MAX_ID = 64;
+const EVENT_NAMES = Object.keys(AUDIT_EVENTS) as AuditEventName[];
 
 const NOTHING_LEARNT: Learnt = {
   ...{ rules: [], looked_up: [], shared: [], refused: [], missed: 0, assumed: [], requests: [] },
@@ -62,14 +65,29 @@ const PARAMS = {
       .max(64)
       .optional(),
   }),
-  approve: z.strictObject({ id: z.string().max(MAX_ASK_ID), scope: z.enum(ASK_SCOPES).default('once') }),
-  deny: z.strictObject({ id: z.string().max(MAX_ASK_ID) }),
+  events: z.strictObject({
+    plugin: plugin.optional(),
+    event: z.enum(EVENT_NAMES).optional(),
+    limit: most(KEPT_EVENTS, 100),
+  }),
+  rules: z.strictObject({
+    plugin: plugin.optional(),
+    unused: z.boolean().default(false),
+    limit: most(MAX_LISTED, 200),
+  }),
+  disconnect: z.strictObject({ plugin, decision_id: z.string().max(MAX_ID) }),
+  allow: z.strictObject({
+    plugin,
+    rule: z.string().refine((text) => parseRule(text, 'allow') !== undefined, 'expected a rule'),
+  }),
+  approve: z.strictObject({ id: z.string().max(MAX_ID), scope: z.enum(ASK_SCOPES).default('once') }),
+  deny: z.strictObject({ id: z.string().max(MAX_ID) }),
   logs: z.strictObject({ plugin: plugin.optional(), since: time.optional(), lines: most(KEPT_LINES, 50) }),
 };
 
 /** @returns the methods of the parts that the target has, by their names */
 export function methodsOf(target: ControlTarget): ReadonlyMap<string, Method> {
-  const { denials, logs } = target;
+  const { denials, events, hits, logs, allow, page } = target;
   const known = (name: string | undefined): string | undefined => {
     if (name !== undefined) target.requirePlugin(name);
     return name;
@@ -105,6 +123,40 @@ export function methodsOf(target: ControlTarget): ReadonlyMap<string, Method> {
         watching: { kind: 'state' },
       },
     ],
+    [
+      'disconnect',
+      method(PARAMS.disconnect, async ({ plugin: name, decision_id: id }) => {
+        target.requirePlugin(name);
+        await target.disconnect(name, id);
+        return { plugin: name, decision_id: id };
+      }),
+    ],
+    [
+      'rules',
+      method(PARAMS.rules, ({ plugin: name, unused, limit }) => {
+        known(name);
+        const asked = target.rules().filter((one) => (name ?? one.name) === one.name);
+        return hits.list(asked, unused, limit);
+      }),
+    ],
+    [
+      'events',
+      {
+        ...method(PARAMS.events, ({ plugin: name, event, limit }) => ({
+          events: events.last(known(name), event, limit),
+        })),
+        watching: {
+          kind: 'events',
+          begin: (params, send) => {
+            const { plugin: name, event } = read(PARAMS.events, params);
+            known(name);
+            return events.watch((one) => {
+              if ((name ?? one.plugin) === one.plugin && (event ?? one.event) === one.event) send(one);
+            });
+          },
+        },
+      },
+    ],
     ['replace_broker', method(PARAMS.none, () => target.replaceBroker())],
     [
       'denials',
@@ -117,6 +169,16 @@ export function methodsOf(target: ControlTarget): ReadonlyMap<string, Method> {
     ],
     ['learn', learnMethod(target)],
   ];
+  if (allow !== undefined)
+    methods.push([
+      'allow',
+      method(PARAMS.allow, async ({ plugin: name, rule }) => {
+        target.requirePlugin(name);
+        await allow(name, rule);
+        return { plugin: name, rule };
+      }),
+    ]);
+  if (page !== undefined) methods.push(['page', method(PARAMS.none, () => ({ url: page() }))]);
   if (logs !== undefined)
     methods.push([
       'logs',

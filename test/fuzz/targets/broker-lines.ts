@@ -116,6 +116,9 @@ function take(line: BrokerLine): string {
         line.plugins.every(({ plugin, sent_bytes }) => typeof plugin + typeof sent_bytes === 'stringnumber'),
       );
       return line.type;
+    case 'connection_ended':
+      assert.equal(typeof line.id + typeof line.found, 'numberboolean');
+      return line.type;
     case 'pong':
       assert.equal(typeof line.id, 'number');
       return line.type;

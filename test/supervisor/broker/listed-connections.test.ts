@@ -12,7 +12,8 @@ import { readableFolder } from '../../harness/users.js';
 
 const ROW = {
   ...{ decision_id: 'a', plugin: 'web', pid: 5, program: 'curl', host: 'example.com', port: 443 },
-  ...{ dialed: '192.0.2.1', rule: 'example.com', door: 'trap', age_ms: 1, sent_bytes: 2, received_bytes: 3 },
+  ...{ dialed: '192.0.2.1', rule: 'example.com', door: 'trap', age_ms: 1 },
+  ...{ sent_bytes: 2, received_bytes: 3, rtt_ms: 4.5 },
 };
 const NULLS = [
   'decision_id',
@@ -24,6 +25,7 @@ const NULLS = [
   'door',
   'sent_bytes',
   'received_bytes',
+  'rtt_ms',
 ];
 const line = (more: Readonly<Record<string, unknown>> = {}): string =>
   JSON.stringify({ type: 'connections', id: 1, connections: [ROW], more: 0, last: true, ...more });

@@ -12,6 +12,7 @@ import { ControlSocket } from '../../../sandbox/supervisor/control/control-socke
 import type { ControlTarget } from '../../../sandbox/supervisor/control/control-surface.js';
 import { Denials } from '../../../sandbox/supervisor/control/denials.js';
 import { PluginLogs } from '../../../sandbox/supervisor/control/plugin-logs.js';
+import { RecentEvents, RuleHits } from '../../../sandbox/supervisor/control/recent-events.js';
 import { Learners } from '../../../sandbox/supervisor/learn/learner.js';
 import { CONTROL_CLIENTS, CONTROL_LINE_BYTES } from '../../../shared/limits.js';
 import { type Answer, rawControl, request } from '../../harness/raw-control.js';
@@ -50,6 +51,10 @@ function serve(
     top: async () => ({ at_ms: 1, for_ms: 1, plugins: [] }),
     explain: () => Promise.reject(new Error('not here')),
     connections: async () => ({ connections: [], more: 0 }),
+    disconnect: async () => {},
+    rules: () => [],
+    events: new RecentEvents(),
+    hits: new RuleHits(),
     replaceBroker: async () => ({ pid: 2, version: '1.0.0', in_order: true }),
     denials: new Denials(() => true),
     learners: new Learners(),
