@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 
 const top = fileURLToPath(new URL('../../..', import.meta.url));
 /**
- * Lines in which a date is meant: of an audit event that is made a little later, of --since, of certificates, of a question and as an operator sees it, and
- * two gauges that are dates.
+ * Lines in which a date is meant: of an audit event that is made a little later, of --since, of certificates, of a question and as an operator sees it, of an event in
+ * the forms of others, and two gauges that are dates.
  */
 const DATED = [
   'broker/request/account.ts: const at = new Date();',
@@ -20,6 +20,7 @@ const DATED = [
   'sandbox/supervisor/gateway/plugin-gateway.ts: new Date(),',
   'sandbox/supervisor/approval/asks.ts: const since = Date.now();',
   'sandbox/supervisor/control/methods.ts: const dateOf = (time: number): string => new Date(time).toISOString();',
+  'sandbox/supervisor/record/audit-formats.ts: const time = Date.parse(fields.ts);',
   "sandbox/supervisor/record/records.ts: if (good) this.#metrics.set('lastSuccess', {}, Date.now() / 1000);",
   "sandbox/supervisor/record/records.ts: metrics?.set('startTime', {}, Date.now() / 1000);",
 ];

@@ -244,7 +244,7 @@ export function request(path: string, more: Partial<AuditEvent<'http'>> = {}): A
       received_bytes: 1234,
       duration_ms: 41,
     },
-    ...{ rule: 'GET /repos/**', decision: 'allow', ...more },
+    ...{ rule: 'GET /repos/**', decision: 'allow', reason: null, ...more },
   };
 }
 
