@@ -28,6 +28,7 @@ export type Bundle =
   | 'init'
   | 'trial-plugin'
   | 'gateway'
+  | 'policy'
   | 'seccomp-profile'
   | 'yaml'
   | 'public-suffixes';

@@ -281,6 +281,12 @@ export const ERROR_CODES = {
     what: 'The broker died again and again, each time right after a request of this plugin. The plugin is ended and not started again.',
     fix: 'Report the program as a defect of postern. `up` starts it anew when `up` itself is started again.',
   },
+  policy_not_kept: {
+    in: 'supervisor',
+    status: 125,
+    what: 'The signed policy cannot be kept on disk.',
+    fix: 'Make the folder that the message names writable, or name another one by XDG_STATE_HOME or STATE_DIRECTORY.',
+  },
   rule_not_written: {
     in: 'supervisor',
     status: 125,

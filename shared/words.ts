@@ -125,6 +125,10 @@ export type HttpReason = (typeof HTTP_REASONS)[number];
 export const HTTP_OUTCOMES = ['passed', 'refused', 'failed'] as const;
 export type HttpOutcome = (typeof HTTP_OUTCOMES)[number];
 
+/** What came of a look for the signed policy. */
+export const POLICY_RESULTS = ['new', 'same', 'unavailable', 'invalid', 'older'] as const;
+export type PolicyResult = (typeof POLICY_RESULTS)[number];
+
 /** How a question about an unknown destination ended. The first three permit it: this once, for this run, or by a rule in the file. */
 export const ASK_SCOPES = ['once', 'run', 'rule'] as const;
 export type AskScope = (typeof ASK_SCOPES)[number];

@@ -7,7 +7,7 @@ import {
   type EventForm,
   SUPERVISOR_EVENTS,
 } from '../../shared/protocol/audit-events.js';
-import { AUDIT_EXAMPLES, GAP_EXAMPLE } from './audit-examples.js';
+import { AUDIT_EXAMPLES, GAP_EXAMPLE, POLICY_EXAMPLE } from './audit-examples.js';
 import { choice, code, meanings, table } from './markdown.js';
 import {
   ACTION_MEANINGS,
@@ -19,10 +19,15 @@ import {
   HTTP_REASON_MEANINGS,
   KIND_MEANINGS,
   OUTCOME_MEANINGS,
+  POLICY_MEANINGS,
   REASON_MEANINGS,
 } from './word-meanings.js';
 
-const EXAMPLES: Readonly<Record<string, unknown>> = { ...AUDIT_EXAMPLES, gap: GAP_EXAMPLE };
+const EXAMPLES: Readonly<Record<string, unknown>> = {
+  ...AUDIT_EXAMPLES,
+  gap: GAP_EXAMPLE,
+  policy: POLICY_EXAMPLE,
+};
 
 /** Words that have their own table on the page. */
 const DESCRIBED: ReadonlySet<string> = new Set([
@@ -32,6 +37,7 @@ const DESCRIBED: ReadonlySet<string> = new Set([
   'answer',
   'answerer',
   'ended_by',
+  'result',
 ]);
 
 export function auditPage(): string {
@@ -139,6 +145,8 @@ ${meanings('`action`', ACTION_MEANINGS)}
 ${meanings('`answer`', ANSWER_MEANINGS)}
 
 ${meanings('`answered_by`', ANSWERER_MEANINGS)}
+
+${meanings('`result` of a look for the signed policy', POLICY_MEANINGS)}
 `;
 }
 

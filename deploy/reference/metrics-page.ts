@@ -17,6 +17,7 @@ import {
   EXIT_MEANINGS,
   HTTP_MEANINGS,
   LOOKUP_MEANINGS,
+  POLICY_MEANINGS,
   QUESTION_MEANINGS,
   START_MEANINGS,
   STATE_MEANINGS,
@@ -72,6 +73,8 @@ ${meanings('`cause` of a start', START_MEANINGS)}
 ${meanings('`cause` of an end', EXIT_MEANINGS)}
 
 ${meanings('`outcome` of a request through a gateway', HTTP_MEANINGS)}
+
+${meanings('`result` of a look for the signed policy', POLICY_MEANINGS)}
 
 ${meanings('`limit`', limitMeanings())}
 

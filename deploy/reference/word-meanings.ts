@@ -12,6 +12,7 @@ import type {
   HttpReason,
   Outcome,
   PluginStateWord,
+  PolicyResult,
   ProtocolErrorKind,
   QuestionAnswer,
   Reason,
@@ -161,6 +162,14 @@ export const HTTP_MEANINGS: Meanings<HttpOutcome> = {
   passed: 'The upstream has answered.',
   refused: 'The gateway refused the request: by a rule, or for its form.',
   failed: 'The upstream did not answer, or the program left before.',
+};
+
+export const POLICY_MEANINGS: Meanings<PolicyResult> = {
+  new: 'A newer policy is in force.',
+  same: 'The server has the policy that is in force.',
+  unavailable: 'The server did not give one in time, or the new one could not be put in force.',
+  invalid: 'Its signature, its form or its rules are not right.',
+  older: 'Its serial is lower than that of the policy in force.',
 };
 
 export const CLASS_MEANINGS: Meanings<AddressClass> = {

@@ -262,7 +262,11 @@ export function describeAuditLine(
     refusalLine(known, (rules) => `add ${asYamlItems(rules)} to plugins.${known.plugin}.allow`);
   const times = known !== undefined && 'count' in known && known.count > 1 ? ` (${known.count} times)` : '';
   if (typeof refused === 'string') return `${head} ${mark(`${refused}${times}`)}`;
-  const text = (known && describeOther(known)) ?? describeGap(written) ?? `${event} ${asciiJson(fields)}`;
+  const text =
+    (known && describeOther(known)) ??
+    describeGap(written) ??
+    describePolicy(written) ??
+    `${event} ${asciiJson(fields)}`;
   return `${head} ${/* protects: G13 a line of the audit log does not act on the terminal => text */ printable(shorten(text, LONGEST_SHOWN))}`;
 }
 
@@ -295,6 +299,10 @@ function describeGap({ event, events, from, to, message }: Written): string | un
   if (event !== 'gap') return undefined;
   const why = typeof message === 'string' ? `: ${message}` : '';
   return `${String(events)} events are missing here, from ${String(from)} to ${String(to)}${why}`;
+}
+
+function describePolicy({ event, serial, message }: Written): string | undefined {
+  return event === 'policy' ? `The signed policy, serial ${String(serial)}: ${String(message)}` : undefined;
 }
 
 function placeOf({ host, port }: { readonly host: string | null; readonly port: number | null }): string {

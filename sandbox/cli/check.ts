@@ -6,7 +6,7 @@ import { CALL_FORMS } from '../../shared/config/call-forms.js';
 import { ConfigError, type ConfigProblem, describeProblem } from '../../shared/config/config-problem.js';
 import type { Config, LoadedPlugin } from '../../shared/config/load-config.js';
 import type { PlacedRules } from '../../shared/config/placed-rules.js';
-import { loadRuleFile } from '../../shared/config/rule-file.js';
+import { loadBoundary } from '../../shared/config/rule-file.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import { printable } from '../../shared/printable.js';
 import { processesInAll } from '../host/privileges.js';
@@ -74,7 +74,7 @@ async function checkFile(file: string | undefined, within: string | undefined): 
   let config: Config;
   let boundary: PlacedRules | undefined;
   try {
-    boundary = within === undefined ? undefined : loadRuleFile(within);
+    boundary = within === undefined ? undefined : loadBoundary(within);
     config = loadChecked(configFile(file));
     const problems =
       /* protects: G14 what the start of a plugin refuses is refused => [] */ await problemsOfPlugins(config);

@@ -1,33 +1,76 @@
 // The configuration that `up` runs, and its reload: the file is read again, checked whole, and put in force. A file with a mistake changes nothing.
 
 import { statSync } from 'node:fs';
+import { ConfigError } from '../../shared/config/config-problem.js';
 import type { Config } from '../../shared/config/load-config.js';
-
+import type { SignedPolicy } from '../../shared/config/policy-config.js';
+import type { PolicySource } from '../../shared/policy/policy.js';
+import { quote } from '../../shared/policy/quote.js';
 import { processesInAll } from '../host/privileges.js';
 import type { Fleet, FleetPlugin } from '../supervisor/fleet/fleet.js';
 import { type ReloadPlan, reload } from '../supervisor/fleet/reload.js';
+import { type Beyond, NOTHING_ALLOWED, narrow } from '../supervisor/policy/boundary.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
 import { configFile } from './default-config.js';
-import { loadChecked } from './load-checked.js';
+import { filesRead, loadChecked } from './load-checked.js';
 import { describeError } from './say.js';
 import { describeWarning, loopbackWarnings, processWarnings } from './warnings.js';
 
 /** How often a watched configuration is looked at. */
 const CONFIG_LOOK_MS = 1_000;
+/** Of what a policy leaves out. `status` has all. */
+const MOST_BEYOND_LINES = 20;
 
 interface InForce {
   /** The file of the command line, if it names one. */
   readonly named: string | undefined;
   readonly path: string;
   readonly config: Config;
+  /** What is in force of it at the start. */
+  readonly bounded: Bounded;
+  /** Resolves when there is a signed policy, if the file names one. */
+  readonly policy: Promise<void> | undefined;
   readonly supervisor: Supervisor;
   readonly fleet: Fleet;
-  readonly say: (text: string | readonly string[]) => void;
+  readonly say: (text: string | readonly string[], level?: 'info' | 'warning') => void;
+}
+
+/** The plugins of a file as its signed policy bounds them. */
+export interface Bounded {
+  readonly plugins: readonly FleetPlugin[];
+  /** What is not in force. */
+  readonly beyond: readonly Beyond[];
+  /** Undefined: the file names none, or none is there yet. */
+  readonly policy: SignedPolicy | undefined;
+}
+
+/** Others have their turn after each plugin: a comparison takes a while. @param policy the one in force */
+export async function bound(
+  { plugins, policy: source }: Config,
+  policy: SignedPolicy | undefined,
+): Promise<Bounded> {
+  const all = plugins.map(({ config, after }) => ({ config, after }));
+  if (source === undefined) return { plugins: all, beyond: [], policy: undefined };
+  // protects: G24 policy: without one nothing is allowed => const boundary: PolicySource | undefined = policy;
+  const boundary: PolicySource | undefined = policy ?? NOTHING_ALLOWED;
+  if (boundary === undefined) return { plugins: all, beyond: [], policy };
+  const bounded: (FleetPlugin & { readonly beyond: readonly Beyond[] })[] = [];
+  for (const { config, after } of all) {
+    await new Promise(setImmediate);
+    bounded.push({ ...narrow(config, boundary), after });
+  }
+  return {
+    plugins: bounded.map(({ config, after }) => ({ config, after })),
+    beyond: policy === undefined ? [] : bounded.flatMap(({ beyond }) => beyond),
+    policy,
+  };
 }
 
 export class ConfigInForce {
   readonly #given: InForce;
   #config: Config;
+  #bounded: Bounded;
+  #isStarted = false;
   /** Reloads run one after the other. */
   #last: Promise<unknown> = Promise.resolve();
   #unwatch: () => void = () => {};
@@ -36,10 +79,22 @@ export class ConfigInForce {
   constructor(given: InForce) {
     this.#given = given;
     this.#config = given.config;
+    this.#bounded = given.bounded;
   }
 
   get config(): Config {
     return this.#config;
+  }
+
+  /** What the signed policy does not allow of the file. */
+  get beyond(): readonly Beyond[] {
+    return this.#bounded.beyond;
+  }
+
+  /** Starts the plugins, with the rules that are in force. */
+  start(): void {
+    this.#isStarted = true;
+    this.#given.fleet.add(this.#bounded.plugins, 'boot');
   }
 
   /** Says what in the file deserves a look. */
@@ -55,8 +110,37 @@ export class ConfigInForce {
    * @returns what changed
    * @throws ConfigError, PosternError as Supervisor.setPlugins does. Then the former configuration stays in force
    */
-  reload(): Promise<ReloadPlan> {
-    const done = this.#last.then(() => this.#reload());
+  async reload(): Promise<ReloadPlan> {
+    await this.#given.policy;
+    return this.#inTurn(() => this.#reload());
+  }
+
+  /**
+   * Bounds the rules of all plugins by another signed policy.
+   *
+   * @throws PosternError as Supervisor.setPlugins does. Then the former one stays in force
+   */
+  takePolicy(policy: SignedPolicy): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#put(this.#config, await bound(this.#config, policy));
+      this.warnBeyond();
+    });
+  }
+
+  /** Says what the signed policy keeps from being in force. */
+  warnBeyond(): void {
+    const { beyond, policy } = this.#bounded;
+    this.#given.supervisor.policyInForce(policy?.serial, beyond);
+    const lines = beyond.map(
+      ({ plugin, what, example }) =>
+        `${plugin}: ${quote(what)} goes beyond the signed policy and is not in force: it allows ${quote(example)}`,
+    );
+    const more = lines.length > MOST_BEYOND_LINES ? [`and ${lines.length - MOST_BEYOND_LINES} more`] : [];
+    this.#given.say([...lines.slice(0, MOST_BEYOND_LINES), ...more], 'warning');
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
     this.#last = done.catch(() => {});
     return done;
   }
@@ -84,20 +168,35 @@ export class ConfigInForce {
     this.#unwatch();
   }
 
+  async #put(config: Config, bounded: Bounded): Promise<ReloadPlan> {
+    const { supervisor, fleet } = this.#given;
+    const [before, after] = [this.#bounded.plugins, bounded.plugins];
+    const ownFiles = filesRead(config);
+    const nothing: ReloadPlan = { added: [], removed: [], restarted: [], changed: [] };
+    // Before, the fleet has no plugins.
+    const plan = this.#isStarted
+      ? await reload({ supervisor, fleet, before, after, ownFiles })
+      : await supervisor
+          .setPlugins(
+            after.map((one) => one.config),
+            { ownFiles },
+          )
+          .then(() => nothing);
+    this.#bounded = bounded;
+    return plan;
+  }
+
   async #reload(): Promise<ReloadPlan> {
-    const { named, supervisor, fleet, say } = this.#given;
+    const { named, supervisor, say } = this.#given;
     const former = this.#config;
     try {
       const next = loadChecked(configFile(named));
       // One may change while former runs end.
       const looks = looksOf(next.files);
-      const plan = await reload({
-        supervisor,
-        fleet,
-        before: fleetPlugins(former),
-        after: fleetPlugins(next),
-        ownFiles: next.files,
-      });
+      const bounded = await bound(next, this.#bounded.policy);
+      // protects: G24 policy: a file that goes beyond it is refused at a reload
+      if (bounded.beyond.length > 0) throw new ConfigError(beyondProblems(next, bounded));
+      const plan = await this.#put(next, bounded);
       this.#config = next;
       supervisor.rulesLoaded(true);
       for (const line of needsNewStart(former, next)) say(line);
@@ -111,8 +210,18 @@ export class ConfigInForce {
   }
 }
 
-export function fleetPlugins({ plugins }: Config): readonly FleetPlugin[] {
-  return plugins.map(({ config, after }) => ({ config, after }));
+function beyondProblems(config: Config, { beyond, policy }: Bounded): ReturnType<Config['problem']>[] {
+  return beyond.map(({ plugin, what, example }) => {
+    const rule = config.plugins
+      .find((one) => one.config.name === plugin)
+      ?.rules.allow.find(({ text }) => text === what);
+    const named = rule === undefined ? quote(what) : `the rule ${quote(what)} (${rule.place})`;
+    return config.problem(
+      ['plugins', plugin],
+      `${named} goes beyond the signed policy, serial ${policy?.serial}: it allows ${quote(example)}`,
+      'narrow it, or have a policy signed that allows it',
+    );
+  });
 }
 
 // Looks at files again and again, and tells when one changed. It compares what stat(2) says of the file behind all links, so it sees a file that is
@@ -178,6 +287,7 @@ const TAKEN_AT_START = {
   dnsServers: 'dns',
   askMs: 'ask.timeout_s',
   hook: 'ask.hook',
+  policy: 'policy',
 } as const satisfies Partial<Record<keyof Config, string>>;
 
 function needsNewStart(former: Config, next: Config): readonly string[] {

@@ -9,6 +9,7 @@ import type { PlacedRules } from '../../shared/config/placed-rules.js';
 import { type Opening, openings } from '../../shared/policy/compare-policies.js';
 import type { PolicySource } from '../../shared/policy/policy.js';
 import { quote } from '../../shared/policy/quote.js';
+import { openingsBeyond } from '../supervisor/policy/boundary.js';
 import { makeCommand } from './program.js';
 import { describeError, paint, say } from './say.js';
 
@@ -77,7 +78,7 @@ export function beyond(
 ): readonly { readonly plugin: string; readonly opens: readonly Opening[] }[] {
   const allowed = { allow: boundary.allow.map(textOf), deny: boundary.deny.map(textOf) };
   return plugins.flatMap(({ config }) => {
-    const opens = joined(openings(config, allowed));
+    const opens = joined(openingsBeyond(config, allowed));
     return opens.length === 0 ? [] : [{ plugin: config.name, opens }];
   });
 }

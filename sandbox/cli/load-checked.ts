@@ -1,10 +1,12 @@
 // Loads a configuration file and asks what a start would refuse of it.
 
+import { dirname } from 'node:path';
 import { ConfigError, type ConfigProblem } from '../../shared/config/config-problem.js';
 import { type Config, loadConfig } from '../../shared/config/load-config.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { OwnFiles } from '../host/own-files.js';
 import type { StartProblem } from '../supervisor/files/path-problems.js';
+import { keptPolicyPath } from '../supervisor/policy/kept-policy.js';
 import { auditProblem } from '../supervisor/record/audit-sink.js';
 import type { PlannedPlugin } from '../supervisor/root/shared-trees.js';
 import {
@@ -15,11 +17,25 @@ import {
   startProblems,
 } from '../supervisor/start-problems.js';
 
+/** What postern has read of its own: the configuration, and the folder where a signed policy is kept. */
+export function filesRead({ files, policy }: Config): readonly string[] {
+  const [path = ''] = files;
+  const kept = policy && keptPolicyPath(path);
+  // protects: G24 policy: no plugin writes where it is kept => return files;
+  return kept === undefined ? files : [...files, dirname(kept)];
+}
+
 /** The code, the configuration, the audit file and the hook. */
 export function ownFilesIn(config: Config): OwnFiles {
-  const { audit, files, control, hook, ui } = config;
+  const { audit, control, hook, ui } = config;
   return ownFilesOf(
-    { audit, ownFiles: files, control: control === 'off' ? undefined : control, askHook: hook, ui },
+    {
+      audit,
+      ownFiles: filesRead(config),
+      control: control === 'off' ? undefined : control,
+      askHook: hook,
+      ui,
+    },
     pluginsOf(config),
   );
 }

@@ -210,6 +210,8 @@ const OF_FILE: Readonly<Record<keyof ConfigFile, Show>> = {
     reload: whole,
   },
   ask: (value, hide) => shownBy({ timeout_s: whole, hook: program }, value, hide),
+  // A URL may have a token.
+  policy: (value, hide) => shownBy({ poll_s: whole, public_key: whole, addresses: whole }, value, hide),
   // Where they are, and not what they are; a command may have one among its words.
   secrets: (value, hide) =>
     mapOf(value, (inner) =>

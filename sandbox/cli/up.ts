@@ -19,12 +19,13 @@ import { PluginLogs } from '../supervisor/control/plugin-logs.js';
 import { problemOf } from '../supervisor/files/path-problems.js';
 import type { PluginWatcher } from '../supervisor/fleet/plugin-keeper.js';
 import { HeldListeners } from '../supervisor/listeners/held-listeners.js';
+import type { PolicyKeeper } from '../supervisor/policy/policy-keeper.js';
 import { describeEnd } from '../supervisor/start/sandbox.js';
 import { captureStreams, type StandardStreams } from '../supervisor/start/standard-streams.js';
 import type { SupervisorOptions } from '../supervisor/supervisor-options.js';
-import { ConfigInForce, fleetPlugins } from './config-in-force.js';
+import { type Bounded, bound, ConfigInForce } from './config-in-force.js';
 import { configFile } from './default-config.js';
-import { loadChecked, placed } from './load-checked.js';
+import { filesRead, loadChecked, placed } from './load-checked.js';
 import { makeCommand } from './program.js';
 import {
   asYamlItems,
@@ -37,6 +38,7 @@ import {
 import { describeError, jsonLine, type Paint, paint, say, warn, writeJsonLines, writesJson } from './say.js';
 import { ServiceManager } from './service-manager.js';
 import { isIgnored } from './signals.js';
+import { keepPolicy, type OpenedPolicy, openPolicy } from './signed-policy.js';
 import { tellQuestions } from './terminal-questions.js';
 import { PageProcess } from './ui/page-process.js';
 import { useWaitingStreams, writeOut } from './waiting-streams.js';
@@ -95,6 +97,14 @@ async function up(
     say(describeError(error), 'error');
     return 2;
   }
+  let policy: OpenedPolicy | undefined;
+  try {
+    policy = openPolicy(config.policy, path);
+  } catch (error) {
+    say(describeError(error), 'error');
+    return 1;
+  }
+  const bounded = await bound(config, policy?.kept);
   // A signal that came meanwhile is heard before anything is opened.
   await new Promise(setImmediate);
   if (signals.stopped) return 0;
@@ -107,12 +117,14 @@ async function up(
     return 1;
   }
   const page = startPage(config, control);
+  const keeper: PolicyKeeper | undefined =
+    policy && keepPolicy(policy, () => ({ supervisor: kept.supervisor, inForce }));
   const report = config.audit === 'stderr' ? undefined : reportRefusals(current, path);
   const lines = new PluginLines(() => current().plugins.map((plugin) => plugin.config.name));
   const logs: PluginLogs = new PluginLogs((name) => kept.fleet.configOf(name) !== undefined);
   const printed = control === undefined ? lines : noting(logs, lines);
   const kept: KeptFleet = new KeptFleet({
-    ...optionsOf(config, path),
+    ...optionsOf(config, bounded, path),
     heldListeners,
     control,
     onEvent: report,
@@ -131,16 +143,20 @@ async function up(
       logs,
       reload: () => inForce.reload(),
       page: page && (() => page.link()),
+      policy: keeper && (() => ({ ...keeper.facts, beyond: inForce.beyond })),
     },
   });
   const { supervisor, fleet } = kept;
-  const inForce = new ConfigInForce({ named, path, config, supervisor, fleet, say });
+  const inForce: ConfigInForce = new ConfigInForce({
+    ...{ named, path, config, bounded, policy: keeper?.first, supervisor, fleet, say },
+  });
   inForce.warn();
   // A hook answers by itself.
   if (control !== undefined && config.hook === undefined) tellQuestions(supervisor.asks, control.path);
   const stop = (): void => {
     manager.stopping();
     inForce.close();
+    keeper?.close();
     setTimeout(() => lines.giveUp(), OUTPUT_TIMEOUT_MS);
     void kept.close(current().stopGraceMs);
   };
@@ -153,7 +169,13 @@ async function up(
     // A socket of its own must be there before a plugin is, so that it can be hidden.
     await page?.settled;
     await kept.open();
-    fleet.add(fleetPlugins(config), 'boot');
+    if (keeper !== undefined) {
+      inForce.warnBeyond();
+      keeper.start();
+      if (policy?.kept === undefined) say('plugins start once there is a signed policy');
+      await keeper.first;
+    }
+    inForce.start();
     manager.ready(() => supervisor.brokerAnswers);
     inForce.watch();
     signals.reload = () => {
@@ -167,6 +189,7 @@ async function up(
     return 1;
   } finally {
     inForce.close();
+    keeper?.close();
     await kept.close();
     page?.close();
   }
@@ -203,9 +226,9 @@ function takeSignals(): Signals {
   return signals;
 }
 
-function optionsOf(config: Config, path: string): SupervisorOptions {
+function optionsOf(config: Config, { plugins }: Bounded, path: string): SupervisorOptions {
   return {
-    plugins: config.plugins.map((plugin) => plugin.config),
+    plugins: plugins.map((plugin) => plugin.config),
     metrics: config.metrics,
     audit: config.audit,
     auditFormat: config.auditFormat,
@@ -215,7 +238,7 @@ function optionsOf(config: Config, path: string): SupervisorOptions {
     askHook: config.hook,
     ui: config.ui,
     ruleFile: path,
-    ownFiles: config.files,
+    ownFiles: filesRead(config),
   };
 }
 

@@ -1,7 +1,7 @@
 // A supervisor that keeps plugins running: it starts and restarts them by their policies, and an operator may start and stop them. The library and
 // `up` are built on it. It prints nothing and handles no signal.
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
-import type { ControlFleet } from '../supervisor/control/control-surface.js';
+import type { ControlFleet, PolicyStatus } from '../supervisor/control/control-surface.js';
 import type { PluginLogs } from '../supervisor/control/plugin-logs.js';
 import { Fleet } from '../supervisor/fleet/fleet.js';
 import type { PluginStarter, PluginWatcher } from '../supervisor/fleet/plugin-keeper.js';
@@ -27,6 +27,7 @@ export interface FleetOptions extends OperatedOptions {
     readonly reload?: ControlFleet['reload'] | undefined;
     /** Where the live page is; see ControlTarget. */
     readonly page?: (() => string) | undefined;
+    readonly policy?: (() => PolicyStatus) | undefined;
   };
 }
 
@@ -103,7 +104,7 @@ export class KeptFleet {
 
   #serve(): void {
     const { fleet } = this;
-    const { config = null, logs, reload, page } = this.#options.operator ?? {};
+    const { config = null, logs, reload, page, policy } = this.#options.operator ?? {};
     this.#operated.serve({
       knows: (name) => fleet.configOf(name) !== undefined,
       config,
@@ -111,6 +112,7 @@ export class KeptFleet {
       egressOf: (name) => fleet.configOf(name)?.egress ?? 'transparent',
       logs,
       page,
+      policy,
       fleet: {
         start: (name) => fleet.start(name),
         stop: (name) => fleet.stop(name),

@@ -3,7 +3,13 @@
 import { VERSION } from '../../shared/bundles.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
-import type { ControlFleet, ControlTarget, PluginStatus, TopPlugin } from './control/control-surface.js';
+import type {
+  ControlFleet,
+  ControlTarget,
+  PluginStatus,
+  PolicyStatus,
+  TopPlugin,
+} from './control/control-surface.js';
 import type { Denials } from './control/denials.js';
 import { shownAsk } from './control/methods.js';
 import type { PluginLogs } from './control/plugin-logs.js';
@@ -45,11 +51,26 @@ export interface ControlParts {
   readonly learners: Learners;
   readonly page?: (() => string) | undefined;
   readonly logs?: PluginLogs | undefined;
+  /** Missing: the configuration names no signed policy. */
+  readonly policy?: (() => PolicyStatus) | undefined;
   readonly fleet?: ControlFleet | undefined;
 }
 
 export function controlTarget(parts: ControlParts): ControlTarget {
-  const { supervisor, config, plugins, egressOf, denials, events, hits, learners, logs, fleet, page } = parts;
+  const {
+    supervisor,
+    config,
+    plugins,
+    egressOf,
+    denials,
+    events,
+    hits,
+    learners,
+    logs,
+    policy,
+    fleet,
+    page,
+  } = parts;
   const startedAt = performance.now();
   const since = new Date().toISOString();
   const facts = { version: VERSION, pid: process.pid, config, since };
@@ -71,6 +92,7 @@ export function controlTarget(parts: ControlParts): ControlTarget {
         broker: pid === undefined ? null : { pid, version: supervisor.brokerVersion ?? null },
         plugins: plugins().map(statusOf),
         asks: supervisor.asks.list().map(shownAsk),
+        policy: policy?.() ?? null,
       };
     },
     top: async () => {

@@ -29,17 +29,23 @@ import { makeAsks, type PutRule, putRule, takeQuestions } from './make-asks.js';
 import { PluginList } from './plugin-list.js';
 import { pluginReady } from './plugin-ready.js';
 import { PluginRuns } from './plugin-runs.js';
+import type { Beyond } from './policy/boundary.js';
+import type { PolicyNews } from './policy/policy-keeper.js';
 import { type PluginFacts, Records } from './record/records.js';
+import type { Startable } from './require-startable.js';
 import { outsideEnvironment } from './start/plugin-environment.js';
 import type { Sandbox } from './start/sandbox.js';
 import type { StandardStreams } from './start/standard-streams.js';
 import { type PluginHost, startPlugin } from './start/start-plugin.js';
-import { makeBroker, recordSources, startBroker } from './start-broker.js';
+import { lineOf, makeBroker, recordSources, startBroker } from './start-broker.js';
 import { requireHookApart } from './start-problems.js';
 import { StartQueue } from './start-queue.js';
 import type { SupervisorOptions } from './supervisor-options.js';
 import { UnseenReports } from './unseen/unseen-files.js';
 import { UsageReports } from './usage-reports.js';
+
+/** What each start of a sandbox needs to know. */
+type OwnHost = Omit<PluginHost, 'listeners' | 'onPlan'>;
 
 export class Supervisor {
   /** From the start on. */
@@ -77,6 +83,8 @@ export class Supervisor {
     signal: this.#over.signal,
   }));
   readonly #starts = new StartQueue();
+  /** Programs of postern's own that run confined. */
+  readonly #own = new Set<Promise<Sandbox>>();
   readonly #unseen: UnseenReports;
   /** Undefined: there is no file to write a rule to. */
   readonly putRule: PutRule | undefined;
@@ -232,13 +240,7 @@ export class Supervisor {
       throw new PosternError('broker_failed', 'The supervisor has not been started');
     }
     this.#plugins.parked.refuse(config.name);
-    const common = {
-      ...startable,
-      broker,
-      serving,
-      owner: this.#owner?.base ?? process.geteuid?.() ?? 0,
-      onNotice: (text: string) => this.#notice(text),
-    };
+    const common = this.#commonOf(startable, broker, serving);
     let cgroup: SandboxCgroup | undefined;
     const gatewayContext: GatewayContext = {
       start: (own, { listeners }, streams) =>
@@ -288,6 +290,50 @@ export class Supervisor {
     });
     void sandbox.ended.then(() => this.asks.pluginEnded(config.name));
     return sandbox;
+  }
+
+  #commonOf(startable: Startable, broker: BrokerProcess, serving: Promise<void>): OwnHost {
+    return {
+      ...startable,
+      broker,
+      serving,
+      owner: this.#owner?.base ?? process.geteuid?.() ?? 0,
+      onNotice: (text) => this.#notice(text),
+    };
+  }
+
+  /**
+   * Runs a program of postern's own, confined as a plugin that nobody has configured, and known to the broker as one.
+   *
+   * @throws PosternError as {@link startPlugin} of start/ does
+   */
+  async startOwn(config: PluginConfig, streams: () => StandardStreams): Promise<Sandbox> {
+    const broker = this.#requireBroker();
+    const serving = this.#serving ?? Promise.resolve();
+    await serving;
+    const { startable } = this.#plugins;
+    if (startable === undefined || this.#closed !== undefined)
+      throw new PosternError('broker_failed', 'The supervisor ends');
+    await broker.setRules(lineOf(config, this.#plugins.written));
+    this.#plugins.parked.refuse(config.name);
+    const host = { ...this.#commonOf(startable, broker, serving), listeners: [], onPlan: () => {} };
+    const starting = startPlugin(host, config, streams());
+    this.#own.add(starting);
+    void starting.then(
+      ({ ended }) => ended.then(() => this.#own.delete(starting)),
+      () => this.#own.delete(starting),
+    );
+    return starting;
+  }
+
+  /** A look for the signed policy. */
+  policyLooked({ isNews, ...facts }: PolicyNews): void {
+    this.#records.policy(facts, isNews);
+  }
+
+  /** @param serial of the signed policy in force @param beyond what is not in force because of it */
+  policyInForce(serial: number | undefined, beyond: readonly Beyond[]): void {
+    this.#records.policyInForce(serial, beyond.length);
   }
 
   /**
@@ -414,6 +460,11 @@ export class Supervisor {
     await this.#serving?.catch(() => {});
     await this.#runs.close(constants.signals.SIGTERM, graceMs);
     await Promise.all([...this.#gateways.values()].map((gateway) => gateway.close()));
+    for (const started of await Promise.allSettled(this.#own))
+      if (started.status === 'fulfilled') {
+        started.value.kill();
+        await started.value.ended;
+      }
     await this.#cgroups.removed();
     this.#listeners.closeAll();
     this.asks.close();

@@ -10,6 +10,7 @@ import { checkHook } from './hook-command.js';
 import { MAX_SOCKET_PATH_BYTES, readListenAddress } from './listen-address.js';
 import { isNameServer, parseHostPort } from './parse-host-port.js';
 import { PLUGIN_NAME, VARIABLE_NAME } from './plugin-config.js';
+import { checkPolicy } from './policy-config.js';
 import { readProxyUrl } from './proxy-url.js';
 import { readDirect } from './read-direct.js';
 import { resolveListeners } from './resolve-listeners.js';
@@ -60,6 +61,7 @@ export function checkValues(source: YamlSource, absolute: (path: string) => stri
     ...checkControl(source, absolute),
     ...checkListenPlaces(source, names ?? [], absolute('.')),
     ...checkOrder(source, names ?? []),
+    ...checkPolicy(source, absolute),
   ];
 }
 

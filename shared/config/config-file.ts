@@ -31,6 +31,14 @@ export interface RuleFile {
   readonly deny?: readonly string[] | undefined;
 }
 
+/** The policy of an organisation: a file of rules that also bounds those of other files. */
+export interface PolicyFile extends RuleFile {
+  readonly serial?: number | undefined;
+}
+
+/** How often a policy is looked for. */
+export const DEFAULT_POLL_S = 300;
+
 /** The keys that `defaults` and each plugin may have. */
 export interface DefaultKeys extends RuleFile {
   /** Files with more rules. */
@@ -135,6 +143,14 @@ export interface ConfigFile {
     | { readonly timeout_s?: number | undefined; readonly hook?: readonly string[] | undefined }
     | undefined;
   readonly secrets?: WrittenSecrets | undefined;
+  readonly policy?:
+    | {
+        readonly url: string;
+        readonly poll_s?: number | undefined;
+        readonly public_key: string;
+        readonly addresses?: readonly string[] | undefined;
+      }
+    | undefined;
   readonly defaults?: DefaultKeys | undefined;
   readonly plugins: Readonly<Record<string, PluginKeys>>;
 }

@@ -10,9 +10,11 @@ import {
   DEFAULT_ASK_S,
   DEFAULT_AUDIT,
   DEFAULT_AUDIT_FORMAT,
+  DEFAULT_POLL_S,
   DEFAULT_STOP_GRACE_MS,
   DEFAULT_WHEN_FULL,
   MOST_ASK_S,
+  type PolicyFile,
   type RuleFile,
   WHEN_FULL,
 } from './config-file.js';
@@ -392,6 +394,29 @@ export const configSchema: z.ZodType<ConfigFile> = z.strictObject(
       )
       .describe('The questions about destinations that no rule allows, where `unknown` of a plugin is ask.')
       .optional(),
+    policy: z
+      .strictObject(
+        {
+          url: text('a URL').describe(
+            'Where the signed policy is: http or https. No redirect is followed. With http, others on the way can read it.',
+          ),
+          poll_s: count({
+            min: 1,
+            max: 86_400,
+            default: DEFAULT_POLL_S,
+            help: 'How often it is looked for, in seconds.',
+          }),
+          public_key: text('a path')
+            .min(1, { error: 'expected a path' })
+            .describe('A file with the public Ed25519 key, in PEM.'),
+          addresses: list(text('a string'), 'a list of addresses such as [10.1.2.0/24:443]')
+            .describe('Special addresses that the host of the URL may have, as rules for addresses.')
+            .optional(),
+        },
+        { error: `${MAP}, as {url: https://policy.example.com/postern.yaml, public_key: policy.pem}` },
+      )
+      .describe('The policy of an organisation. The rules of this file can only narrow it.')
+      .optional(),
     secrets: secretsSchema,
     defaults: z
       .strictObject(shared, { error: MAP })
@@ -404,6 +429,16 @@ export const configSchema: z.ZodType<ConfigFile> = z.strictObject(
       ),
   },
   { error: `${MAP} with the key plugins` },
+);
+
+/** A policy, and what `check --within` reads. */
+export const policyFileSchema: z.ZodType<PolicyFile> = z.strictObject(
+  {
+    serial: count({ min: 1, max: Number.MAX_SAFE_INTEGER, help: 'Higher than that of the policy before.' }),
+    allow,
+    deny,
+  },
+  { error: `${MAP} with serial and allow` },
 );
 
 /** A file of rules, for `presets` and --rules. */

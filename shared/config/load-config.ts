@@ -7,6 +7,7 @@ import {
   DEFAULT_ASK_S,
   DEFAULT_AUDIT,
   DEFAULT_AUDIT_FORMAT,
+  DEFAULT_POLL_S,
   DEFAULT_STOP_GRACE_MS,
   DEFAULT_WHEN_FULL,
   type DefaultKeys,
@@ -22,6 +23,7 @@ import { findHook, type HookCommand } from './hook-command.js';
 import { limitsOf } from './limit-forms.js';
 import type { PlacedRules } from './placed-rules.js';
 import { DEFAULT_READY_S, DEFAULT_REVOKE, type PluginConfig, plainPlugin } from './plugin-config.js';
+import type { PolicyConfig } from './policy-config.js';
 import { readProxyUrl } from './proxy-url.js';
 import { gatherRules } from './rule-file.js';
 import { absoluteUi, type UiConfig } from './ui-address.js';
@@ -62,7 +64,9 @@ export interface Config {
   readonly askMs: number;
   /** The program that answers such questions. */
   readonly hook: HookCommand | undefined;
-  /** Absolute paths of the file itself and of its presets. */
+  /** Where the policy comes from that bounds the rules of all plugins. */
+  readonly policy: PolicyConfig | undefined;
+  /** Absolute paths of the file itself, of its presets, and of the key of its policy. */
   readonly files: readonly string[];
   /** In the order of the file. */
   readonly plugins: readonly LoadedPlugin[];
@@ -109,7 +113,7 @@ export function readConfig(path: string, text: string, folder: string): Config {
   for (const name of source.keysAt(['plugins']) ?? [])
     problems.push(...checkGateway(source, ['plugins', name], rules(name), absolute));
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
-  const { metrics, control, dns, defaults = {}, plugins } = parsed.data;
+  const { metrics, control, dns, policy, defaults = {}, plugins } = parsed.data;
   const keyOf = (plugin: string, key: KeyPath, path?: string): KeyPath | undefined => {
     // Secrets are of the whole file.
     const keys = [['plugins', plugin], ['defaults'], []].map((at) => [...at, ...key]);
@@ -135,7 +139,18 @@ export function readConfig(path: string, text: string, folder: string): Config {
     watch: parsed.data.reload?.watch ?? false,
     askMs: (parsed.data.ask?.timeout_s ?? DEFAULT_ASK_S) * 1000,
     hook,
-    files: [resolve(path), ...presets.map((one) => resolve(one))],
+    policy: policy && {
+      url: policy.url,
+      pollMs: (policy.poll_s ?? DEFAULT_POLL_S) * 1000,
+      publicKey: absolute(policy.public_key),
+      addresses: policy.addresses ?? [],
+      via: mergeVia(undefined, defaults.via, absolute),
+    },
+    files: [
+      resolve(path),
+      ...presets.map((one) => resolve(one)),
+      ...(policy === undefined ? [] : [absolute(policy.public_key)]),
+    ],
     problem: (...words) => source.problem(...words),
     placeOf: (key) => (source.valueAt(key) === undefined ? undefined : source.lineOf(key)),
     keyOf: (plugin, key, path) => keyOf(plugin, key, path) ?? ['plugins', plugin, ...key],

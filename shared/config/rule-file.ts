@@ -1,8 +1,10 @@
 // Reads the rules of files: those that `presets` and --rules name, and all of a plugin, from defaults, presets and its own lists.
 
 import { isAbsolute, join } from 'node:path';
+import type * as z from 'zod';
+import type { RuleFile } from './config-file.js';
 import { ConfigError, type ConfigProblem } from './config-problem.js';
-import { ruleFileSchema } from './config-schema.js';
+import { policyFileSchema, ruleFileSchema } from './config-schema.js';
 import { readConfigText } from './config-text.js';
 import { explainIssues } from './explain-issue.js';
 import { joinRules, type PlacedRules, type ReadRules, readRules } from './placed-rules.js';
@@ -11,14 +13,19 @@ import { type KeyPath, YamlSource } from './yaml-source.js';
 
 // Reads a file of rules, for `presets` and --rules: a map with `allow`, `deny` or both.
 
+/** The boundary of `check --within`: a file of rules, or a policy. @throws ConfigError as {@link loadRuleFile} does */
+export function loadBoundary(path: string): PlacedRules {
+  return loadRuleFile(path, policyFileSchema);
+}
+
 /** @throws ConfigError with every problem of the file */
-export function loadRuleFile(path: string): PlacedRules {
+export function loadRuleFile(path: string, schema: z.ZodType<RuleFile> = ruleFileSchema): PlacedRules {
   const source = new YamlSource(
     path,
     readConfigText(path, 'name a file that holds allow: and deny: lists, or one of postern presets'),
   );
-  const parsed = ruleFileSchema.safeParse(source.value);
-  const shape = parsed.success ? [] : explainIssues(parsed.error.issues, ruleFileSchema, source);
+  const parsed = schema.safeParse(source.value);
+  const shape = parsed.success ? [] : explainIssues(parsed.error.issues, schema, source);
   const { allow, deny, problems } = readRules(source, []);
   if (shape.length + problems.length > 0) throw new ConfigError([...shape, ...problems]);
   return { allow, deny };

@@ -20,6 +20,8 @@ import {
   type Mode,
   OUTCOMES,
   type Outcome,
+  POLICY_RESULTS,
+  type PolicyResult,
   PROTOCOL_ERRORS,
   type ProtocolErrorKind,
   REASONS,
@@ -28,7 +30,7 @@ import {
   type SlowAction,
 } from '../words.js';
 
-/** The types of fields. The last eleven are words of a list, most in shared/words.ts. */
+/** The types of fields. The last twelve are words of a list, most in shared/words.ts. */
 interface AuditTypes {
   readonly string: string;
   readonly number: number;
@@ -45,6 +47,7 @@ interface AuditTypes {
   readonly answer: AskEnd;
   readonly answerer: Answerer;
   readonly ended_by: EndedBy;
+  readonly result: PolicyResult;
 }
 
 /** Every field: a field has the same type in all events. */
@@ -157,6 +160,11 @@ export const AUDIT_FIELDS = {
     what: 'The path of the request, without its query. A secret in it is masked.',
   },
   status: { type: 'number', what: 'The status of the answer. 0 if the program left before.' },
+  serial: {
+    type: 'number',
+    what: 'The serial of the signed policy that is in force. Null where there is none yet.',
+  },
+  result: { type: 'result', what: 'What came of the look for the signed policy.' },
   events: { type: 'number', what: 'How many events are missing here.' },
   from: { type: 'string', what: 'When the first of them was logged: ISO 8601 in UTC.' },
   to: { type: 'string', what: 'When the last of them was logged.' },
@@ -386,7 +394,24 @@ export const SUPERVISOR_EVENTS = {
     optional: ['message'],
     always: {},
   },
+  policy: {
+    what: 'The signed policy changed, or a look for it had another result than the look before. Until it is new again, the last good one stays in force.',
+    fields: ['serial', 'result', 'message'],
+    nullable: ['serial'],
+    optional: [],
+    always: {},
+  },
 } as const;
+
+/** A line of the log about the signed policy. */
+export interface PolicyEvent {
+  readonly event: 'policy';
+  readonly ts: string;
+  /** Of the policy in force. */
+  readonly serial: number | null;
+  readonly result: PolicyResult;
+  readonly message: string;
+}
 
 /** A line of the log in the place of events that are missing. */
 export interface GapEvent {
@@ -457,6 +482,7 @@ export const AUDIT_WORDS: { readonly [T in WordType]: readonly AuditTypes[T][] }
   answer: ASK_ENDS,
   answerer: ANSWERERS,
   ended_by: ENDED_BY,
+  result: POLICY_RESULTS,
 };
 
 const CHECKS: ReadonlyMap<unknown, ReadonlyMap<string, Check>> = new Map(

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 const top = fileURLToPath(new URL('../../..', import.meta.url));
 /**
  * Lines in which a date is meant: of an audit event that is made a little later, of --since, of certificates, of a question and as an operator sees it, of an event in
- * the forms of others, and two gauges that are dates.
+ * the forms of others, and three gauges that are dates.
  */
 const DATED = [
   'broker/request/account.ts: const at = new Date();',
@@ -22,6 +22,7 @@ const DATED = [
   'sandbox/supervisor/control/methods.ts: const dateOf = (time: number): string => new Date(time).toISOString();',
   'sandbox/supervisor/record/audit-formats.ts: const time = Date.parse(fields.ts);',
   "sandbox/supervisor/record/records.ts: if (good) this.#metrics.set('lastSuccess', {}, Date.now() / 1000);",
+  "sandbox/supervisor/record/records.ts: if (result === 'new' || result === 'same') this.#metrics.set('policyChecked', {}, Date.now() / 1000);",
   "sandbox/supervisor/record/records.ts: metrics?.set('startTime', {}, Date.now() / 1000);",
 ];
 /** The clock, called or passed on, and dates of it that are not only shown. */

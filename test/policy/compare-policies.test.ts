@@ -4,8 +4,7 @@ import fc from 'fast-check';
 import { openings } from '../../shared/policy/compare-policies.js';
 import type { PolicySource } from '../../shared/policy/compile-policy.js';
 import { passes } from './compared.js';
-import { ADDRESSES, CLASSES, LOCAL, NAMES, PORTS, prefixText, WILD, writeRule } from './naive-cases.js';
-import { addressOf } from './rules.js';
+import { policy, request, rule } from './random-policies.js';
 
 const source = (allow: readonly string[], deny: readonly string[] = []): PolicySource => ({ allow, deny });
 
@@ -55,54 +54,6 @@ test('a name that both allow differs where one denies an address of it', () => {
   const [one, ...more] = openings(source(['example.com']), source(['example.com'], ['8.8.8.0/24']));
   assert.deepEqual([one?.about, one?.address?.startsWith('8.8.8.'), more], ['example.com', true, []]);
 });
-
-const port = fc.constantFrom(...PORTS);
-const address = fc.constantFrom(...ADDRESSES);
-const range = fc.tuple(port, port).map(([a, b]) => [Math.min(a, b), Math.max(a, b)] as const);
-const ports = fc.oneof(
-  fc.constant([[443, 443]] as const),
-  fc.array(range, { minLength: 1, maxLength: 2 }),
-  fc.constant([[1, 65_535]] as const),
-);
-const prefix = fc
-  .tuple(address, fc.constantFrom(0, 1, 4, 7, 8, 10, 12, 14, 16, 24, 28, 31, 32, 32))
-  .map(([text, quarter]) => prefixText(text, text.includes(':') ? quarter * 4 : quarter));
-const target = fc.oneof(
-  fc.constantFrom(...NAMES, ...LOCAL),
-  fc.constantFrom(...WILD).chain((name) => fc.constantFrom(`*.${name}`, `**.${name}`)),
-  prefix,
-  prefix,
-  fc.constantFrom(...CLASSES),
-  fc.constant('*'),
-);
-const rule = fc.record({ target, ports }).map(writeRule);
-const policy = fc.record({
-  allow: fc.array(rule, { maxLength: 6 }),
-  deny: fc.array(rule, { maxLength: 3 }),
-  mode: fc.constantFrom('enforce' as const, 'enforce' as const, 'audit' as const),
-});
-/** Near the rules, since most of them share a few prefixes. */
-const near = fc.tuple(address, fc.integer({ min: 0, max: 127 }), fc.boolean()).map(([text, bit, flips]) => {
-  const { bytes } = addressOf(text);
-  const at = bit % (bytes.length * 8);
-  const changed = bytes.map((byte, index) => (flips && index === at >> 3 ? byte ^ (0x80 >> (at & 7)) : byte));
-  return changed.length === 4 ? changed.join('.') : addressText(changed);
-});
-const request = fc.record({
-  host: fc.oneof(
-    fc.constantFrom(...NAMES, ...LOCAL, 'new.example.com', 'deep.new.a.example.com', 'other.test', 'single'),
-    near,
-  ),
-  port: fc.oneof(port, fc.integer({ min: 1, max: 65_535 })),
-  resolved: near,
-  where: fc.constantFrom(undefined, 'own' as const, 'listener' as const),
-});
-
-function addressText(bytes: Uint8Array): string {
-  return Array.from({ length: 8 }, (_, at) =>
-    (((bytes[at * 2] ?? 0) << 8) | (bytes[at * 2 + 1] ?? 0)).toString(16),
-  ).join(':');
-}
 
 const runs = 120;
 

@@ -5,6 +5,7 @@ import { amount, lasted } from '../../../shared/amounts.js';
 import { asciiJson } from '../../../shared/ascii-json.js';
 import { KEPT_LINES } from '../../../shared/limits.js';
 import { quoteDestination } from '../../../shared/policy/decision.js';
+import { quote } from '../../../shared/policy/quote.js';
 import { printable } from '../../../shared/printable.js';
 import type { OpenConnection, OpenConnections } from '../../../shared/protocol/open-connections.js';
 import { ASK_SCOPES, type AskScope } from '../../../shared/words.js';
@@ -12,6 +13,7 @@ import type {
   AskNews,
   OpenAsk,
   PluginStatus,
+  PolicyStatus,
   ReplacedBroker,
   Status,
 } from '../../supervisor/control/control-surface.js';
@@ -507,6 +509,19 @@ function statusCommand(): Command {
     );
 }
 
+function describePolicy(policy: PolicyStatus | null): string {
+  if (policy === null) return '';
+  const { serial, checked, problem, beyond } = policy;
+  const which = serial === null ? 'there is none yet' : `serial ${serial}`;
+  const seen = checked === null ? '' : `, its server had it at ${checked.slice(0, 19).replace('T', ' ')}`;
+  const went = problem === null ? '' : `; the last look for it failed: ${problem}`;
+  const lines = beyond.map(
+    ({ plugin, what, example }) =>
+      `  ${plugin}: ${quote(what)} goes beyond it and is not in force: it allows ${quote(example)}`,
+  );
+  return [`signed policy: ${which}${seen}${went}`, ...lines].map((line) => `${printable(line)}\n`).join('');
+}
+
 /** A failure may name a whole PATH. What started postern has said it in full, and JSON has it. */
 const LONGEST_END = 40;
 const STATUS_COLUMNS: readonly Column<PluginStatus>[] = [
@@ -529,7 +544,8 @@ function stateOf({ state, waits_for: others = [] }: PluginStatus): string {
   return others.length === 0 ? state : `${state} for ${others.join(', ')}`;
 }
 
-export function describeStatus({ version, pid, config, for_ms: ms, broker, plugins, asks }: Status): string {
+export function describeStatus(status: Status): string {
+  const { version, pid, config, for_ms: ms, broker, plugins, asks, policy = null } = status;
   const other =
     broker === null || broker.version === null || broker.version === version ? '' : ` ${broker.version}`;
   const served = broker === null ? 'no broker' : `broker${other} ${broker.pid}`;
@@ -537,5 +553,5 @@ export function describeStatus({ version, pid, config, for_ms: ms, broker, plugi
   const says = plugins.some(({ status }) => status !== null);
   const open = asks.length === 0 ? '' : `\n${describeAsks({ asks })}`;
   const columns = says ? [...STATUS_COLUMNS, SAYS] : STATUS_COLUMNS;
-  return `${printable(head)}\n${table(columns, plugins, ({ state }) => NOTICED[state])}${open}`;
+  return `${printable(head)}\n${describePolicy(policy)}${table(columns, plugins, ({ state }) => NOTICED[state])}${open}`;
 }

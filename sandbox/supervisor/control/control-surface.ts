@@ -91,6 +91,20 @@ export interface Status extends SupervisorFacts {
   readonly plugins: readonly PluginStatus[];
   /** What waits for an answer. */
   readonly asks: readonly OpenAsk[];
+  /** Null: the configuration names no signed policy. A postern of an earlier version does not say so. */
+  readonly policy?: PolicyStatus | null;
+}
+
+/** The signed policy. */
+export interface PolicyStatus {
+  /** Of the one in force; null: there is none yet. */
+  readonly serial: number | null;
+  /** When its server last had this one: ISO 8601 in UTC. Null: not since postern started. */
+  readonly checked: string | null;
+  /** Why the last look for it went wrong; null if it did not. */
+  readonly problem: string | null;
+  /** What of the configuration it does not allow, each with a destination. */
+  readonly beyond: readonly { readonly plugin: string; readonly what: string; readonly example: string }[];
 }
 
 /** The answer to `top`. */

@@ -199,7 +199,7 @@ export class PluginGateway {
 }
 
 /** Those of the host; empty: it has none, and Node's own count. */
-function systemRoots(): string {
+export function systemRoots(): string {
   for (const path of SYSTEM_BUNDLES) {
     try {
       return `${readFileSync(path, 'utf8').trimEnd()}\n`;

@@ -9,14 +9,15 @@ import type { AuditFormat } from '../../../shared/config/config-file.js';
 import type {
   AnyAuditFields,
   AuditEvent,
-  AuditEventName,
   GapEvent,
+  PolicyEvent,
 } from '../../../shared/protocol/audit-events.js';
 import type { DecisionWord } from '../../../shared/words.js';
 
-type Written = AuditEvent | GapEvent;
+type Written = AuditEvent | GapEvent | PolicyEvent;
+type WrittenName = Written['event'];
 interface Fields extends Omit<AnyAuditFields, 'reason'> {
-  readonly event: AuditEventName | 'gap';
+  readonly event: WrittenName;
   readonly ts: string;
   /** Of a decision, or of a failure. */
   readonly reason?: string | null;
@@ -52,9 +53,12 @@ interface Kind {
   readonly title?: string;
 }
 
+/** They ask nobody to act at once. */
+const QUIET: readonly string[] = ['limited', 'policy'] satisfies readonly WrittenName[];
+
 const incident = (title: string): Kind => ({ about: 'incident', what: () => 'found', title });
 
-const KINDS: { readonly [E in AuditEventName | 'gap']: Kind } = {
+const KINDS: { readonly [E in WrittenName]: Kind } = {
   decision: {
     about: 'connection',
     what: ({ decision, outcome }) =>
@@ -75,6 +79,7 @@ const KINDS: { readonly [E in AuditEventName | 'gap']: Kind } = {
   limited: incident('A limit makes a plugin wait'),
   protocol_error: incident('A plugin broke the protocol of its channel'),
   gap: incident('Events are missing in the audit log'),
+  policy: incident('A look for the signed policy had another result'),
 };
 
 /** Of a failure: DNS, and no peer, did not work. It has no port. */
@@ -179,7 +184,7 @@ function activityOf({ method, event }: Fields, about: Kind['about'], did: What):
 }
 
 function severityOf({ event, decision }: Fields, about: Kind['about']): number {
-  if (about === 'incident') return event === 'limited' ? LOW : event === 'socket' ? MEDIUM : HIGH;
+  if (about === 'incident') return QUIET.includes(event) ? LOW : event === 'socket' ? MEDIUM : HIGH;
   return decision === 'deny' ? LOW : INFORMATIONAL;
 }
 
@@ -232,7 +237,7 @@ const ABOUT: {
     http_response: { code: fields.status, ...present({ body_length: fields.received_bytes }) },
   }),
   incident: (fields, time, title) => ({
-    is_alert: fields.event !== 'limited',
+    is_alert: !QUIET.includes(fields.event),
     finding_info: {
       uid: [fields.ts, fields.event, fields.plugin ?? ''].join(' '),
       ...{ title, types: [fields.event], created_time: time },
@@ -269,7 +274,7 @@ export function ecs(event: Written): Ecs {
     '@timestamp': fields.ts,
     ecs: { version: ECS_VERSION },
     event: {
-      kind: about === 'incident' && fields.event !== 'limited' ? 'alert' : 'event',
+      kind: about === 'incident' && !QUIET.includes(fields.event) ? 'alert' : 'event',
       category: ['network', ...(isRequest ? ['web'] : [])],
       type: [...TYPES[did], ...decided],
       ...{ action: fields.event, provider: 'postern', dataset: 'postern.audit' },

@@ -21,7 +21,7 @@ import { asciiJson } from '../../../shared/ascii-json.js';
 import type { AuditFormat, WhenFull } from '../../../shared/config/config-file.js';
 import { PosternError } from '../../../shared/errors.js';
 import { AUDIT_BACKLOG_BYTES, AUDIT_LOOK_MS } from '../../../shared/limits.js';
-import type { AuditEvent, GapEvent } from '../../../shared/protocol/audit-events.js';
+import type { AuditEvent, GapEvent, PolicyEvent } from '../../../shared/protocol/audit-events.js';
 import { openFolder } from '../../../shared/sys/open-folder.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { kindOf, Output, type OutputEvents, type OwnDescriptor, openOwn } from '../output/output.js';
@@ -129,7 +129,7 @@ export class AuditSink {
     return new Promise((resolve) => this.#onceRoom.push(resolve));
   }
 
-  write(event: AuditEvent): void {
+  write(event: AuditEvent | PolicyEvent): void {
     this.#tellGap();
     const mayWrite = this.#gap === undefined && this.#output.waiting <= this.#mostBytes;
     if (mayWrite && this.#put(event)) return;
@@ -237,7 +237,7 @@ export class AuditSink {
   }
 
   /** @returns whether there was room */
-  #put(event: AuditEvent | GapEvent): boolean {
+  #put(event: AuditEvent | GapEvent | PolicyEvent): boolean {
     const written = formatAudit(this.#format, event);
     const line = `${/* protects: G13 the audit log has one line an event, in ASCII => JSON.stringify(written) */ asciiJson(written)}\n`;
     if (!this.#output.write(line)) return false;

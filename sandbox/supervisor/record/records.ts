@@ -7,7 +7,7 @@ import { ownerOfGateway } from '../../../shared/gateway.js';
 import { OUTPUT_TIMEOUT_MS } from '../../../shared/limits.js';
 import { MetricSet } from '../../../shared/metrics/metric-set.js';
 import { PluginMetrics } from '../../../shared/metrics/plugin-metrics.js';
-import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
+import type { AuditEvent, PolicyEvent } from '../../../shared/protocol/audit-events.js';
 import type { ListenerAddress } from '../../../shared/protocol/link.js';
 import {
   type ExitCause,
@@ -153,6 +153,20 @@ export class Records {
   requestsRefused(plugin: string): number {
     const isRefused = ({ outcome }: Readonly<Record<string, string>>): boolean => outcome === 'refused';
     return this.#plugins.get(plugin)?.total('httpRequests', isRefused) ?? 0;
+  }
+
+  /** A look for the signed policy. @param isLogged whether it says something new */
+  policy({ serial, result, message }: Omit<PolicyEvent, 'event' | 'ts'>, isLogged: boolean): void {
+    this.#metrics.count('policyFetches', { result });
+    if (result === 'new' || result === 'same') this.#metrics.set('policyChecked', {}, Date.now() / 1000);
+    const ts = new Date().toISOString();
+    if (isLogged) this.#sink?.write({ event: 'policy', ts, serial, result, message });
+  }
+
+  /** @param serial of the signed policy that is in force @param beyond how many rules are not, because of it */
+  policyInForce(serial: number | undefined, beyond: number): void {
+    if (serial !== undefined) this.#metrics.set('policySerial', {}, serial);
+    this.#metrics.set('policyBeyond', {}, beyond);
   }
 
   /** A broker that died took events along. @param since the time of its last event that came */

@@ -1,7 +1,13 @@
 // The supervisor's own metrics. The broker has a table of the same form, and both are served on one page.
 import { KINDS } from '../../../shared/config/plugin-config.js';
 import { type LabelValues, PLUGIN_LABEL, type StartsAtZero } from '../../../shared/metrics/metric-form.js';
-import { EXIT_CAUSES, HTTP_OUTCOMES, PLUGIN_STATES, START_CAUSES } from '../../../shared/words.js';
+import {
+  EXIT_CAUSES,
+  HTTP_OUTCOMES,
+  PLUGIN_STATES,
+  POLICY_RESULTS,
+  START_CAUSES,
+} from '../../../shared/words.js';
 import { OWN_PROCESSES } from '../usage/own-use.js';
 
 /** The series appear once there is a value. */
@@ -157,5 +163,33 @@ export const SUPERVISOR_METRICS = {
     kind: 'gauge',
     help: 'Unix time of the last successful load of the rules',
     labels: {},
+  },
+  policySerial: {
+    name: 'postern_signed_policy_serial',
+    kind: 'gauge',
+    help: 'The serial of the signed policy that is in force. Without one there is no value',
+    labels: {},
+    startsAtZero: NEVER as StartsAtZero,
+  },
+  policyFetches: {
+    name: 'postern_signed_policy_fetches_total',
+    kind: 'counter',
+    help: 'Looks for the signed policy',
+    labels: { result: POLICY_RESULTS as typeof POLICY_RESULTS },
+    startsAtZero: NEVER as StartsAtZero,
+  },
+  policyChecked: {
+    name: 'postern_signed_policy_checked_timestamp_seconds',
+    kind: 'gauge',
+    help: 'Unix time at which the server last had the signed policy that is in force. Before, there is no value',
+    labels: {},
+    startsAtZero: NEVER as StartsAtZero,
+  },
+  policyBeyond: {
+    name: 'postern_signed_policy_rules_beyond',
+    kind: 'gauge',
+    help: 'Rules of plugins that are not in force, since they go beyond the signed policy. Without one there is no value',
+    labels: {},
+    startsAtZero: NEVER as StartsAtZero,
   },
 } as const;
