@@ -123,7 +123,8 @@ export const STAGES: readonly Stage[] = [
   },
   {
     name: 'containers',
-    shows: 'postern in containers, with the documented options',
+    shows:
+      'postern in containers, with the documented options, and as a Deployment of Kubernetes by podman kube play',
     slices: [[...TESTS, 'containers/']],
     needsRoot: true,
     minutes: SLICE_MINUTES,

@@ -94,6 +94,7 @@ export const NEEDS: readonly Need[] = [
   },
   { name: 'podman', isMet: hasPrograms('podman'), used: RUNS_PODMAN },
   { name: 'runc', isMet: hasPrograms('runc'), used: RUNS_PODMAN },
+  { name: 'catatonit', isMet: hasPrograms('catatonit'), used: started('catatonit') },
   { name: 'debootstrap', isMet: hasPrograms('debootstrap'), used: started('debootstrap') },
   {
     name: 'root',

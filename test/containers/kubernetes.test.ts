@@ -1,0 +1,192 @@
+// needs: catatonit
+// deploy/kubernetes: the files are right by the schemas of Kubernetes, and the Deployment runs, by podman kube play.
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { parseAllDocuments } from 'yaml';
+import { freePort } from '../harness/free-port.js';
+import { type Listener, listen } from '../harness/listener.js';
+import { PATIENCE } from '../harness/patience.js';
+import { until } from '../harness/until.js';
+import { distFor, readableFolder } from '../harness/users.js';
+import { image } from './image.js';
+import { noContainers, run, succeed, writeJson } from './podman.js';
+
+const FOLDER = join(distFor('root'), '../deploy/kubernetes');
+/** The models hold the schemas; 35 MB, so they are no dependency of the checkout. */
+const MODELS = ['kubernetes-models@4.5.1', '@kubernetes-models/prometheus-operator@4.4.2'];
+const NAME = `postern-${randomBytes(4).toString('hex')}`;
+
+interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  // biome-ignore lint/suspicious/noExplicitAny: the schemas check it
+  readonly [key: string]: any;
+}
+
+function manifests(file: string): readonly Manifest[] {
+  return parseAllDocuments(readFileSync(join(FOLDER, file), 'utf8')).map((document) => document.toJS());
+}
+
+const find = (kind: string): Manifest =>
+  manifests('postern.yaml').find((one) => one.kind === kind) ?? assert.fail(kind);
+
+test('each file is right by its schema, and a wrong one is told', async () => {
+  const folder = readableFolder();
+  await succeed(['npm', 'install', '--prefix', folder, '--no-audit', '--no-fund', ...MODELS], folder);
+  const load = createRequire(join(folder, 'x.js'));
+  const check = ({ apiVersion, kind, ...rest }: Manifest): void => {
+    const group = apiVersion.split('/').at(0) ?? '';
+    const from = group === 'monitoring.coreos.com' ? MODELS[1] : MODELS[0];
+    const [, name = ''] = /^(.+)@/.exec(from ?? '') ?? [];
+    const model = load(`${name}/${apiVersion}/${kind}`)[kind];
+    new model(rest).validate();
+  };
+  const all = [...manifests('postern.yaml'), ...manifests('pod-monitor.yaml')];
+  assert.deepEqual(
+    all.map(({ kind }) => kind),
+    ['ConfigMap', 'Deployment', 'NetworkPolicy', 'PodMonitor'],
+  );
+  for (const one of all) check(one);
+  assert.throws(() =>
+    check({ ...find('Deployment'), spec: { ...find('Deployment')['spec'], replicas: 'many' } }),
+  );
+});
+
+test('no container is privileged, has a capability or namespaces of the node', () => {
+  const { spec } = find('Deployment')['spec'].template;
+  assert.equal(spec.hostUsers, false);
+  for (const key of ['hostNetwork', 'hostPID', 'hostIPC']) assert.equal(spec[key], undefined);
+  for (const { securityContext: own } of spec.containers) {
+    assert.equal(own.privileged, undefined);
+    assert.deepEqual([own.capabilities, own.allowPrivilegeEscalation], [{ drop: ['ALL'] }, false]);
+  }
+});
+
+/** Writes files as the kubelet does: in a new folder, to which a link is swapped. */
+function swap(folder: string, text: string): void {
+  const name = `..${randomBytes(4).toString('hex')}`;
+  mkdirSync(join(folder, name), { mode: 0o755 });
+  writeFileSync(join(folder, name, 'postern.yaml'), text, { mode: 0o644 });
+  symlinkSync(name, join(folder, '..data.next'));
+  renameSync(join(folder, '..data.next'), join(folder, '..data'));
+}
+
+const servers: Listener[] = [];
+let started = false;
+after(async () => {
+  if (started) await run(['podman', 'pod', 'rm', '--force', '--time', '0', `${NAME}-pod`]);
+  for (const server of servers) await server.close();
+});
+
+let name = '';
+before(
+  async () => {
+    if (noContainers === false) name = await image();
+  },
+  { timeout: 240_000 * PATIENCE },
+);
+
+test('podman runs the Deployment: a permitted and a refused connect, the probes, and a rollout by the swapped link', {
+  skip: noContainers,
+}, async () => {
+  const [one, other] = [await listen((socket) => socket.end()), await listen((socket) => socket.end())];
+  servers.push(one, other);
+  const [folder, config, metrics] = [readableFolder(), readableFolder(), await freePort()];
+  const profile = join(folder, 'postern-seccomp.json');
+  const script = join(distFor('root'), 'run/seccomp-profile.js');
+  writeJson(
+    profile,
+    JSON.parse(
+      await succeed([process.execPath, script, '--kubernetes', '/usr/share/containers/seccomp.json']),
+    ),
+  );
+  const tries = `const net = require('node:net'); setInterval(() => { for (const port of [${one.port}, ${other.port}]) net.connect(port, '127.0.0.1').on('connect', () => console.log(port, 'connected')).on('error', (error) => console.log(port, error.code)); }, 100)`;
+  const textWith = (allow: readonly number[]): string => {
+    const own = find('ConfigMap')['data']['postern.yaml'] as string;
+    return JSON.stringify({
+      ...parseAllDocuments(own)[0]?.toJS(),
+      metrics: `127.0.0.1:${metrics}`,
+      plugins: {
+        agent: {
+          command: ['node', '-e', tries],
+          allow: allow.map((port) => `127.0.0.1:${port}`),
+          restart: { policy: 'always' },
+        },
+      },
+    });
+  };
+  swap(config, textWith([one.port]));
+  symlinkSync('..data/postern.yaml', join(config, 'postern.yaml'));
+  const deployment = find('Deployment');
+  const { spec } = deployment['spec'].template;
+  // Podman has no kubelet: the network is this machine's, user namespaces need ids that a machine may lack, and an annotation names the profile.
+  const { hostUsers: _, ...pod } = spec;
+  const port = (probe: { httpGet: object }): object => ({
+    ...probe,
+    httpGet: { ...probe.httpGet, port: metrics, host: '127.0.0.1' },
+  });
+  const container = {
+    ...spec.containers[0],
+    ...{ image: name, ports: [], resources: {} },
+    readinessProbe: port(spec.containers[0].readinessProbe),
+    livenessProbe: port(spec.containers[0].livenessProbe),
+  };
+  const volumes = pod.volumes.map((volume: { name: string }) =>
+    volume.name === 'config' ? { name: 'config', hostPath: { path: config, type: 'Directory' } } : volume,
+  );
+  writeJson(join(folder, 'play.json'), {
+    ...deployment,
+    metadata: {
+      ...deployment['metadata'],
+      name: NAME,
+      annotations: { 'seccomp.security.alpha.kubernetes.io/pod': 'localhost/postern-seccomp.json' },
+    },
+    spec: {
+      ...deployment['spec'],
+      template: {
+        metadata: {
+          ...deployment['spec'].template.metadata,
+          annotations: { 'seccomp.security.alpha.kubernetes.io/pod': 'localhost/postern-seccomp.json' },
+        },
+        spec: { ...pod, hostNetwork: true, containers: [container], volumes },
+      },
+    },
+  });
+  started = true;
+  await succeed(
+    ['podman', 'kube', 'play', '--seccomp-profile-root', folder, join(folder, 'play.json')],
+    folder,
+  );
+  const container_ = `${NAME}-pod-postern`;
+  const logs = async (): Promise<string> => {
+    const { stdout, stderr } = await run(['podman', 'logs', container_]);
+    return `${stdout}${stderr}`;
+  };
+  const said = (words: string, from = 0): Promise<string> =>
+    until(async () => {
+      const text = (await logs()).slice(from);
+      return text.includes(words) ? text : undefined;
+    }, 60_000).catch(async () => assert.fail(`Nothing says "${words}" in ${await logs()}`));
+  await said(`${one.port} connected`);
+  await said(`${other.port} ECONNREFUSED`);
+  assert.equal(await other.allConnections(), 0);
+  assert.equal((await fetch(`http://127.0.0.1:${metrics}/healthz`)).status, 200);
+  const id = (await succeed(['podman', 'exec', container_, 'id', '-u'])).trim();
+  assert.equal(id, '1000');
+  assert.match(await succeed(['podman', 'exec', container_, 'postern', 'status']), /^agent .*running/m);
+  const before = (await logs()).length;
+  swap(config, textWith([other.port]));
+  await said(`${other.port} connected`, before);
+  const text = await logs();
+  assert.match(text, /was read again; with other rules: agent/);
+  assert.match(await succeed(['podman', 'exec', container_, 'postern', 'status']), /^agent .*running/m);
+  const closed = text.length;
+  await said(`${one.port} ECONNREFUSED`, closed);
+  swap(config, 'plugins: [');
+  await said('is not put in force: the former configuration stays', closed);
+  await said(`${other.port} connected`, (await logs()).length);
+});
