@@ -79,8 +79,6 @@ async function build() {
   writeFileSync(join(dist, 'postern.schema.json'), `${JSON.stringify(configJsonSchema(), null, 2)}\n`);
   const { bundle } = await import('./dist/deploy/bundle.js');
   bundle(dist);
-  const { bundlePage } = await import('./dist/deploy/bundle-page.js');
-  bundlePage(top, dist);
   const { writeManPages } = await import('./dist/deploy/man-pages.js');
   writeManPages(top, join(dist, 'man'));
   writeFileSync(stamp, sources);

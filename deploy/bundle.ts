@@ -4,7 +4,7 @@ import { join, relative } from 'node:path';
 import { COMMAND_NAMES, COMMANDS } from '../sandbox/cli/command-table.js';
 import type { Bundle } from '../shared/bundles.js';
 import { ONE_V8_THREAD, UNBINDABLE_DEBUGGER } from '../shared/node-flags.js';
-import { PAGE_FILES } from './bundle-page.js';
+import { bundlePage, PAGE_FILES } from './bundle-page.js';
 import { BUNDLES, bundleProgram } from './bundle-programs.js';
 import { thirdPartyLicences } from './third-party-licences.js';
 
@@ -16,7 +16,7 @@ const LIST = 'bundles.json';
 /** @param dist the folder of the compiled modules. The bundles go there too, with the licences of their packages */
 export function bundle(dist: string): void {
   const bundled = BUNDLES.map((name) => bundleProgram(dist, name));
-  const modules = bundled.flatMap((one) => one.modules);
+  const modules = [...bundled.flatMap((one) => one.modules), ...bundlePage(dist)];
   writeFileSync(join(dist, 'run/LICENCES.txt'), thirdPartyLicences(modules));
   removeOthers(join(dist, 'run'), [...bundled.flatMap(({ files }) => files), 'LICENCES.txt', ...PAGE_FILES]);
   const list = bundled.map((one) => [one.name, one.modules.map((path) => relative(dist, path))] as const);

@@ -96,12 +96,12 @@ async function audit(log: string | undefined, options: AuditOptions): Promise<nu
 }
 
 /** What a line of the log says, if it is one. */
-interface Written extends Readonly<Record<string, unknown>> {
+export interface Written extends Readonly<Record<string, unknown>> {
   readonly event: string;
   readonly ts: string;
 }
 
-function readObject(text: string): Written | undefined {
+export function readObject(text: string): Written | undefined {
   try {
     const read: unknown = JSON.parse(text);
     return isWritten(read) ? read : undefined;
@@ -139,7 +139,7 @@ function isWanted({ plugin, ts }: Written, { plugin: name, since = '' }: AuditOp
 
 // Where the log is.
 
-function logOf(config: string): string {
+export function logOf(config: string): string {
   const source = new YamlSource(config, readConfigText(config, 'name another file by --config, or the log'));
   const [written] = [...source.textsAt(['audit']), ...source.textsAt(['audit', 'to'])];
   const to = written?.text ?? 'stderr';
@@ -159,7 +159,7 @@ function logOf(config: string): string {
  * @param take takes whole lines, and resolves when there is room for more
  * @throws PosternError `audit_destination`, or the error of the system
  */
-async function readLog(
+export async function readLog(
   path: string,
   follow: boolean,
   take: (lines: readonly string[]) => Promise<void>,

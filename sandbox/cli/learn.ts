@@ -7,8 +7,10 @@ import { PosternError } from '../../shared/errors.js';
 import { quote } from '../../shared/policy/quote.js';
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 
+import { Summarizer } from '../page/summarize.js';
 import { Learner, type Learnt } from '../supervisor/learn/learner.js';
 import { describeLearnt, NewFile, ruleFileOf, UpdatedFile } from './describe-learnt.js';
+import { writeHtml } from './html-report.js';
 import { makeCommand } from './program.js';
 import { asAllowOptions, limitLines, ownProgram, RefusalReport, refusalLine } from './refusal-line.js';
 import { addRunOptions, pluginOf, type RunOptions } from './run-options.js';
@@ -21,6 +23,7 @@ const LEARNT_ENDPOINTS = 8192;
 interface LearnOptions extends RunOptions {
   readonly output?: string;
   readonly update?: string;
+  readonly html?: string;
   readonly json?: boolean;
 }
 
@@ -29,6 +32,7 @@ export function learnCommand(): Command {
   return addRunOptions(command)
     .option('--output <file>', 'write them to a new file for --rules and presets')
     .option('--update <file>', 'add them to a file of rules, which this run begins with')
+    .option('--html <file>', 'write what happened, with the rules, as one page for the browser')
     .option('--json', 'print one JSON object instead, as the last line of stderr')
     .addHelpText(
       'after',
@@ -66,6 +70,8 @@ async function learn(command: readonly string[], options: LearnOptions): Promise
     const config = pluginOf(command, given, 'audit', loadRuleFile);
     const path = output ?? update;
     const file = path === undefined ? undefined : isThere ? new UpdatedFile(path) : new NewFile(path);
+    const page = options.html === undefined ? undefined : new NewFile(options.html);
+    const summarizer = new Summarizer();
     const learner = new Learner({
       plugin: config.name,
       allowed: false,
@@ -80,13 +86,26 @@ async function learn(command: readonly string[], options: LearnOptions): Promise
     );
     const take = (event: AuditEvent): void => {
       learner.take(event);
+      summarizer.take(event);
       if (('decision' in event && event.decision === 'would_deny') || options.audit === '-') return;
       report.take(event);
     };
     const status = await runPlugin(config, given, take, true);
     const { learnt } = learner;
-    const written =
-      path === undefined || file === undefined ? [] : [writeTo(file, learnt, path, config.name)];
+    if (page !== undefined)
+      writeHtml(page, {
+        title: `What ${config.name} needed`,
+        source: 'postern learn',
+        summary: summarizer.summary,
+        learnt: {
+          rules: learnt.rules.map(({ rule }) => rule),
+          notes: learnt.refused.map(({ message }) => message),
+        },
+      });
+    const written = [
+      ...(path === undefined || file === undefined ? [] : [writeTo(file, learnt, path, config.name)]),
+      ...(options.html === undefined ? [] : [`the page is in ${quote(options.html)}`]),
+    ];
     if (options.json === true) {
       const allow = learnt.rules.map(({ rule }) => rule);
       process.stderr.write(`${asciiJson({ plugin: config.name, status, allow, ...learnt })}\n`);

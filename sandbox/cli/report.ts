@@ -11,17 +11,19 @@ import { ConfigError } from '../../shared/config/config-problem.js';
 import { readConfigText } from '../../shared/config/config-text.js';
 import { type Config, loadConfig } from '../../shared/config/load-config.js';
 import { YamlSource } from '../../shared/config/yaml-source.js';
+import { PosternError } from '../../shared/errors.js';
 import { printable } from '../../shared/printable.js';
 import { describeExamination } from '../doctor/describe.js';
 import { examine } from '../doctor/examine.js';
 import { readHost } from '../doctor/read-host.js';
 import { tryHost } from '../doctor/trial.js';
 import type { PluginStatus, Status } from '../supervisor/control/control-surface.js';
-import { lastAuditLines } from './audit.js';
+import { lastAuditLines, logOf } from './audit.js';
 import type { ControlClient, ControlOptions } from './control/control-client.js';
 import { openControl } from './control/control-command.js';
 import { configFile } from './default-config.js';
 import { NewFile } from './describe-learnt.js';
+import { summarizeLog, writeHtml } from './html-report.js';
 import { makeCommand } from './program.js';
 import { describeError, say } from './say.js';
 
@@ -38,25 +40,45 @@ export function reportCommand(): Command {
     .argument('[file]', 'the file to write', DEFAULT_REPORT)
     .option('--control <path>', 'the control socket (default: that of ./postern.yaml, else the only one)')
     .option('--config <file>', 'the file that the running postern was started with')
+    .option('--html <file>', 'instead, write an audit log as one page for the browser')
+    .option('--log <log>', 'the audit log for --html (default: that of ./postern.yaml)')
     .addHelpText(
       'after',
       `
 Examples:
   postern report
   postern report /tmp/report.txt --config /etc/postern/postern.yaml
+  postern report --html report.html --log run.log
 
 It has versions, what doctor finds, the configuration, status, refusals, the end of the audit log, and metrics. It works
 too when no postern runs. Values of env and arguments of commands are masked. It names hosts and paths: read it
-before you send it.
+before you send it. With --html, the page has what the audit log has: destinations, bytes, refusals with rules, names.
 Exit status: 0, 1 where the file cannot be written, 2 for wrong usage.`,
     )
-    .action(async (file: string, options: ControlOptions) => process.exit(await report(file, options)));
+    .action(async (file: string, options: ReportOptions) => process.exit(await report(file, options)));
 }
 
-async function report(path: string, options: ControlOptions): Promise<number> {
+interface ReportOptions extends ControlOptions {
+  readonly html?: string;
+  readonly log?: string;
+}
+
+async function report(named: string, options: ReportOptions): Promise<number> {
+  const { html, log } = options;
+  const path = html ?? named;
   try {
+    if (log !== undefined && html === undefined)
+      throw new PosternError('usage', '--log names the log of --html', { fix: 'name a file by --html' });
     const file = new NewFile(path);
-    file.write(await gather(options), OWNER_ALONE);
+    if (html === undefined) file.write(await gather(options), OWNER_ALONE);
+    else {
+      const source = log ?? logOf(configFile(options.config));
+      writeHtml(file, {
+        title: 'What postern allowed and refused',
+        source,
+        summary: await summarizeLog(source),
+      });
+    }
   } catch (error) {
     say(describeError(error));
     return 1;

@@ -1,6 +1,7 @@
 // One line for each audit event, for a person. Pure.
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
-import { placeOf, type Tone } from './parts.js';
+import type { Tone } from './parts.js';
+import { placeOf } from './summarize.js';
 
 /** What a stream is filtered by. */
 export const EVENT_KINDS = ['allowed', 'refused', 'failed', 'closed', 'request', 'other'] as const;

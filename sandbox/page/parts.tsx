@@ -20,14 +20,6 @@ export function Code({ of: text }: { readonly of: string }): JSX.Element {
   );
 }
 
-/** @returns for example `api.example.com:443`, or `unix:/run/x.sock` */
-export function placeOf(host: string | null, port: number | null): string {
-  if (host === null) return 'not known';
-  if (host.startsWith('unix:')) return host;
-  if (port === null) return host;
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
 export function Count({ of: value }: { readonly of: number | null }): JSX.Element {
   return <>{amount(value)}</>;
 }

@@ -10,8 +10,9 @@ import type { Denial } from '../supervisor/control/denials.js';
 import type { CountedRule } from '../supervisor/control/recent-events.js';
 import { EVENT_KINDS, type EventKind } from './event-rows.js';
 import { call, type LiveStore, type ShownEvent } from './live-store.js';
-import { Chip, Code, Count, placeOf, Sparkline, Table, Text, type Tone, timeOf } from './parts.js';
-import type { RequestSum } from './requests.js';
+import { Chip, Code, Count, Sparkline, Table, Text, type Tone, timeOf } from './parts.js';
+import { RequestTable } from './request-table.js';
+import { placeOf } from './summarize.js';
 
 const LOOK_MS = 2_000;
 /** Rows of one table. More are no use to a person, and make the page slow. */
@@ -683,42 +684,5 @@ export function RequestsView({ store }: ViewProps): JSX.Element {
       </div>
       <RequestTable {...shortened(found)} />
     </>
-  );
-}
-
-function RequestTable({
-  rows,
-  more,
-}: {
-  readonly rows: readonly RequestSum[];
-  readonly more: number;
-}): JSX.Element {
-  return (
-    <Table
-      label="Requests through gateways, by method and path"
-      empty="No request has come that fits."
-      rows={rows}
-      more={more}
-      keyOf={({ plugin, host, method, path }) => JSON.stringify([plugin, host, method, path])}
-      columns={[
-        { title: 'Plugin', cell: ({ plugin }) => <Text of={plugin} /> },
-        { title: 'Method', cell: ({ method }) => <Text of={method} /> },
-        { title: 'Host and path', cell: ({ host, path }) => <Text of={`${host}${path}`} /> },
-        { title: 'Times', right: true, cell: ({ count }) => count },
-        {
-          title: 'Refused',
-          right: true,
-          cell: ({ refused }) => (refused === 0 ? 0 : <Chip tone="bad">{refused}</Chip>),
-        },
-        { title: 'Last status', right: true, cell: ({ status }) => status },
-        { title: 'Slowest', right: true, wide: true, cell: ({ slowestMs }) => `${Math.round(slowestMs)} ms` },
-        { title: 'Bytes', right: true, wide: true, cell: ({ bytes }) => <Count of={bytes} /> },
-        {
-          title: 'Rule that would allow it',
-          wide: true,
-          cell: ({ suggestion }) => (suggestion === undefined ? '-' : <Code of={suggestion} />),
-        },
-      ]}
-    />
   );
 }

@@ -70,7 +70,7 @@ test('the tarball holds the program, the types of the client library and the doc
   );
   assert.deepEqual(
     other.filter((path) => !listed.includes(path)),
-    ['dist/postern.schema.json', 'dist/run/LICENCES.txt'],
+    ['dist/postern.schema.json', 'dist/run/LICENCES.txt', 'dist/run/page.css'],
   );
 });
 

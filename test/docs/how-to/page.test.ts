@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { freePort } from '../../harness/free-port.js';
@@ -30,6 +30,13 @@ test('up serves the page, and the commands show what it shows', async (t) => {
   const [rules = '', connections = ''] = page.commands('--unused').lines;
   assert.match(await told(rules), /^fetcher +allow +unused +- +api\.example\.com$/m);
   assert.deepEqual(JSON.parse(await told(connections)), { connections: [], more: 0 });
+  const { status, stderr } = await runCommands(t, page.commands('--html').text, where);
+  assert.equal(status, 0, stderr);
+  for (const name of ['report', 'run', 'learnt']) {
+    const html = readFileSync(join(folder, `${name}.html`), 'utf8');
+    assert.match(html, /<h2>Time line<\/h2>/);
+    assert.equal(html.includes('192.0.2.7:80'), name === 'report');
+  }
   up.child.kill('SIGTERM');
   assert.equal((await up.result).status, 0);
 });
