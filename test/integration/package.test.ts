@@ -52,6 +52,7 @@ test('the tarball holds the program, the types of the client library and the doc
       ...['postern.service', 'postern.socket', 'postern@.service', 'tmpfiles.conf'].map(
         (name) => `deploy/systemd/${name}`,
       ),
+      'docs/cast.svg',
       'docs/performance.svg',
     ],
   );
