@@ -40,11 +40,13 @@ test('the tarball holds the program, the types of the client library and the doc
   assert.deepEqual(
     outside.filter((path) => !path.endsWith('.md') && path !== 'LICENSE'),
     [
+      ...['action.yml', 'install.sh', 'run.sh', 'summary.mjs'].map((name) => `deploy/action/${name}`),
       'deploy/container/Containerfile',
       ...['apparmor', 'build.sh', 'postern.yaml', 'postinst', 'postrm', 'prerm'].map(
         (name) => `deploy/debian/${name}`,
       ),
       'deploy/grafana/postern.json',
+      ...['pod-monitor.yaml', 'postern.yaml'].map((name) => `deploy/kubernetes/${name}`),
       'deploy/logrotate.conf',
       ...['postern.rules.yml', 'postern.test.yml', 'prometheus.yml'].map(
         (name) => `deploy/prometheus/${name}`,
