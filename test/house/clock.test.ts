@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 const top = fileURLToPath(new URL('../../..', import.meta.url));
 /**
  * Lines in which a date is meant: of an audit event that is made a little later, of --since, of certificates, of a question and as an operator sees it, of an event in
- * the forms of others, and three gauges that are dates.
+ * the forms of others or in a report, and three gauges that are dates.
  */
 const DATED = [
   'broker/request/account.ts: const at = new Date();',
@@ -17,6 +17,7 @@ const DATED = [
   'sandbox/cli/control/control-command.ts: return new Date(Math.max(0, time)).toISOString();',
   'sandbox/gateway/certificates.ts: time(new Date(now.getTime() + VALID_DAYS * 24 * 3600 * 1000)),',
   'sandbox/gateway/certificates.ts: time(new Date(now.getTime() - BACKDATED_MS)),',
+  'sandbox/page/summarize.ts: const at = Date.parse(ts);',
   'sandbox/supervisor/gateway/plugin-gateway.ts: new Date(),',
   'sandbox/supervisor/approval/asks.ts: const since = Date.now();',
   'sandbox/supervisor/control/methods.ts: const dateOf = (time: number): string => new Date(time).toISOString();',

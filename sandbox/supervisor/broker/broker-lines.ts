@@ -190,7 +190,7 @@ const connection = fields<OpenConnection>({
   age_ms: count(),
   sent_bytes: orNull(count()),
   received_bytes: orNull(count()),
-  rtt_ms: orNull(number),
+  rtt_ms: orNull(refined(number, (value) => (value >= 0 ? value : NONE))),
 });
 
 const usage = fields<PluginUsage>({
