@@ -46,7 +46,10 @@ function happen(scene: PageScene): void {
 
 async function view(page: Page, name: string): Promise<void> {
   await page.click(`nav a[href="#${name}"]`);
+  // The view before may show the same text.
+  await page.locator(`nav a[aria-current][href="#${name}"]`).waitFor();
   await page
+    .locator('main')
     .getByText(VIEWS[name] ?? '')
     .first()
     .waitFor();
