@@ -94,8 +94,11 @@ for (const user of anyUser) {
     assert.equal(more, 0);
 
     const { stdout: shown } = await ask('talker');
-    assert.match(shown, /^PLUGIN +PID +PROGRAM +DESTINATION +ADDRESS +RULE +DOOR +AGE +SENT +RECEIVED\n/);
-    const line = `^talker +${own?.pid} +python3\\S* +${rule} +127\\.0\\.0\\.1 +${rule} +trap +\\S+.* 1000 +3000$`;
+    assert.match(
+      shown,
+      /^PLUGIN +PID +PROGRAM +DESTINATION +ADDRESS +RULE +DOOR +AGE +SENT +RECEIVED +RTT +ID\n/,
+    );
+    const line = `^talker +${own?.pid} +python3\\S* +${rule} +127\\.0\\.0\\.1 +${rule} +trap +\\S+.* 1000 +3000 +\\S+ +${own?.decision_id}$`;
     assert.match(shown, new RegExp(line, 'm'));
     assert.equal((await ask('quiet')).stdout, 'no connection is open\n');
     const first = await list('--limit', '1');
