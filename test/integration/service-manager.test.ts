@@ -62,7 +62,8 @@ for (const user of anyUser) {
         assert.equal(status, 0, output);
       }
       // Who was accepted in the moment of the end may get an empty answer, and nobody is refused.
-      assert.ok(answers.filter((answer) => answer === 'served\n').length > 5, address);
+      // The manager waits for one in each round.
+      assert.ok(answers.filter((answer) => answer === 'served\n').length >= 2, address);
       assert.deepEqual(
         answers.filter((answer) => !['served\n', 'held\n', ''].includes(answer)),
         [],
