@@ -1,4 +1,4 @@
-// Where the live page is served: a loopback address with a port, or a UNIX socket. Whoever reaches the page and has its token commands postern, so it is
+// Where the live page is served: a loopback address with a port, or a UNIX socket. Who reaches the page and has its token commands postern, so it is
 // never served on a network. Pure.
 import { readListenAddress } from './listen-address.js';
 
