@@ -14,6 +14,7 @@ strange = sorted({f for f, _, _ in opened} - ALLOWED_FAMILIES)
 result("strange", " ".join(map(str, strange)) or "none")
 inet = {(k, p) for f, k, p in opened if f in (2, 10)}
 result("inet", " ".join(f"{k}/{p}" for k, p in sorted(inet)))
+result("unix", " ".join(str(k) for k in sorted({k for f, k, _ in opened if f == 1})))
 result("netlink", " ".join(str(p) for p in sorted({p for f, _, p in opened if f == 16})))
 pairs = [f for f in range(64) if call("socketpair", f, 1, 0, ctypes.create_string_buffer(8))[1] == "ok"]
 result("pairs", " ".join(map(str, pairs)))

@@ -36,6 +36,7 @@ hostile({
   refused: ({ findings }) => {
     assert.equal(findings.get('strange'), 'none');
     assert.equal(findings.get('inet'), '1/0 2/0', 'TCP and UDP of IPv4 and IPv6; ping sockets want a group');
+    assert.equal(findings.get('unix'), '1 5', 'no datagrams, which name their receiver in memory');
     assert.equal(findings.get('netlink'), '0');
     assert.equal(findings.get('pairs'), '1');
     for (const [name, errno] of Object.entries(ERRNOS)) assert.equal(findings.get(name), errno, name);
