@@ -111,7 +111,7 @@ test('what a release makes: the package, its SBOM, their sums; and npm would pub
     Object.keys(devDependencies).filter((name) => listed.includes(name)),
     [],
   );
-  const words = ['publish', '--dry-run', '--offline', join(folder, names[1] ?? '')];
+  const words = ['publish', '--loglevel=notice', '--dry-run', '--offline', join(folder, names[1] ?? '')];
   const published = spawnSync('npm', words, { cwd: folder, encoding: 'utf8' });
   assert.equal(published.stdout, `+ postern@${VERSION}\n`, published.stderr);
   const { stdout } = await postern(['--version'], { as: anyone });
