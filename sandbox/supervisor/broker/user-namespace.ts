@@ -6,9 +6,10 @@
 //
 // It maps the user to uid 0: so programs that enter it keep their capabilities over execve(2). The broker gives them up.
 
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { openSync, readSync } from 'node:fs';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { awaitEnd } from '../../../shared/sys/pidfd.js';
 import { makePipe } from '../../../shared/sys/pipe.js';
 import { SYSTEM_PATH } from '../../host/find-program.js';
 import { namespacesFailure } from '../../host/namespaces-failure.js';
@@ -49,6 +50,7 @@ function makeUserNamespace(): OwnedFd {
   // Without a listener the error would end this process.
   holder.on('error', () => {});
   holder.stdin?.on('error', () => {});
+  endWithProcess(holder);
   try {
     says.close();
     const words = readLine(said.number);
@@ -59,6 +61,17 @@ function makeUserNamespace(): OwnedFd {
     holder.stdin?.end();
     holder.unref();
   }
+}
+
+/** It ends by itself, a little later. This process may end before. */
+function endWithProcess(child: ChildProcess): void {
+  const end = (): void => {
+    if (child.pid === undefined) return;
+    child.kill('SIGKILL');
+    awaitEnd(child.pid);
+  };
+  process.once('exit', end);
+  child.once('exit', () => process.off('exit', end));
 }
 
 /** Waits for a line, or for the end. */

@@ -109,6 +109,23 @@ test('a process that takes no broker ends all the same, and its broker with it',
   assert.ok(!existsSync(`/proc/${pid}`), 'it has ended before');
 });
 
+test('who made the user namespace of brokers has ended when the process has', async () => {
+  const program = `import { readFileSync } from 'node:fs';
+    import { userNamespace } from ${module('broker/user-namespace')};
+    userNamespace();
+    const [holder] = readFileSync('/proc/self/task/' + process.pid + '/children', 'latin1').split(' ');
+    // It cannot end by itself.
+    process.kill(Number(holder), 'SIGSTOP');
+    console.log(holder);
+    process.exit();`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program]);
+  const pid = Number(stdout);
+  assert.ok(pid > 1, stdout);
+  const isLeft = existsSync(`/proc/${pid}`);
+  if (isLeft) process.kill(pid, 'SIGKILL');
+  assert.ok(!isLeft, 'it is left');
+});
+
 // Only root may choose such a priority.
 if (as === 'root')
   test('under SCHED_FIFO all threads of the process and its broker take turns, or are ordinary ones', async () => {
