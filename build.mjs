@@ -15,7 +15,9 @@ const leastNode = Number(
 );
 if (Number.parseInt(process.versions.node, 10) < leastNode)
   stop(`Node ${process.versions.node} is too old; postern needs Node ${leastNode} or later`);
-const needed = ['typescript', 'esbuild'];
+// The compiler in native code. What reads a syntax tree in a test, and dependency-cruiser, needs the one before, in JavaScript.
+const COMPILER = 'typescript-native';
+const needed = [COMPILER, 'esbuild'];
 const missing = needed.filter((name) => !existsSync(join(top, 'node_modules', name, 'package.json')));
 if (missing.length > 0)
   stop(`${missing.join(' and ')} missing in node_modules; run npm ci in "${top}" first`);
@@ -91,7 +93,7 @@ function compile() {
 
 function compileProject(project) {
   const words = [
-    join(top, 'node_modules/typescript/bin/tsc'),
+    join(top, 'node_modules', COMPILER, 'bin/tsc'),
     '-p',
     project,
     '--pretty',

@@ -103,7 +103,7 @@ test('npm pack in a fresh clone builds what it packs, and fails with the reason 
   assert.notEqual(bare.status, 0);
   assert.match(
     bare.stderr,
-    /Cannot build: typescript and esbuild missing in node_modules; run npm ci in ".*" first/,
+    /Cannot build: typescript-native and esbuild missing in node_modules; run npm ci in ".*" first/,
   );
   assert.ok(!existsSync(join(folder, `postern-${VERSION}.tgz`)));
   symlinkSync(join(top, 'node_modules'), join(folder, 'node_modules'));

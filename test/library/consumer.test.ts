@@ -53,7 +53,7 @@ for (const major of [20, 22, 24])
 
 /** @returns what the compiler finds wrong in files of the project @param words its options and the files */
 function compile(...words: readonly string[]): string {
-  const tsc = join(top, 'node_modules/typescript/bin/tsc');
+  const tsc = join(top, 'node_modules/typescript-native/bin/tsc');
   const strict = [
     '--noEmit',
     '--allowJs',
