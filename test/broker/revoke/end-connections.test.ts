@@ -230,8 +230,9 @@ test('between its looks at many connections an end leaves the broker to others',
 });
 
 // proves: an end has a time
-test('an end whose time is over ends the plugin, though not all was searched, and the connection is unused', async () => {
-  const one = scene({ account: UNUSED });
+test('an end whose time is over ends the plugin, though not all was searched, and the connection is unused', async (t) => {
+  // One look at it takes more parts than that, however few processes the host has.
+  const one = scene({ account: UNUSED, pidNamespace: await startDecoy(t) });
   let now = 0;
   void endHidden(one, () => {
     now += 500;
