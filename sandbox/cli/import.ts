@@ -1,10 +1,13 @@
 // postern import: turns the settings of another tool into a configuration, and lists what has no counterpart.
 //
-// Each reader is a pure function from the parsed settings to plugins and remarks. It never opens more than the settings did. What cannot be said in rules
-// is left closed and becomes a remark: a key that nobody read is never passed over in silence.
+// Each reader turns the parsed settings into plugins and remarks, and looks only whether paths of theirs are there. What cannot be said in rules is left
+// closed and becomes a remark: a key that nobody read is never passed over in silence. What the settings deny and rules cannot say is a remark too, and
+// keeps `run --srt-settings` from running anything.
 
+import { existsSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { homedir } from 'node:os';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { ConfigError } from '../../shared/config/config-problem.js';
 import { pluginNameOf } from '../../shared/config/plugin-config.js';
@@ -34,6 +37,8 @@ export interface Imported {
   readonly plugins: readonly ImportedPlugin[];
   /** What has no counterpart, a line each, printable. */
   readonly remarks: readonly string[];
+  /** Those of them that say what was denied there and would not be here. */
+  readonly undenied: readonly string[];
   /** What is otherwise with every such file. */
   readonly advice: readonly string[];
 }
@@ -45,9 +50,10 @@ class Settings {
   readonly #keys: Keys;
   readonly #place: string;
   readonly #remarks: string[];
+  readonly #undenied: string[];
   readonly #read = new Set<string>();
 
-  constructor(value: unknown, place: string, remarks: string[]) {
+  constructor(value: unknown, place: string, remarks: string[], undenied: string[] = []) {
     const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
     if (!isMap && value !== undefined)
       throw new PosternError(
@@ -60,6 +66,7 @@ class Settings {
     this.#keys = isMap ? (value as Keys) : {};
     this.#place = place;
     this.#remarks = remarks;
+    this.#undenied = undenied;
   }
 
   get(key: string): unknown {
@@ -68,7 +75,7 @@ class Settings {
   }
 
   part(key: string): Settings {
-    return new Settings(this.get(key), this.#placeOf(key), this.#remarks);
+    return new Settings(this.get(key), this.#placeOf(key), this.#remarks, this.#undenied);
   }
 
   /** The strings of a list. What else is in it becomes a remark. */
@@ -102,6 +109,12 @@ class Settings {
     this.#remarks.push(printable(`${this.#placeOf(key)}: ${text}`));
   }
 
+  /** A remark on what is denied by this key, and cannot be here. */
+  remarkUndenied(key: string, text: string): void {
+    this.remark(key, text);
+    this.#undenied.push(printable(`${this.#placeOf(key)}: ${text}`));
+  }
+
   /** A remark on each key that nobody has read. */
   end(): void {
     for (const key of Object.keys(this.#keys))
@@ -118,7 +131,10 @@ function rulesOf(settings: Settings, key: string, list: ListName): readonly stri
   return settings.strings(key).flatMap((pattern) => {
     const rule = ruleOf(pattern, list);
     if (rule !== undefined && parseRule(rule, list) !== undefined) return [rule];
-    settings.remark(key, `${quote(pattern)} has no counterpart; ${REFUSED[pattern] ?? 'see docs/rules.md'}`);
+    const text = `${quote(pattern)} has no counterpart; ${REFUSED[pattern] ?? 'see docs/rules.md'}`;
+    // Inside, localhost is the sandbox.
+    if (list === 'deny' && pattern !== 'localhost') settings.remarkUndenied(key, text);
+    else settings.remark(key, text);
     return [];
   });
 }
@@ -147,46 +163,75 @@ function imported(
   plugins: readonly ImportedPlugin[],
   remarks: readonly string[],
   advice: readonly string[],
+  undenied: readonly string[] = [],
 ): Imported {
   const isAnyPort = plugins.some(({ allow }) => allow.some((rule) => rule.endsWith(':*')));
-  return { plugins, remarks, advice: [...(isAnyPort ? [ANY_PORT] : []), ...advice] };
+  return { plugins, remarks, undenied, advice: [...(isAnyPort ? [ANY_PORT] : []), ...advice] };
 }
 
-/** The lists of files that sandbox-runtime and Visual Studio Code have in common. */
+/** The lists of files that sandbox-runtime and Visual Studio Code have in common. There, what is denied wins over what is allowed. */
 function filesOf(settings: Settings): ImportedPlugin['filesystem'] {
   const paths = (key: string): readonly string[] =>
     settings
       .strings(key)
       .filter((path) => {
         if (!/[*?[\]]/.test(path)) return true;
-        settings.remark(key, `${quote(path)} is a pattern; name the paths that are meant`);
+        const text = `${quote(path)} is a pattern; name the paths that are meant`;
+        if (key.startsWith('deny')) settings.remarkUndenied(key, text);
+        else settings.remark(key, text);
         return false;
       })
       .map((path) => path.replace(/^~(?=\/|$)/, homedir()));
-  const writable = paths('allowWrite');
-  const visible = paths('allowRead');
-  const shown = [...writable, ...visible];
-  const hidden = paths('denyRead').filter((path) => shown.some((outer) => isBelow(path, outer)));
-  for (const path of paths('denyWrite'))
-    if (writable.some((outer) => isBelow(path, outer)))
-      settings.remark(
-        'denyWrite',
-        `${quote(path)} stays writable inside a writable folder; name narrower folders in writable`,
-      );
-  return { visible, writable, hidden };
+  const [allowWrite, allowRead, denyRead, denyWrite] = [
+    paths('allowWrite'),
+    paths('allowRead'),
+    paths('denyRead'),
+    paths('denyWrite'),
+  ];
+  const isKept = (path: string): boolean => denyWrite.some((outer) => isWithin(path, outer));
+  // protects: G14 import: what may not be written there is not writable here => const writable = allowWrite;
+  const writable = allowWrite.filter((path) => !isKept(path));
+  const kept = denyWrite.filter((path) => writable.some((outer) => isWithin(path, outer)));
+  for (const path of kept.filter((one) => !existsSync(one)))
+    settings.remark(
+      'denyWrite',
+      `${quote(path)} stays writable inside a writable folder: it is not there; make it first, or name narrower folders in writable`,
+    );
+  const shown = [...allowWrite, ...allowRead];
+  return {
+    visible: [
+      ...allowRead,
+      ...allowWrite.filter(isKept),
+      ...kept.filter((one) =>
+        /* protects: G14 import: what may not be written in a writable folder is read-only => false */ existsSync(
+          one,
+        ),
+      ),
+    ],
+    writable,
+    // What is named by no list shows too: the working directory, and the folders of the system and of the program.
+    hidden: denyRead.filter(
+      (path) =>
+        resolve(path) !== '/' &&
+        !shown.some((one) => resolve(one) === resolve(path)) &&
+        /* protects: G14 import: what may not be read is hidden wherever it lies => false */ (existsSync(
+          path,
+        ) ||
+          shown.some((outer) => isWithin(path, outer))),
+    ),
+  };
 }
 
-/** As texts. A folder is not below itself. */
-function isBelow(path: string, outer: string): boolean {
-  const base = outer.replace(/\/+$/, '');
-  const isRelative = (text: string): boolean => !text.startsWith('/');
-  return base === '.' ? isRelative(path) && path !== '.' : path.startsWith(`${base}/`);
+/** Relative paths are those of the working directory. */
+function isWithin(path: string, outer: string): boolean {
+  return `${resolve(path)}/`.startsWith(`${resolve(outer).replace(/\/$/, '')}/`);
 }
 
 /** Settings of sandbox-runtime (srt), as ~/.srt-settings.json. */
 export function importSrt(value: unknown, name: string): Imported {
   const remarks: string[] = [];
-  const settings = new Settings(value, '', remarks);
+  const undenied: string[] = [];
+  const settings = new Settings(value, '', remarks, undenied);
   const network = settings.part('network');
   const allow = rulesOf(network, 'allowedDomains', 'allow');
   const deny = rulesOf(network, 'deniedDomains', 'deny');
@@ -240,7 +285,12 @@ export function importSrt(value: unknown, name: string): Imported {
   );
   settings.end();
   const via = typeof proxy === 'string' ? { via: { proxy } } : {};
-  return imported([{ name, allow: [...allow, ...sockets], deny, ...via, filesystem }], remarks, [FILES]);
+  return imported(
+    [{ name, allow: [...allow, ...sockets], deny, ...via, filesystem }],
+    remarks,
+    [FILES],
+    undenied,
+  );
 }
 
 const NO_FILES = { visible: [], writable: [], hidden: [] };
@@ -351,11 +401,16 @@ export type WithSrtSettings = typeof withSrtSettings;
 /**
  * The options of `run` with what settings of sandbox-runtime allow. What has no counterpart is printed.
  *
- * @throws PosternError `usage` where the file cannot be read
+ * @throws PosternError `usage` where the file cannot be read, or denies what cannot be denied here
  */
 export function withSrtSettings<Options extends RunOptions>(options: Options, path: string): Options {
-  const { plugins, remarks } = importFile('srt', path, 'srt');
+  const { plugins, remarks, undenied } = importFile('srt', path, 'srt');
   const [plugin] = plugins;
+  // protects: G7 import: what cannot be denied here is not run
+  if (undenied.length > 0)
+    throw new PosternError('usage', `Cannot deny what ${quote(path)} denies: ${undenied.join('; ')}`, {
+      fix: 'write it in another way, or as options of run, without --srt-settings',
+    });
   if (plugin === undefined) return options;
   for (const remark of remarks) warn(remark);
   const { allow, deny, filesystem, via } = plugin;
@@ -387,7 +442,7 @@ Examples:
   postern import srt ~/.srt-settings.json -- npm test
   postern import smokescreen acl.yaml --output postern.yaml
 
-What has no counterpart stands in the file as comments. Nothing is opened that the settings did not open.
+What has no counterpart stands in the file as comments: read those about what the settings deny.
 Exit status: 0, 1 where the file exists already or cannot be written, 2 for wrong usage or settings that cannot be read.`,
     )
     .action((kind: string, path: string, command: readonly string[], options: { output?: string }) => {

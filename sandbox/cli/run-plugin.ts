@@ -40,7 +40,9 @@ const STDERR = 2;
  */
 export async function runPlugin(
   config: PluginConfig,
-  options: Pick<RunOptions, 'metrics' | 'audit' | 'dns' | 'rules' | 'env'>,
+  options: Pick<RunOptions, 'metrics' | 'audit' | 'dns' | 'rules' | 'env'> & {
+    readonly srtSettings?: string;
+  },
   onEvent: (event: AuditEvent) => void,
   readsAll: boolean,
   control?: OperatorControl,
@@ -65,7 +67,8 @@ export async function runPlugin(
     audit: options.audit !== '-' ? options.audit : atTerminal ? undefined : 'stderr',
     dnsServers: dnsServersOf(options.dns),
     control,
-    ownFiles: options.rules.map((path) => resolve(path)),
+    // protects: G14 import: no program writes the settings that it is run by => ownFiles: options.rules.map((path) => resolve(path)),
+    ownFiles: [...options.rules, options.srtSettings ?? []].flat().map((path) => resolve(path)),
     onEvent: (event) => {
       if (atTerminal) process.stderr.write(`${asciiJson(event)}\n`);
       onEvent(event);

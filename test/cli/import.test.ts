@@ -1,9 +1,11 @@
 // What the settings of other tools mean in rules. The tools' own files are the specification; each key of theirs is read or remarked upon.
 import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { importSmokescreen, importSrt, importVscode } from '../../sandbox/cli/import.js';
+import { readableFolder } from '../harness/users.js';
 
 const NO_FILES = { visible: [], writable: [], hidden: [] };
 
@@ -49,8 +51,8 @@ test('what a program may write is writable, and a hidden file is hidden where it
       filesystem: {
         allowWrite: ['.', '~/cache', '/srv/**'],
         allowRead: ['/srv/data'],
-        denyRead: ['~/.ssh', '.env', '/srv/data/keys'],
-        denyWrite: ['.git', '/etc'],
+        denyRead: ['~/.nowhere', '.env', '/srv/data/keys', '/'],
+        denyWrite: ['.nowhere', '/etc'],
       },
     },
     'agent',
@@ -62,8 +64,42 @@ test('what a program may write is writable, and a hidden file is hidden where it
   });
   assert.deepEqual(remarks, [
     'filesystem.allowWrite: "/srv/**" is a pattern; name the paths that are meant',
-    'filesystem.denyWrite: ".git" stays writable inside a writable folder; name narrower folders in writable',
+    'filesystem.denyWrite: ".nowhere" stays writable inside a writable folder: it is not there; make it first, or name narrower folders in writable',
   ]);
+});
+
+// proves: import: what may not be read is hidden wherever it lies
+// proves: import: what may not be written in a writable folder is read-only
+// proves: import: what may not be written there is not writable here
+test('what is denied is hidden or read-only, by whatever path it is named', () => {
+  const folder = readableFolder();
+  mkdirSync(join(folder, 'data/kept'), { recursive: true });
+  writeFileSync(join(folder, 'key'), '');
+  const filesOf = (filesystem: object): unknown => importSrt({ filesystem }, 'agent').plugins[0]?.filesystem;
+  // Nothing is named by a list, and the working directory or the program's folder may hold it.
+  assert.deepEqual(filesOf({ denyRead: [join(folder, 'key')] }), {
+    visible: [],
+    writable: [],
+    hidden: [join(folder, 'key')],
+  });
+  // A relative path and an absolute one.
+  const absent = join(process.cwd(), '.nowhere');
+  assert.deepEqual(filesOf({ allowWrite: ['.'], denyRead: [absent] }), {
+    visible: [],
+    writable: ['.'],
+    hidden: [absent],
+  });
+  const [data, kept] = [join(folder, 'data'), join(folder, 'data/kept')];
+  assert.deepEqual(filesOf({ allowWrite: [data], denyWrite: [kept] }), {
+    visible: [kept],
+    writable: [data],
+    hidden: [],
+  });
+  assert.deepEqual(filesOf({ allowWrite: [kept, data], denyWrite: [data] }), {
+    visible: [kept, data],
+    writable: [],
+    hidden: [],
+  });
 });
 
 test('the proxy of sandbox-runtime becomes via, and each key without a counterpart a remark', () => {

@@ -81,4 +81,30 @@ for (const as of anyUser) {
     assert.deepEqual(heard, ['hello\n']);
     server.close();
   });
+
+  // proves: import: no program writes the settings that it is run by
+  // proves: import: what cannot be denied here is not run
+  test(`run --srt-settings runs nothing that could change the settings, or reach what they deny (${as})`, async () => {
+    const cwd = readableFolder();
+    const file = join(cwd, 'settings.json');
+    const run = (text: object, program: string) => {
+      writeFileSync(file, JSON.stringify(text));
+      for (const path of [cwd, file]) chownTo(as, path);
+      return postern(['run', '--srt-settings', 'settings.json', '--', 'sh', '-c', program], { as, cwd });
+    };
+    const settings = { filesystem: { allowWrite: ['.'] } };
+    const change = 'echo "{}" >settings.json; mv settings.json away; echo tried >tried';
+    await run(settings, change);
+    assert.deepEqual(readFileSync(file, 'utf8'), JSON.stringify(settings));
+    assert.equal(readFileSync(join(cwd, 'tried'), 'utf8'), 'tried\n');
+    const denied = await run(
+      { network: { allowedDomains: ['a.com'], deniedDomains: ['*.com'] } },
+      'echo ran',
+    );
+    assert.equal(denied.stdout, '');
+    assert.match(
+      denied.stderr,
+      /Cannot deny what "settings\.json" denies: network\.deniedDomains: "\*\.com"/,
+    );
+  });
 }
