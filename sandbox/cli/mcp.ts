@@ -2,12 +2,15 @@
 //
 // Clients keep these files by hand, with comments and keys of their own. So a change is an edit of the text at the place of one server, and all else stays
 // as it was, byte for byte. The former file is kept beside it.
+//
+// Whoever wrote a server's entry is trusted no more than the server: many people paste one from a page, or get it with a project. So no part of an entry may
+// keep the server out of the sandbox, or act on postern.
 
 import { accessSync, constants, existsSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { applyEdits, modify, parse } from 'jsonc-parser';
+import { applyEdits, findNodeAtLocation, modify, type Node, parse, parseTree } from 'jsonc-parser';
 import { bundlePath } from '../../shared/bundles.js';
 import { PLUGIN_NAME, pluginNameOf, VARIABLE_NAME } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
@@ -17,6 +20,10 @@ import { readTextFile } from '../../shared/read-file.js';
 import { openFolder } from '../../shared/sys/open-folder.js';
 import { shellWord } from '../host/shell-word.js';
 import { replaceFile } from '../supervisor/approval/write-rule.js';
+import { hostFiles, isWithin } from '../supervisor/files/host-files.js';
+import { allHomes } from '../supervisor/home/home-problems.js';
+import { mayShow } from '../supervisor/root/command-paths.js';
+import { KEPT as OUTSIDE } from '../supervisor/start/plugin-environment.js';
 import { parseCommentedJson } from './commented-json.js';
 import { NewFile } from './describe-learnt.js';
 import { makeCommand } from './program.js';
@@ -36,8 +43,10 @@ interface Started {
 interface Server extends Started {
   readonly name: string;
   readonly path: readonly string[];
-  /** The names of the variables that the client gives it. */
+  /** The names of the variables that the client gives it, as the server has them. */
   readonly variables: readonly string[];
+  /** Whether the client reads more variables from a file. */
+  readonly hasVariablesFile: boolean;
 }
 
 /** What becomes of one server. */
@@ -60,23 +69,60 @@ function serversIn(text: string): {
   readonly remarks: readonly string[];
 } {
   const value = parseCommentedJson(text, 'The file');
-  const place = placeOf(value);
-  if (place !== undefined) return readServers(place.map, place.path);
+  refuseAmbiguous(text);
+  const read = placesOf(value).map(({ map, path }) => readServers(map, path));
+  if (read.length > 0)
+    return {
+      servers: read.flatMap(({ servers }) => servers),
+      remarks: read.flatMap(({ remarks }) => remarks),
+    };
   throw new PosternError('usage', 'The file has no servers: neither mcpServers nor servers', {
     fix: 'name the file of an MCP client, as .mcp.json, .cursor/mcp.json or .vscode/mcp.json',
   });
 }
 
-/** Where a file keeps its servers, and the map of them. */
-function placeOf(
-  value: unknown,
-): { readonly path: readonly string[]; readonly map: Readonly<Record<string, unknown>> } | undefined {
-  for (const path of PLACES) {
+/**
+ * @throws PosternError `usage` for a key that a map has twice: a client may read the other one than the one that is edited. And for one that an object of
+ *   JavaScript hides
+ */
+function refuseAmbiguous(text: string): void {
+  const waiting = [parseTree(text, [], { allowTrailingComma: true })];
+  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+    const keys = node.type === 'object' ? keysOf(node) : [];
+    const found = keys.find(
+      ({ value }, at) =>
+        value === '__proto__' ||
+        /* protects: G14 mcp: a key that stands twice is refused => false */ keys.findIndex(
+          (one) => one.value === value,
+        ) < at,
+    );
+    if (found !== undefined)
+      throw new PosternError(
+        'usage',
+        `Clients may differ about the key ${quote(String(found.value))} in line ${text.slice(0, found.offset).split('\n').length}: it stands twice in its map, or is __proto__`,
+        { fix: 'remove it' },
+      );
+    waiting.push(...(node.children ?? []));
+  }
+}
+
+/** The keys of an object. */
+function keysOf({ children = [] }: Node): readonly Node[] {
+  return children.flatMap((property) => property.children?.[0] ?? []);
+}
+
+/** Where a file keeps its servers, and the maps of them: clients differ in where they look. */
+function placesOf(value: unknown): readonly {
+  readonly path: readonly string[];
+  readonly map: Readonly<Record<string, unknown>>;
+}[] {
+  const found = PLACES.flatMap((path) => {
     let at: unknown = value;
     for (const key of path) at = isMap(at) ? at[key] : undefined;
-    if (isMap(at)) return { path, map: at };
-  }
-  return undefined;
+    return isMap(at) ? [{ path, map: at }] : [];
+  });
+  // protects: G14 mcp: the servers of each place count => return found.slice(0, 1);
+  return found;
 }
 
 function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -90,10 +136,10 @@ function readServers(
   const servers: Server[] = [];
   const remarks: string[] = [];
   for (const [name, entry] of Object.entries(map)) {
-    const { command, args = [], env = {}, url } = isMap(entry) ? entry : {};
+    const { command, args = [], env = {}, envFile } = isMap(entry) ? entry : {};
     const words: readonly unknown[] = Array.isArray(args) ? args : [undefined];
-    if (typeof url === 'string' || typeof command !== 'string')
-      remarks.push(printable(`${name}: no program is started for it`));
+    // One with a url too may be started all the same.
+    if (typeof command !== 'string') remarks.push(printable(`${name}: no program is started for it`));
     else if (!words.every((word) => typeof word === 'string'))
       remarks.push(printable(`${name}: its args are no list of strings`));
     else
@@ -102,7 +148,8 @@ function readServers(
         path: [...path, name],
         command,
         args: words,
-        variables: Object.keys(isMap(env) ? env : {}),
+        variables: Object.keys(isMap(env) ? env : {}).map(insideName),
+        hasVariablesFile: envFile !== undefined,
       });
   }
   return { servers, remarks };
@@ -115,6 +162,43 @@ function wrapped({ command, args }: Started): Started | undefined {
   if (!/^postern(\.js)?$/.test(basename(command)) || first !== 'run' || end === -1) return undefined;
   const [program, ...words] = rest.slice(end + 1);
   return program === undefined ? undefined : { command: program, args: words };
+}
+
+/** Whether the program of a server that seems to run under postern is this postern, and not a file of that name. */
+function isThis(command: string, postern: string): boolean {
+  return command === 'postern' || (command.startsWith('/') && realOf(command) === realOf(postern));
+}
+
+/** Of a file that may be made later. */
+function realOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const whole = resolve(path);
+    return whole === '/' ? whole : join(realOf(dirname(whole)), basename(whole));
+  }
+}
+
+// The client gives a server's variables to postern. Under their own names, PATH and LD_PRELOAD would choose what postern itself runs, outside of the sandbox.
+
+const outsideName = (key: string): string =>
+  /* protects: G14 mcp: variables of the server are none of postern's => key */ `${OUTSIDE}${insideName(key)}`;
+
+function insideName(key: string): string {
+  return key.startsWith(OUTSIDE) ? key.slice(OUTSIDE.length) : key;
+}
+
+/** Names the variables of a server anew. */
+function renameVariables(text: string, path: readonly string[], name: (key: string) => string): string {
+  const tree = parseTree(text, [], { allowTrailingComma: true });
+  const env = tree && findNodeAtLocation(tree, [...path, 'env']);
+  return applyEdits(
+    text,
+    (env?.type === 'object' ? keysOf(env) : []).map(({ offset, length, value }) => ({
+      ...{ offset, length },
+      content: JSON.stringify(name(String(value))),
+    })),
+  );
 }
 
 /** How a client finds postern, whose PATH may be another one. */
@@ -156,12 +240,35 @@ function namedPaths({ args }: Started): readonly string[] {
   });
 }
 
+/** The folder of a file, for what it loads; the file alone where that is a home directory, above one, or a folder that the sandbox fills itself. */
 function folderOf(path: string): string {
-  return statSync(path).isDirectory() ? path : dirname(path);
+  if (statSync(path).isDirectory()) return path;
+  const folder = dirname(path);
+  // protects: G14 mcp: a file in a home directory does not show it => return folder;
+  return mayShow(folder, allHomes(), hostFiles) ? folder : path;
+}
+
+/**
+ * Who writes the client's file chooses what the client starts outside of every sandbox. It is hidden then, which pins it too.
+ *
+ * @throws PosternError `usage` for a kept home with the file
+ */
+function hiddenFile(file: string, { writable, home }: McpRuleOptions): readonly string[] {
+  const place = realOf(file);
+  if (home !== undefined && isWithin(place, realOf(home)))
+    throw new PosternError(
+      'usage',
+      `The home ${quote(home)} holds ${quote(file)}: the server could change what its client starts`,
+      {
+        fix: 'name another home',
+      },
+    );
+  // protects: G14 mcp: no server writes the file of its client => return [];
+  return writable.some((path) => isWithin(place, realOf(path))) ? [resolve(file)] : [];
 }
 
 /** The command of `postern run` for a server. */
-function underPostern(server: Server, options: McpRuleOptions, postern: string): Started {
+function underPostern(server: Server, options: McpRuleOptions, postern: string, file: string): Started {
   const repeated = (option: string, values: readonly string[]): readonly string[] =>
     values.flatMap((value) => [option, value]);
   const launcher = LAUNCHERS[basename(server.command)];
@@ -183,6 +290,7 @@ function underPostern(server: Server, options: McpRuleOptions, postern: string):
         '--writable',
         options.writable.map((path) => resolve(path)),
       ),
+      ...repeated('--hidden', hiddenFile(file, options)),
       ...(options.home === undefined ? [] : ['--home', resolve(options.home)]),
       ...repeated(
         '--env',
@@ -215,6 +323,7 @@ function putStarted(text: string, path: readonly string[], { command, args }: St
  *
  * @param names which ones; undefined: all
  * @param options rules and files of each. A server that runs under postern already gets these instead of its own, if there are any
+ * @param file the path of the client's file
  * @throws PosternError `usage`
  */
 export function wrapServers(
@@ -222,6 +331,7 @@ export function wrapServers(
   names: readonly string[] | undefined,
   options: McpRuleOptions,
   postern: string,
+  file: string,
 ): McpEdit {
   const { servers, remarks } = serversIn(text);
   requireNames(names, servers);
@@ -231,9 +341,31 @@ export function wrapServers(
   const left = names === undefined ? [...remarks] : [];
   let changed = text;
   for (const server of servers.filter(isMeant)) {
+    // protects: G14 mcp: no file of variables acts on postern
+    if (server.hasVariablesFile)
+      throw new PosternError(
+        'usage',
+        `The server ${quote(server.name)} has an envFile: its variables would be postern's own`,
+        { fix: 'write them into env, and leave envFile out' },
+      );
     const within = wrapped(server);
-    if (within !== undefined && !hasOptions) {
-      left.push(printable(`${server.name}: runs under postern already`));
+    const after =
+      within === undefined || hasOptions
+        ? underPostern({ ...server, ...within }, options, postern, file)
+        : {
+            command:
+              /* protects: G14 mcp: a program that is called postern is not taken for it => true */ isThis(
+                server.command,
+                postern,
+              )
+                ? server.command
+                : postern,
+            args: server.args,
+          };
+    const renamed = renameVariables(changed, server.path, outsideName);
+    const isKept = within !== undefined && !hasOptions && after.command === server.command;
+    if (isKept && renamed === changed) {
+      left.push(printable(`${server.name}: runs under postern already: ${commandLine(server)}`));
       continue;
     }
     if (basename((within ?? server).command) === 'docker')
@@ -242,8 +374,7 @@ export function wrapServers(
           `${server.name}: docker's daemon runs its server, so the rules bind only the docker command`,
         ),
       );
-    const after = underPostern({ ...server, ...within }, options, postern);
-    changed = putStarted(changed, server.path, after);
+    changed = isKept ? renamed : putStarted(renamed, server.path, after);
     changes.push({ name: server.name, before: server, after });
   }
   return { text: changed, changes, remarks: left };
@@ -256,7 +387,7 @@ export function unwrapServers(text: string): McpEdit {
   for (const server of serversIn(text).servers) {
     const after = wrapped(server);
     if (after === undefined) continue;
-    changed = putStarted(changed, server.path, after);
+    changed = putStarted(renameVariables(changed, server.path, insideName), server.path, after);
     changes.push({ name: server.name, before: server, after });
   }
   return { text: changed, changes, remarks: [] };
@@ -269,9 +400,10 @@ export function addServer(
   [command = '', ...args]: readonly string[],
   options: McpRuleOptions,
   postern: string,
+  file: string,
 ): McpEdit {
   const value: unknown = parse(text);
-  const path = placeOf(value)?.path ?? PLACES[0];
+  const path = placesOf(value)[0]?.path ?? PLACES[0];
   const { servers, remarks } = serversIn(
     isMap(value) && Object.keys(value).length > 0 ? text : '{"mcpServers": {}}',
   );
@@ -283,7 +415,8 @@ export function addServer(
       fix: `choose another name, or write postern mcp wrap --server ${shellWord(name)}`,
     });
   const before: Started = { command, args };
-  const after = underPostern({ name, path: [], variables: [], ...before }, options, postern);
+  const server = { name, path: [], variables: [], hasVariablesFile: false, ...before };
+  const after = underPostern(server, options, postern, file);
   return { text: put(text, [...path, name], after), changes: [{ name, before, after }], remarks: [] };
 }
 
@@ -320,7 +453,7 @@ Examples:
   addMcpOptions(wrap, true).action((file: string, options: McpOptions) => {
     const names = options.server.length > 0 ? options.server : undefined;
     process.exitCode = edit(file, options.dryRun === true, (text) =>
-      wrapServers(text, names, rulesIn(options), ownPath()),
+      wrapServers(text, names, rulesIn(options), ownPath(), file),
     );
   });
   const add = command
@@ -334,7 +467,7 @@ Examples:
       process.exitCode = edit(
         options.file,
         options.dryRun === true,
-        (text) => addServer(text, name, words, rulesIn(options), ownPath()),
+        (text) => addServer(text, name, words, rulesIn(options), ownPath(), options.file),
         '{}\n',
       );
     },
