@@ -153,8 +153,12 @@ function readKeys(
   const ordering = ORDERING.filter((key) => key in keys).map((key) => unknownKey(key, []));
   if (ordering.length > 0) return { mistakes: ordering };
   try {
-    const { plugins } = readConfig(NO_FILE, textOf({ secrets, plugins: { [name]: keys } }), process.cwd());
-    return { ...plugins[0], mistakes: [] };
+    const written = textOf({ secrets, plugins: { [name]: keys } });
+    const { plugins, files } = readConfig(NO_FILE, written, process.cwd());
+    const [, ...ruleFiles] = files;
+    const [read] = plugins;
+    if (read === undefined) return { mistakes: [] };
+    return { config: ruleFiles.length === 0 ? read.config : { ...read.config, ruleFiles }, mistakes: [] };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const mistakes = error.problems.map(({ key, message, suggestion }) => {

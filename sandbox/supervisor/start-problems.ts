@@ -57,8 +57,13 @@ export function ownFilesOf(
     );
   const log = audit === undefined || audit === 'stderr' || audit === 'stdout' ? [] : [audit];
   const places = controlPlaces([...(control === undefined ? [] : [control]), ...uiSocket(ui)]);
-  // protects: G23 gateway: no plugin writes the certificates that a gateway trusts => const read = ownFiles;
-  const read = [...ownFiles, ...certificateFiles(plugins)];
+  const read = [
+    ...ownFiles,
+    // protects: G23 gateway: no plugin writes the certificates that a gateway trusts
+    ...certificateFiles(plugins),
+    // protects: G14 library: no plugin writes a file of rules that an application names
+    ...plugins.flatMap(({ ruleFiles = [] }) => ruleFiles),
+  ];
   return {
     read,
     hook: hook.folders,

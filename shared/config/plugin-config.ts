@@ -75,6 +75,8 @@ export interface PluginConfig {
   readonly cwd: string;
   readonly allow: readonly string[];
   readonly deny: readonly string[];
+  /** Absolute paths of files that these lists came from, where no configuration file names them: an application does. */
+  readonly ruleFiles?: readonly string[] | undefined;
   readonly mode: Mode;
   /** `ask`: a destination that no rule allows waits while somebody is asked. */
   readonly unknown: Unknown;

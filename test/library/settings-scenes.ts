@@ -1,5 +1,5 @@
 // Applications by what they set: the argument names one. Each prints one line of JSON.
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -24,6 +24,26 @@ const SCENES: Readonly<Record<string, () => Promise<unknown>>> = {
     await supervisor.close();
     rmSync(dirname(control), { recursive: true });
     return { codes, found, metrics, processes: descendants().length, leaked: descriptors() - before };
+  },
+
+  /** A plugin that may write the folder of its own file of rules. */
+  async ownRules() {
+    await using supervisor = await createSupervisor();
+    const folder = mkdtempSync(join(tmpdir(), 'postern-test-'));
+    const rules = join(folder, 'rules.yaml');
+    writeFileSync(rules, 'allow: [api.example.com]\n');
+    const program = `cd ${folder}; echo 'allow: ["*.example.net"]' >other; cat other >rules.yaml; mv other rules.yaml; echo tried >tried`;
+    const plugin = await supervisor.start({
+      name: 'writer',
+      command: ['sh', '-c', program],
+      presets: [rules],
+      filesystem: { writable: [folder] },
+      stdio: 'ignore',
+    });
+    await plugin.exited;
+    const found = ['tried', 'rules.yaml'].map((name) => readFileSync(join(folder, name), 'utf8'));
+    rmSync(folder, { recursive: true });
+    return { found };
   },
 
   async mistakes() {

@@ -17,6 +17,11 @@ for (const user of userInTurn(0)) {
     });
   });
 
+  // proves: library: no plugin writes a file of rules that an application names
+  test(`a plugin does not write the file of rules that its application names (${user})`, () => {
+    assert.deepEqual(scene('ownRules', user), { found: ['tried\n', 'allow: [api.example.com]\n'] });
+  });
+
   test(`each mistake in the settings of a supervisor is named (${user})`, () => {
     assert.deepEqual(scene('mistakes', user), {
       code: 'bad_config',

@@ -60,6 +60,7 @@ export async function reload({ supervisor, fleet, before, after, ownFiles }: Rel
 export const LIVE_KEYS: readonly (keyof PluginConfig)[] = [
   'allow',
   'deny',
+  'ruleFiles',
   'mode',
   'via',
   'revoke',

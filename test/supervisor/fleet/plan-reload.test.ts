@@ -41,6 +41,7 @@ test('every key is either live or restarts the plugin', () => {
     cwd: '/srv',
     allow: ['api.example.com'],
     deny: ['api.example.com'],
+    ruleFiles: ['/srv/rules.yaml'],
     mode: 'audit',
     unknown: 'ask',
     egress: 'channel',
