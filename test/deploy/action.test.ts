@@ -1,7 +1,15 @@
 // The steps of deploy/action, run as the runner of GitHub runs them: expressions are replaced, and each step is a script of bash with its environment.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { parse } from 'yaml';
@@ -34,10 +42,11 @@ before(async () => {
 });
 after(() => internet.close());
 
-/** @param withPostern whether the runner has the command */
+/** @param withPostern whether the runner has the command @param prepare puts files into the workspace, and says where the action lies there */
 async function runAction(
   inputs: Readonly<Record<string, string>>,
   withPostern = true,
+  prepare?: (workspace: string) => string | undefined,
 ): Promise<Ran & { workspace: string }> {
   const action: Action = parse(readFileSync(join(ACTION, 'action.yml'), 'utf8'));
   assert.equal(action.runs.using, 'composite');
@@ -54,13 +63,14 @@ async function runAction(
   if (withPostern) symlinkSync(join(distFor('user'), 'run/postern.js'), join(bin, 'postern'));
   const files = { GITHUB_STEP_SUMMARY: join(temp, 'summary'), GITHUB_PATH: join(temp, 'path') };
   for (const path of Object.values(files)) writeFileSync(path, '');
+  const place = prepare?.(workspace) ?? ACTION;
   for (const path of [workspace, temp, ...Object.values(files)]) chownTo('user', path);
   let said = '';
   for (const { shell, run, env = {} } of action.runs.steps) {
     assert.equal(shell, 'bash');
     const script = join(temp, 'step.sh');
     writeFileSync(script, run, { mode: 0o644 });
-    const own = Object.fromEntries(Object.entries(env).map(([name, text]) => [name, replaced(text)]));
+    const set = Object.fromEntries(Object.entries(env).map(([name, text]) => [name, replaced(text)]));
     const added = readFileSync(files.GITHUB_PATH, 'utf8').trim();
     const { status, output } = await runStep(script, workspace, {
       PATH: [
@@ -70,7 +80,7 @@ async function runAction(
         '/usr/bin:/bin:/usr/sbin:/sbin',
       ].join(':'),
       ...{ HOME: temp, CI: 'true', JOB_SECRET: 'never-seen-by-the-step' },
-      ...{ GITHUB_ACTION_PATH: ACTION, GITHUB_WORKSPACE: workspace, RUNNER_TEMP: temp, ...files, ...own },
+      ...{ GITHUB_ACTION_PATH: place, GITHUB_WORKSPACE: workspace, RUNNER_TEMP: temp, ...files, ...set },
     });
     said += output;
     if (status !== 0)
@@ -139,6 +149,53 @@ test('a step has its own rules file and variables, and no input becomes a comman
   assert.equal(existsSync(workspace), true);
 });
 
+test('what runs after the commands is none of theirs, and the runner obeys no line of them', async () => {
+  const hostile = `for file in run.sh summary.mjs; do
+    echo "touch $RUNNER_TEMP/owned; exit 0" >>action/$file || echo "kept $file"
+    mv action/$file action/other || echo "kept $file"
+  done
+  mv action away || echo kept action
+  echo "::add-mask::kept"; printf ::warning::no`;
+  const { status, said } = await runAction({ run: hostile }, true, (workspace) => {
+    const place = join(workspace, 'action');
+    cpSync(ACTION, place, { recursive: true });
+    for (const path of [place, ...readdirSync(place).map((name) => join(place, name))]) chownTo('user', path);
+    return place;
+  });
+  assert.equal(status, 0, said);
+  for (const [name, times] of [
+    ['run.sh', 2],
+    ['summary.mjs', 2],
+    ['action', 1],
+  ] as const)
+    assert.equal(said.split(`kept ${name}\n`).length - 1, times, said);
+  // What the runner does with the lines of a step.
+  const obeyed: string[] = [];
+  let token: string | undefined;
+  for (const line of said.split('\n')) {
+    if (token !== undefined) token = line === `::${token}::` ? undefined : token;
+    else if (line.startsWith('::stop-commands::')) token = line.slice('::stop-commands::'.length);
+    else if (line.startsWith('::')) obeyed.push(line);
+  }
+  assert.deepEqual([obeyed, token], [[], undefined], said);
+  const other = /^::stop-commands::([0-9a-f]{32})$/m.exec((await runAction({ run: 'true' })).said)?.[1];
+  assert.ok(other !== undefined && !said.includes(other));
+});
+
+test('a token that is left in the workspace is warned of', async () => {
+  const withConfig = (text: string) =>
+    runAction({ run: 'true' }, true, (workspace) => {
+      mkdirSync(join(workspace, '.git'));
+      writeFileSync(join(workspace, '.git/config'), text);
+      return undefined;
+    });
+  assert.match(
+    (await withConfig('[http "https://example.com/"]\n\textraheader = AUTHORIZATION: basic x\n')).said,
+    /^::warning::The commands can read the token of the job in \.git\/config/m,
+  );
+  assert.doesNotMatch((await withConfig('[core]\n')).said, /warning/);
+});
+
 test('a wrong mode, and a runner without postern, end the step with a message', async () => {
   const wrong = await runAction({ run: 'true', mode: 'enforce' });
   assert.deepEqual([wrong.status, wrong.said], [1, "::error::mode is audit or block, not 'enforce'\n"]);
@@ -176,7 +233,9 @@ test('the examples of docs/how-to/ci.md are YAML, and name inputs of the action'
     parse(text),
   );
   const action: Action = parse(readFileSync(join(ACTION, 'action.yml'), 'utf8'));
-  const used = github.jobs.build.steps.flatMap((step: { with?: object }) => Object.keys(step.with ?? {}));
+  const used = github.jobs.build.steps.flatMap((step: { uses: string; with?: object }) =>
+    step.uses.includes('/deploy/action@') ? Object.keys(step.with ?? {}) : [],
+  );
   assert.ok(used.length > 0);
   for (const name of used) assert.ok(name in action.inputs, name);
   assert.match(gitlab.build.script[0], /^postern run /);
