@@ -27,7 +27,7 @@ export interface OwnFiles {
 
 const MODULES = `${sep}node_modules`;
 /** The programs of the host that supervisor, launcher and init start. */
-const HELPERS = ['unshare', 'sh', 'sleep', 'dd'];
+const HELPERS = ['unshare', 'nsenter', 'setpriv', 'sh', 'sleep', 'dd', 'cat'];
 /** They name libraries that ld.so(8), and the OpenSSL in Node, load. */
 const LOADER = [
   ...['/etc/ld.so.preload', '/etc/ld.so.cache', '/etc/ld.so.conf', '/etc/ld.so.conf.d'],

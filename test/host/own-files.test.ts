@@ -12,7 +12,7 @@ test('ownProgramFiles() names the libraries of a start where nothing has been st
     const file = files.find((path) => basename(path) === soname) ?? '';
     assert.ok(folders.includes(dirname(file)), `${soname}: ${file}`);
   }
-  for (const name of ['unshare', 'sh', 'sleep', 'dd'])
+  for (const name of ['unshare', 'nsenter', 'setpriv', 'sh', 'sleep', 'dd', 'cat'])
     assert.ok(
       files.some((path) => basename(path) === name),
       name,
