@@ -81,7 +81,10 @@ function findIn(bytes: Buffer, needles: Needles): readonly Found[] {
   return found;
 }
 
-/** A message may end with letters that could begin a secret, and the program waits for its end. An echo comes in one piece, or in pieces that follow at once. */
+/**
+ * Of the upstream's silence. A message may end with letters that could begin a secret, and the program waits for its end. An echo comes in one piece, or in
+ * pieces that follow at once.
+ */
 const HELD_MS = 100;
 
 /**
@@ -98,6 +101,7 @@ export class SecretMask {
   #left: number;
   readonly #onLate: (bytes: Buffer) => void;
   #timer: NodeJS.Timeout | undefined;
+  #turn: NodeJS.Immediate | undefined;
   masked = 0;
 
   /** @param onLate takes what was held back and nothing followed */
@@ -111,20 +115,36 @@ export class SecretMask {
 
   /** @returns what may go on */
   take(chunk: Buffer): Buffer {
-    clearTimeout(this.#timer);
+    this.#stopWaiting();
     if (this.#left <= 0) return chunk;
     this.#left -= chunk.length;
     const bytes = Buffer.concat([this.#held, chunk]);
     // protects: G23 gateway: a secret across two chunks is masked => const kept = 0;
     const kept = this.#left <= 0 ? 0 : this.#mayGoOn(bytes);
-    const passed = this.#pass(bytes, bytes.length - kept);
-    if (kept > 0) this.#timer = setTimeout(() => this.#onLate(this.end()), HELD_MS);
-    return passed;
+    return this.#pass(bytes, bytes.length - kept);
+  }
+
+  /**
+   * The upstream is listened to from here on: if it says nothing for a while, what is held back goes on. A program that does not read makes the gateway stop
+   * listening. That is no silence of the upstream: what is missing of a secret may have come, and wait.
+   */
+  wait(): void {
+    if (this.#held.length === 0) return;
+    this.#timer = setTimeout(() => {
+      // What came while this process had other work, or no processor, is read before.
+      // protects: G23 gateway: a busy gateway takes nothing for silence => this.#onLate(this.end());
+      this.#turn = setImmediate(() => this.#onLate(this.end()));
+    }, HELD_MS);
+  }
+
+  #stopWaiting(): void {
+    clearTimeout(this.#timer);
+    clearImmediate(this.#turn);
   }
 
   /** The rest, when the body has ended. */
   end(): Buffer {
-    clearTimeout(this.#timer);
+    this.#stopWaiting();
     return this.#pass(this.#held, this.#held.length);
   }
 

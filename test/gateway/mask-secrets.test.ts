@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test } from 'node:test';
+import { MessageChannel } from 'node:worker_threads';
 import fc from 'fast-check';
 import { maskText, needlesOf, SecretMask } from '../../sandbox/gateway/mask-secrets.js';
 
@@ -79,8 +81,24 @@ test('what is held back goes on if nothing follows', async () => {
   const late = new Promise<string>((resolve) => {
     const mask = new SecretMask(NEEDLES, (bytes) => resolve(bytes.toString()));
     assert.equal(mask.take(Buffer.from('a\ntask')).toString(), 'a\n');
+    mask.wait();
   });
   assert.equal(await late, 'task');
+});
+
+// proves: gateway: a busy gateway takes nothing for silence
+test('what came while the gateway had other work is read before anything held back goes on', async () => {
+  const late: string[] = [];
+  const mask = new SecretMask(NEEDLES, (bytes) => late.push(bytes.toString()));
+  const { port1: upstream, port2: gateway } = new MessageChannel();
+  const passed = once(gateway, 'message').then(([rest]) => mask.take(Buffer.from(String(rest))).toString());
+  mask.take(Buffer.from(SECRET.slice(0, 9)));
+  mask.wait();
+  upstream.postMessage(`${SECRET.slice(9)}\n`);
+  for (const end = performance.now() + 300; performance.now() < end; );
+  assert.equal(await passed, `${'*'.repeat(SECRET.length)}\n`);
+  assert.deepEqual(late, []);
+  gateway.close();
 });
 
 test('a line goes on at once: no secret has its end', () => {

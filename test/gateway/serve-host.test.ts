@@ -9,7 +9,7 @@ import {
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
 } from 'node:http2';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
@@ -796,5 +796,91 @@ test('a secret in a message of a WebSocket is masked, and messages are not compr
       assert.ok(read.endsWith(`none ${'*'.repeat(SECRET.length)} ghs_`), read);
       await world.told(1);
       assert.equal(world.events[0]?.masked, 1);
+    },
+  ));
+
+/** Each piece ends within a secret: wherever a program pauses, a part of one has come. */
+async function writePieces(output: Writable, count: number, onPiece: () => void): Promise<void> {
+  const piece = `${SECRET.slice(9)}${'\n'.repeat(8000)}${SECRET.slice(0, 9)}`;
+  for (let left = count; left > 0; left -= 1) {
+    await new Promise((resolve) => output.write(piece, resolve));
+    onPiece();
+  }
+  output.end();
+}
+
+/** Resolves when no piece has come for longer than a gateway holds anything back. */
+async function paused(pieces: () => number): Promise<void> {
+  for (let before = 0; before === 0 || before !== pieces(); ) {
+    before = pieces();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+}
+
+// proves: gateway: a program that pauses sees no part of a secret
+test('a program that pauses an answer gets no part of a secret', () => {
+  let pieces = 0;
+  const answer: WorldOptions['answer'] = (_, response) =>
+    void writePieces(response, 40, () => {
+      pieces += 1;
+    });
+  return inWorld({ ...SECRETS, upstreamHttp2: false, answer }, async (world) => {
+    const socket = await world.open(['h2']);
+    const session = http2Connect(`https://${HOST}`, {
+      createConnection: () => socket,
+      settings: { initialWindowSize: 0 },
+    });
+    const stream = session.request({});
+    await paused(() => pieces);
+    session.settings({ initialWindowSize: 1_000_000 });
+    const read = await text(stream);
+    session.destroy();
+    assert.equal(read.split('*'.repeat(SECRET.length)).length, 40);
+    assert.ok(!read.includes(SECRET));
+  });
+});
+
+// proves: gateway: a program that pauses sees no part of a secret in a message
+test('a program that pauses a WebSocket gets no part of a secret', () => {
+  let pieces = 0;
+  return inWorld(
+    {
+      ...SECRETS,
+      server: (server) =>
+        server.on('upgrade', (_: IncomingMessage, socket: Duplex) => {
+          socket.write(
+            'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n',
+          );
+          void writePieces(socket, 4000, () => {
+            pieces += 1;
+          });
+        }),
+    },
+    async (world) => {
+      const socket = await world.open(['http/1.1']);
+      socket.write(`GET / HTTP/1.1\r\nhost: ${HOST}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n`);
+      await once(socket, 'readable');
+      await paused(() => pieces);
+      assert.ok(pieces < 4000);
+      const read = await text(socket);
+      assert.equal(read.split('*'.repeat(SECRET.length)).length, 4000);
+      assert.ok(!read.includes(SECRET));
+    },
+  );
+});
+
+// proves: gateway: an answer with a length waits for its end
+test('an upstream that pauses in an answer with a length gives no part of a secret away', () =>
+  inWorld(
+    {
+      ...SECRETS,
+      answer: (_, response) => {
+        response.writeHead(200, { 'content-length': SECRET.length });
+        response.write(SECRET.slice(0, 9));
+        setTimeout(() => response.end(SECRET.slice(9)), 500);
+      },
+    },
+    async (world) => {
+      for (const ask of [byHttp1, byHttp2]) assert.equal((await ask(world)).body, '*'.repeat(SECRET.length));
     },
   ));
