@@ -93,6 +93,8 @@ export class Plugin {
   unguarded = false;
   /** Channels that are served, and those that the supervisor has still to make. */
   channels = 0;
+  /** Duplicates of its descriptors that wait to be closed on the slow lane. */
+  closing = 0;
   readonly questions: OpenQuestions = new OpenQuestions(() =>
     this.metrics.count('limitRejections', { limit: 'dns_rate' }),
   );

@@ -13,6 +13,7 @@ import { copyPath } from '../caller/caller-memory.js';
 import { callerFolderLink, processInside } from '../caller/caller-processes.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import { refuseFull } from './answers.js';
+import { closeTaken } from './close-taken.js';
 import type { TrapContext } from './trap-context.js';
 
 const { EBADF, EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR, EOPNOTSUPP, EPERM } = constants.errno;
@@ -29,7 +30,7 @@ interface Named {
 export function changeMode(context: TrapContext, call: TrappedCall, name: ModeCall): void {
   const {
     services: { guard },
-    plugin: { stall, descriptors },
+    plugin: { stall, descriptors, closing },
     processes,
   } = context;
   const request = readModeCall(name, call.notification);
@@ -37,9 +38,12 @@ export function changeMode(context: TrapContext, call: TrappedCall, name: ModeCa
     endWith(call, request, 'error');
     return;
   }
+  if ((stall.slow || closing > 0) && !descriptors.hasRoom(1)) {
+    refuseFull(context, call);
+    return;
+  }
   if (stall.slow) {
-    if (descriptors.hasRoom(1)) void reachApart(context, call, request);
-    else refuseFull(context, call);
+    void reachApart(context, call, request);
     return;
   }
   guard.watch(stall, () => {
@@ -78,11 +82,12 @@ function needsDescriptor({ descriptor, mayBeEmpty }: ModeRequest, path: Named['p
 }
 
 function order(
-  { plugin, setFolderMode }: TrapContext,
+  context: TrapContext,
   call: TrappedCall,
   request: ModeRequest,
   { path, descriptor }: Named,
 ): void {
+  const { plugin, setFolderMode } = context;
   const { mode, keepsLink } = request;
   if (descriptor instanceof OwnedFd) plugin.descriptors.hold(descriptor);
   const place =
@@ -91,7 +96,7 @@ function order(
       : typeof descriptor === 'number'
         ? descriptor
         : findFolder(call.tid, descriptor?.number, path, request);
-  if (descriptor instanceof OwnedFd) descriptor.close();
+  if (descriptor instanceof OwnedFd) closeTaken(context, descriptor, undefined);
   const self = processInside(call.tid);
   // If the call still waits now, everything so far was the caller's own, and not that of a later thread with the same id.
   if (!call.stillWaits()) call.end(-EINVAL, 'error');

@@ -22,6 +22,7 @@ import { type Reached, reachCaller } from '../caller/reach-caller.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import { refuseForeign, refuseFull } from './answers.js';
 import { changeMode } from './change-mode.js';
+import { closeTaken } from './close-taken.js';
 import { connectDatagram, connectStream, noteAsker } from './inet-sockets.js';
 import { answerInterfaces, answerQueueRead, bindNetlink, setLinger, setsLinger } from './rare-answers.js';
 import type { TrapContext, TrappedSocket } from './trap-context.js';
@@ -97,7 +98,7 @@ const CALLS: Readonly<Record<TrapCall, SocketCall | OtherCall>> = {
 export function handleTrap(context: TrapContext, call: TrappedCall): void {
   const {
     services: { guard, slowLane },
-    plugin: { stall, descriptors },
+    plugin: { stall, descriptors, closing },
   } = context;
   // test point: a trapped call begins => $&
   stall.caller = call.tid;
@@ -111,9 +112,10 @@ export function handleTrap(context: TrapContext, call: TrappedCall): void {
     return;
   }
   const passed = kind.passed?.(call.notification);
-  if (!stall.slow)
+  // protects: G8 what waits to be closed counts for its plugin's share
+  if ((stall.slow || closing > 0) && !descriptors.hasRoom(1)) refuseFull(context, call);
+  else if (!stall.slow)
     guard.watch(stall, () => act(context, call, kind, reachCaller(context.processes, call, passed)));
-  else if (!descriptors.hasRoom(1)) refuseFull(context, call);
   else
     slowLane.reach(stall, call, passed).then(
       (reached) => guard.watch(stall, () => act(context, call, kind, reached)),
@@ -135,6 +137,7 @@ function act(
   const { descriptors } = context.plugin;
   descriptors.hold(descriptor);
   let kept = false;
+  let domain: number | undefined;
   try {
     // If the call still waits now, descriptor and memory were the caller's own, and not those of a later thread with the same id.
     if (!call.stillWaits()) call.end(-EINVAL, 'error');
@@ -143,11 +146,15 @@ function act(
     else if (kind.mayWait === true && !descriptors.hasRoom(0)) refuseFull(context, call, memory);
     else {
       const socket = identify(context, descriptor);
-      if (typeof socket !== 'number') kept = kind.handle(context, call, socket, memory);
-      else call.end(socket === -ENOTSOCK ? (kind.noSocket ?? socket) : socket, 'error');
+      if (typeof socket === 'number')
+        call.end(socket === -ENOTSOCK ? (kind.noSocket ?? socket) : socket, 'error');
+      else {
+        domain = socket.domain;
+        kept = kind.handle(context, call, socket, memory);
+      }
     }
   } finally {
-    if (!kept) descriptor.close();
+    if (!kept) closeTaken(context, descriptor, domain);
   }
 }
 
@@ -234,7 +241,7 @@ function listen(
   if (own && domain === AF_UNIX) {
     context.connectUnix(descriptor.number, { kind: 'listen', backlog }, (result) => {
       call.end(result === 'host' ? -EACCES : result, 'own');
-      descriptor.close();
+      closeTaken(context, descriptor, domain);
     });
     return true;
   }

@@ -31,6 +31,7 @@ import { RequestLife } from '../limit/request-life.js';
 import { connectHostSocket } from '../request/host-sockets.js';
 import { refuseForeign, refuseFull, writeAnswer } from './answers.js';
 import { carryUnixOptions } from './carry-over.js';
+import { closeTaken } from './close-taken.js';
 import { placeConnection } from './connect-and-place.js';
 import type { TrapContext, TrappedSocket } from './trap-context.js';
 import { type Interruption, interruptedResult } from './waiting-calls.js';
@@ -85,7 +86,7 @@ export function connectUnix(
     clearTimeout(timer);
     waiting.remove(call);
     call.end(result, result === -EACCES ? 'refused' : 'own');
-    descriptor.close();
+    closeTaken(context, descriptor, AF_UNIX);
   };
   const interrupt = (why: Interruption): void =>
     finish(why === 'gone' ? -EAGAIN : interruptedResult(why, limit > 0));
@@ -194,7 +195,7 @@ async function placeHostSocket(
     await placeConnection(context, call, made, 0);
     made.close();
   }
-  services.guard.watch(plugin.stall, () => original.close());
+  closeTaken(context, original, AF_UNIX);
 }
 
 // A trapped socketpair(2) of AF_UNIX datagram sockets. From one of them sendmsg(2) could send to any path, and no filter sees it. The caller gets a
