@@ -227,6 +227,19 @@ function isWithin(path: string, outer: string): boolean {
   return `${resolve(path)}/`.startsWith(`${resolve(outer).replace(/\/$/, '')}/`);
 }
 
+/** The proxy without a user and a password: a configuration is a file that others may read. */
+function withoutUser(settings: Settings, proxy: unknown): unknown {
+  if (typeof proxy !== 'string' || !URL.canParse(proxy)) return proxy;
+  const { protocol, host, username, password } = new URL(proxy);
+  if (`${username}${password}` === '') return proxy;
+  // protects: G6 import: credentials of a proxy are not written into a configuration => return proxy;
+  settings.remark(
+    'https',
+    'has a user and a password: put USER:PASSWORD into a file, and name it by via.credentials_file',
+  );
+  return `${protocol}//${host}`;
+}
+
 /** Settings of sandbox-runtime (srt), as ~/.srt-settings.json. */
 export function importSrt(value: unknown, name: string): Imported {
   const remarks: string[] = [];
@@ -245,7 +258,7 @@ export function importSrt(value: unknown, name: string): Imported {
   network.without('mitmProxy', 'has no counterpart; a gateway sees requests (docs/how-to/gateway.md)');
   network.without('tlsTerminate', 'has no counterpart; a gateway sees requests (docs/how-to/gateway.md)');
   const parent = network.part('parentProxy');
-  const proxy = parent.get('https') ?? parent.get('http');
+  const proxy = withoutUser(parent, parent.get('https') ?? parent.get('http'));
   parent.get('http');
   parent.without('noProxy', 'has no counterpart; write via.direct for destinations without the proxy');
   parent.end();

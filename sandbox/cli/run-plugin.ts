@@ -67,8 +67,11 @@ export async function runPlugin(
     audit: options.audit !== '-' ? options.audit : atTerminal ? undefined : 'stderr',
     dnsServers: dnsServersOf(options.dns),
     control,
-    // protects: G14 import: no program writes the settings that it is run by => ownFiles: options.rules.map((path) => resolve(path))
-    ownFiles: [...options.rules, options.srtSettings ?? []].flat().map((path) => resolve(path)),
+    ownFiles: [
+      ...options.rules,
+      // protects: G14 import: no program writes the settings that it is run by
+      ...(options.srtSettings === undefined ? [] : [options.srtSettings]),
+    ].map((path) => resolve(path)),
     onEvent: (event) => {
       if (atTerminal) process.stderr.write(`${asciiJson(event)}\n`);
       onEvent(event);

@@ -132,6 +132,15 @@ test('the proxy of sandbox-runtime becomes via, and each key without a counterpa
   ]);
 });
 
+// proves: import: credentials of a proxy are not written into a configuration
+test('the password of a proxy is not imported', () => {
+  const https = 'http://ada:never-written@proxy.example.com:3128';
+  const { plugins, remarks } = importSrt({ network: { parentProxy: { https } } }, 'agent');
+  assert.deepEqual(plugins[0]?.via, { proxy: 'http://proxy.example.com:3128' });
+  assert.match(remarks.join('\n'), /^network\.parentProxy\.https: has a user and a password/);
+  assert.doesNotMatch(JSON.stringify([plugins, remarks]), /never-written/);
+});
+
 test('each service of Smokescreen is a plugin; report is audit, and open allows every name', () => {
   const { plugins, remarks } = importSmokescreen({
     version: 'v1',
