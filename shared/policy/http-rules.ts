@@ -64,7 +64,7 @@ export function readHttpRule(text: string): ReadHttpRule {
 export const HTTP_PRESETS: Readonly<Record<string, readonly string[]>> = {
   'read-only': ['GET,HEAD,OPTIONS /**'],
   'github-read': [
-    'GET,HEAD /**?service=git-upload-pack',
+    'GET,HEAD /*/*/info/refs?service=git-upload-pack',
     'GET,HEAD /repos/**',
     'GET,HEAD /user',
     'GET,HEAD /user/repos',
@@ -110,6 +110,9 @@ export function normalisePath(raw: string, as: 'request' | 'pattern' = 'request'
   // A control character or a backslash, encoded: some servers cut the path there, or take it for a slash.
   // protects: G23 gateway: a path that servers read differently is none
   if (/%(?:[01][0-9A-F]|7F|5C)/.test(decoded)) return undefined;
+  // A letter of ASCII in more bytes than it needs, as %C0%AE for a dot: it is no UTF-8, and some decoders read it all the same.
+  // protects: G23 gateway: a path with an overlong letter is none
+  if (/%C[01]%[89AB]|%E0%[89]|%F0%8/.test(decoded)) return undefined;
   const segments: string[] = [];
   for (const one of decoded.split('/')) {
     if (one === '' || one === '.') continue;

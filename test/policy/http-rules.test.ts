@@ -73,6 +73,14 @@ test('a path that servers could read differently is none', () => {
     assert.equal(normalisePath(raw), undefined, raw);
 });
 
+// proves: gateway: a path with an overlong letter is none
+test('a path with a letter in more bytes than it needs is none', () => {
+  for (const dot of ['%c0%ae', '%E0%80%AE', '%f0%80%80%ae'])
+    assert.equal(normalisePath(`/a/${dot}${dot}/b`), undefined, dot);
+  for (const raw of ['/%C3%A9', '/%E0%A4%B9', '/%F0%9F%98%80', '/%C0', '/%E0'])
+    assert.equal(normalisePath(raw)?.text, raw);
+});
+
 test('what was normalised stays as it is, and has no segment that leads elsewhere', () => {
   const piece = fc.constantFrom(
     'a',
@@ -275,4 +283,7 @@ test('the presets are rules', () => {
   assert.equal(decided(github, 'POST', '/o/r.git/git-upload-pack'), 'allow');
   assert.equal(decided(github, 'POST', '/o/r.git/git-receive-pack'), 'path_not_allowed');
   assert.equal(decided(github, 'GET', '/o/r.git/info/refs?service=git-receive-pack'), 'path_not_allowed');
+  assert.equal(decided(github, 'GET', '/user'), 'allow');
+  for (const query of ['', '?service=git-upload-pack'])
+    assert.equal(decided(github, 'GET', `/user/emails${query}`), 'path_not_allowed');
 });
