@@ -1,6 +1,6 @@
 // Finds secrets in what an upstream sends back, and puts asterisks in their place. Runs in the gateway. A mask has the length of what it covers, so that
-// neither Content-Length nor a frame changes. It finds a secret as it is, percent-encoded, in JSON, and in base64 (at each of its three places in a group):
-// an echo of a request has one of these forms. It finds no secret that the upstream has changed in another way.
+// neither Content-Length nor a frame changes. It finds a secret as it is and in base64 (at each of its three places in a group), and each of these also
+// percent-encoded and in JSON: an echo of a request has one of these forms. It finds no secret that the upstream has changed in another way.
 //
 // A program can have its own guesses sent back to it. So what is held back, and for how long, depends on no secret's letters: else a boundary between two
 // pieces would tell how much of a guess is right. Only a whole secret makes a difference, and there is no way to guess a whole one.
@@ -16,15 +16,9 @@ export type Needles = readonly Buffer[];
 /** @param values secrets, none of them empty */
 export function needlesOf(values: Iterable<string>): Needles {
   const texts = new Set<string>();
-  for (const value of values) {
-    texts.add(value);
-    for (const text of percentForms(value)) texts.add(text);
-    const json = value.replaceAll('\\', '\\\\').replaceAll('"', '\\"');
-    texts.add(json);
-    // PHP's.
-    texts.add(json.replaceAll('/', '\\/'));
-    for (const text of base64Forms(value)) texts.add(text);
-  }
+  for (const value of values)
+    for (const text of [value, ...base64Forms(value)])
+      for (const form of [text, ...percentForms(text), ...jsonForms(text)]) texts.add(form);
   return [...texts]
     .sort((one, other) => other.length - one.length)
     .map((text) => Buffer.from(text, 'latin1'));
@@ -39,6 +33,19 @@ function percentForms(value: string): readonly string[] {
     .flatMap((text) => [text, text.replaceAll('%2F', '/')])
     .flatMap((text) => [text, text.replaceAll('%20', '+')])
     .flatMap((text) => [text, text.replace(/%../g, (digits) => digits.toLowerCase())]);
+}
+
+/** They differ in what they escape without need, since the text could come to stand in HTML. */
+function jsonForms(value: string): readonly string[] {
+  const code = (letter: string): string => `\\u00${letter.charCodeAt(0).toString(16)}`;
+  const least = value.replace(/["\\]/g, '\\$&');
+  const php = least.replaceAll('/', '\\/');
+  const go = least.replace(/[&<>]/g, code);
+  const gson = least.replace(/[&<>=']/g, code);
+  const dotnet = value
+    .replaceAll('\\', '\\\\')
+    .replace(/["&'+<>`]/g, (letter) => `\\u00${letter.charCodeAt(0).toString(16).toUpperCase()}`);
+  return [least, php, go, gson, dotnet];
 }
 
 /** The characters that the secret alone decides, for each place in a group of three bytes; in both alphabets. */

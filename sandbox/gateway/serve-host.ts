@@ -351,7 +351,7 @@ export class HostServer {
   /** @throws the error of the upstream, or of the program */
   async #answer(
     { head, response }: Pick<Exchange, 'head' | 'response'>,
-    { status, headers, body, trailers, endsWithHeaders }: UpstreamAnswer,
+    { status, headers, encodings, body, trailers, endsWithHeaders }: UpstreamAnswer,
     measured: Measured,
     signal: AbortSignal,
   ): Promise<void> {
@@ -364,7 +364,7 @@ export class HostServer {
           });
     const hasBody = head.method !== 'HEAD' && status !== 204 && status !== 304;
     // protects: G23 gateway: a compressed answer, which cannot be searched, is refused
-    if (mask !== undefined && hasBody && isCompressed(headers)) throw new AnswerRefused(COMPRESSED);
+    if (mask !== undefined && hasBody && encodings.length > 0) throw new AnswerRefused(COMPRESSED);
     const passed = groupHeaders(this.#masked(headers, measured));
     if (endsWithHeaders) {
       response.statusCode = status;
@@ -674,11 +674,6 @@ function refusalOf(decision: Extract<HttpDecision, { decision: 'deny' }>, method
         ? `no rule allows ${method} on this path`
         : 'a rule denies it';
   return { reason, rule, suggestion, message };
-}
-
-/** The upstream was asked for none. */
-function isCompressed(headers: Pairs): boolean {
-  return valuesOf(headers, 'content-encoding').some((one) => !/^\s*(?:identity)?\s*$/i.test(one));
 }
 
 const COMPRESSED: HttpRefusal = {

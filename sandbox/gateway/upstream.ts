@@ -12,7 +12,7 @@ import {
 import { Socket } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 import { createSecureContext, type SecureContext, type TLSSocket, connect as tlsConnect } from 'node:tls';
-import { authorityOf, endToEnd, type Pairs, type Place, pairsOf } from './request-head.js';
+import { authorityOf, endToEnd, type Pairs, type Place, pairsOf, valuesOf } from './request-head.js';
 
 /**
  * By HTTP/1.1, they wait for the next request. Fewer would make a busy program connect all the time. A request never waits for a connection: there are as many
@@ -50,6 +50,8 @@ export interface OutgoingRequest {
 export interface UpstreamAnswer {
   readonly status: number;
   readonly headers: Pairs;
+  /** What was done to its body, on the way too. */
+  readonly encodings: readonly string[];
   /** HTTP/2 may end an answer with its headers: gRPC then looks for its status there. */
   readonly endsWithHeaders: boolean;
   readonly body: Readable;
@@ -272,13 +274,28 @@ class ChannelAgent extends Agent {
 }
 
 function answerOf(answer: IncomingMessage): UpstreamAnswer {
+  const headers = pairsOf(answer.rawHeaders);
   return {
     status: answer.statusCode ?? 502,
-    headers: endToEnd(pairsOf(answer.rawHeaders)),
+    headers: endToEnd(headers),
+    encodings: encodingsOf(headers),
     endsWithHeaders: false,
     body: answer,
     trailers: () => endToEnd(pairsOf(answer.rawTrailers)),
   };
+}
+
+function encodingsOf(headers: Pairs): readonly string[] {
+  return [
+    ...valuesOf(headers, 'content-encoding'),
+    /* protects: G23 gateway: an answer that is compressed on the way is refused */ ...valuesOf(
+      headers,
+      'transfer-encoding',
+    ),
+  ]
+    .flatMap((value) => value.split(','))
+    .map((one) => one.trim().toLowerCase())
+    .filter((one) => !['', 'identity', 'chunked'].includes(one));
 }
 
 /** Headers of one name stand together. One that stands there twice counts once: by HTTP/2, Node takes no second one of many. */
@@ -336,6 +353,7 @@ function sendHttp2(
         resolve({
           status: received[':status'] ?? 502,
           headers: endToEnd(rawPairs(raw)),
+          encodings: encodingsOf(rawPairs(raw)),
           endsWithHeaders: (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0,
           body: stream,
           trailers: () => trailers,

@@ -45,6 +45,25 @@ test('a secret is masked in each of its forms, and the length stays', () => {
   }
 });
 
+test('a secret in base64 is masked in JSON and percent-encoded, and so is one that JSON need not escape', () => {
+  const secret = "p&w<rd>+'k=`?>~?>~?0123";
+  const coded = Buffer.from(`me:${secret}`).toString('base64');
+  assert.match(coded, /\+/);
+  assert.match(coded, /\//);
+  const forms = [
+    coded.replaceAll('/', '\\/'),
+    coded.replaceAll('+', '\\u002B'),
+    encodeURIComponent(coded),
+    "p\\u0026w\\u003crd\\u003e+'k=`?\\u003e~?\\u003e~?0123",
+    'p\\u0026w\\u003crd\\u003e+\\u0027k\\u003d`?\\u003e~?\\u003e~?0123',
+    'p\\u0026w\\u003Crd\\u003E\\u002B\\u0027k=\\u0060?\\u003E~?\\u003E~?0123',
+  ];
+  for (const form of forms) {
+    const { text } = maskText(form, needlesOf([secret]));
+    assert.match(text, /^(?:bWU6)?\*+(?:=|%3D)*$/, form);
+  }
+});
+
 // proves: gateway: a secret across two chunks is masked
 test('a secret is masked wherever the chunks end', () => {
   const whole = Buffer.from(`aa${SECRET}sk-t0${SECRET}${SECRET.slice(0, 5)}`, 'latin1');

@@ -772,6 +772,32 @@ test('an answer that is compressed all the same is 502, unless it is not searche
   });
 });
 
+// proves: gateway: an answer that is compressed on the way is refused
+test('an answer that is compressed on the way, or that hides how it is, is 502', async () => {
+  for (const head of [
+    'transfer-encoding: gzip, chunked',
+    'transfer-encoding: chunked\r\nconnection: content-encoding\r\ncontent-encoding: gzip',
+  ])
+    await inWorld(
+      {
+        ...SECRETS,
+        upstreamHttp2: false,
+        server: (server) =>
+          server.removeAllListeners('secureConnection').on('secureConnection', (socket: Duplex) =>
+            socket.once('data', () => {
+              const bytes = gzipSync(SECRET);
+              socket.write(`HTTP/1.1 200 OK\r\n${head}\r\n\r\n${bytes.length.toString(16)}\r\n`);
+              socket.write(Buffer.concat([bytes, Buffer.from('\r\n0\r\n\r\n')]));
+            }),
+          ),
+      },
+      async (world) => {
+        const { status, body } = await byHttp1(world);
+        assert.deepEqual([status, JSON.parse(body).reason], [502, 'answer_compressed'], head);
+      },
+    );
+});
+
 // proves: gateway: a secret in a message of a WebSocket is masked
 test('a secret in a message of a WebSocket is masked, and messages are not compressed', () =>
   inWorld(
