@@ -216,6 +216,8 @@ export class HostServer {
     server.on('checkExpectation', serve);
     if (plainName === undefined)
       server.on('upgrade', (request: IncomingMessage, socket: Duplex, first: Buffer) => {
+        // protects: G23 gateway: behind a refused head no WebSocket begins
+        if (givenUp.has(request.socket)) return;
         void this.#upgrade(request, socket, first);
       });
     // protects: G23 gateway: CONNECT makes no tunnel

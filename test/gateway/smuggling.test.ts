@@ -79,6 +79,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   'another upgrade': `GET /a HTTP/1.1\r\n${HOST_LINE}\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n`,
   'an upgrade with a length': `GET /a HTTP/1.1\r\n${HOST_LINE}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 5\r\n\r\n`,
   'bytes behind an upgrade': `GET /a HTTP/1.1\r\n${HOST_LINE}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n${NEXT}`,
+  'a refused head, with an upgrade behind': `GET /a#b HTTP/1.1\r\n${HOST_LINE}\r\n\r\nGET /smuggled HTTP/1.1\r\n${HOST_LINE}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
   'a second host behind many headers': `GET /a HTTP/1.1\r\n${HOST_LINE}\r\nConnection: close\r\n${'a:\r\n'.repeat(2500)}Host: other.example.com\r\n\r\n`,
   'too many headers': post([`X-A: ${'a'.repeat(40_000)}`]),
 };
@@ -92,6 +93,7 @@ for (const [name, bytes] of Object.entries(REFUSED)) {
   // proves: gateway: the parser is strict
   // proves: gateway: an upgrade with a body is refused
   // proves: gateway: nothing behind a refused head is read as a request
+  // proves: gateway: behind a refused head no WebSocket begins
   // proves: gateway: no header is hidden from what decides
   test(`HTTP/1.1: ${name} never reaches the upstream as a request`, async () => {
     const world = await startWorld({ upstreamHttp2: false });
