@@ -191,6 +191,9 @@ export class ConfigInForce {
     const former = this.#config;
     try {
       const next = loadChecked(configFile(named));
+      // protects: G24 policy: a reload neither takes it away nor brings one
+      if ((next.policy === undefined) !== (former.policy === undefined))
+        throw new ConfigError([otherPolicy(next)]);
       // One may change while former runs end.
       const looks = looksOf(next.files);
       const bounded = await bound(next, this.#bounded.policy);
@@ -208,6 +211,13 @@ export class ConfigInForce {
       throw error;
     }
   }
+}
+
+/** What watches the policy would go on to say that it is in force. */
+function otherPolicy(next: Config): ReturnType<Config['problem']> {
+  const what =
+    next.policy === undefined ? 'it was there when postern started' : 'it was not there when postern started';
+  return next.problem(['policy'], `${what}, and a reload changes nothing of it`, 'start postern again');
 }
 
 function beyondProblems(config: Config, { beyond, policy }: Bounded): ReturnType<Config['problem']>[] {

@@ -75,8 +75,8 @@ export interface PolicyScene {
   /** The folder of what `up` keeps. */
   readonly state: string;
   readonly start: () => PolicyUp;
-  /** Puts another configuration in the place of the file. @param plugin more of its keys */
-  readonly write: (allow: readonly string[], plugin?: object) => void;
+  /** Puts another configuration in the place of the file. @param plugin more of its keys @param top of the file */
+  readonly write: (allow: readonly string[], plugin?: object, top?: object) => void;
 }
 
 export interface PolicyUp extends RunningPostern {
@@ -103,13 +103,14 @@ export async function policyScene(
   const [folder, state] = [readableFolder(), readableFolder()];
   const metrics = await freePort();
   writeFileSync(join(folder, 'policy.pem'), KEYS.publicKey.export({ type: 'spki', format: 'pem' }));
-  const write: PolicyScene['write'] = (allow, plugin = {}) => {
+  const write: PolicyScene['write'] = (allow, plugin = {}, top = {}) => {
     const url = `http://127.0.0.1:${server.port}/postern.yaml`;
     const config = {
       ...{
         metrics: `127.0.0.1:${metrics}`,
         audit: 'stdout',
         policy: { url, poll_s: 1, public_key: 'policy.pem' },
+        ...top,
       },
       plugins: {
         tries: { command: ['/usr/bin/python3', '-c', TRIES, ...ports.map(String)], allow, ...plugin },

@@ -126,6 +126,29 @@ for (const user of users) {
     assert.equal(await again.stop(), 0);
   });
 
+  // proves: policy: a reload neither takes it away nor brings one
+  test(`a file without its policy is no way past it while postern runs (${user})`, async (t) => {
+    const [server, one, other] = await Promise.all([policyServer(t), closing(), closing()]);
+    t.after(() => Promise.all([one.close(), other.close()]));
+    const [a, b] = [`127.0.0.1:${one.port}`, `127.0.0.1:${other.port}`];
+    const scene = await policyScene(t, user, server, [one.port, other.port]);
+    server.serve = serves(signed(`serial: 1\nallow: [${a}]\n`), '"1"');
+    scene.write([a]);
+    const up = scene.start();
+    await up.next(`${one.port} connected`);
+    scene.write([a, b], {}, { policy: undefined });
+    up.child.kill('SIGHUP');
+    await up.next('is not put in force: the former configuration stays');
+    assert.match(
+      up.stderr(),
+      /policy: it was there when postern started, and a reload changes nothing of it/,
+    );
+    await up.next(`${other.port} refused 111`);
+    assert.equal(await other.allConnections(), 0);
+    assert.equal(await up.metric('postern_signed_policy_serial'), '1');
+    assert.equal(await up.stop(), 0);
+  });
+
   // proves: policy: no plugin writes where it is kept
   test(`no plugin writes the policy that is kept (${user})`, async (t) => {
     const server = await policyServer(t);
