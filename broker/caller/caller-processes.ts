@@ -33,6 +33,11 @@ export interface Holding {
   readonly threads: readonly number[];
 }
 
+/** A socket, and where a program had it. */
+export interface HeldSocket extends Holding {
+  readonly cookie: bigint;
+}
+
 /** The threads of one sandbox that have called. */
 export class CallerProcesses {
   readonly #threads = new BoundedMap<number, CallingThread>(KEPT_HANDLES);

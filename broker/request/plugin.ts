@@ -205,7 +205,10 @@ export interface Services {
   readonly names: NameResolver;
   /** All of them, by name. */
   readonly plugins: Map<string, Plugin>;
-  readonly slowLane: Pick<SlowLane, 'reach' | 'copyPath' | 'place' | 'install' | 'connect' | 'close'>;
+  readonly slowLane: Pick<
+    SlowLane,
+    'reach' | 'copyPath' | 'place' | 'install' | 'connect' | 'stillHeld' | 'close'
+  >;
 }
 
 // Remembers one plugin's verdicts on requests, as they stand before any lookup. A program often asks for the same again, and a verdict is

@@ -2,7 +2,7 @@
 import { connectNow } from '../../shared/sys/connect-inside.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { copyAddress, copyPath, type PassedMemory } from '../caller/caller-memory.js';
-import type { CallerProcesses } from '../caller/caller-processes.js';
+import type { CallerProcesses, HeldSocket } from '../caller/caller-processes.js';
 import { type Installation, installSocket, type Placement, placeSocket } from '../caller/place-socket.js';
 
 interface ReachOrder {
@@ -26,6 +26,12 @@ interface ConnectOrder {
   readonly address: Uint8Array;
 }
 
+/** Whether programs still have sockets where they had them. */
+interface HeldOrder {
+  readonly kind: 'held';
+  readonly sockets: readonly HeldSocket[];
+}
+
 /** The thread owns these numbers from here on. */
 interface CloseOrder {
   readonly kind: 'close';
@@ -38,6 +44,7 @@ export type Order =
   | ({ readonly kind: 'place' } & Placement)
   | ({ readonly kind: 'install' } & Installation)
   | ConnectOrder
+  | HeldOrder
   | CloseOrder;
 
 /** A message to the thread. */
@@ -51,10 +58,12 @@ export interface SlowOrder {
 
 /** A message from the thread. */
 export interface Report {
-  /** A reach: a descriptor's number. A placement, installation or connect: its result. A path or a close: 0. Or minus errno. */
+  /** A reach: a descriptor's number. A placement, installation or connect: its result. Any other: 0. Or minus errno. */
   readonly result: number;
   /** Of a reach: the memory. Of a path: the path. */
   readonly copied?: Uint8Array | number | undefined;
+  /** Of an order about held sockets: those that are still held, as they were given. */
+  readonly held?: readonly boolean[] | undefined;
   /** Present if it took long. */
   readonly slow?: { readonly killed: boolean; readonly milliseconds: number } | undefined;
 }
@@ -65,6 +74,8 @@ export function carryOut(processes: CallerProcesses, order: Order): Report {
   if (order.kind === 'install') return { result: installSocket(order) };
   if (order.kind === 'path') return { result: 0, copied: copyPath(order.tid, order.at) };
   if (order.kind === 'connect') return { result: connectNow(order.socket, order.address) };
+  if (order.kind === 'held')
+    return { result: 0, held: order.sockets.map((one) => processes.stillHas(one, one.cookie)) };
   if (order.kind === 'close') {
     for (const descriptor of order.descriptors) new OwnedFd(descriptor).close();
     return { result: 0 };

@@ -4,7 +4,7 @@ import { FairTurns } from '../../shared/fair-turns.js';
 import { duplicate } from '../../shared/sys/fcntl.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { PassedMemory } from '../caller/caller-memory.js';
-import { CallerProcesses } from '../caller/caller-processes.js';
+import { CallerProcesses, type HeldSocket } from '../caller/caller-processes.js';
 import type { Installation, Placement } from '../caller/place-socket.js';
 import { NO_MEMORY, type Reached } from '../caller/reach-caller.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
@@ -107,6 +107,12 @@ export class SlowLane {
   /** As connectNow(). @param socket stays open meanwhile, and so does a file that the address names */
   async connect(stall: StallBudget, socket: number, address: Uint8Array): Promise<number> {
     return (await this.#order(stall, { kind: 'connect', socket, address }, alarmOf(stall))).result;
+  }
+
+  /** As CallerProcesses.stillHas(), of some sockets. */
+  async stillHeld(stall: StallBudget, sockets: readonly HeldSocket[]): Promise<readonly boolean[]> {
+    const { held = [] } = await this.#order(stall, { kind: 'held', sockets }, alarmOf(stall));
+    return held;
   }
 
   /** Closes descriptors whose last close the plugin could block. @param ends owned by the lane from here on */

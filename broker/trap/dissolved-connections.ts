@@ -9,7 +9,7 @@ import { endConnection } from '../../shared/sys/held-sockets.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { readIntOption, SO_LINGER, SOL_SOCKET, writeOption } from '../../shared/sys/socket.js';
 import { socketCookie, TCP_STATE, tcpAccount, tcpState } from '../../shared/sys/socket-state.js';
-import { type CallerProcesses, type Holding, processOfThread } from '../caller/caller-processes.js';
+import { type CallerProcesses, type HeldSocket, processOfThread } from '../caller/caller-processes.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import { hasQuota } from '../ledger/byte-sums.js';
 import { firstOf } from '../ledger/connection-slots.js';
@@ -38,7 +38,7 @@ function makerOf({ plugins }: Services, cookie: bigint): Plugin | undefined {
   return [...plugins.values()].find(({ connections }) => connections?.has(cookie));
 }
 
-interface Kept extends Holding {
+interface Kept extends HeldSocket {
   readonly socket: OwnedFd;
 }
 
@@ -50,6 +50,8 @@ export class Resets {
   /** By cookie. The one with the oldest look comes first. */
   readonly #kept = new Map<bigint, Kept>();
   #timer: NodeJS.Timeout | undefined;
+  #looking = false;
+  #closed = false;
 
   /** @param processes those of the sandbox */
   constructor(services: Services, plugin: Plugin, processes: CallerProcesses) {
@@ -93,14 +95,19 @@ export class Resets {
     const socket = duplicate(from.number);
     this.#plugin.descriptors.hold(socket);
     const threads = [tid, processOfThread(tid) ?? tid];
-    this.#kept.set(socketCookie(socket.number), { socket, descriptor, threads });
-    this.#timer ??= setTimeout(() => this.#lookAtSome(), RESET_LOOK_MS).unref();
+    const cookie = socketCookie(socket.number);
+    this.#kept.set(cookie, { cookie, socket, descriptor, threads });
+    this.#lookLater();
   }
 
   /** The sandbox has ended, or its trap is not served any more. */
   close(): void {
+    this.#closed = true;
     clearTimeout(this.#timer);
-    for (const [cookie, kept] of [...this.#kept]) this.#look(cookie, kept);
+    for (const kept of [...this.#kept.values()])
+      this.#services.guard.watch(this.#plugin.stall, () => {
+        if (!this.#processes.stillHas(kept, kept.cookie)) this.#reset(kept);
+      });
     for (const cookie of [...this.#kept.keys()]) this.#forget(cookie);
   }
 
@@ -110,25 +117,48 @@ export class Resets {
     if (kept !== undefined) this.#services.guard.watch(this.#plugin.stall, () => kept.socket.close());
   }
 
-  #lookAtSome(): void {
-    for (const [cookie, kept] of firstOf(this.#kept, RESETS_LOOKED_AT)) this.#look(cookie, kept);
-    this.#timer =
-      this.#kept.size > 0 ? setTimeout(() => this.#lookAtSome(), RESET_LOOK_MS).unref() : undefined;
+  #lookLater(): void {
+    if (this.#timer !== undefined || this.#looking || this.#closed || this.#kept.size === 0) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.#lookAtSome();
+    }, RESET_LOOK_MS).unref();
   }
 
-  /** Resets a connection that its program has closed. Any other one comes last from now on. */
-  #look(cookie: bigint, kept: Kept): void {
-    this.#services.guard.watch(this.#plugin.stall, () => {
-      this.#kept.delete(cookie);
-      if (this.#processes.stillHas(kept, cookie)) {
-        this.#kept.set(cookie, kept);
-        return;
-      }
-      using socket = kept.socket;
-      const account = tcpAccount(socket.number);
-      endConnection(socket.number);
-      // protects: G22 quota: a reset is counted before
-      makerOf(this.#services, cookie)?.connections?.socketEnded(cookie, account);
-    });
+  /**
+   * Resets connections that their programs have closed. A look takes the lock of a process, which has it for as long as it takes to free all memory of the
+   * program that it was (execve(2)), also if it is ended. So the slow lane looks, for every plugin.
+   */
+  async #lookAtSome(): Promise<void> {
+    this.#looking = true;
+    const looked = firstOf(this.#kept, RESETS_LOOKED_AT).map(([, kept]) => kept);
+    // Without the socket, which another thread cannot have.
+    const sockets = looked.map(({ cookie, descriptor, threads }) => ({ cookie, descriptor, threads }));
+    // Without a descriptor for the alarm nothing could end a step that waits.
+    const held = await this.#stillHeld(sockets).catch(() => []);
+    this.#looking = false;
+    for (const [index, kept] of looked.entries()) {
+      if (this.#kept.get(kept.cookie) !== kept) continue;
+      // Any other one comes last from now on.
+      this.#kept.delete(kept.cookie);
+      if (held[index] === false) this.#services.guard.watch(this.#plugin.stall, () => this.#reset(kept));
+      else this.#kept.set(kept.cookie, kept);
+    }
+    this.#lookLater();
+  }
+
+  async #stillHeld(sockets: readonly HeldSocket[]): Promise<readonly boolean[]> {
+    const { slowLane } = this.#services;
+    // protects: G9 the main thread takes no lock of a process to look for a reset => return sockets.map((one) => this.#processes.stillHas(one, one.cookie));
+    return slowLane.stillHeld(this.#plugin.stall, sockets);
+  }
+
+  #reset({ cookie, socket }: Kept): void {
+    this.#kept.delete(cookie);
+    using reset = socket;
+    const account = tcpAccount(reset.number);
+    endConnection(reset.number);
+    // protects: G22 quota: a reset is counted before
+    makerOf(this.#services, cookie)?.connections?.socketEnded(cookie, account);
   }
 }

@@ -38,6 +38,7 @@ export function makeServices(special: Partial<Services> = {}): Services & Dispos
       place: () => Promise.reject(new Error('Nothing to place')),
       install: () => Promise.reject(new Error('Nothing to install')),
       connect: () => Promise.reject(new Error('Nothing to connect')),
+      stillHeld: () => Promise.reject(new Error('Nothing to look for')),
       close: () => Promise.reject(new Error('Nothing to close')),
     },
     guard: { watch: (_, work) => work() },
