@@ -4,8 +4,8 @@ const sources = '^(broker|sandbox|shared)/';
 // and never the hall, which is the files beside the rooms.
 const FLOORS = {
   broker: [['sandbox', 'names', 'record', 'limit'], ['ledger', 'caller', 'approval', 'upstream'], ['stall'], ['request'], ['dns', 'revoke'], ['channel', 'trap']],
-  sandbox: [['host'], ['launch', 'plugin'], ['gateway', 'policy'], ['supervisor'], ['operate', 'page'], ['doctor', 'library'], ['cli']],
-  'sandbox/supervisor': [['orders', 'output', 'usage', 'learn'], ['files', 'record', 'broker', 'cgroup', 'approval'], ['root', 'owners'], ['home', 'unseen', 'listeners', 'terminal', 'via', 'gateway'], ['start'], ['fleet', 'policy'], ['control']],
+  sandbox: [['host'], ['launch', 'plugin'], ['outgoing'], ['gateway', 'requester'], ['supervisor'], ['operate', 'page'], ['doctor', 'library'], ['cli']],
+  'sandbox/supervisor': [['orders', 'output', 'usage', 'learn'], ['files', 'record', 'broker', 'cgroup', 'approval'], ['root', 'owners'], ['home', 'unseen', 'listeners', 'terminal', 'via', 'gateway'], ['start'], ['requester'], ['fleet', 'policy', 'export'], ['control']],
 };
 const floors = Object.entries(FLOORS).flatMap(([house, all]) =>
   all.flatMap((rooms, floor) =>

@@ -22,7 +22,7 @@ export const PROGRAMS: Readonly<Record<Bundle, string>> = {
   init: 'sandbox/launch/init',
   'trial-plugin': 'sandbox/doctor/trial-plugin',
   gateway: 'sandbox/gateway/main',
-  policy: 'sandbox/policy/main',
+  requester: 'sandbox/requester/main',
   'seccomp-profile': 'deploy/container/seccomp-profile',
   yaml: 'shared/config/yaml-library',
   'public-suffixes': 'shared/policy/public-suffix-library',

@@ -28,7 +28,7 @@ export type Bundle =
   | 'init'
   | 'trial-plugin'
   | 'gateway'
-  | 'policy'
+  | 'requester'
   | 'seccomp-profile'
   | 'yaml'
   | 'public-suffixes';

@@ -1,7 +1,7 @@
 // The connections of a gateway to one upstream: TLS with full verification, over sockets that the broker has connected. Kept open and used again. A request
 // that came by HTTP/2 goes on by HTTP/2 if the upstream speaks it, every other one by HTTP/1.1. Runs in the gateway. Trusts nothing of the
 // upstream: its bytes are parsed by Node.
-import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import {
   type ClientHttp2Session,
   constants,
@@ -9,9 +9,11 @@ import {
   type IncomingHttpHeaders,
   type IncomingHttpStatusHeader,
 } from 'node:http2';
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
-import { createSecureContext, type SecureContext, type TLSSocket, connect as tlsConnect } from 'node:tls';
+import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
+import { ChannelAgent } from '../outgoing/channel-agent.js';
+import { openTls } from '../outgoing/open-tls.js';
 import { authorityOf, endToEnd, type Pairs, type Place, pairsOf, valuesOf } from './request-head.js';
 
 /**
@@ -20,7 +22,6 @@ import { authorityOf, endToEnd, type Pairs, type Place, pairsOf, valuesOf } from
  */
 const IDLE_CONNECTIONS = 64;
 const IDLE_MS = 30_000;
-const HANDSHAKE_MS = 30_000;
 /** A second one does nothing more, RFC 9110 section 9.2.2. */
 const IDEMPOTENT: readonly string[] = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'];
 /** Of all headers of an answer. */
@@ -84,7 +85,7 @@ export class Upstream {
       ...(roots === undefined ? {} : { ca: roots }),
       ...client,
     });
-    this.#agent = new ChannelAgent(() => this.#open(['http/1.1']));
+    this.#agent = new ChannelAgent(() => this.#open(['http/1.1']), IDLE_CONNECTIONS);
   }
 
   /** @throws the error of the connect, of the handshake, or of the exchange */
@@ -209,67 +210,8 @@ export class Upstream {
   }
 
   async #open(protocols: string[]): Promise<TLSSocket> {
-    const socket = await this.#connect(this.#place);
-    return new Promise((resolve, reject) => {
-      const secure = tlsConnect({
-        socket,
-        servername: this.#place.host,
-        secureContext: this.#context,
-        ALPNProtocols: protocols,
-        // protects: G23 gateway: the certificate of the upstream is verified => rejectUnauthorized: false
-        rejectUnauthorized: true,
-      });
-      const timer = setTimeout(
-        () => secure.destroy(new Error('no answer to the TLS handshake')),
-        HANDSHAKE_MS,
-      );
-      const settle = (): void => {
-        clearTimeout(timer);
-        secure.removeListener('error', fail);
-      };
-      const fail = (error: Error): void => {
-        settle();
-        socket.destroy();
-        reject(error);
-      };
-      secure.once('error', fail).once('secureConnect', () => {
-        settle();
-        resolve(secure);
-      });
-    });
-  }
-}
-
-/** Node's agent, with connections that the broker makes. */
-class ChannelAgent extends Agent {
-  readonly #open: () => Promise<Socket>;
-  readonly #kept: Socket[] = [];
-
-  constructor(open: () => Promise<Socket>) {
-    // A connection in use only tells its request that this time is over.
-    super({ keepAlive: true, maxFreeSockets: IDLE_CONNECTIONS, timeout: IDLE_MS });
-    this.#open = open;
-  }
-
-  /** Takes a fresh connection, for the next request. */
-  keep(socket: Socket): void {
-    socket.on('error', () => {});
-    this.#kept.push(socket);
-  }
-
-  override createConnection(
-    _options: unknown,
-    callback?: (error: Error | null, stream: Duplex) => void,
-  ): undefined {
-    const kept = this.#kept.pop();
-    if (kept !== undefined && !kept.destroyed) callback?.(null, kept);
-    else
-      this.#open().then(
-        (socket) => callback?.(null, socket),
-        // Node takes no stream beside an error.
-        (error) => callback?.(error, new Socket().destroy()),
-      );
-    return undefined;
+    const { host } = this.#place;
+    return openTls(await this.#connect(this.#place), host, this.#context, protocols);
   }
 }
 

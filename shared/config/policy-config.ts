@@ -3,13 +3,13 @@
 
 import { isUtf8 } from 'node:buffer';
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
-import { parseHost } from '../policy/parse-host.js';
 import { parseRule } from '../policy/parse-rule.js';
 import { readTextFile } from '../read-file.js';
 import { ConfigError, type ConfigProblem, describeProblem } from './config-problem.js';
 import { policyFileSchema } from './config-schema.js';
 import { explainIssues } from './explain-issue.js';
 import { readRules } from './placed-rules.js';
+import { serverPlace } from './server-place.js';
 import type { ViaConfig } from './via-config.js';
 import { YamlSource } from './yaml-source.js';
 
@@ -24,17 +24,6 @@ export interface PolicyConfig {
   readonly via: ViaConfig | undefined;
 }
 
-/** Where the policy is: its host as in a rule, and its port. @returns undefined for a text that is no such URL */
-export function policyPlace(text: string): { readonly host: string; readonly port: number } | undefined {
-  if (!URL.canParse(text)) return undefined;
-  const { protocol, hostname, port, username, password, hash } = new URL(text);
-  if ((protocol !== 'https:' && protocol !== 'http:') || `${username}${password}${hash}` !== '')
-    return undefined;
-  const host = hostname.replace(/^\[(.*)\]$/, '$1');
-  if (parseHost(host) === undefined) return undefined;
-  return { host, port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port) };
-}
-
 /** Checks what the schema cannot express. */
 export function checkPolicy(source: YamlSource, absolute: (path: string) => string): ConfigProblem[] {
   if (source.valueAt(['policy']) === undefined) return [];
@@ -42,7 +31,7 @@ export function checkPolicy(source: YamlSource, absolute: (path: string) => stri
   return [
     ...source
       .textsAt(['policy', 'url'])
-      .filter(({ text }) => policyPlace(text) === undefined)
+      .filter(({ text }) => serverPlace(text) === undefined)
       .map(({ key }) =>
         source.problem(
           key,

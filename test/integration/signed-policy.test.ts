@@ -174,7 +174,7 @@ for (const user of users) {
 }
 
 for (const user of anyUser) {
-  // proves: policy: a policy without an end is not read without end
+  // proves: requests: an answer without an end is not read without end
   test(`an answer without end, one that is encoded and one that breaks off are none (${user})`, async (t) => {
     const server = await policyServer(t);
     const scene = await policyScene(t, user, server, []);
@@ -182,7 +182,7 @@ for (const user of anyUser) {
     const up = scene.start();
     await up.next('there is none yet');
     server.serve = (_request, response) => response.writeHead(200).end(Buffer.alloc(2 * 1024 * 1024, '# \n'));
-    await up.next('it has more than 1 MiB (unavailable)');
+    await up.next('the answer has more than 1024 KiB (unavailable)');
     server.serve = (_request, response) =>
       response.writeHead(200, { 'content-encoding': 'gzip' }).end(signed('serial: 1\n'));
     await up.next('the answer is encoded (unavailable)');
