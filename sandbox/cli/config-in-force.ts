@@ -199,7 +199,9 @@ export class ConfigInForce {
       const bounded = await bound(next, this.#bounded.policy);
       // protects: G24 policy: a file that goes beyond it is refused at a reload
       if (bounded.beyond.length > 0) throw new ConfigError(beyondProblems(next, bounded));
+      const putExport = supervisor.prepareExport(next.export);
       const plan = await this.#put(next, bounded);
+      await putExport();
       this.#config = next;
       supervisor.rulesLoaded(true);
       for (const line of needsNewStart(former, next)) say(line);

@@ -4,7 +4,9 @@ import { dirname } from 'node:path';
 import { ConfigError, type ConfigProblem } from '../../shared/config/config-problem.js';
 import { type Config, loadConfig } from '../../shared/config/load-config.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import { PosternError } from '../../shared/errors.js';
 import type { OwnFiles } from '../host/own-files.js';
+import { readExportFiles } from '../supervisor/export/read-headers.js';
 import type { StartProblem } from '../supervisor/files/path-problems.js';
 import { keptPolicyPath } from '../supervisor/policy/kept-policy.js';
 import { auditProblem } from '../supervisor/record/audit-sink.js';
@@ -45,6 +47,7 @@ export function loadChecked(path: string): Config {
   const config = loadConfig(path);
   const problems = [
     ...auditProblems(config),
+    ...exportProblems(config),
     ...startProblems(pluginsOf(config), ownFilesIn(config)).map((problem) => placed(config, problem)),
   ];
   if (problems.length > 0) throw new ConfigError(problems);
@@ -77,6 +80,20 @@ export function placed(
 
 function pluginsOf({ plugins }: Config): readonly PluginConfig[] {
   return plugins.map(({ config }) => config);
+}
+
+/** What it reads lies where no plugin writes, and has what the export needs. */
+function exportProblems(config: Config): readonly ConfigProblem[] {
+  if (config.export === undefined) return [];
+  try {
+    readExportFiles(config.export, startHostOf(pluginsOf(config), ownFilesIn(config)).written);
+    return [];
+  } catch (error) {
+    if (!(error instanceof PosternError)) throw error;
+    const { code, fields, message, fix } = error;
+    const key = String(fields['key'] ?? 'export').split('.');
+    return [{ ...config.problem(key, message, fix), code }];
+  }
 }
 
 function auditProblems(config: Config): readonly ConfigProblem[] {

@@ -234,6 +234,12 @@ const OF_FILE: Readonly<Record<keyof ConfigFile, Show>> = {
   ask: (value, hide) => shownBy({ timeout_s: whole, hook: program }, value, hide),
   // A URL may have a token.
   policy: (value, hide) => shownBy({ poll_s: whole, public_key: whole, addresses: whole }, value, hide),
+  export: (value, hide) =>
+    shownBy(
+      { headers_file: whole, ca: whole, signals: whole, interval_s: whole, addresses: whole },
+      value,
+      hide,
+    ),
   // Where they are, and not what they are; a command may have one among its words.
   secrets: (value, hide) =>
     mapOf(value, (inner) =>

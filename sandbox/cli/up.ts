@@ -143,6 +143,7 @@ async function up(
       logs,
       reload: () => inForce.reload(),
       page: page && (() => page.link()),
+      exported: () => kept.supervisor.exportFacts,
       policy: keeper && (() => ({ ...keeper.facts, beyond: inForce.beyond })),
     },
   });
@@ -237,6 +238,7 @@ function optionsOf(config: Config, { plugins }: Bounded, path: string): Supervis
     askMs: config.askMs,
     askHook: config.hook,
     ui: config.ui,
+    export: config.export,
     ruleFile: path,
     ownFiles: filesRead(config),
   };

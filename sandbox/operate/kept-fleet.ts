@@ -3,6 +3,7 @@
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { ControlFleet, PolicyStatus } from '../supervisor/control/control-surface.js';
 import type { PluginLogs } from '../supervisor/control/plugin-logs.js';
+import type { ExportFacts } from '../supervisor/export/exporter.js';
 import { Fleet } from '../supervisor/fleet/fleet.js';
 import type { PluginStarter, PluginWatcher } from '../supervisor/fleet/plugin-keeper.js';
 import type { StandardStreams } from '../supervisor/start/standard-streams.js';
@@ -28,6 +29,7 @@ export interface FleetOptions extends OperatedOptions {
     /** Where the live page is; see ControlTarget. */
     readonly page?: (() => string) | undefined;
     readonly policy?: (() => PolicyStatus) | undefined;
+    readonly exported?: (() => ExportFacts | null) | undefined;
   };
 }
 
@@ -104,7 +106,7 @@ export class KeptFleet {
 
   #serve(): void {
     const { fleet } = this;
-    const { config = null, logs, reload, page, policy } = this.#options.operator ?? {};
+    const { config = null, logs, reload, page, policy, exported } = this.#options.operator ?? {};
     this.#operated.serve({
       knows: (name) => fleet.configOf(name) !== undefined,
       config,
@@ -113,6 +115,7 @@ export class KeptFleet {
       logs,
       page,
       policy,
+      exported,
       fleet: {
         start: (name) => fleet.start(name),
         stop: (name) => fleet.stop(name),

@@ -14,6 +14,7 @@ import type { Denials } from './control/denials.js';
 import { shownAsk } from './control/methods.js';
 import type { PluginLogs } from './control/plugin-logs.js';
 import type { RecentEvents, RuleHits } from './control/recent-events.js';
+import type { ExportFacts } from './export/exporter.js';
 import type { PluginState } from './fleet/plugin-keeper.js';
 import type { Learners } from './learn/learner.js';
 import { describeEnd } from './start/sandbox.js';
@@ -53,6 +54,8 @@ export interface ControlParts {
   readonly logs?: PluginLogs | undefined;
   /** Missing: the configuration names no signed policy. */
   readonly policy?: (() => PolicyStatus) | undefined;
+  /** Missing, and null: nothing is exported. */
+  readonly exported?: (() => ExportFacts | null) | undefined;
   readonly fleet?: ControlFleet | undefined;
 }
 
@@ -68,6 +71,7 @@ export function controlTarget(parts: ControlParts): ControlTarget {
     learners,
     logs,
     policy,
+    exported,
     fleet,
     page,
   } = parts;
@@ -93,6 +97,7 @@ export function controlTarget(parts: ControlParts): ControlTarget {
         plugins: plugins().map(statusOf),
         asks: supervisor.asks.list().map(shownAsk),
         policy: policy?.() ?? null,
+        export: exported?.() ?? null,
       };
     },
     top: async () => {

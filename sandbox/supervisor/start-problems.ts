@@ -103,7 +103,9 @@ function secretFiles({
     ...gateway.flatMap(({ client }) => (client === undefined ? [] : [{ path: client.key, key: 'gateway' }])),
     ...Object.entries(named).flatMap(([name, source]) => {
       const path = secretPath(source, outsideEnvironment());
-      return path === undefined ? [] : [{ path, key: `secrets.${name}` }];
+      // A name with a dot is the key itself.
+      const key = name.includes('.') ? name : `secrets.${name}`;
+      return path === undefined ? [] : [{ path, key }];
     }),
   ];
 }

@@ -1,5 +1,6 @@
 // What a supervisor is started with. Runs in the supervisor.
 import type { AuditFormat, WhenFull } from '../../shared/config/config-file.js';
+import type { ExportConfig } from '../../shared/config/export-config.js';
 import type { HookCommand } from '../../shared/config/hook-command.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { UiConfig } from '../../shared/config/ui-address.js';
@@ -49,6 +50,8 @@ export interface SupervisorOptions {
   readonly heldListeners?: HeldListeners | undefined;
   /** Where the live page is served, if it is: no plugin sees its socket. */
   readonly ui?: UiConfig | undefined;
+  /** Where audit events and metrics go besides. */
+  readonly export?: ExportConfig | undefined;
   /** The path of the control socket, if there is one: no plugin sees or reaches it. */
   readonly control?: string | undefined;
 }

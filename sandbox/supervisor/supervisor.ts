@@ -2,7 +2,9 @@
 // parses only its notices (sd_notify(3)). All questions to the broker go through it.
 
 import { constants } from 'node:os';
+import { resolve } from 'node:path';
 import { DEFAULT_AUDIT_FORMAT, DEFAULT_WHEN_FULL } from '../../shared/config/config-file.js';
+import type { ExportConfig } from '../../shared/config/export-config.js';
 import { DEFAULT_STOP, type PluginConfig, type StopConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { ownerOfGateway } from '../../shared/gateway.js';
@@ -19,6 +21,8 @@ import type { BrokerProcess } from './broker/broker-process.js';
 import { Cgroups } from './cgroup/cgroups.js';
 import type { SandboxCgroup } from './cgroup/sandbox-cgroup.js';
 import type { PluginRules } from './control/recent-events.js';
+import type { ExportFacts } from './export/exporter.js';
+import { SupervisorExport } from './export/supervisor-export.js';
 import { type PluginState, stateWord } from './fleet/plugin-keeper.js';
 import type { PluginChange } from './fleet/reload.js';
 import { prepareOwnProcess } from './fork-early.js';
@@ -43,6 +47,9 @@ import { StartQueue } from './start-queue.js';
 import type { SupervisorOptions } from './supervisor-options.js';
 import { UnseenReports } from './unseen/unseen-files.js';
 import { UsageReports } from './usage-reports.js';
+
+/** How long the last events may take on their way to the collector. */
+const EXPORT_FLUSH_MS = 5000;
 
 /** What each start of a sandbox needs to know. */
 type OwnHost = Omit<PluginHost, 'listeners' | 'onPlan'>;
@@ -85,6 +92,9 @@ export class Supervisor {
   readonly #starts = new StartQueue();
   /** Programs of postern's own that run confined. */
   readonly #own = new Set<Promise<Sandbox>>();
+  readonly #export: SupervisorExport;
+  /** Nothing starts any more. */
+  #isOver = false;
   readonly #unseen: UnseenReports;
   /** Undefined: there is no file to write a rule to. */
   readonly putRule: PutRule | undefined;
@@ -104,6 +114,12 @@ export class Supervisor {
     );
     this.#plugins = new PluginList(options, this.#cgroups, () => this.#runs.live);
     this.#unseen = new UnseenReports(options.onUnseen);
+    this.#export = new SupervisorExport(resolve(options.ruleFile ?? ''), {
+      records: this.#records,
+      start: (...own) => this.startOwn(...own),
+      written: () => this.#plugins.written,
+      onNotice: (text) => this.#notice(text),
+    });
     this.putRule = putRule(
       () => this.#plugins.writers,
       (plugin, rule) => this.#plugins.allow(this.#requireBroker(), plugin, rule),
@@ -149,6 +165,7 @@ export class Supervisor {
     const { audit, auditWhenFull = DEFAULT_WHEN_FULL, auditFormat = DEFAULT_AUDIT_FORMAT } = this.#options;
     const { metrics } = this.#options;
     const { privileges } = this.#plugins.check();
+    const beginExport = this.#export.prepare(this.#options.export);
     prepareOwnProcess();
     this.#listeners.prepare(this.#plugins.all).putInForce();
     if (privileges === 'root') this.#owner = claimIdRange();
@@ -161,6 +178,7 @@ export class Supervisor {
     );
     // No plugin may reach these listeners of postern itself.
     const opened = this.#records.open(log, metrics, sources);
+    await beginExport();
     const broker = makeBroker(this.#options, { privileges, owner: this.#owner }, opened, this.#records);
     this.#broker = broker;
     takeQuestions(broker, this.asks);
@@ -312,9 +330,10 @@ export class Supervisor {
     const serving = this.#serving ?? Promise.resolve();
     await serving;
     const { startable } = this.#plugins;
-    if (startable === undefined || this.#closed !== undefined)
+    if (startable === undefined || this.#isOver)
       throw new PosternError('broker_failed', 'The supervisor ends');
     await broker.setRules(lineOf(config, this.#plugins.written));
+    this.#records.addOwn(config.name);
     this.#plugins.parked.refuse(config.name);
     const host = { ...this.#commonOf(startable, broker, serving), listeners: [], onPlan: () => {} };
     const starting = startPlugin(host, config, streams());
@@ -324,6 +343,21 @@ export class Supervisor {
       () => this.#own.delete(starting),
     );
     return starting;
+  }
+
+  /**
+   * Reads what another export needs, and changes nothing.
+   *
+   * @returns what puts it in force
+   * @throws PosternError `bad_secret`, `path_not_apart`
+   */
+  prepareExport(config: ExportConfig | undefined): () => Promise<void> {
+    return this.#export.prepare(config);
+  }
+
+  /** Null: there is no export. */
+  get exportFacts(): ExportFacts | null {
+    return this.#export.facts;
   }
 
   /** A look for the signed policy. */
@@ -460,6 +494,8 @@ export class Supervisor {
     await this.#serving?.catch(() => {});
     await this.#runs.close(constants.signals.SIGTERM, graceMs);
     await Promise.all([...this.#gateways.values()].map((gateway) => gateway.close()));
+    await this.#export.close(EXPORT_FLUSH_MS);
+    this.#isOver = true;
     for (const started of await Promise.allSettled(this.#own))
       if (started.status === 'fulfilled') {
         started.value.kill();

@@ -6,6 +6,7 @@ import { parseAddress } from '../policy/address.js';
 import { yamlText } from '../printable.js';
 import { callsBy, checkCall } from './call-forms.js';
 import { type ConfigProblem, didYouMean } from './config-problem.js';
+import { checkExport } from './export-config.js';
 import { checkHook } from './hook-command.js';
 import { MAX_SOCKET_PATH_BYTES, readListenAddress } from './listen-address.js';
 import { isNameServer, parseHostPort } from './parse-host-port.js';
@@ -62,6 +63,7 @@ export function checkValues(source: YamlSource, absolute: (path: string) => stri
     ...checkListenPlaces(source, names ?? [], absolute('.')),
     ...checkOrder(source, names ?? []),
     ...checkPolicy(source, absolute),
+    ...checkExport(source, absolute),
   ];
 }
 

@@ -1,6 +1,7 @@
 // postern.yaml as written, without defaults.
 
 import type { Mode } from '../words.js';
+import type { ExportSignal } from './export-config.js';
 import type { WrittenGateway, WrittenSecret } from './gateway-keys.js';
 import type { WrittenLimits } from './limit-forms.js';
 import type { PluginKind, Revoke, StopSignal, Unknown } from './plugin-config.js';
@@ -148,6 +149,16 @@ export interface ConfigFile {
         readonly url: string;
         readonly poll_s?: number | undefined;
         readonly public_key: string;
+        readonly addresses?: readonly string[] | undefined;
+      }
+    | undefined;
+  readonly export?:
+    | {
+        readonly otlp: string;
+        readonly headers_file?: string | undefined;
+        readonly ca?: string | undefined;
+        readonly signals?: readonly ExportSignal[] | undefined;
+        readonly interval_s?: number | undefined;
         readonly addresses?: readonly string[] | undefined;
       }
     | undefined;

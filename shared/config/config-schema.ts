@@ -18,6 +18,7 @@ import {
   type RuleFile,
   WHEN_FULL,
 } from './config-file.js';
+import { DEFAULT_EXPORT_S, EXPORT_SIGNALS } from './export-config.js';
 import { gatewaySchema, secretsSchema } from './gateway-schema.js';
 import { LIMIT_FORMS, type LimitForm } from './limit-forms.js';
 import {
@@ -416,6 +417,47 @@ export const configSchema: z.ZodType<ConfigFile> = z.strictObject(
         { error: `${MAP}, as {url: https://policy.example.com/postern.yaml, public_key: policy.pem}` },
       )
       .describe('The policy of an organisation. The rules of this file can only narrow it.')
+      .optional(),
+    export: z
+      .strictObject(
+        {
+          otlp: text('a URL').describe(
+            'The collector, by OTLP over HTTP: http or https. `/v1/logs` and `/v1/metrics` come behind the path. No redirect is followed.',
+          ),
+          headers_file: text('a path')
+            .min(1, { error: 'expected a path' })
+            .describe(
+              'A file with headers of each request, a line each, as `Authorization: Bearer TOKEN`. It is read as the file of a secret is, and again at each reload. Not with http, except to a loopback address.',
+            )
+            .optional(),
+          ca: text('a path')
+            .min(1, { error: 'expected a path' })
+            .describe(
+              "A file with certificates in PEM that may sign the collector's, instead of those of the system.",
+            )
+            .optional(),
+          signals: list(z.enum(EXPORT_SIGNALS, { error: 'expected logs or metrics' }), 'a list, as [logs]')
+            .min(1, { error: 'expected logs, metrics or both' })
+            .meta({
+              description: 'What is sent: audit events (logs), metrics, or both.',
+              default: [...EXPORT_SIGNALS],
+            })
+            .optional(),
+          interval_s: count({
+            min: 1,
+            max: 3600,
+            default: DEFAULT_EXPORT_S,
+            help: 'How often metrics are sent, and how long an audit event waits at most, in seconds.',
+          }),
+          addresses: list(text('a string'), 'a list of addresses such as [10.1.2.0/24:4318]')
+            .describe('Special addresses that the host of the URL may have, as rules for addresses.')
+            .optional(),
+        },
+        { error: `${MAP}, as {otlp: https://otel.example.com:4318}` },
+      )
+      .describe(
+        'A collector of OpenTelemetry that gets the audit events and the metrics, as well as the log and the port.',
+      )
       .optional(),
     secrets: secretsSchema,
     defaults: z

@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { checkValues } from './check-values.js';
 import {
   type AuditFormat,
+  type ConfigFile,
   DEFAULT_ASK_S,
   DEFAULT_AUDIT,
   DEFAULT_AUDIT_FORMAT,
@@ -18,6 +19,7 @@ import { ConfigError, type ConfigProblem } from './config-problem.js';
 import { configSchema } from './config-schema.js';
 import { readConfigText } from './config-text.js';
 import { explainIssues } from './explain-issue.js';
+import { DEFAULT_EXPORT_S, EXPORT_SIGNALS, type ExportConfig } from './export-config.js';
 import { checkGateway, checkSecrets, pluginGateway } from './gateway-config.js';
 import { findHook, type HookCommand } from './hook-command.js';
 import { limitsOf } from './limit-forms.js';
@@ -66,7 +68,9 @@ export interface Config {
   readonly hook: HookCommand | undefined;
   /** Where the policy comes from that bounds the rules of all plugins. */
   readonly policy: PolicyConfig | undefined;
-  /** Absolute paths of the file itself, of its presets, and of the key of its policy. */
+  /** Where audit events and metrics go besides the log and the port. */
+  readonly export: ExportConfig | undefined;
+  /** Absolute paths of the file itself, of its presets, of the key of its policy, and of what its export reads. */
   readonly files: readonly string[];
   /** In the order of the file. */
   readonly plugins: readonly LoadedPlugin[];
@@ -113,7 +117,8 @@ export function readConfig(path: string, text: string, folder: string): Config {
   for (const name of source.keysAt(['plugins']) ?? [])
     problems.push(...checkGateway(source, ['plugins', name], rules(name), absolute));
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
-  const { metrics, control, dns, policy, defaults = {}, plugins } = parsed.data;
+  const { metrics, control, dns, policy, export: written, defaults = {}, plugins } = parsed.data;
+  const exported = written && exportOf(written, defaults, absolute);
   const keyOf = (plugin: string, key: KeyPath, path?: string): KeyPath | undefined => {
     // Secrets are of the whole file.
     const keys = [['plugins', plugin], ['defaults'], []].map((at) => [...at, ...key]);
@@ -146,10 +151,13 @@ export function readConfig(path: string, text: string, folder: string): Config {
       addresses: policy.addresses ?? [],
       via: mergeVia(undefined, defaults.via, absolute),
     },
+    export: exported,
     files: [
       resolve(path),
       ...presets.map((one) => resolve(one)),
       ...(policy === undefined ? [] : [absolute(policy.public_key)]),
+      // protects: G25 export: no plugin writes what it trusts and sends
+      ...[exported?.headersFile ?? [], exported?.ca ?? []].flat(),
     ],
     problem: (...words) => source.problem(...words),
     placeOf: (key) => (source.valueAt(key) === undefined ? undefined : source.lineOf(key)),
@@ -166,7 +174,10 @@ export function readConfig(path: string, text: string, folder: string): Config {
         ),
         allow: placed.allow.map(({ text }) => text),
         deny: placed.deny.map(({ text }) => text),
-        ...pluginGateway(plugin.gateway, parsed.data.secrets ?? {}, placed, absolute),
+        ...withSecret(
+          pluginGateway(plugin.gateway, parsed.data.secrets ?? {}, placed, absolute),
+          exported?.headersFile,
+        ),
         revoke: parsed.data.reload?.revoke ?? DEFAULT_REVOKE,
       };
       const unsafeCalls = [['defaults'], ['plugins', name]].flatMap((at) =>
@@ -177,6 +188,39 @@ export function readConfig(path: string, text: string, folder: string): Config {
       return { config, rules: placed, after: plugin.after ?? [], unsafeCalls };
     }),
   };
+}
+
+type WrittenExport = NonNullable<ConfigFile['export']>;
+
+function exportOf(
+  {
+    otlp,
+    headers_file: headersFile,
+    ca,
+    signals = EXPORT_SIGNALS,
+    interval_s,
+    addresses = [],
+  }: WrittenExport,
+  defaults: DefaultKeys,
+  absolute: (path: string) => string,
+): ExportConfig {
+  return {
+    otlp: otlp.replace(/\/$/, ''),
+    headersFile: headersFile && absolute(headersFile),
+    ca: ca && absolute(ca),
+    signals,
+    intervalMs: (interval_s ?? DEFAULT_EXPORT_S) * 1000,
+    addresses,
+    via: mergeVia(undefined, defaults.via, absolute),
+  };
+}
+
+/** No plugin sees the file. Its name is the key, and that of no secret: these have no dot. */
+function withSecret<G extends ReturnType<typeof pluginGateway>>(gateway: G, path: string | undefined): G {
+  if (path === undefined) return gateway;
+  const others = { ...gateway.otherSecrets, 'export.headers_file': { from: 'file', path } as const };
+  // protects: G25 export: no plugin sees the headers => return gateway;
+  return { ...gateway, otherSecrets: others };
 }
 
 // Merges the keys of a plugin with those of `defaults`: lists are joined, maps merged key by key, single values replaced. Pure.

@@ -20,6 +20,7 @@ import type {
 import type { Denial } from '../../supervisor/control/denials.js';
 import type { LogLine } from '../../supervisor/control/plugin-logs.js';
 import type { CountedRule } from '../../supervisor/control/recent-events.js';
+import type { ExportFacts } from '../../supervisor/export/exporter.js';
 import type { ReloadPlan } from '../../supervisor/fleet/reload.js';
 import type { AskingName } from '../command-table.js';
 import { asYamlItems, missingRules } from '../refusal-line.js';
@@ -522,6 +523,15 @@ function describePolicy(policy: PolicyStatus | null): string {
   return [`signed policy: ${which}${seen}${went}`, ...lines].map((line) => `${printable(line)}\n`).join('');
 }
 
+function describeExport(exported: ExportFacts | null): string {
+  if (exported === null) return '';
+  const { to, problem, last_success: last, exported: events, missing, waiting } = exported;
+  const seen =
+    last === null ? 'nothing was taken yet' : `last taken at ${last.slice(0, 19).replace('T', ' ')}`;
+  const went = problem === null ? '' : `; it fails: ${problem}`;
+  return `${printable(`export: to ${to}, ${seen}, ${events} events, ${missing} missing, ${waiting} wait${went}`)}\n`;
+}
+
 /** A failure may name a whole PATH. What started postern has said it in full, and JSON has it. */
 const LONGEST_END = 40;
 const STATUS_COLUMNS: readonly Column<PluginStatus>[] = [
@@ -545,7 +555,17 @@ function stateOf({ state, waits_for: others = [] }: PluginStatus): string {
 }
 
 export function describeStatus(status: Status): string {
-  const { version, pid, config, for_ms: ms, broker, plugins, asks, policy = null } = status;
+  const {
+    version,
+    pid,
+    config,
+    for_ms: ms,
+    broker,
+    plugins,
+    asks,
+    policy = null,
+    export: exported = null,
+  } = status;
   const other =
     broker === null || broker.version === null || broker.version === version ? '' : ` ${broker.version}`;
   const served = broker === null ? 'no broker' : `broker${other} ${broker.pid}`;
@@ -553,5 +573,5 @@ export function describeStatus(status: Status): string {
   const says = plugins.some(({ status }) => status !== null);
   const open = asks.length === 0 ? '' : `\n${describeAsks({ asks })}`;
   const columns = says ? [...STATUS_COLUMNS, SAYS] : STATUS_COLUMNS;
-  return `${printable(head)}\n${describePolicy(policy)}${table(columns, plugins, ({ state }) => NOTICED[state])}${open}`;
+  return `${printable(head)}\n${describePolicy(policy)}${describeExport(exported)}${table(columns, plugins, ({ state }) => NOTICED[state])}${open}`;
 }

@@ -3,6 +3,7 @@ import type { ExplainQuestion, Explanation } from '../../../shared/protocol/link
 import type { OpenConnections, PluginUsage } from '../../../shared/protocol/open-connections.js';
 import type { AskRequest, Asks } from '../approval/asks.js';
 import type { Replaced } from '../broker/broker-events.js';
+import type { ExportFacts } from '../export/exporter.js';
 import type { ReloadPlan } from '../fleet/reload.js';
 import type { Learners } from '../learn/learner.js';
 import type { SandboxUse } from '../usage/sandbox-use.js';
@@ -93,6 +94,8 @@ export interface Status extends SupervisorFacts {
   readonly asks: readonly OpenAsk[];
   /** Null: the configuration names no signed policy. A postern of an earlier version does not say so. */
   readonly policy?: PolicyStatus | null;
+  /** Null: nothing is exported. A postern of an earlier version does not say so. */
+  readonly export?: ExportFacts | null;
 }
 
 /** The signed policy. */

@@ -204,7 +204,7 @@ function present(name: string, value: string | undefined, why: string): string {
 }
 
 /** @param what as in `the secret "github"` @param kind of a public file every user may read */
-function readPrivateFile(
+export function readPrivateFile(
   what: string,
   path: string,
   { plugin, written }: FileReader,

@@ -1,20 +1,22 @@
-// The audit log in the forms that other programs read: OCSF 1.6.0 (Open Cybersecurity Schema Framework) and ECS 9.4 (Elastic Common Schema). Runs in
-// the supervisor. Pure.
+// The audit log in the forms that other programs read: OCSF 1.6.0 (Open Cybersecurity Schema Framework) and ECS 9.4 (Elastic Common Schema). And an event
+// as a log record of OpenTelemetry, for the export. Runs in the supervisor. Pure.
 //
 // The form is that of the log alone. What postern itself reads (denials, learn, top, the library's events) are the events before they are written. An
 // event loses nothing: it stands whole in `unmapped`, or in `postern`. Texts of plugins stay texts: no key and no class comes from one.
 import { isIP } from 'node:net';
 import { VERSION } from '../../../shared/bundles.js';
 import type { AuditFormat } from '../../../shared/config/config-file.js';
-import type {
-  AnyAuditFields,
-  AuditEvent,
-  GapEvent,
-  PolicyEvent,
+import {
+  type AnyAuditFields,
+  AUDIT_FIELDS,
+  type AuditEvent,
+  type GapEvent,
+  type PolicyEvent,
 } from '../../../shared/protocol/audit-events.js';
 import type { DecisionWord } from '../../../shared/words.js';
 
-type Written = AuditEvent | GapEvent | PolicyEvent;
+/** What a log has. */
+export type Written = AuditEvent | GapEvent | PolicyEvent;
 type WrittenName = Written['event'];
 interface Fields extends Omit<AnyAuditFields, 'reason'> {
   readonly event: WrittenName;
@@ -314,4 +316,84 @@ export function ecs(event: Written): Ecs {
     }),
     postern: event,
   };
+}
+
+// OpenTelemetry: a LogRecord in the JSON of OTLP 1.5. A field that its semantic conventions name has that name, each other one `postern.` and its own.
+
+type AuditField = keyof typeof AUDIT_FIELDS;
+type Names = { readonly [F in AuditField]?: string };
+
+const NAMES: Names = {
+  pid: 'process.pid',
+  program: 'process.executable.name',
+  host: 'destination.address',
+  port: 'destination.port',
+  dialed: 'network.peer.address',
+  name: 'dns.question.name',
+};
+/** Of a request, the destination is a server. */
+const REQUEST_NAMES: Names = {
+  ...NAMES,
+  host: 'server.address',
+  port: 'server.port',
+  method: 'http.request.method',
+  path: 'url.path',
+  status: 'http.response.status_code',
+  sent_bytes: 'http.request.body.size',
+  received_bytes: 'http.response.body.size',
+};
+const INFO = [9, 'INFO'] as const;
+const SEVERITIES: Readonly<Record<number, readonly [number: number, text: string]>> = {
+  [LOW]: [13, 'WARN'],
+  [MEDIUM]: [13, 'WARN'],
+  [HIGH]: [17, 'ERROR'],
+};
+
+/** @returns the record as JSON has it */
+export function otlpRecord(event: Written): Json {
+  const fields: Fields = event;
+  const { about, title } = kindOf(fields);
+  const [severityNumber, severityText] = SEVERITIES[severityOf(fields, about)] ?? INFO;
+  const names = about === 'request' ? REQUEST_NAMES : NAMES;
+  // protects: G25 export: a record has a time, whatever the broker wrote => const milliseconds = Date.parse(fields.ts);
+  const milliseconds = Date.parse(fields.ts) || Date.now();
+  const protocol = about === 'connection' ? (isUnix(fields) ? 'unix' : transport(fields)) : undefined;
+  // The message is the body.
+  const { ts, message, ...rest } = fields;
+  const attributes = Object.entries(rest).flatMap(([name, value]) => {
+    const read = otlpValue(name, value);
+    return read === undefined ? [] : [{ key: names[name as AuditField] ?? `postern.${name}`, value: read }];
+  });
+  if (protocol !== undefined) attributes.push({ key: 'network.transport', value: stringValue(protocol) });
+  return {
+    ...{ timeUnixNano: `${milliseconds}000000`, severityNumber, severityText },
+    ...{
+      eventName: `postern.${fields.event}`,
+      body: stringValue(message ?? title ?? inShort(fields)),
+    },
+    attributes,
+  };
+}
+
+/** For those who read bodies alone. */
+function inShort({ event, plugin, decision, host, port }: Fields): string {
+  const to = typeof port === 'number' && port > 0 ? `${host}:${port}` : host;
+  return [event, decision, plugin, to].filter((one) => typeof one === 'string').join(' ');
+}
+
+/** Without lone surrogates: a collector refuses the whole batch of a text that is no Unicode. */
+export function stringValue(text: string): Json {
+  // protects: G25 export: a text that is no Unicode spoils no batch => return { stringValue: text };
+  return { stringValue: Buffer.from(text).toString() };
+}
+
+/** An attribute has one type in all records. @returns undefined for a field without a value */
+function otlpValue(name: string, value: unknown): Json | undefined {
+  if (typeof value === 'string') return stringValue(value);
+  if (typeof value === 'boolean') return { boolValue: value };
+  if (Array.isArray(value)) return { arrayValue: { values: value.map((one) => stringValue(String(one))) } };
+  if (typeof value !== 'number') return undefined;
+  const field = Object.hasOwn(AUDIT_FIELDS, name) ? AUDIT_FIELDS[name as AuditField] : undefined;
+  const isTime = field !== undefined && 'unit' in field && field.unit === 'milliseconds';
+  return isTime || !Number.isSafeInteger(value) ? { doubleValue: value } : { intValue: String(value) };
 }

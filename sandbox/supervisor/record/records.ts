@@ -2,6 +2,7 @@
 import type { Server } from 'node:http';
 import { VERSION } from '../../../shared/bundles.js';
 import type { AuditFormat, WhenFull } from '../../../shared/config/config-file.js';
+import type { ExportSignal } from '../../../shared/config/export-config.js';
 import { KINDS, type PluginKind } from '../../../shared/config/plugin-config.js';
 import { ownerOfGateway } from '../../../shared/gateway.js';
 import { OUTPUT_TIMEOUT_MS } from '../../../shared/limits.js';
@@ -17,6 +18,7 @@ import {
 } from '../../../shared/words.js';
 import type { HttpEvent } from '../../gateway/serve-host.js';
 import { OwnUses } from '../usage/own-use.js';
+import type { Written } from './audit-formats.js';
 import { AuditSink } from './audit-sink.js';
 import { KeptCounters } from './kept-counters.js';
 import { endpointPorts, serveMetrics } from './metrics-endpoint.js';
@@ -55,12 +57,21 @@ export interface PluginFacts {
   readonly state: PluginStateWord | undefined;
 }
 
+/** Takes what the audit log gets. */
+export interface EventTaker {
+  readonly take: (event: Written) => void;
+  readonly lost: (events: number, since: string) => void;
+}
+
 export class Records {
   readonly #metrics = new MetricSet(SUPERVISOR_METRICS);
   readonly #plugins = new Map<string, PluginMetrics<typeof SUPERVISOR_METRICS>>();
   readonly #own = new OwnUses();
   readonly #kept = new KeptCounters();
   #sink: AuditSink | undefined;
+  #sources: RecordSources | undefined;
+  /** Undefined: nothing is exported. */
+  exporter: EventTaker | undefined;
   #server: Server | undefined;
   #healthy = false;
 
@@ -85,6 +96,7 @@ export class Records {
     metrics: string | undefined,
     sources: RecordSources,
   ): Promise<readonly ListenerAddress[]> {
+    this.#sources = sources;
     const { onDropped, onRoom, onNotice } = sources;
     if (audit !== undefined) {
       const onUp = (up: boolean): void => this.#metrics.set('auditUp', {}, up ? 1 : 0);
@@ -97,13 +109,16 @@ export class Records {
     }
     if (metrics === undefined) return [];
     this.#server = await serveMetrics(metrics, {
-      metrics: () => this.#page(sources),
+      metrics: () => this.page(),
       healthy: () => this.#healthy,
     });
     return endpointPorts(this.#server, metrics);
   }
 
-  async #page({ update, states, heartbeatAge, brokerPid, brokerMetrics }: RecordSources): Promise<string> {
+  /** All metrics, in Prometheus' text format. Empty before {@link open}. */
+  async page(): Promise<string> {
+    if (this.#sources === undefined) return '';
+    const { update, states, heartbeatAge, brokerPid, brokerMetrics } = this.#sources;
     update();
     for (const facts of states()) this.#show(facts);
     const broker = brokerPid();
@@ -125,7 +140,7 @@ export class Records {
   }
 
   event(event: AuditEvent): void {
-    this.#sink?.write(event);
+    this.#write(event);
   }
 
   /** Counts a request through a gateway. @returns its event */
@@ -160,7 +175,34 @@ export class Records {
     this.#metrics.count('policyFetches', { result });
     if (result === 'new' || result === 'same') this.#metrics.set('policyChecked', {}, Date.now() / 1000);
     const ts = new Date().toISOString();
-    if (isLogged) this.#sink?.write({ event: 'policy', ts, serial, result, message });
+    if (isLogged) this.#write({ event: 'policy', ts, serial, result, message });
+  }
+
+  #write(event: AuditEvent | PolicyEvent): void {
+    this.#sink?.write(event);
+    this.exporter?.take(event);
+  }
+
+  /** Makes the series of an export, at 0. */
+  exportBegins(signals: readonly ExportSignal[]): void {
+    for (const result of ['exported', 'rejected', 'dropped'] as const) this.exported(result, 0);
+    for (const signal of signals)
+      for (const result of ['ok', 'failed'] as const)
+        this.#metrics.count('exportBatches', { signal, result }, 0);
+  }
+
+  exported(result: 'exported' | 'rejected' | 'dropped', events: number): void {
+    this.#metrics.count('exportEvents', { result }, events);
+  }
+
+  /** A request to the collector. */
+  exportSent(signal: ExportSignal, isTaken: boolean): void {
+    this.#metrics.count('exportBatches', { signal, result: isTaken ? 'ok' : 'failed' });
+    if (isTaken) this.#metrics.set('exportSuccess', { signal }, Date.now() / 1000);
+  }
+
+  exportIsUp(up: boolean): void {
+    this.#metrics.set('exportUp', {}, up ? 1 : 0);
   }
 
   /** @param serial of the signed policy that is in force @param beyond how many rules are not, because of it */
@@ -172,6 +214,7 @@ export class Records {
   /** A broker that died took events along. @param since the time of its last event that came */
   lost({ events, since }: { readonly events: number; readonly since: string }): void {
     this.#sink?.lost(events, since);
+    this.exporter?.lost(events, since);
   }
 
   /** A broker has ended in order. @param page its last one @param pid its own */
@@ -207,6 +250,11 @@ export class Records {
   brokerRestarted(): void {
     this.#metrics.count('brokerRestarts', {});
     this.brokerIsUp(true);
+  }
+
+  /** Counters of a program of postern's own are kept too. */
+  addOwn(name: string): void {
+    this.#kept.add(name);
   }
 
   /** Makes the plugin's series, at 0. A gateway has none: it is neither started nor ended by itself. */

@@ -1,4 +1,5 @@
 // The supervisor's own metrics. The broker has a table of the same form, and both are served on one page.
+import { EXPORT_SIGNALS } from '../../../shared/config/export-config.js';
 import { KINDS } from '../../../shared/config/plugin-config.js';
 import { type LabelValues, PLUGIN_LABEL, type StartsAtZero } from '../../../shared/metrics/metric-form.js';
 import {
@@ -190,6 +191,34 @@ export const SUPERVISOR_METRICS = {
     kind: 'gauge',
     help: 'Rules of plugins that are not in force, since they go beyond the signed policy. Without one there is no value',
     labels: {},
+    startsAtZero: NEVER as StartsAtZero,
+  },
+  exportUp: {
+    name: 'postern_export_up',
+    kind: 'gauge',
+    help: '1 while the collector takes what is exported, 0 while it does not. Without an export, or before its first batch, there is no value',
+    labels: {},
+    startsAtZero: NEVER as StartsAtZero,
+  },
+  exportEvents: {
+    name: 'postern_export_events_total',
+    kind: 'counter',
+    help: 'Audit events that the collector has taken or rejected, and events that were left out: there was no room, or it refused their batch',
+    labels: { result: ['exported', 'rejected', 'dropped'] },
+    startsAtZero: NEVER as StartsAtZero,
+  },
+  exportBatches: {
+    name: 'postern_export_batches_total',
+    kind: 'counter',
+    help: 'Requests to the collector',
+    labels: { signal: EXPORT_SIGNALS as typeof EXPORT_SIGNALS, result: ['ok', 'failed'] },
+    startsAtZero: NEVER as StartsAtZero,
+  },
+  exportSuccess: {
+    name: 'postern_export_last_success_timestamp_seconds',
+    kind: 'gauge',
+    help: 'Unix time at which the collector last took a batch. Before, there is no value',
+    labels: { signal: EXPORT_SIGNALS as typeof EXPORT_SIGNALS },
     startsAtZero: NEVER as StartsAtZero,
   },
 } as const;
