@@ -86,6 +86,7 @@ export const NEEDS: readonly Need[] = [
   { name: 'mandoc', isMet: hasPrograms('mandoc'), used: started('mandoc') },
   { name: 'groff-base', isMet: hasPrograms('groff'), used: started('groff') },
   { name: 'lintian', isMet: hasPrograms('lintian'), used: started('lintian') },
+  { name: 'bubblewrap', isMet: hasPrograms('bwrap'), used: started('bwrap') },
   { name: 'apparmor', isMet: hasPrograms('apparmor_parser'), used: started('apparmor_parser') },
   {
     name: 'prometheus',
