@@ -51,7 +51,8 @@ export function takeTrees(spec: LaunchSpec, trees: readonly OwnedFd[]): Sources 
   return sources;
 }
 
-export function buildRoot(spec: LaunchSpec, sources: Sources): void {
+/** @returns a writable copy of the new /proc: an engine may have made that of its container read-only */
+export function buildRoot(spec: LaunchSpec, sources: Sources): OwnedFd {
   // The bundles of certificates that a gateway needs are the largest of what it holds.
   mountNew('tmpfs', WORKPLACE, MS.NOSUID | MS.NODEV, 'mode=0755,size=8m');
   mkdirSync(STAGE);
@@ -79,6 +80,7 @@ export function buildRoot(spec: LaunchSpec, sources: Sources): void {
       MS.NOEXEC,
     '',
   );
+  const writable = copyTree(`${STAGE}/proc`, true);
   // test point: proc
   // protects: G17 /proc without what the kernel keeps for the whole host
   maskProc(STAGE, hidden);
@@ -96,6 +98,7 @@ export function buildRoot(spec: LaunchSpec, sources: Sources): void {
     /* protects: G18 a plugin cannot take all of the host's pseudo-terminals => `newinstance,ptmxmode=0666,mode=0620` */ `newinstance,ptmxmode=0666,mode=0620,max=${MAX_TERMINALS}`,
   );
   mountQueues(stage);
+  return writable;
 }
 
 export function enterRoot(): void {

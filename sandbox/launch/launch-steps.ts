@@ -109,9 +109,11 @@ function bytesOf(text: string): Uint8Array {
   return parseAddress(text)?.bytes ?? new Uint8Array();
 }
 
-/** Called before /proc is read-only. */
-export function openNamespaceLimit(): OwnedFd {
-  return new OwnedFd(openSync('/proc/sys/user/max_user_namespaces', 'w'));
+/** @param proc a writable one; it is closed */
+export function openNamespaceLimit(proc: OwnedFd): OwnedFd {
+  const limit = openSync(`/proc/self/fd/${proc.number}/sys/user/max_user_namespaces`, 'w');
+  proc.close();
+  return new OwnedFd(limit);
 }
 
 /** A user namespace made inside would bring back all capabilities, and with them more of the kernel to attack. */

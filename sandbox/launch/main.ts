@@ -80,8 +80,7 @@ function launch(): void {
   const inNetwork = spec.egress === 'transparent' ? [...openNameService(), openUnixDiag()] : [];
   const gateway = spec.egress === 'transparent' ? openGateway(spec.gateway) : [];
   step = 'root';
-  buildRoot(spec, sources);
-  const namespaces = openNamespaceLimit();
+  const namespaces = openNamespaceLimit(buildRoot(spec, sources));
   enterRoot();
   // A broker cannot look into this process until it becomes the plugin (closed-programs.ts). The number of the folder stays taken: it may be one that the
   // plugin expects, and what was opened at it would be lost.

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { PATIENCE } from '../harness/patience.js';
+import { readableFolder } from '../harness/users.js';
 import { container, testByOptions } from './by-options.js';
 import { image } from './image.js';
-import { noContainers } from './podman.js';
+import { noContainers, run } from './podman.js';
 
 let name = '';
 before(
@@ -32,4 +33,20 @@ test('doctor prints the options on a line for programs, and passes without a fil
     const unfiltered = await container(name, ['--user', user, ...words], ['doctor']);
     assert.equal(unfiltered.status, 0, unfiltered.stdout + unfiltered.stderr);
   }
+});
+
+// Swarm has no option for what is mounted over /proc.
+test('a /proc of no process, mounted anywhere, is enough where that of the container is masked', {
+  skip: noContainers,
+}, async () => {
+  const proc = readableFolder();
+  const inContainer = (...options: readonly string[]): ReturnType<typeof run> => {
+    const mounted = 'unshare --pid --fork mount -t proc proc "$1" && shift && exec "$@"';
+    const podman = ['podman', 'run', '--rm', '--security-opt', 'seccomp=unconfined', ...options];
+    return run(['sh', '-c', mounted, 'sh', proc, ...podman, name, 'run', '--', 'echo', 'it runs']);
+  };
+  const without = await inContainer();
+  assert.deepEqual([without.status, without.stdout], [125, '']);
+  const { stdout, stderr } = await inContainer('--volume', `${proc}:/run/proc`);
+  assert.equal(stdout, 'it runs\n', stderr);
 });
