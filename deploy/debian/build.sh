@@ -43,6 +43,7 @@ done
 put systemd/tmpfiles.conf usr/lib/tmpfiles.d/postern.conf
 put logrotate.conf etc/logrotate.d/postern
 put debian/apparmor etc/apparmor.d/postern
+put container/apparmor usr/lib/postern/deploy/container/apparmor
 put debian/postern.yaml etc/postern/postern.yaml
 complete() {
   mkdir -p "$root/$(dirname "$2")"

@@ -1,6 +1,7 @@
 // User namespaces of an ordinary user, and a fresh /proc in them; as root too an id without capabilities makes them. The causes that
 // forbid them are tried from the surest to the vaguest. Without a known cause the message is that of unshare(1).
 
+import { bundlePath } from '../../shared/bundles.js';
 import {
   confiningProfile,
   containerFix,
@@ -17,6 +18,10 @@ import type { HostFacts } from './host-facts.js';
 const POWERLESS = /\bunprivileged_userns\b/;
 /** The same for programs that unshare(1) starts, where a profile for unshare is loaded. */
 const OF_UNSHARE = /\bunpriv_\w+/;
+/** AppArmor knows a script by its own path, and what the script starts keeps the profile. */
+const COMMAND = bundlePath('postern');
+/** Where the Debian package has it, with a profile for it. */
+const PACKAGED = '/usr/lib/postern/dist/run/postern.js';
 /** Characters with a meaning in a quoted path of apparmor.d(5). */
 const SPECIAL = /[\\*?[\]{}^"]/g;
 
@@ -26,7 +31,12 @@ export const NAMESPACE_CHECKS: readonly HostCheck[] = [
 ];
 
 function judgeNamespaces(facts: HostFacts): Outcome {
-  const cause = settingCause(facts) ?? appArmorCause(facts) ?? filterCause(facts) ?? otherCause(facts);
+  const cause =
+    settingCause(facts) ??
+    appArmorCause(facts) ??
+    filterCause(facts) ??
+    profileCause(facts) ??
+    otherCause(facts);
   if (cause !== undefined) return cause;
   const { namespaces, settings } = facts;
   const label = namespaces?.label === undefined ? '' : `, AppArmor label ${namespaces.label}`;
@@ -49,7 +59,7 @@ function settingCause({ settings, container }: HostFacts): Outcome | undefined {
   );
 }
 
-function appArmorCause({ settings, namespaces, nodePath }: HostFacts): Outcome | undefined {
+function appArmorCause({ settings, namespaces }: HostFacts): Outcome | undefined {
   if (namespaces === undefined) return undefined;
   const label = namespaces.label ?? '';
   const profile = OF_UNSHARE.exec(label)?.[0];
@@ -60,27 +70,33 @@ function appArmorCause({ settings, namespaces, nodePath }: HostFacts): Outcome |
     );
   }
   if (settings[APPARMOR_SETTING] !== '1' || (namespaces.works && !POWERLESS.test(label))) return undefined;
-  return missing(`${APPARMOR_SETTING} = 1`, appArmorFix(nodePath));
+  return missing(`${APPARMOR_SETTING} = 1`, appArmorFix(COMMAND));
 }
 
 /**
- * The profile that lets postern's Node make user namespaces where the host forbids them to ordinary users. unshare(1) inherits it: a
- * profile of this mode passes to programs that have no profile.
+ * The profile that lets postern make user namespaces where the host forbids them to ordinary users, and no other program. unshare(1) inherits
+ * it: a profile of this mode passes to programs that have no profile.
  *
- * @param nodePath the real path of the running Node, by which AppArmor knows it
+ * @param command the real path of postern's command
  */
-function appArmorFix(nodePath: string): string {
-  const path = nodePath.replace(SPECIAL, '\\$&').replaceAll("'", "'\\''");
-  return `Allow them to Node; as root:
+export function appArmorFix(command: string): string {
+  const path = command.replace(SPECIAL, '\\$&').replaceAll("'", "'\\''");
+  const load = 'apparmor_parser -r /etc/apparmor.d/postern';
+  const profile =
+    command === PACKAGED
+      ? `Load the profile of the package; as root:
+  ${load}`
+      : `Allow them to postern; as root:
   echo 'abi <abi/4.0>,
   include <tunables/global>
   profile postern "${path}" flags=(unconfined) {
     userns,
   }' >/etc/apparmor.d/postern
-  apparmor_parser -r /etc/apparmor.d/postern
-It opens user namespaces to whatever runs in this Node, for every user of the host.
+  ${load}`;
+  return `${profile}
+It holds for the command postern. A program that has postern as a library needs such a profile for itself.
 Or, which opens them to every program of every user:
-  sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`;
+  sysctl -w ${APPARMOR_SETTING}=0`;
 }
 
 function filterCause(facts: HostFacts): Outcome | undefined {
@@ -89,6 +105,19 @@ function filterCause(facts: HostFacts): Outcome | undefined {
   if (namespaces === undefined || namespaces.works || fix === undefined) return undefined;
   if (!namespaces.words.includes('not permitted')) return undefined;
   return missing(`${FILTER_SIGN}, and ${namespaces.words}`, fix);
+}
+
+/** AppArmor's refusal is EACCES; the kernel's own is EPERM. */
+function profileCause(facts: HostFacts): Outcome | undefined {
+  const { namespaces } = facts;
+  const profile = confiningProfile(facts);
+  if (namespaces === undefined || namespaces.works || profile === undefined) return undefined;
+  if (!/permission denied/i.test(namespaces.words)) return undefined;
+  return missing(
+    `AppArmor profile ${profile}, and ${namespaces.words}`,
+    (facts.container?.kind === 'systemd' ? undefined : containerFix(facts)) ??
+      'Start postern outside of this profile, or give the profile these rules:\n  userns,\n  capability,\n  mount,\n  umount,\n  pivot_root,',
+  );
 }
 
 function otherCause({ namespaces, settings, mountInfo }: HostFacts): Outcome | undefined {

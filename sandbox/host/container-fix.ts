@@ -1,6 +1,7 @@
 // The options by which a container, or a systemd unit, lets postern make its sandboxes.
 
-import { bundlePath } from '../../shared/bundles.js';
+import { join } from 'node:path';
+import { bundlePath, DIST } from '../../shared/bundles.js';
 import { CONTAINER_CALLS } from '../../shared/container-calls.js';
 import type { Confinement } from './confinement.js';
 import { shellWord } from './shell-word.js';
@@ -13,6 +14,9 @@ const DOCKER_DEFAULT = 'https://raw.githubusercontent.com/moby/profiles/main/sec
 const PODMAN_DEFAULT = '/usr/share/containers/seccomp.json';
 /** The script makes it. The engine's client looks for it in the current folder. */
 const PROFILE = 'postern-seccomp.json';
+/** The profile of AppArmor, and its file in the image. */
+const CONFINED = 'postern-container';
+const APPARMOR = join(DIST, '../deploy/container/apparmor');
 /** The first line of the id map in the host's own user namespace. */
 const HOST_IDS = /^\s*0\s+0\s+4294967295\b/;
 
@@ -40,7 +44,7 @@ export function containerOptions(facts: Confinement): readonly string[] | undefi
   const { filter, profile, proc } = obstacles(facts);
   const values = [
     ...(filter ? [`seccomp=${PROFILE}`] : []),
-    ...(profile ? ['apparmor=unconfined'] : []),
+    ...(profile ? [`apparmor=${CONFINED}`] : []),
     ...(proc ? [kind === 'docker' ? 'systempaths=unconfined' : 'unmask=ALL'] : []),
   ];
   return values.flatMap((value) => ['--security-opt', value]);
@@ -49,7 +53,7 @@ export function containerOptions(facts: Confinement): readonly string[] | undefi
 /** @returns lines of text; undefined where no container was recognised */
 export function containerFix(facts: Confinement): string | undefined {
   const { container } = facts;
-  const { filter, proc } = obstacles(facts);
+  const { filter, profile, proc } = obstacles(facts);
   const known = `known by ${container?.sign}`;
   switch (container?.kind) {
     case 'docker':
@@ -58,6 +62,7 @@ export function containerFix(facts: Confinement): string | undefined {
         `Start the container with these options (${known}):`,
         `  ${container.kind} run ${containerOptions(facts)?.join(' ')} …`,
         ...(filter ? makingProfile(container.kind, facts.nodePath) : []),
+        ...(profile ? loadingProfile(container.kind) : []),
         ...(proc ? asRootOfTheHost(facts) : []),
       ].join('\n');
     case 'kubernetes':
@@ -108,7 +113,7 @@ export function confiningProfile({ appArmorLabel }: Pick<Confinement, 'appArmorL
 function obstacles(facts: Confinement): Obstacles {
   return {
     filter: facts.seccompMode === 2,
-    profile: confiningProfile(facts) !== undefined,
+    profile: ![undefined, `${CONFINED} (enforce)`].includes(confiningProfile(facts)),
     proc: coveredProc(facts.mountInfo).length > 0,
   };
 }
@@ -126,6 +131,15 @@ function makingProfile(engine: 'docker' | 'podman', nodePath: string): readonly 
   ];
 }
 
+/** A parser before AppArmor 4 does not read the file. */
+function loadingProfile(engine: 'docker' | 'podman'): readonly string[] {
+  return [
+    `Load the profile ${CONFINED} first, as root of the host, with this container's image:`,
+    `  ${engine} run --rm --entrypoint cat IMAGE ${shellWord(APPARMOR)} >${CONFINED} && apparmor_parser -r ${CONFINED}`,
+    "Or, which removes the container's whole profile, and with AppArmor 3: apparmor=unconfined",
+  ];
+}
+
 /** Files of /proc/sys are protected by uid 0, not by a capability. */
 function asRootOfTheHost({ root, uidMap }: Confinement): readonly string[] {
   if (!root || !HOST_IDS.test(uidMap)) return [];
@@ -136,7 +150,7 @@ function asRootOfTheHost({ root, uidMap }: Confinement): readonly string[] {
 
 /** Kubernetes accepts procMount: Unmasked only with hostUsers: false. Such a pod has 65,536 ids, too few for root's ranges. */
 function manifest(facts: Confinement): string {
-  const { filter, proc } = obstacles(facts);
+  const { filter, profile, proc } = obstacles(facts);
   return [
     '  spec:',
     ...(proc ? ['    hostUsers: false'] : []),
@@ -150,6 +164,7 @@ function manifest(facts: Confinement): string {
           `  node ${shellWord(SCRIPT)} --kubernetes default.json >${PROFILE}`,
         ]
       : []),
+    ...(profile ? [`Load ${APPARMOR} of the image on each node, by apparmor_parser -r.`] : []),
   ].join('\n');
 }
 
@@ -157,7 +172,7 @@ function securityContext(facts: Confinement): readonly string[] {
   const { filter, profile, proc } = obstacles(facts);
   return [
     ...(filter ? [`seccompProfile: {type: Localhost, localhostProfile: ${PROFILE}}`] : []),
-    ...(profile ? ['appArmorProfile: {type: Unconfined}'] : []),
+    ...(profile ? [`appArmorProfile: {type: Localhost, localhostProfile: ${CONFINED}}`] : []),
     ...(proc ? ['procMount: Unmasked', 'runAsUser: 1000'] : []),
   ];
 }

@@ -28,7 +28,7 @@ function fixFor(said: string): string {
   const forbidding = forbiddingSetting(readSetting);
   if (forbidding !== undefined) return `allow user namespaces: ${forbidding.command}`;
   if (readSetting(APPARMOR_SETTING) === '1')
-    return `${APPARMOR_SETTING} is 1: allow user namespaces to Node by a profile`;
+    return `${APPARMOR_SETTING} is 1: allow user namespaces to postern by a profile of AppArmor`;
   if (said.includes('No space left')) return 'too many namespaces: sysctl user.max_user_namespaces';
   return refusalFix(said) ?? 'this host, or the container that postern runs in, forbids user namespaces';
 }

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { appArmorFix } from '../../sandbox/doctor/check-namespaces.js';
 import type { Check } from '../../sandbox/doctor/check-result.js';
 import { examine } from '../../sandbox/doctor/examine.js';
 import type { HostFacts } from '../../sandbox/doctor/host-facts.js';
 import type { Trial } from '../../sandbox/doctor/trial.js';
-import { bundlePath } from '../../shared/bundles.js';
+import { bundlePath, DIST } from '../../shared/bundles.js';
 import {
   CONNECTED,
   DOCKER,
@@ -41,14 +43,14 @@ const setting = (name: string, value: string): Partial<HostFacts> => ({
   ...NO_NAMESPACES,
   settings: { ...GOOD.settings, [name]: value },
 });
-const PROFILE = `Allow them to Node; as root:
+const PROFILE = `Allow them to postern; as root:
   echo 'abi <abi/4.0>,
   include <tunables/global>
-  profile postern "/usr/bin/node" flags=(unconfined) {
+  profile postern "${bundlePath('postern')}" flags=(unconfined) {
     userns,
   }' >/etc/apparmor.d/postern
   apparmor_parser -r /etc/apparmor.d/postern
-It opens user namespaces to whatever runs in this Node, for every user of the host.
+It holds for the command postern. A program that has postern as a library needs such a profile for itself.
 Or, which opens them to every program of every user:
   sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`;
 const FILTERED = `a seccomp filter (Seccomp: 2 in /proc/self/status), and ${REFUSED}`;
@@ -57,6 +59,10 @@ const CALLS =
 const SCRIPT = bundlePath('seccomp-profile');
 const DOCKER_DEFAULT = 'https://raw.githubusercontent.com/moby/profiles/main/seccomp/default.json';
 const WITHOUT_FILE = "Or, which removes the container's whole filter: seccomp=unconfined";
+const APPARMOR = join(DIST, '../deploy/container/apparmor');
+const CONFINED = `Load the profile postern-container first, as root of the host, with this container's image:
+  docker run --rm --entrypoint cat IMAGE ${APPARMOR} >postern-container && apparmor_parser -r postern-container
+Or, which removes the container's whole profile, and with AppArmor 3: apparmor=unconfined`;
 const AS_USER =
   "Run it as a user too (--user 1000:1000): root of this container is root of the host, and could then write the host's /proc/sys.";
 
@@ -125,10 +131,24 @@ and for every boot:
     facts: {
       ...setting('kernel.apparmor_restrict_unprivileged_userns', '1'),
       namespaces: { works: true, words: '', label: 'unprivileged_userns (enforce)' },
-      nodePath: "/opt/it's {new}/node",
     },
     found: 'kernel.apparmor_restrict_unprivileged_userns = 1',
-    fix: PROFILE.replace('/usr/bin/node', "/opt/it'\\''s \\{new\\}/node"),
+    fix: PROFILE,
+  },
+  {
+    of: 'user namespaces',
+    when: 'a profile of AppArmor that confines postern refuses them',
+    facts: {
+      namespaces: { works: false, words: 'unshare: unshare failed: Permission denied' },
+      appArmorLabel: 'agents (enforce)',
+    },
+    found: 'AppArmor profile agents (enforce), and unshare: unshare failed: Permission denied',
+    fix: `Start postern outside of this profile, or give the profile these rules:
+  userns,
+  capability,
+  mount,
+  umount,
+  pivot_root,`,
   },
   {
     of: 'user namespaces',
@@ -153,11 +173,12 @@ and for every boot:
     },
     found: FILTERED,
     fix: `Start the container with these options (known by /.dockerenv):
-  docker run --security-opt seccomp=postern-seccomp.json --security-opt apparmor=unconfined --security-opt systempaths=unconfined …
+  docker run --security-opt seccomp=postern-seccomp.json --security-opt apparmor=postern-container --security-opt systempaths=unconfined …
 Make postern-seccomp.json first, on the host, with this container's image, from Docker's default, which is
   ${DOCKER_DEFAULT}:
   docker run --rm -i --entrypoint /usr/bin/node IMAGE ${SCRIPT} - <default.json >postern-seccomp.json
-${WITHOUT_FILE}`,
+${WITHOUT_FILE}
+${CONFINED}`,
   },
   {
     of: 'user namespaces',
@@ -188,12 +209,13 @@ ${AS_USER}`,
     containers:
     - securityContext:
         seccompProfile: {type: Localhost, localhostProfile: postern-seccomp.json}
-        appArmorProfile: {type: Unconfined}
+        appArmorProfile: {type: Localhost, localhostProfile: postern-container}
         procMount: Unmasked
         runAsUser: 1000
 Make postern-seccomp.json first, in /var/lib/kubelet/seccomp of each node, from an engine's default: Podman's (/usr/share/containers/seccomp.json),
 or Docker's (${DOCKER_DEFAULT}):
-  node ${SCRIPT} --kubernetes default.json >postern-seccomp.json`,
+  node ${SCRIPT} --kubernetes default.json >postern-seccomp.json
+Load ${APPARMOR} of the image on each node, by apparmor_parser -r.`,
   },
   {
     of: 'user namespaces',
@@ -280,7 +302,8 @@ or Docker's (${DOCKER_DEFAULT}):
     found:
       'AppArmor profile docker-default (enforce), and unshare: cannot change root filesystem propagation: Permission denied',
     fix: `Start the container with these options (known by /.dockerenv):
-  docker run --security-opt apparmor=unconfined …`,
+  docker run --security-opt apparmor=postern-container …
+${CONFINED}`,
   },
   {
     of: 'fresh /proc',
@@ -772,4 +795,17 @@ test('examine() accepts what only looks like a problem', () => {
     assert.equal(check('Yama', { settings: { 'kernel.yama.ptrace_scope': scope } }).state, 'ok', scope);
   assert.equal(check('kernel', { release: '5.14.0' }).state, 'ok');
   assert.equal(check('libseccomp', { libseccomp: { loads: true, version: '2.4.4' } }).state, 'ok');
+});
+
+test('the profile is for the command postern alone, and the Debian package has one', () => {
+  const path = "/opt/it's {new}/dist/run/postern.js";
+  assert.ok(
+    appArmorFix(path).includes(`profile postern "/opt/it'\\''s \\{new\\}/dist/run/postern.js" flags`),
+  );
+  const packaged = appArmorFix('/usr/lib/postern/dist/run/postern.js');
+  assert.match(
+    packaged,
+    /^Load the profile of the package; as root:\n {2}apparmor_parser -r \/etc\/apparmor\.d\/postern\n/,
+  );
+  assert.ok(!packaged.includes('echo'));
 });

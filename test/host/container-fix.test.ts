@@ -9,15 +9,15 @@ test('briefContainerFix() is one line for each kind of container, and undefined 
   const fixes: readonly (readonly [Container | undefined, string | undefined])[] = [
     [
       DOCKER,
-      'start the container with --security-opt seccomp=postern-seccomp.json --security-opt apparmor=unconfined --security-opt systempaths=unconfined',
+      'start the container with --security-opt seccomp=postern-seccomp.json --security-opt apparmor=postern-container --security-opt systempaths=unconfined',
     ],
     [
       PODMAN,
-      'start the container with --security-opt seccomp=postern-seccomp.json --security-opt apparmor=unconfined --security-opt unmask=ALL',
+      'start the container with --security-opt seccomp=postern-seccomp.json --security-opt apparmor=postern-container --security-opt unmask=ALL',
     ],
     [
       KUBERNETES,
-      'set seccompProfile: {type: Localhost, localhostProfile: postern-seccomp.json}, appArmorProfile: {type: Unconfined}, procMount: Unmasked, runAsUser: 1000 in the securityContext of the pod',
+      'set seccompProfile: {type: Localhost, localhostProfile: postern-seccomp.json}, appArmorProfile: {type: Localhost, localhostProfile: postern-container}, procMount: Unmasked, runAsUser: 1000 in the securityContext of the pod',
     ],
     [
       SYSTEMD,

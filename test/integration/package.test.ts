@@ -41,7 +41,7 @@ test('the tarball holds the program, the types of the client library and the doc
     outside.filter((path) => !path.endsWith('.md') && path !== 'LICENSE'),
     [
       ...['action.yml', 'install.sh', 'run.sh', 'summary.mjs'].map((name) => `deploy/action/${name}`),
-      'deploy/container/Containerfile',
+      ...['Containerfile', 'apparmor'].map((name) => `deploy/container/${name}`),
       ...['apparmor', 'build.sh', 'postern.yaml', 'postinst', 'postrm', 'prerm'].map(
         (name) => `deploy/debian/${name}`,
       ),
@@ -51,6 +51,7 @@ test('the tarball holds the program, the types of the client library and the doc
       ...['postern.rules.yml', 'postern.test.yml', 'prometheus.yml'].map(
         (name) => `deploy/prometheus/${name}`,
       ),
+      'deploy/swarm/postern.yaml',
       ...['postern.service', 'postern.socket', 'postern@.service', 'tmpfiles.conf'].map(
         (name) => `deploy/systemd/${name}`,
       ),
