@@ -153,7 +153,7 @@ export const STAGES: readonly Stage[] = [
   {
     name: 'more-machines',
     shows: 'the machines that take longer',
-    slices: machines('linux-6.1', 'linux-6.18', 'newest', 'cgroup', 'arm64'),
+    slices: machines('linux-6.1', 'linux-6.18', 'newest', 'cgroup', 'package', 'arm64'),
     needsRoot: true,
     minutes: 25,
     notInCi: true,

@@ -40,6 +40,7 @@ export async function buildPayload(machine: Machine, kernel: Kernel, folder: str
   cpSync(kernel.modules, join(tree, 'modules'), { recursive: true, verbatimSymlinks: true });
   if (machine.node !== 'debian')
     copyFileSync(await fetchNode(machine.architecture, machine.node), join(tree, 'node'));
+  if (machine.deb === true) await buildDebs(join(tree, 'deb'), folder);
   copyFileSync(fileURLToPath(new URL('start.sh', import.meta.url)), join(tree, 'start.sh'));
   writeFileSync(join(tree, 'steps.json'), JSON.stringify(machine.steps));
   const disk = join(folder, 'payload.ext4');
@@ -56,6 +57,22 @@ async function modulesNeeded(): Promise<readonly string[]> {
     ...listed.split('\n').slice(1).filter(Boolean),
     ...FOR_TESTS.map((name) => join(top, 'node_modules', name)),
   ];
+}
+
+/** The Debian package, and the same with a higher version. */
+async function buildDebs(into: string, folder: string): Promise<void> {
+  const work = join(folder, 'npm');
+  for (const made of [into, work]) mkdirSync(made);
+  const build = async (tarball: string): Promise<void> => {
+    await command([join(top, 'deploy/debian/build.sh'), tarball.trim(), into], { seconds: 900, cwd: work });
+  };
+  const packing = ['npm', 'pack', '--ignore-scripts', '--silent', '--pack-destination', work];
+  await build(await command([...packing, top], { seconds: 300 }));
+  await command(['sh', '-c', 'tar -xzf *.tgz && cd package && npm version patch --no-git-tag-version'], {
+    seconds: 120,
+    cwd: work,
+  });
+  await build(await command([...packing, './package'], { seconds: 300, cwd: work }));
 }
 
 /** The compiled parts of packages for that architecture, in the versions that are installed here. */

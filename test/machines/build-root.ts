@@ -10,7 +10,7 @@ import { cached } from './cache.js';
 import { command } from './command.js';
 import { MIRROR, SUITE } from './debian-archive.js';
 import type { Kernel } from './fetch-kernel.js';
-import { type Architecture, USER } from './machines.js';
+import { type Architecture, type Machine, USER } from './machines.js';
 import { makeDisk } from './make-disk.js';
 
 const PACKAGES = [
@@ -25,9 +25,13 @@ const HOST = { x64: 'amd64', arm64: 'arm64' } as const;
 const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 /** @param log where the console of a second stage is written */
-export function buildRoot(architecture: Architecture, kernel: Kernel, log: string): Promise<string> {
+export function buildRoot(
+  { architecture, packages: more = [] }: Machine,
+  kernel: Kernel,
+  log: string,
+): Promise<string> {
   const foreign = HOST[process.arch as keyof typeof HOST] !== architecture;
-  const packages = foreign ? PACKAGES : [...PACKAGES, ...NATIVE_ONLY];
+  const packages = [...PACKAGES, ...(foreign ? [] : NATIVE_ONLY), ...more];
   const made = createHash('sha256').update(packages.join()).update(MIRROR);
   for (const name of foreign ? ['set-up-root.sh', 'second-stage.sh'] : ['set-up-root.sh'])
     made.update(readFileSync(script(name)));
@@ -38,11 +42,19 @@ export function buildRoot(architecture: Architecture, kernel: Kernel, log: strin
     try {
       await command(
         [
-          ...['debootstrap', '--variant=minbase', `--arch=${architecture}`, `--include=${packages.join()}`],
+          // What it mounts there, and leaves where it fails, ends with the namespace.
+          ...[
+            'unshare',
+            '--mount',
+            'debootstrap',
+            '--variant=minbase',
+            `--arch=${architecture}`,
+            `--include=${packages.join()}`,
+          ],
           ...(foreign ? ['--foreign'] : []),
           ...[SUITE, root, MIRROR],
         ],
-        { seconds: 900 },
+        { seconds: 3_600 },
       );
       mkdirSync(join(root, 'opt/postern'), { recursive: true });
       for (const name of ['set-up-root.sh', 'second-stage.sh'])

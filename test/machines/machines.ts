@@ -1,6 +1,15 @@
 // The machines that postern is tried on, as data: what each is made of, and what runs inside it.
 import type { Step } from './step.js';
-import { cgroupTests, datagrams, delegated, doctorAndDemo, escapes, integration, refusal } from './steps.js';
+import {
+  cgroupTests,
+  datagrams,
+  delegated,
+  doctorAndDemo,
+  escapes,
+  integration,
+  packaged,
+  refusal,
+} from './steps.js';
 
 /** The ordinary user inside. */
 export const USER = 'tester';
@@ -17,6 +26,12 @@ export interface Machine {
   /** Debian's own package, or the major version of nodejs.org's build. */
   readonly node: 'debian' | 20 | 22 | 24 | 26;
   readonly steps: readonly Step[];
+  /** Debian packages beside those of every machine. */
+  readonly packages?: readonly string[];
+  /** More words of the kernel's command line. */
+  readonly words?: readonly string[];
+  /** It has postern's Debian package, and one with a higher version. */
+  readonly deb?: boolean;
   /** From the start of QEMU to its end. */
   readonly bootSeconds: number;
 }
@@ -71,6 +86,17 @@ export const MACHINES: readonly Machine[] = [
     kernel: '6.12',
     node: 22,
     steps: [...doctorAndDemo, ...delegated, cgroupTests, ...escapes, integration],
+  },
+  {
+    ...AMD64,
+    name: 'package',
+    title: 'Debian 13, the Debian package, AppArmor',
+    kernel: '6.12',
+    node: 'debian',
+    packages: ['apparmor'],
+    words: ['apparmor=1', 'security=apparmor'],
+    deb: true,
+    steps: packaged,
   },
   {
     name: 'arm64',

@@ -43,7 +43,7 @@ export async function runMachine(machine: Machine): Promise<MachineResult> {
     const { architecture } = machine;
     const kernel = await during(`kernel ${machine.kernel}`, () => fetchKernel(architecture, machine.kernel));
     const root = await during('disk with Debian 13', () =>
-      buildRoot(architecture, kernel, join(logs, 'second-stage.log')),
+      buildRoot(machine, kernel, join(logs, 'second-stage.log')),
     );
     const payload = await during('disk with postern', () => buildPayload(machine, kernel, folder));
     await during('machine', () =>
@@ -51,6 +51,7 @@ export async function runMachine(machine: Machine): Promise<MachineResult> {
         architecture,
         kernel,
         disks: [{ file: root }, { file: payload }],
+        words: machine.words ?? [],
         seconds: machine.bootSeconds,
         console: join(logs, 'console.log'),
         heard: (line) => {

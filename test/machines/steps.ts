@@ -75,4 +75,15 @@ export const integration: Step = {
   variables: { TMPDIR: '/var/tmp' },
 };
 
+/** The life of the Debian package: each step goes on where the one before it has ended. */
+export const packaged: readonly Step[] = [
+  ...['install', 'serve', 'the profile', 'the profile for containers', 'upgrade', 'remove', 'purge'],
+].map((part) => ({
+  name: `package: ${part}`,
+  as: 'root',
+  command: ['node', 'test/machines/deb.js', part],
+  passes: 0,
+  seconds: 1_800,
+}));
+
 export const cgroupTests: Step = tests('cgroup tests', 2_400, ['integration/cgroup.']);
