@@ -41,7 +41,10 @@ export class MetricSet<T extends MetricTable> {
     this.#ofPlugins = made.filter(([form]) => isOfPlugin(form));
     this.#series = new Map(this.#ofPlugins.map(([{ name }, metric]) => [name, metric] as const));
     for (const [form, metric] of made) {
-      if (!isOfPlugin(form)) for (const series of startingSeries(form, true)) setToZero(metric, series);
+      if (isOfPlugin(form)) continue;
+      // prom-client has a metric without labels at 0 from the start.
+      if (Object.keys(form.labels).length === 0) metric.remove({});
+      for (const series of startingSeries(form, true)) setToZero(metric, series);
     }
   }
 

@@ -89,3 +89,14 @@ test('a plugin that is removed leaves no series, and one of its name starts at 0
   new PluginMetrics(metrics, 'one');
   assert.match(await metrics.text(), /postern_connects_total\{plugin="one",outcome="connected"\} 0/);
 });
+
+test('a metric without labels has no series before it has a value, where its table says so', async () => {
+  const labels = {};
+  const set = new MetricSet({
+    later: { name: 'postern_later', kind: 'gauge', help: 'x', labels, startsAtZero: () => false },
+    soon: { name: 'postern_soon', kind: 'gauge', help: 'x', labels },
+  });
+  assert.deepEqual((await set.text()).match(/^postern.*$/gm), ['postern_soon 0']);
+  set.set('later', {}, 7);
+  assert.deepEqual((await set.text()).match(/^postern.*$/gm), ['postern_later 7', 'postern_soon 0']);
+});

@@ -146,6 +146,7 @@ export const SUPERVISOR_METRICS = {
     kind: 'gauge',
     help: '1 while audit events are written, 0 while they wait or are left out, or connections wait for them. Without an audit log, there is no value',
     labels: {},
+    startsAtZero: NEVER as StartsAtZero,
   },
   reloads: {
     name: 'postern_policy_reloads_total',
