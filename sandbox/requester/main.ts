@@ -57,6 +57,8 @@ async function answer(asked: ServerRequest, { host, agent }: NonNullable<typeof 
     say({ status: statusCode, headers: Object.fromEntries(told) });
   } catch (error) {
     say({ problem: error instanceof Error ? error.message : String(error) });
+    // A channel to the broker that has ended does not come back. The next request has another process.
+    if (error instanceof Error && 'code' in error && error.code === 'EPIPE') process.exit();
   }
 }
 

@@ -28,6 +28,8 @@ export class SupervisorExport {
   readonly #name: string;
   #exporter: Exporter | undefined;
   #inForce: Prepared | undefined;
+  /** Resolves when the process of a former target is gone: the broker knows both by one name. */
+  #leaving: Promise<void> = Promise.resolve();
 
   /** @param name the path of the configuration */
   constructor(name: string, parts: ExportParts) {
@@ -64,7 +66,10 @@ export class SupervisorExport {
     const { start, onNotice } = this.#parts;
     const place = serverPlace(config.otlp) ?? { host: '', port: 0 };
     const requester = new Requester(
-      start,
+      async (...own) => {
+        await this.#leaving;
+        return start(...own);
+      },
       requesterConfig(EXPORT_NAME, place, config.addresses, config.via),
       { url: config.otlp, roots: ca ?? (systemRoots() || undefined) },
       () => onNotice('the process of the export has ended; another one starts with the next batch'),
@@ -79,7 +84,10 @@ export class SupervisorExport {
     this.#inForce = prepared;
     const target = this.#targetOf(prepared);
     records.exportBegins(target.config.signals);
-    if (this.#exporter !== undefined) return this.#exporter.retarget(target);
+    if (this.#exporter !== undefined) {
+      this.#leaving = this.#exporter.retarget(target);
+      return this.#leaving;
+    }
     this.#exporter = new Exporter(target, {
       ...{ name: this.#name, page: () => records.page(), onNotice },
       counts: {
