@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -19,11 +21,21 @@ import { type RunningPostern, startPostern } from '../harness/postern.js';
 import { brokerOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { chownTo, readableFolder, type User } from '../harness/users.js';
+import {
+  type PolicyScene,
+  type PolicyServer,
+  policyScene,
+  policyServer,
+  serves,
+  signed,
+} from '../integration/policy-scene.js';
 
 const PLUGIN = fileURLToPath(new URL('./faulty-plugin.py', import.meta.url));
 /** What a minute of the rules lasts here, in seconds. A slow machine scrapes less often. */
 const MINUTE = Math.min(8, Math.max(2, Math.round(PATIENCE / 3)));
 const SCRAPE_MS = MINUTE * 250;
+/** What an hour of the rules lasts here, in seconds. What is looked at each second is not old by then. */
+const HOUR = MINUTE * 6;
 const ALERT_MS = 20_000;
 
 /** Labels of a series, without its name. */
@@ -36,20 +48,24 @@ interface Prometheus {
   readonly fired: () => Promise<readonly string[]>;
 }
 
-async function startPrometheus(t: TestContext, target: number): Promise<Prometheus> {
+async function startPrometheus(t: TestContext, targets: readonly number[]): Promise<Prometheus> {
   const folder = readableFolder();
   const shipped = (name: string): string => readFileSync(join(TOP, 'deploy/prometheus', name), 'utf8');
   const milliseconds = (minutes: string): string => `${Math.round(Number(minutes) * MINUTE * 1_000)}ms`;
   writeFileSync(
     join(folder, 'postern.rules.yml'),
-    shipped('postern.rules.yml').replace(
-      /(\[|for: |offset )(\d+)m/g,
-      (_, before: string, minutes: string) => before + milliseconds(minutes),
-    ),
+    shipped('postern.rules.yml')
+      .replace(
+        /(\[|for: |offset )(\d+)m/g,
+        (_, before: string, minutes: string) => before + milliseconds(minutes),
+      )
+      .replace('> 60 * 60', `> ${HOUR}`),
   );
   writeFileSync(
     join(folder, 'prometheus.yml'),
-    shipped('prometheus.yml').replaceAll('15s', `${SCRAPE_MS}ms`).replaceAll('9464', String(target)),
+    shipped('prometheus.yml')
+      .replaceAll('15s', `${SCRAPE_MS}ms`)
+      .replaceAll('"127.0.0.1:9464"', targets.map((port) => `"127.0.0.1:${port}"`).join()),
   );
   const port = await freePort();
   const child = spawn(
@@ -165,12 +181,42 @@ const OF_PLUGINS = [
   'PosternPluginFailed failed',
   'PosternQuotaNear quota sent',
 ];
+/** What a policy server and a collector raise that fail. */
+const FROM_ELSEWHERE = ['PosternExportFails', 'PosternPolicyOld'];
 const OF_POSTERN = ['PosternAuditDown', 'PosternBrokerDown', 'PosternBrokerReplaced', 'PosternReloadFailed'];
+
+/** A postern with a signed policy and an export. */
+async function startBound(
+  t: TestContext,
+  user: User,
+): Promise<{
+  readonly server: PolicyServer;
+  readonly scene: PolicyScene;
+  readonly start: () => ReturnType<PolicyScene['start']>;
+  /** Ends the collector. */
+  readonly closeCollector: () => void;
+}> {
+  const server = await policyServer(t);
+  server.serve = serves(signed('serial: 1\n'), '"1"');
+  const collector = createServer((request, response) => request.resume().on('end', () => response.end('{}')));
+  await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
+  const closeCollector = (): void => {
+    collector.closeAllConnections();
+    collector.close();
+  };
+  t.after(closeCollector);
+  const scene = await policyScene(t, user, server, []);
+  const otlp = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`;
+  scene.write([], {}, { export: { otlp, interval_s: 1 } });
+  return { server, scene, start: () => scene.start(), closeCollector };
+}
 
 for (const user of anyUser)
   test(`each fault raises its alert and no other one, and every query of the dashboard has data (${user})`, async (t) => {
     const scene = await startScene(t, user);
-    const { query, fired } = await startPrometheus(t, scene.port);
+    const bound = await startBound(t, user);
+    const organised = bound.start();
+    const { query, fired } = await startPrometheus(t, [scene.port, bound.scene.metrics]);
     const raised = async (expected: readonly string[]): Promise<void> => {
       const wanted = [...expected].sort();
       let found: readonly string[] = [];
@@ -178,16 +224,12 @@ for (const user of anyUser)
         found = await fired();
         return wanted.every((name) => found.includes(name)) || undefined;
       }, ALERT_MS).catch(() => {});
-      assert.deepEqual(found, wanted, scene.said().slice(-2_000));
+      assert.deepEqual(found, wanted, `${organised.stderr()}\n${scene.said().slice(-2_000)}`);
     };
 
     // Longer than any rule looks back before it fires for what is now.
     const scrapes = Math.ceil((7 * 60) / 15);
-    await until(
-      async () =>
-        (await query(`count_over_time(up[1d]) > ${scrapes} and sum_over_time(up[1d]) > ${scrapes}`))[0],
-      ALERT_MS,
-    );
+    await until(async () => (await query(`count(sum_over_time(up[1d]) > ${scrapes}) == 2`))[0], ALERT_MS);
     await raised([]);
 
     scene.go();
@@ -202,6 +244,10 @@ for (const user of anyUser)
         );
       }
 
+    bound.server.serve = (_request, response) => response.writeHead(503).end();
+    bound.closeCollector();
+    await raised([...OF_PLUGINS, ...FROM_ELSEWHERE]);
+
     writeFileSync(scene.config, 'plugins: {}');
     scene.child.kill('SIGHUP');
     renameSync(scene.log, `${scene.log}-gone`);
@@ -211,11 +257,21 @@ for (const user of anyUser)
       if (broker !== undefined) process.kill(broker, 'SIGKILL');
     }, 20);
     t.after(() => clearInterval(killing));
-    await raised([...OF_PLUGINS, ...OF_POSTERN.filter((name) => name !== 'PosternBrokerReplaced')]);
+    await raised([
+      ...OF_PLUGINS,
+      ...FROM_ELSEWHERE,
+      ...OF_POSTERN.filter((name) => name !== 'PosternBrokerReplaced'),
+    ]);
     clearInterval(killing);
-    await raised([...OF_PLUGINS, ...OF_POSTERN]);
+    await raised([...OF_PLUGINS, ...FROM_ELSEWHERE, ...OF_POSTERN]);
 
     scene.child.kill('SIGTERM');
     await scene.result;
-    await raised([...OF_PLUGINS, ...OF_POSTERN, 'PosternDown']);
+    const all = [...OF_PLUGINS, ...FROM_ELSEWHERE, ...OF_POSTERN, 'PosternDown'];
+    await raised(all);
+
+    await organised.stop();
+    rmSync(join(bound.scene.state, 'postern/policy'), { recursive: true });
+    bound.start();
+    await raised([...all, 'PosternPolicyMissing']);
   });

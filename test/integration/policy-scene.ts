@@ -75,7 +75,9 @@ export interface PolicyScene {
   /** The folder of what `up` keeps. */
   readonly state: string;
   readonly start: () => PolicyUp;
-  /** Puts another configuration in the place of the file. @param plugin more of its keys @param top of the file */
+  /** The port of its metrics. */
+  readonly metrics: number;
+  /** Puts another configuration in the place of the file. @param plugin more of its keys @param top more keys of the file */
   readonly write: (allow: readonly string[], plugin?: object, top?: object) => void;
 }
 
@@ -131,6 +133,7 @@ export async function policyScene(
   return {
     folder,
     state,
+    metrics,
     write,
     start: () => {
       const running = startPostern(['up', '--control', control], {
