@@ -123,8 +123,8 @@ export const ERROR_CODES = {
   bad_secret: {
     in: 'supervisor',
     status: 125,
-    what: 'A secret of a gateway cannot be read, or can be no secret: it is empty, too short or long, or has more than one line. Or its file has another name, which a plugin could see.',
-    fix: 'Correct it as the message says. docs/how-to/gateway.md has examples.',
+    what: 'A secret of a gateway, or the headers of an export, cannot be read, or can be none: empty, too short or long, or with more than one line. Or the file has another name, which a plugin could see.',
+    fix: 'Correct it as the message says. docs/how-to/gateway.md and docs/how-to/export.md have examples.',
   },
   broker_failed: {
     in: 'supervisor',

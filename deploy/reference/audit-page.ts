@@ -80,6 +80,7 @@ stands whole in \`unmapped\`, or in \`postern\`: nothing is lost.
 
 - Only the log has this form. \`postern denials\`, \`learn\`, \`top\` and the library work as before.
 - \`postern audit\` reads postern's own form alone, and says so.
+- An [export](how-to/export.md) sends the events as log records of OpenTelemetry, whatever the form.
 - It is for \`up\`. A change of the form takes effect when postern starts again.
 - In OCSF the plugin is \`actor.app_name\` and \`src_endpoint.name\`. In ECS it is \`service.name\`.
 

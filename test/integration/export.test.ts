@@ -1,13 +1,14 @@
 // `up` exports its audit events and its metrics to a collector, which decodes them by the official protobuf definitions.
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { anyUser } from '../harness/asked.js';
 import { type Listener, listen } from '../harness/listener.js';
+import { postern } from '../harness/postern.js';
 import { childrenOf, commandOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
-import { users } from '../harness/users.js';
+import { chownTo, readableFolder, users } from '../harness/users.js';
 import { attribute, exportScene, makeCertificate, startCollector, TOKEN } from './export-scene.js';
 
 const closing = (): Promise<Listener> => listen((socket) => socket.end());
@@ -152,7 +153,14 @@ for (const user of users) {
     );
     assert.equal(other.heard()[0]?.authorization, 'Bearer another-token');
     assert.equal(one.heard().length, heard);
-    // A file that every user may read changes nothing.
+    // A file that every user may read is refused, and changes nothing.
+    chmodSync(join(scene.folder, 'headers'), 0o644);
+    scene.child.kill('SIGHUP');
+    await scene.says('the former configuration stays');
+    assert.match(
+      scene.stderr(),
+      /export\.headers_file: Cannot use the headers of the export: every user may read/,
+    );
     await scene.reload({ headers_file: undefined, otlp: at(one.port) });
     await until(() => one.heard().at(-1)?.authorization === null || undefined, 30_000);
     assert.equal(await scene.stop(), 0);
@@ -271,7 +279,43 @@ for (const user of anyUser) {
       30_000,
     );
     assert.equal(scene.stderr().split('the export of logs fails').length, 2);
-    assert.ok(readdirSync(scene.folder).includes('headers'));
     assert.equal(await scene.stop(), 0);
+  });
+
+  // proves: export: headers are not sent in the clear
+  // proves: export: no plugin writes what it trusts and sends
+  // proves: export: no plugin sees the headers
+  test(`check names the mistakes of export, and a plugin that could see or write what it reads (${user})`, async () => {
+    const [cwd, kept] = [readableFolder(), readableFolder()];
+    const headers = join(kept, 'headers');
+    writeFileSync(headers, `Authorization: Bearer ${TOKEN}\n`);
+    chmodSync(headers, 0o600);
+    const { ca } = makeCertificate();
+    for (const path of [cwd, kept, headers]) chownTo(user, path);
+    const check = async (exported: object, plugin: object = {}): Promise<string> => {
+      const plugins = { agent: { command: ['sleep', '1'], ...plugin } };
+      writeFileSync(join(cwd, 'postern.yaml'), JSON.stringify({ export: exported, plugins }));
+      const { stdout } = await postern(['check'], { as: user, cwd });
+      assert.ok(!stdout.includes(TOKEN));
+      return stdout;
+    };
+    const otlp = 'https://otel.example.com:4318';
+    assert.match(await check({ otlp, headers_file: headers, ca }), /: 1 plugin, 0 rules, 0 warnings/);
+    assert.match(await check({ otlp: 'http://127.0.0.1:4318', headers_file: headers }), /0 warnings/);
+    const clear = /export\.otlp: the headers of headers_file would go out in the clear/;
+    assert.match(await check({ otlp: 'http://otel.example.com', headers_file: headers }), clear);
+    assert.match(await check({ otlp: 'http://localhost:4318', headers_file: headers }), clear);
+    for (const bad of ['ftp://otel.example.com', 'https://a:b@otel.example.com', `${otlp}/?token=x`])
+      assert.match(await check({ otlp: bad }), /export\.otlp: not a URL of a collector/);
+    assert.match(
+      await check({ otlp, addresses: ['example.com'] }),
+      /export\.addresses\[0\]: "example\.com" is no address/,
+    );
+    assert.match(await check({ otlp, headers_file: 'missing' }), /export\.headers_file: .* is no file/);
+    assert.match(
+      await check({ otlp, headers_file: headers }, { filesystem: { visible: [kept] } }),
+      /export\.headers_file: "agent" would see the secret in "/,
+    );
+    assert.match(await check({ otlp, ca }, { filesystem: { writable: [join(ca, '..')] } }), /ca\.pem/);
   });
 }

@@ -32,6 +32,11 @@ const isRoot = process.geteuid?.() === 0;
 export const NEEDS: readonly Need[] = [
   { name: 'python3', isMet: hasFile('/usr/bin/python3'), used: started('python3') },
   { name: 'python3-msgpack', isMet: hasPython('msgpack'), used: /^\s*import msgpack$/m },
+  {
+    name: 'python3-opentelemetry-proto',
+    isMet: hasPython('opentelemetry.proto.logs.v1.logs_pb2'),
+    used: /\bfrom opentelemetry\b/,
+  },
   { name: 'python3-requests', isMet: hasPython('requests'), used: /\bimport requests\b/ },
   { name: 'python3-httpx', isMet: hasPython('httpx'), used: /\bimport httpx\b/ },
   // What httpx speaks HTTP/2 with.
