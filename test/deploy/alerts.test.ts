@@ -21,14 +21,7 @@ import { type RunningPostern, startPostern } from '../harness/postern.js';
 import { brokerOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { chownTo, readableFolder, type User } from '../harness/users.js';
-import {
-  type PolicyScene,
-  type PolicyServer,
-  policyScene,
-  policyServer,
-  serves,
-  signed,
-} from '../integration/policy-scene.js';
+import { type PolicyScene, policyScene, policyServer, serves, signed } from '../integration/policy-scene.js';
 
 const PLUGIN = fileURLToPath(new URL('./faulty-plugin.py', import.meta.url));
 /** What a minute of the rules lasts here, in seconds. A slow machine scrapes less often. */
@@ -190,32 +183,37 @@ async function startBound(
   t: TestContext,
   user: User,
 ): Promise<{
-  readonly server: PolicyServer;
   readonly scene: PolicyScene;
-  readonly start: () => ReturnType<PolicyScene['start']>;
-  /** Ends the collector. */
-  readonly closeCollector: () => void;
+  /** Its policy server and its collector serve nothing from now on. A connect would have an alert of its own. */
+  readonly fail: () => void;
 }> {
+  let works = true;
   const server = await policyServer(t);
-  server.serve = serves(signed('serial: 1\n'), '"1"');
-  const collector = createServer((request, response) => request.resume().on('end', () => response.end('{}')));
+  const serve = serves(signed('serial: 1\n'), '"1"');
+  server.serve = (request, response) =>
+    works ? serve(request, response) : void response.writeHead(503).end();
+  const collector = createServer((request, response) =>
+    request.resume().on('end', () => response.writeHead(works ? 200 : 503).end(works ? '{}' : '')),
+  );
   await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
-  const closeCollector = (): void => {
+  t.after(() => {
     collector.closeAllConnections();
     collector.close();
-  };
-  t.after(closeCollector);
+  });
   const scene = await policyScene(t, user, server, []);
   const otlp = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`;
   scene.write([], {}, { export: { otlp, interval_s: 1 } });
-  return { server, scene, start: () => scene.start(), closeCollector };
+  const fail = (): void => {
+    works = false;
+  };
+  return { scene, fail };
 }
 
 for (const user of anyUser)
   test(`each fault raises its alert and no other one, and every query of the dashboard has data (${user})`, async (t) => {
     const scene = await startScene(t, user);
     const bound = await startBound(t, user);
-    const organised = bound.start();
+    const organised = bound.scene.start();
     const { query, fired } = await startPrometheus(t, [scene.port, bound.scene.metrics]);
     const raised = async (expected: readonly string[]): Promise<void> => {
       const wanted = [...expected].sort();
@@ -244,8 +242,7 @@ for (const user of anyUser)
         );
       }
 
-    bound.server.serve = (_request, response) => response.writeHead(503).end();
-    bound.closeCollector();
+    bound.fail();
     await raised([...OF_PLUGINS, ...FROM_ELSEWHERE]);
 
     writeFileSync(scene.config, 'plugins: {}');
@@ -272,6 +269,6 @@ for (const user of anyUser)
 
     await organised.stop();
     rmSync(join(bound.scene.state, 'postern/policy'), { recursive: true });
-    bound.start();
+    bound.scene.start();
     await raised([...all, 'PosternPolicyMissing']);
   });
