@@ -214,6 +214,9 @@ for (const user of anyUser)
     const scene = await startScene(t, user);
     const bound = await startBound(t, user);
     const organised = bound.scene.start();
+    // One that is not up yet would be down.
+    for (const port of [scene.port, bound.scene.metrics])
+      await until(() => fetch(`http://127.0.0.1:${port}/metrics`).catch(() => undefined), 30_000);
     const { query, fired } = await startPrometheus(t, [scene.port, bound.scene.metrics]);
     const raised = async (expected: readonly string[]): Promise<void> => {
       const wanted = [...expected].sort();
@@ -269,6 +272,6 @@ for (const user of anyUser)
 
     await organised.stop();
     rmSync(join(bound.scene.state, 'postern/policy'), { recursive: true });
-    bound.scene.start();
+    await bound.scene.start().next('there is none yet');
     await raised([...all, 'PosternPolicyMissing']);
   });
