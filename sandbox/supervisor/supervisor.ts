@@ -178,12 +178,14 @@ export class Supervisor {
     );
     // No plugin may reach these listeners of postern itself.
     const opened = this.#records.open(log, metrics, sources);
-    await beginExport();
+    // Nothing is awaited before the broker is known: a plugin may start meanwhile.
+    const exporting = beginExport();
     const broker = makeBroker(this.#options, { privileges, owner: this.#owner }, opened, this.#records);
     this.#broker = broker;
     takeQuestions(broker, this.asks);
     broker.on('blamed', (plugin) => this.#park(ownerOfGateway(plugin)));
     await startBroker(broker, this.#plugins, this.#records);
+    await exporting;
   }
 
   /**
