@@ -41,7 +41,7 @@ test('the tarball holds the program, the types of the client library and the doc
     outside.filter((path) => !path.endsWith('.md') && path !== 'LICENSE'),
     [
       ...['action.yml', 'install.sh', 'run.sh', 'summary.mjs'].map((name) => `deploy/action/${name}`),
-      ...['Containerfile', 'apparmor'].map((name) => `deploy/container/${name}`),
+      ...['apparmor', 'Containerfile'].map((name) => `deploy/container/${name}`),
       ...['apparmor', 'build.sh', 'postern.yaml', 'postinst', 'postrm', 'prerm'].map(
         (name) => `deploy/debian/${name}`,
       ),
