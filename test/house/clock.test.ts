@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 const top = fileURLToPath(new URL('../../..', import.meta.url));
 /**
  * Lines in which a date is meant: of an audit event that is made a little later, of --since, of certificates, of a question and as an operator sees it, of an event in
- * the forms of others or in a report, and three gauges that are dates.
+ * the forms of others or in a report, of metrics that are exported, of what Retry-After names, and four gauges that are dates.
  */
 const DATED = [
   'broker/request/account.ts: const at = new Date();',
@@ -21,7 +21,14 @@ const DATED = [
   'sandbox/supervisor/gateway/plugin-gateway.ts: new Date(),',
   'sandbox/supervisor/approval/asks.ts: const since = Date.now();',
   'sandbox/supervisor/control/methods.ts: const dateOf = (time: number): string => new Date(time).toISOString();',
+  'sandbox/supervisor/export/exporter.ts: const wait = /^\\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - now;',
+  'sandbox/supervisor/export/exporter.ts: for await (const { body, points } of metricsBodies(this.#resource, page, this.#startedMs, Date.now()))',
+  'sandbox/supervisor/export/exporter.ts: readonly #startedMs = Date.now();',
+  "sandbox/supervisor/export/exporter.ts: return { kind: 'later', problem, waitMs: waitOf(headers['retry-after'], Date.now()) };",
+  'sandbox/supervisor/record/audit-formats.ts: // protects: G25 export: a record has a time, whatever the broker wrote => const milliseconds = Date.parse(fields.ts);',
+  'sandbox/supervisor/record/audit-formats.ts: const milliseconds = Date.parse(fields.ts) || Date.now();',
   'sandbox/supervisor/record/audit-formats.ts: const time = Date.parse(fields.ts);',
+  "sandbox/supervisor/record/records.ts: if (isTaken) this.#metrics.set('exportSuccess', { signal }, Date.now() / 1000);",
   "sandbox/supervisor/record/records.ts: if (good) this.#metrics.set('lastSuccess', {}, Date.now() / 1000);",
   "sandbox/supervisor/record/records.ts: if (result === 'new' || result === 'same') this.#metrics.set('policyChecked', {}, Date.now() / 1000);",
   "sandbox/supervisor/record/records.ts: metrics?.set('startTime', {}, Date.now() / 1000);",
