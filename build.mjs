@@ -77,10 +77,11 @@ async function build() {
   // The compiler leaves a file of types as it is.
   cpSync(join(top, 'sandbox/library/index.d.cts'), join(dist, 'sandbox/library/index.d.cts'));
   cpSync(join(top, 'deploy/command.sh'), join(dist, 'deploy/command.sh'));
-  const { configJsonSchema } = await import('./dist/shared/config/json-schema.js');
-  writeFileSync(join(dist, 'postern.schema.json'), `${JSON.stringify(configJsonSchema(), null, 2)}\n`);
   const { bundle } = await import('./dist/deploy/bundle.js');
   bundle(dist);
+  // Modules of the checks read a bundle when they are loaded.
+  const { configJsonSchema } = await import('./dist/shared/config/json-schema.js');
+  writeFileSync(join(dist, 'postern.schema.json'), `${JSON.stringify(configJsonSchema(), null, 2)}\n`);
   const { writeManPages } = await import('./dist/deploy/man-pages.js');
   writeManPages(top, join(dist, 'man'));
   writeFileSync(stamp, sources);
