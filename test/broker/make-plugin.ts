@@ -39,7 +39,9 @@ export function makeServices(special: Partial<Services> = {}): Services & Dispos
       install: () => Promise.reject(new Error('Nothing to install')),
       connect: () => Promise.reject(new Error('Nothing to connect')),
       stillHeld: () => Promise.reject(new Error('Nothing to look for')),
-      close: () => Promise.reject(new Error('Nothing to close')),
+      close: async (_stall, descriptors) => {
+        for (const descriptor of descriptors) descriptor.close();
+      },
     },
     guard: { watch: (_, work) => work() },
     names: new NameResolver(new HostsFile('/nonexistent'), new NameCache(new NameServers([]))),
