@@ -5,10 +5,17 @@
 // - So the main thread closes only what never has much: a connection by IP, a netlink socket, and an AF_UNIX socket with nothing in its queue.
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { AF_INET, AF_INET6, AF_UNIX } from '../../shared/sys/sockaddr.js';
-import { AF_NETLINK, isListening, readableNow } from '../../shared/sys/socket.js';
+import {
+  AF_NETLINK,
+  isListening,
+  readableNow,
+  readIntOption,
+  SO_DOMAIN,
+  SOL_SOCKET,
+} from '../../shared/sys/socket.js';
 import type { TrapContext } from './trap-context.js';
 
-/** @param domain of the socket. Undefined: it is none, or that is not known */
+/** @param domain of the socket. Undefined: it is looked up */
 export function closeTaken(
   { services: { slowLane }, plugin }: Pick<TrapContext, 'services' | 'plugin'>,
   descriptor: OwnedFd,
@@ -33,7 +40,8 @@ export function closeTaken(
   });
 }
 
-function isSmall(fd: number, domain: number | undefined): boolean {
+function isSmall(fd: number, known: number | undefined): boolean {
+  const domain = known ?? readIntOption(fd, SOL_SOCKET, SO_DOMAIN);
   if (domain === AF_INET || domain === AF_INET6 || domain === AF_NETLINK) return !isListening(fd);
   return domain === AF_UNIX && readableNow(fd) !== 'readable';
 }

@@ -73,6 +73,11 @@ test('what may be large is closed on the thread apart, and counts until then', a
 test('a connection, and a socket with nothing in its queue, is closed at once', async () => {
   const here = { apart: false, counts: [0] };
   assert.deepEqual(await close(tcp(), AF_INET), here);
+  assert.deepEqual(
+    await close(tcp(), undefined),
+    here,
+    'of a call that was refused before anyone asked what it names',
+  );
   assert.deepEqual(await close(unix(false), AF_UNIX), here);
 });
 
