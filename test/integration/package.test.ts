@@ -56,6 +56,7 @@ test('the tarball holds the program, the types of the client library and the doc
         (name) => `deploy/systemd/${name}`,
       ),
       'docs/cast.svg',
+      'docs/page.png',
       'docs/performance.svg',
     ],
   );
