@@ -10,6 +10,8 @@ import { WatchedFile } from './watched-file.js';
 /** How long one question to one server waits, and how often it is asked. */
 const TRY_MS = 1_500;
 const TRIES = 4;
+/** Where each resolver is sent for a moment, so that c-ares forgets what it knows from the former servers. Nothing is asked there. */
+const NOBODY: readonly string[] = ['127.0.0.1:1'];
 /** Resolvers that are kept for the next questions. Without a question they have no socket. */
 const IDLE_RESOLVERS = 16;
 /** Without an answer for this long, each server gets a further question, whose answer may take until DNS_TIMEOUT_MS. */
@@ -220,7 +222,12 @@ class ResolverPool {
   giveBack(resolver: Resolver): void {
     // protects: G8 no socket outlives the DNS question that it was made for
     resolver.cancel();
-    if (this.#idle.length < IDLE_RESOLVERS) this.#idle.push(resolver);
+    if (this.#idle.length >= IDLE_RESOLVERS) return;
+    if (keepsAnswers(process.versions.node)) {
+      resolver.setServers(NOBODY);
+      resolver.setServers(this.#servers);
+    }
+    this.#idle.push(resolver);
   }
 
   #make(): Resolver {
@@ -230,6 +237,15 @@ class ResolverPool {
     leaveFrom(resolver, this.#from);
     return resolver;
   }
+}
+
+/**
+ * Whether a Node may have c-ares's cache in use, which keeps each answer for its TTL, up to an hour, and has no bound. Node turned it off in 20.20 at
+ * the latest, 22.17 and 24; Debian 13 has Node 20.19.
+ */
+function keepsAnswers(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major === 20 ? minor < 20 : major === 22 ? minor < 17 : major < 24;
 }
 
 /** A family without an address of its own asks from any. */

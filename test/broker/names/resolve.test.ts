@@ -98,11 +98,12 @@ test('an IPv4 address in an AAAA record is none', async () => {
   assert.deepEqual(texts(resolution), ['192.0.2.2']);
 });
 
-test('equal questions in flight are one', async () => {
+test('equal questions in flight are one', async (t) => {
   const server = await startNameServer(
     { 'join.test A': ['192.0.2.1'], 'join.test AAAA': [] },
     { 'join.test A': 30 },
   );
+  t.after(() => server.close());
   const resolver = new NameResolver(NO_HOSTS, new NameServers([server.address]));
   const answers = await Promise.all(Array.from({ length: 10 }, () => resolve(resolver, 'join.test')));
   // On a busy machine a question may be asked again. Without joining there would be twenty.
@@ -111,7 +112,6 @@ test('equal questions in flight are one', async () => {
   assert.ok(answers.every((answer) => texts(answer)[0] === '192.0.2.1'));
   await resolve(resolver, 'join.test');
   assert.ok(server.questions.length > asked, 'an answer is not kept');
-  server.close();
 });
 
 test('parseHosts() reads addresses with their names and skips other lines', () => {
