@@ -278,7 +278,7 @@ export const ERROR_CODES = {
   plugin_parked: {
     in: 'supervisor',
     status: 125,
-    what: 'The broker died again and again, each time right after a request of this plugin. The plugin is ended and not started again.',
+    what: 'The broker died again and again, each time right after a request of this plugin, or the kernel held the broker up for this plugin even after its end. The plugin is ended and not started again.',
     fix: 'Report the program as a defect of postern. `up` starts it anew when `up` itself is started again.',
   },
   policy_not_kept: {

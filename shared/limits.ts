@@ -114,6 +114,10 @@ export const UNRECEIVED_PACKETS: number = 16_384;
 export const HEARTBEAT_MS: number = 500;
 /** Without an answer for this long, the supervisor kills the broker and starts another. */
 export const HEARTBEAT_TIMEOUT_MS: number = 3_000;
+/** The same, after the broker has asked for the end of a sandbox. */
+export const STALLED_TIMEOUT_MS: number = 1_000;
+/** A process that was killed runs nothing of its program any more. If it does not exit in this time, the kernel still works for it. */
+export const KILLED_EXIT_MS: number = 250;
 /** One line to the broker. The longest has the rules of one plugin. */
 export const MAX_LINK_LINE_BYTES: number = 64 * 1024 * 1024;
 /** One line of the broker, which may have been taken over. The longest explains a name of 2 * DNS_ANSWERS addresses, each with its deny rule. */

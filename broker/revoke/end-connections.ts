@@ -1,7 +1,8 @@
 // Ends open connections of a plugin, whichever process holds them: one of its sandbox, or of another one, to which a UNIX socket has passed it. Runs
 // in the broker, which needs no privilege for it: it may take duplicates of a plugin's descriptors anyway, as for a trapped call.
 // - A search reads a file of proc(5) for each descriptor, and a plugin can have millions. So it goes on in short turns, and SEARCH_MS of the
-//   processor are all that one end gets. The plugin whose connections must end answers for that time, never one whose sandbox is searched.
+//   processor are all that one end gets. The plugin whose connections must end answers for that time. A plugin whose sandbox is searched answers for
+//   a turn that takes long: fdinfo of an epoll(7) has a line for each of its entries.
 // - What no process holds, and is not closed, is in a message that nobody has received, or in a call. Only the end of its sandbox ends that.
 //   A connection that has carried nothing can wait: perhaps its program has still to receive it. It waits until it is used: each later end looks
 //   whether it is. Where the time is too short, nothing can wait.
@@ -122,6 +123,8 @@ class End {
   /** Undefined: the connections are over, and are counted. */
   readonly #cause: EndCause | undefined;
   readonly #clock: () => number;
+  /** Whose files the search reads now. */
+  #searched: Plugin;
   searchedMs = 0;
 
   constructor(
@@ -133,6 +136,7 @@ class End {
   ) {
     this.#services = services;
     this.#plugin = plugin;
+    this.#searched = plugin;
     this.#register = register;
     this.#cause = cause;
     this.#clock = clock;
@@ -179,10 +183,11 @@ class End {
     const byCookie = new Map(wanted.map(({ connection }) => [connection.cookie, connection]));
     // protects: G8 an end begins with what the broker itself still has => void this.#endKept;
     await this.#work(() => this.#endKept(byCookie));
+    this.#searched = this.#plugin;
     const files = this.#filesAbout(wanted);
     try {
       while (byCookie.size > 0 && !this.isOver)
-        if (await this.#work(() => this.#endSome(files, byCookie))) break;
+        if (await this.#work(() => this.#endSome(files, byCookie), this.#searched)) break;
     } finally {
       files.return(undefined);
     }
@@ -262,13 +267,19 @@ class End {
     return looked;
   }
 
-  /** Works in a turn of the event loop that no other search has. It may wait for a socket's lock, which a thread of the holder can have. */
-  async #work<T>(work: () => T): Promise<T> {
+  /**
+   * Works in a turn of the event loop that no other search has.
+   *
+   * @param searched whose files are read. It answers for this turn if that takes long: a file can have millions of lines, and a thread of the
+   *   holder can have the lock of a socket
+   */
+  async #work<T>(work: () => T, searched: Plugin = this.#plugin): Promise<T> {
     await nextTurn();
     const began = this.#clock();
+    const { stall } =
+      /* protects: G9 a sandbox answers for a file that takes a search long => this.#plugin */ searched;
     try {
-      // protects: G8 a sandbox that is searched does not answer for the time => const [first] = this.#services.plugins.values(); return this.#services.guard.watch((first ?? this.#plugin).stall, work);
-      return this.#services.guard.watch(this.#plugin.stall, () => this.#plugin.ending(work));
+      return this.#services.guard.watch(stall, () => this.#plugin.ending(work));
     } finally {
       this.searchedMs += this.#clock() - began;
     }
@@ -289,8 +300,11 @@ class End {
     let left =
       /* protects: G8 an end pauses after some files, also within a process => 1_000 * END_FILES_PER_TURN */ END_FILES_PER_TURN;
     for (; left > 0 && byCookie.size > 0; left -= 1) {
+      const searched = this.#searched;
       const { done, value } = files.next();
       if (done === true) return true;
+      // The next file is another plugin's, and waits for the next turn.
+      if (this.#searched !== searched) return false;
       const taken = value && takeSocket(value);
       if (taken === undefined) continue;
       using socket = taken.socket;
@@ -320,9 +334,15 @@ class End {
       yield undefined;
       if (process === undefined) continue;
       const { pid, owner } = process;
-      found.push({ pid, rank: makers.has(pid) ? 0 : owner === this.#plugin ? 1 : 2 });
+      found.push({ pid, owner, rank: makers.has(pid) ? 0 : owner === this.#plugin ? 1 : 2 });
     }
-    for (const pid of inOrder(found)) yield* holdersIn(pid, inodes);
+    for (const { pid, owner } of inOrder(found)) {
+      if (owner !== this.#searched) {
+        this.#searched = owner;
+        yield undefined;
+      }
+      yield* holdersIn(pid, inodes);
+    }
   }
 }
 
@@ -337,15 +357,14 @@ function nextTurn(): Promise<void> {
 
 interface Ranked {
   readonly pid: number;
+  readonly owner: Plugin;
   readonly rank: number;
 }
 
 /** In each rank the newest come first, and the others from somewhere, so that no process is always one of those for which there is no time. */
-function inOrder(found: readonly Ranked[]): readonly number[] {
+function inOrder(found: readonly Ranked[]): readonly Ranked[] {
   return [0, 1, 2].flatMap((rank) => {
-    const pids = found
-      .flatMap((one) => (one.rank === rank ? [one.pid] : []))
-      .sort((one, other) => other - one);
+    const pids = found.filter((one) => one.rank === rank).sort((one, other) => other.pid - one.pid);
     const rest = pids.slice(NEWEST_PROCESSES);
     const start = Math.floor(Math.random() * rest.length);
     return [...pids.slice(0, NEWEST_PROCESSES), ...rest.slice(start), ...rest.slice(0, start)];

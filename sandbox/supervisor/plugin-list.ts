@@ -247,7 +247,7 @@ function forget({ broker, listeners, records }: PluginParts, name: string): void
   records.removePlugin(name);
 }
 
-// The plugins that are not started again, since brokers died of their requests: every plugin would go on waiting for a new broker. Runs in the
+// The plugins that are not started again, since brokers died of their requests or were held up: every plugin would go on waiting for a new broker. Runs in the
 // supervisor.
 
 class ParkedPlugins {
@@ -265,7 +265,7 @@ class ParkedPlugins {
   /** @throws PosternError `plugin_parked` if the plugin is one */
   refuse(plugin: string): void {
     if (!this.#names.has(plugin)) return;
-    throw new PosternError('plugin_parked', `"${plugin}" is parked: the broker died of its requests`, {
+    throw new PosternError('plugin_parked', `"${plugin}" is parked: it killed the broker, or held it up`, {
       fix: 'report its program as a defect of postern; it is started again with the supervisor',
     });
   }

@@ -16,7 +16,7 @@ import type { HttpEvent } from '../gateway/serve-host.js';
 import { claimIdRange, type IdRange } from '../host/id-range.js';
 import { shortageOf } from '../host/shortage.js';
 import type { Asks } from './approval/asks.js';
-import type { Replaced } from './broker/broker-events.js';
+import type { Blame, Replaced } from './broker/broker-events.js';
 import type { BrokerProcess } from './broker/broker-process.js';
 import { Cgroups } from './cgroup/cgroups.js';
 import type { SandboxCgroup } from './cgroup/sandbox-cgroup.js';
@@ -183,7 +183,7 @@ export class Supervisor {
     const broker = makeBroker(this.#options, { privileges, owner: this.#owner }, opened, this.#records);
     this.#broker = broker;
     takeQuestions(broker, this.asks);
-    broker.on('blamed', (plugin) => this.#park(ownerOfGateway(plugin)));
+    broker.on('blamed', (plugin, blame) => this.#park(ownerOfGateway(plugin), blame));
     await startBroker(broker, this.#plugins, this.#records);
     await exporting;
   }
@@ -518,11 +518,13 @@ export class Supervisor {
   }
 
   /** Ends a plugin for good. */
-  #park(plugin: string): void {
+  #park(plugin: string, blame: Blame): void {
     this.#plugins.parked.add(plugin);
-    this.#notice(
-      `the broker died again and again right after requests of "${plugin}": it is ended, and not started again`,
-    );
+    const why =
+      blame === 'deadly'
+        ? `the broker died again and again right after requests of "${plugin}"`
+        : `the broker was held up by "${plugin}", also after the end of its sandbox`;
+    this.#notice(`${why}: it is ended, and not started again`);
     this.#runs.kill(plugin);
   }
 

@@ -77,6 +77,7 @@ export const STAGES: readonly Stage[] = [
         'integration/busy-plugins',
         'integration/neighbours',
         'integration/slow-plugin',
+        'integration/stuck-broker',
       ],
     ],
     alone: true,

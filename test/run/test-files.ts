@@ -12,6 +12,7 @@ const DEEP: readonly string[] = [
   ...['containers/', 'interop/', 'deploy/alerts'],
   // They measure what a plugin under heavy load costs its neighbours, and want the machine for themselves.
   ...['integration/busy-plugins', 'integration/neighbours', 'integration/slow-plugin', 'integration/soak'],
+  'integration/stuck-broker',
 ];
 /** These take longest, so they begin first. */
 const LONG: readonly string[] = [

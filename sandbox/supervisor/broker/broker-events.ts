@@ -39,11 +39,14 @@ export interface BrokerEvents {
   late: [boolean];
   /** It is killed for that. */
   hung: [];
-  /** Brokers died again and again right after requests of one plugin. */
-  blamed: [plugin: string];
+  /** A plugin must not run again. See {@link Blame}. */
+  blamed: [plugin: string, blame: Blame];
   /** No new broker starts. */
   failed: [Error];
 }
+
+/** `deadly`: brokers died again and again right after its requests. `stalls`: the kernel worked for it on the broker's thread, past its end. */
+export type Blame = 'deadly' | 'stalls';
 
 // Tells how many audit events a dead broker took along: it counts those that it makes in memory that outlives it. A
 // broker that was taken over can count wrongly, and gains nothing: it could leave out events anyway.

@@ -168,7 +168,11 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
 
   /** Gives this broker and its successors the current sandbox of a plugin. @param end called when the broker asks for its end */
   openSandbox(plugin: string, end: () => void, facts: SandboxFacts): void {
-    this.#kept.openSandbox(plugin, end, facts);
+    const endAndWatch = (): void => {
+      end();
+      this.#heartbeat?.askedToEnd(plugin);
+    };
+    this.#kept.openSandbox(plugin, endAndWatch, facts);
   }
 
   /** The current sandbox of a plugin has ended, and so do its channels. */
@@ -294,7 +298,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     }
     this.#run = run;
     spawned.cameUp();
-    this.#heartbeat = this.#watchOver(spawned);
+    this.#heartbeat = this.#watchOver(run);
     spawned.packets.marks(this.#deaths.marks);
     spawned.packets.tally(run.tally);
     this.#kept.giveTo(spawned, will?.unanswered);
@@ -331,13 +335,14 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     await this.#run.configure(line, approved, this.#deaths.markOf(line.plugin), this.#heartbeat);
   }
 
-  #watchOver({ child, lines }: SpawnedBroker): Heartbeat | undefined {
+  #watchOver(run: BrokerRun): Heartbeat | undefined {
+    const { child, lines } = run.spawned;
     if (child.pid === undefined) return undefined;
     return new Heartbeat(child.pid, lines, (verdict) => {
       this.emit('late', verdict !== 'answers');
       if (/* protects: G11 a broker that hangs is replaced => true */ verdict !== 'hung') return;
       this.emit('hung');
-      child.kill('SIGKILL');
+      run.kill();
     });
   }
 
@@ -350,7 +355,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     // Of what it wrote last, the audit events are still read.
     if (!this.#stopping) run.spawned.lines.closeSoon();
     const died = served && !this.#stopping && !run.isRetiring;
-    if (died) this.#findBlame(run.age, signal);
+    if (died) this.#findBlame(run, signal);
     if (this.#link === run.spawned) this.#unlink();
     if (died) this.#onDeath(run.age);
   }
@@ -365,13 +370,17 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   }
 
   /** @param signal that ended the broker. SIGKILL from elsewhere is the operator's or the kernel's doing */
-  #findBlame(lived: number, signal: NodeJS.Signals | null): void {
+  #findBlame(run: BrokerRun, signal: NodeJS.Signals | null): void {
     const heartbeat = this.#heartbeat;
     const hung = heartbeat?.hung === true;
     if (signal === 'SIGKILL' && !hung) return;
-    const blamed = this.#deaths.whomToBlame(lived, hung ? heartbeat.ageSeconds * 1_000 : 0);
+    // protects: G9 a plugin for which the kernel works past its end is not started again => const stalledBy = undefined;
+    const stalledBy = run.isStuck ? heartbeat?.stalledBy : undefined;
+    const deadly = this.#deaths.whomToBlame(run.age, hung ? heartbeat.ageSeconds * 1_000 : 0);
+    if (this.#plugins.count < 2) return;
     // protects: G11 a plugin whose requests kill the broker is ended
-    if (blamed !== undefined && this.#plugins.count > 1) this.emit('blamed', blamed);
+    if (deadly !== undefined) this.emit('blamed', deadly, 'deadly');
+    if (stalledBy !== undefined) this.emit('blamed', stalledBy, 'stalls');
   }
 
   /** @param lived in milliseconds; 0: it did not start */

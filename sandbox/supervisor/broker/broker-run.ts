@@ -56,7 +56,7 @@ export class BrokerRun {
 
   private constructor(spawned: SpawnedBroker, events: BrokerRunEvents) {
     this.spawned = spawned;
-    const { child, lines } = spawned;
+    const { ends, lines } = spawned;
     void lines.closed.then(() => {
       const lost = this.#tally.close();
       if (lost !== undefined) events.lost(lost);
@@ -70,7 +70,7 @@ export class BrokerRun {
     const take = (line: BrokerLine): void => events.line(this, line);
     lines.on('line', take);
     this.#exited = new Promise((resolve) => {
-      child.once('exit', (_status, signal) => {
+      ends.once('end', (_status, signal) => {
         lines.off('line', take);
         events.exit(this, signal);
         resolve();
@@ -108,6 +108,12 @@ export class BrokerRun {
   /** postern's version, as the broker says. */
   get version(): string {
     return this.#version;
+  }
+
+  /** Whether its process is still there after its end: see {@link SpawnedBroker.kill}. */
+  get isStuck(): boolean {
+    const { exitCode, signalCode } = this.spawned.child;
+    return exitCode === null && signalCode === null;
   }
 
   /** Whether its exit is wanted. */
@@ -191,7 +197,7 @@ export class BrokerRun {
   }
 
   kill(): void {
-    this.spawned.child.kill('SIGKILL');
+    this.spawned.kill();
   }
 }
 
@@ -295,11 +301,11 @@ export class GivenNames {
 const BROKER_STOP_TIMEOUT_MS = 5_000;
 
 /** Resolves when it has ended and its last lines have been read. */
-export async function endBroker({ child, gone, lines }: SpawnedBroker): Promise<void> {
+export async function endBroker({ kill, gone, lines }: SpawnedBroker): Promise<void> {
   // The end of the line stream tells the broker to end. Its last lines are still read.
   const { closed } = lines;
   lines.end();
-  const timer = setTimeout(() => child.kill('SIGKILL'), BROKER_STOP_TIMEOUT_MS);
+  const timer = setTimeout(kill, BROKER_STOP_TIMEOUT_MS);
   await gone.catch(() => {});
   lines.closeSoon();
   await closed;

@@ -1,9 +1,10 @@
 // One broker process from its start to its end: its streams to the supervisor, and the reason of its end.
 
 import type { ChildProcess } from 'node:child_process';
+import { EventEmitter } from 'node:events';
 import { Socket } from 'node:net';
 import { PosternError } from '../../../shared/errors.js';
-import { LAST_WORDS_MS } from '../../../shared/limits.js';
+import { KILLED_EXIT_MS, LAST_WORDS_MS } from '../../../shared/limits.js';
 import { printable } from '../../../shared/printable.js';
 import { OWN_ROOT } from '../../../shared/protocol/link.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
@@ -17,6 +18,13 @@ import { takeBroker } from './early-broker.js';
 
 export interface SpawnedBroker {
   readonly child: ChildProcess;
+  /** Emits the end of its program, once. */
+  readonly ends: EventEmitter<{ end: [status: number | null, signal: NodeJS.Signals | null] }>;
+  /**
+   * Ends its program. The process itself stays while the kernel works for one of its threads, which a plugin can make last for many seconds.
+   * Nobody waits for that.
+   */
+  readonly kill: () => void;
   readonly lines: BrokerLines;
   /** Takes packets with descriptors. Closed when the process has ended. */
   readonly packets: BrokerPackets;
@@ -40,7 +48,13 @@ export async function spawnBroker(
   const { child, spawned } = broker;
   const ours = new OwnedFd(broker.packets);
   const endWatch = watch(ours);
-  const kill = (): void => void child.kill('SIGKILL');
+  const ends: SpawnedBroker['ends'] = new EventEmitter();
+  child.once('exit', (status, signal) => ends.emit('end', status, signal));
+  const kill = (): void => {
+    child.kill('SIGKILL');
+    // protects: G9 the next broker does not wait until the kernel lets the former one go
+    setTimeout(() => ends.emit('end', null, 'SIGKILL'), KILLED_EXIT_MS).unref();
+  };
   const packets = new BrokerPackets(ours, kill);
   const lines = linesOver(broker.lines, kill);
   let up = false;
@@ -69,7 +83,7 @@ export async function spawnBroker(
           : namespacesFailure(message),
       );
     });
-    child.once('exit', (status, signal) => {
+    ends.once('end', (status, signal) => {
       release();
       const failure = (): Error =>
         unshared === ''
@@ -90,6 +104,8 @@ export async function spawnBroker(
   await Promise.race([gone, spawned]);
   return {
     child,
+    ends,
+    kill,
     lines,
     packets,
     gone,

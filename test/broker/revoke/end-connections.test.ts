@@ -192,15 +192,15 @@ test('an end searches each table of descriptors once, and in short turns', async
   assert.ok(parts > 6 * (DESCRIPTORS / 32) * 0.5 && parts < 6 * (DESCRIPTORS / 32) * 10, `${parts} parts`);
 });
 
-// proves: a sandbox that is searched does not answer for the time
-test('the plugin whose connection must end answers for the search of other sandboxes', async (t) => {
+// proves: a sandbox answers for a file that takes a search long
+test('a plugin answers for a turn in which its files are read, and the plugin whose connection must end for all else', async (t) => {
   const one = scene({ neighbour: await startDecoy(t) });
   await endHidden(one);
   // By identity: what a stall keeps is private, so any two are deeply equal.
-  assert.deepEqual(
-    [...new Set(one.charged)].map((stall) => stall === one.plugin.stall),
-    [true],
-  );
+  const own = one.charged.filter((stall) => stall === one.plugin.stall).length;
+  const others = one.charged.length - own;
+  assert.ok(own > 6, `${own} turns of the plugin's own`);
+  assert.ok(others > (6 * DESCRIPTORS) / 32 / 2, `${others} turns of the neighbour's`);
 });
 
 // proves: one end works in each turn of the event loop

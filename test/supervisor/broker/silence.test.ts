@@ -6,7 +6,7 @@ import {
   newSilence,
   type Verdict,
 } from '../../../sandbox/supervisor/broker/heartbeat.js';
-import { HEARTBEAT_MS } from '../../../shared/limits.js';
+import { HEARTBEAT_MS, STALLED_TIMEOUT_MS } from '../../../shared/limits.js';
 
 /** @param looks the clock, the time that the broker has waited for a processor, and whether something else came */
 function verdicts(
@@ -54,4 +54,13 @@ test('time in which the supervisor itself does not run, or a clock that goes bac
     ]),
     ['answers', 'answers', 'answers'],
   );
+});
+
+test('after it has asked for the end of a sandbox, a silent broker has a second', () => {
+  let silence = newSilence(0, 0);
+  silence = laterSilence(silence, STALLED_TIMEOUT_MS - 1, 0, false);
+  assert.equal(judgeSilence(silence, STALLED_TIMEOUT_MS), 'answers');
+  silence = laterSilence(silence, STALLED_TIMEOUT_MS, 0, false);
+  assert.equal(judgeSilence(silence, STALLED_TIMEOUT_MS), 'hung');
+  assert.equal(judgeSilence(silence), 'answers');
 });
