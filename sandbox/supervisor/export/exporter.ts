@@ -97,8 +97,8 @@ interface Queued {
   /** The record, as JSON. */
   readonly text: string;
   readonly ts: string;
-  /** It stands for events that are missing. */
-  readonly isGap: boolean;
+  /** The events that are missing, of a record that stands for some. */
+  readonly gap?: Missing;
 }
 
 export class Exporter {
@@ -187,7 +187,7 @@ export class Exporter {
     });
     await Promise.race([this.#flush(), time]);
     clearTimeout(late);
-    const left = this.#queue.filter(({ isGap }) => !isGap).length;
+    const left = this.#queue.filter(({ gap }) => gap === undefined).length;
     if (left > 0) this.#count('dropped', left);
     if (left > 0) this.#parts.onNotice(`the export ends without its last events, ${left} in number`);
     await this.#target.requester.close();
@@ -204,7 +204,7 @@ export class Exporter {
   }
 
   /** @returns whether there was room */
-  #put(event: Written): boolean {
+  #put(event: Written, gap?: Missing): boolean {
     const text = JSON.stringify(otlpRecord(event));
     // protects: G25 export: what waits for the collector is bounded
     if (this.#characters + text.length > MOST_CHARACTERS) return false;
@@ -212,28 +212,31 @@ export class Exporter {
       this.#due.logs = this.#now() + this.#target.config.intervalMs;
       this.#schedule();
     }
-    this.#queue.push({ text, ts: event.ts, isGap: event.event === 'gap' });
+    this.#queue.push({ text, ts: event.ts, ...(gap && { gap }) });
     this.#characters += text.length;
     return true;
   }
 
-  #leaveOut({ events, from, to }: Missing): void {
-    const before = this.#gap;
-    if (before === undefined)
+  #leaveOut(missing: Missing): void {
+    if (this.#gap === undefined)
       this.#parts.onNotice(
         'the export loses events: they come faster than the collector takes them, or it refuses them',
       );
+    this.#count('dropped', missing.events);
+    this.#addToGap(missing);
+  }
+
+  #addToGap({ events, from, to }: Missing): void {
+    const before = this.#gap;
     this.#gap = { events: (before?.events ?? 0) + events, from: before?.from ?? from, to };
-    this.#count('dropped', events);
   }
 
   /** Written too soon, it would take the last room, and the next event would make another one. */
   #tellGap(): void {
     if (this.#gap === undefined || this.#characters > MOST_CHARACTERS / 2) return;
-    const gap: GapEvent = { event: 'gap', ts: new Date().toISOString(), ...this.#gap };
-    if (!this.#put(gap)) return;
-    this.#gap = undefined;
-    this.#parts.onNotice(`the export goes on; ${gap.events} events are missing in it`);
+    const missing = this.#gap;
+    const gap: GapEvent = { event: 'gap', ts: new Date().toISOString(), ...missing };
+    if (this.#put(gap, missing)) this.#gap = undefined;
   }
 
   #count(result: 'exported' | 'rejected' | 'dropped', events: number): void {
@@ -290,15 +293,20 @@ export class Exporter {
     );
     const outcome = await this.#post('logs', body, batch.length);
     if (outcome.kind === 'later') return false;
-    const events = batch.filter(({ isGap }) => !isGap).length;
+    const events = batch.filter(({ gap }) => gap === undefined).length;
     this.#forget(batch.length);
     if (outcome.kind === 'refused') {
+      // protects: G25 export: a record of missing events that is refused is sent again => void batch;
+      for (const { gap } of batch) if (gap !== undefined) this.#addToGap(gap);
       const [first, last] = [batch[0]?.ts ?? '', batch.at(-1)?.ts ?? ''];
       if (events > 0) this.#leaveOut({ events, from: first, to: last });
     } else {
       const rejected = Math.min(outcome.rejected, events);
       this.#count('exported', events - rejected);
       this.#count('rejected', rejected);
+      for (const { gap } of batch)
+        if (gap !== undefined)
+          this.#parts.onNotice(`the export goes on; ${gap.events} events are missing in it`);
     }
     this.#tellGap();
     return outcome.kind === 'taken';

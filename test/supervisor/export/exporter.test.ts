@@ -200,6 +200,34 @@ test('a batch that is refused for good is left out, and told in its place', asyn
   assert.deepEqual({ ...counted }, { ...{ 'logs failed': 1, 'logs ok': 1, dropped: 2, exported: 1, up: 1 } });
 });
 
+// proves: export: a record of missing events that is refused is sent again
+test('while the collector refuses all, what is missing is kept, and told once when it takes something', async (t) => {
+  const scene = sceneOf(t);
+  const { exporter, sent, pass, counted, notices } = scene;
+  scene.answer = () => status(400);
+  exporter.take(event());
+  exporter.take(event());
+  await pass(INTERVAL_MS);
+  await pass(INTERVAL_MS);
+  exporter.take(event());
+  await pass(INTERVAL_MS);
+  const refused = sent.length;
+  assert.ok(refused >= 3, `${refused} requests`);
+  scene.answer = () => TAKEN;
+  await pass(2 * INTERVAL_MS);
+  const gaps = sent.slice(refused).flatMap(logsIn);
+  assert.deepEqual(
+    gaps.map(({ eventName }) => eventName),
+    ['postern.gap'],
+  );
+  assert.match(JSON.stringify(gaps), /"postern.events","value":\{"intValue":"3"\}/);
+  assert.equal(counted['dropped'], 3);
+  assert.deepEqual(
+    notices.filter((text) => text.includes('goes on')),
+    ['the export goes on; 3 events are missing in it'],
+  );
+});
+
 test('what the collector rejects of a batch is counted, and told once', async (t) => {
   const scene = sceneOf(t);
   const { exporter, pass, counted, notices } = scene;
