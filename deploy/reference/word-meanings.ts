@@ -169,7 +169,7 @@ export const POLICY_MEANINGS: Meanings<PolicyResult> = {
   same: 'The server has the policy that is in force.',
   unavailable: 'The server did not give one in time, or the new one could not be put in force.',
   invalid: 'Its signature, its form or its rules are not right.',
-  older: 'Its serial is lower than that of the policy in force.',
+  older: 'Its serial is lower than that of a policy before it.',
 };
 
 export const CLASS_MEANINGS: Meanings<AddressClass> = {

@@ -50,10 +50,10 @@ for (const user of users) {
         'its signature is not that of the public key (invalid)',
       ],
       [signed('allow: []\n'), 'it has no serial (invalid)'],
-      [signed('serial: 4\nallow: []\n'), 'its serial 4 is lower than 5, which is in force (older)'],
+      [signed('serial: 4\nallow: []\n'), 'its serial 4 is lower than 5, which came before it (older)'],
       [
         signed('serial: 5\nallow: []\n'),
-        'its serial 5 is that of the policy in force, and its rules are others (invalid)',
+        'its serial 5 is that of the policy before it, and its rules are others (invalid)',
       ],
     ];
     for (const [text, why] of bad) {

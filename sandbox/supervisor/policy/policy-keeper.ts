@@ -45,7 +45,10 @@ interface KeeperParts {
 
 export class PolicyKeeper {
   readonly #parts: KeeperParts;
+  /** In force. */
   #policy: SignedPolicy | undefined;
+  /** On disk: newer than the one in force if that could not be put in force. */
+  #kept: SignedPolicy | undefined;
   #etag: string | undefined;
   #checked: string | null = null;
   #problem: string | null = null;
@@ -61,6 +64,7 @@ export class PolicyKeeper {
   constructor(policy: SignedPolicy | undefined, parts: KeeperParts) {
     this.#parts = parts;
     this.#policy = policy;
+    this.#kept = policy;
     if (policy !== undefined) this.#onFirst();
   }
 
@@ -98,24 +102,24 @@ export class PolicyKeeper {
   }
 
   async #take(fetched: Fetched): Promise<readonly [PolicyResult, string]> {
-    const former = this.#policy;
+    const kept = this.#kept;
     if (fetched.kind === 'unavailable') return ['unavailable', printable(fetched.problem)];
     const same: readonly [PolicyResult, string] = ['same', 'the server has no other policy'];
     if (fetched.kind === 'same') return same;
     const { bytes, etag } = fetched;
     const policy = readSignedPolicy(bytes, this.#parts.key);
     if (typeof policy === 'string') return ['invalid', printable(policy)];
-    if (former !== undefined) {
+    if (kept !== undefined) {
       // protects: G24 policy: an older one does not come back => const isOlder = false;
-      const isOlder = policy.serial < former.serial;
+      const isOlder = policy.serial < kept.serial;
       if (isOlder)
-        return ['older', `its serial ${policy.serial} is lower than ${former.serial}, which is in force`];
-      if (policy.serial === former.serial) {
-        if (!haveSameRules(policy, former))
-          return [
-            'invalid',
-            `its serial ${policy.serial} is that of the policy in force, and its rules are others`,
-          ];
+        return ['older', `its serial ${policy.serial} is lower than ${kept.serial}, which came before it`];
+      if (policy.serial === kept.serial && !haveSameRules(policy, kept))
+        return [
+          'invalid',
+          `its serial ${policy.serial} is that of the policy before it, and its rules are others`,
+        ];
+      if (policy.serial === this.#policy?.serial) {
         this.#etag = etag;
         return same;
       }
@@ -123,6 +127,8 @@ export class PolicyKeeper {
     try {
       // From here on a restart takes no older one.
       this.#parts.kept.write(bytes);
+      // protects: G24 policy: one that could not be put in force is not replaced by an older one => void policy;
+      this.#kept = policy;
       await this.#parts.putInForce(policy);
     } catch (error) {
       if (!(error instanceof PosternError)) throw error;
