@@ -3,7 +3,7 @@
 // Clients keep these files by hand, with comments and keys of their own. So a change is an edit of the text at the place of one server, and all else stays
 // as it was, byte for byte. The former file is kept beside it.
 //
-// Whoever wrote a server's entry is trusted no more than the server: many people paste one from a page, or get it with a project. So no part of an entry may
+// A server's entry is trusted no more than the server: many people paste one from a page, or get it with a project. So no part of an entry may
 // keep the server out of the sandbox, or act on postern.
 
 import { accessSync, constants, existsSync, realpathSync, rmSync, statSync } from 'node:fs';
