@@ -1,7 +1,7 @@
 // Adds an allow rule to the text of postern.yaml. Comments and order stay. What anchors and merge keys share is not changed: the rule would hold for
 // plugins that nobody approved it for. Pure.
 import type { Document, YAMLSeq } from 'yaml';
-import { parseYaml, yaml } from './yaml-source.js';
+import { MAX_ALIASES, parseYaml, yaml } from './yaml-source.js';
 
 /** The new text, or why there is none. */
 export type AddedRule =
@@ -88,7 +88,9 @@ function changesThis(
   rules: readonly string[],
 ): boolean {
   const { Document, isSeq, parseDocument } = yaml();
-  const [old, now] = [before, after].map((text) => JSON.stringify(parseDocument(text).toJS()));
+  const [old, now] = [before, after].map((text) =>
+    JSON.stringify(parseDocument(text).toJS({ maxAliasCount: MAX_ALIASES })),
+  );
   const wanted = new Document(JSON.parse(old ?? '') ?? {});
   const list = wanted.getIn(path);
   wanted.setIn(path, [...(isSeq(list) ? list.items : []), ...rules]);

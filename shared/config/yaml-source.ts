@@ -11,7 +11,7 @@ import type * as YamlLibrary from './yaml-library.js';
 /** Lists and maps within each other, as the parser counts them. A configuration has ten. */
 const MAX_LEVELS = 100;
 /** Aliases may expand to this many nodes. More is an error. */
-const MAX_ALIASES = 10_000;
+export const MAX_ALIASES = 10_000;
 /** One mistake can cause many errors in a parser that goes on. */
 const MAX_SYNTAX_ERRORS = 10;
 

@@ -113,6 +113,17 @@ for (const [name, text, problem] of [
   });
 }
 
+test('addRule() adds in a file in which 120 plugins share a list', () => {
+  const others = Array.from({ length: 120 }, (_, at) => `  p${at}: {command: [a], allow: *shared}\n`).join(
+    '',
+  );
+  const text = `defaults: {deny: &shared [y.example.com]}\nplugins:\n  web: {command: [a], allow: []}\n${others}`;
+  const result = addRule(text, 'web', RULE);
+  assert.ok(result.ok, JSON.stringify(result));
+  assert.equal(result.text.split(RULE).length, 2);
+  assert.ok(result.text.endsWith(others), result.text);
+});
+
 test('addToRuleFile() adds rules, and comments that open something without their "#"', () => {
   const text = '# ours\nallow:\n  - api.example.com # the API\ndeny: [x.example.com]\n';
   const comments = ['- db.example.com:5432 # closed', '- "@private" # closed', 'only words'];
