@@ -311,6 +311,9 @@ function secretCommands(plugins: readonly PluginConfig[]): readonly HookCommand[
   );
 }
 
+/** Below HOME, which a hook gets: Node's folders of modules for require(), and Python's user site. */
+const IN_HOME: readonly string[] = ['.node_modules', '.node_libraries', '.local/lib'];
+
 interface HookPlaces {
   /** Their programs, their scripts, and the interpreters that they name. */
   readonly files: readonly string[];
@@ -339,6 +342,8 @@ function hookPlaces(hooks: readonly HookCommand[]): HookPlaces {
       ...found.map((file) => prefixOf(file, homes, hostFiles)),
       // protects: G20 ask: no plugin writes a package that the hook's Node finds
       ...beside.flatMap((folder) => modulesAbove(folder)),
+      // protects: G20 ask: no plugin writes what the hook's interpreter finds in its home
+      ...IN_HOME.flatMap((folder) => (process.env['HOME'] ? [join(process.env['HOME'], folder)] : [])),
       // protects: G20 ask: no plugin writes a folder of the hook's PATH (as root)
       ...HOOK_PATH.split(':'),
     ],

@@ -34,10 +34,13 @@ interface Scene {
   readonly plant: string;
   /** What it waits for. */
   readonly awaits?: string;
+  /** HOME. */
+  readonly home?: string;
 }
 
 interface Made {
   readonly top: string;
+  readonly home: string;
   readonly marker: string;
   readonly config: string;
   readonly write: (change?: Partial<Scene>) => void;
@@ -68,11 +71,11 @@ function make(scene: Scene): Made {
   };
   write();
   spawnSync('chmod', ['-R', 'a+rwX', top]);
-  return { top, marker, config, write };
+  return { top, home: filled(scene.home ?? '/nonexistent'), marker, config, write };
 }
 
-const up = (as: User, { config }: Made, PATH = '/usr/bin:/bin'): Promise<PosternResult> =>
-  postern(['up', '--config', config], { as, cwd: dirname(config), env: { PATH, HOME: '/nonexistent' } });
+const up = (as: User, { config, home }: Made, PATH = '/usr/bin:/bin'): Promise<PosternResult> =>
+  postern(['up', '--config', config], { as, cwd: dirname(config), env: { PATH, HOME: home } });
 
 function running(
   t: TestContext,
@@ -104,6 +107,13 @@ const ATTACKS: Readonly<Record<string, Scene>> = {
     hook: ['../hooks/answer.py'],
     writable: ['../hooks'],
     plant: planting('TOP/hooks/json.py', PLANTED_PYTHON),
+  },
+  "a module in its user's home": {
+    files: { 'hooks/answer.cjs': NODE, 'home/.node_modules/kept': '' },
+    hook: [process.execPath, '../hooks/answer.cjs'],
+    home: 'TOP/home',
+    writable: ['../home/.node_modules'],
+    plant: planting('TOP/home/.node_modules/helper.js', PLANTED_NODE),
   },
   'a package below the folder of its script': {
     files: { 'hooks/answer.py': PYTHON, 'hooks/json/data': '' },
@@ -155,6 +165,7 @@ const ATTACKS: Readonly<Record<string, Scene>> = {
 // proves: ask: no plugin writes beside the hook's script
 // proves: ask: no plugin writes the prefix of the hook's interpreter
 // proves: ask: no plugin writes a package that the hook's Node finds
+// proves: ask: no plugin writes what the hook's interpreter finds in its home
 // proves: ask: a hook below what a plugin may write is refused
 for (const user of users)
   for (const [what, attack] of Object.entries(ATTACKS))
