@@ -61,7 +61,9 @@ Examples:
 Exit status: 0, 1 where there is no log to read, 2 for wrong usage.`,
     )
     .action(async (log: string | undefined, options: AuditOptions) => {
-      process.exit(await audit(log, options));
+      const status = await audit(log, options);
+      await writeOut();
+      process.exit(status);
     });
 }
 
@@ -91,7 +93,6 @@ async function audit(log: string | undefined, options: AuditOptions): Promise<nu
     return 1;
   }
   if (strange > 0) say(`${strange} line${strange === 1 ? ' is no event' : 's are no events'}`);
-  await writeOut();
   return 0;
 }
 
