@@ -76,6 +76,7 @@ function load(profile: string): void {
   run('apparmor_parser', '--replace', '--skip-cache', '/root/profile');
 }
 
+/** aa-exec(1) gives the profile to what it executes, whatever that is: env(1) then executes the program under the profile's rules. */
 const as = (profile: string): readonly string[] => [
   'runuser',
   '-u',
@@ -85,13 +86,13 @@ const as = (profile: string): readonly string[] => [
   '-p',
   profile,
   '--',
+  'env',
 ];
 const apt = (action: string, what: string): readonly string[] => [
   'env',
   'DEBIAN_FRONTEND=noninteractive',
   'apt-get',
   '-y',
-  '--no-download',
   action,
   what,
 ];
