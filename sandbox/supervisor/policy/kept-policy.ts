@@ -5,10 +5,10 @@ import {
   accessSync,
   closeSync,
   constants,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
-  readFileSync,
   renameSync,
   rmSync,
   writeSync,
@@ -17,8 +17,10 @@ import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { readSignedPolicy, type SignedPolicy } from '../../../shared/config/policy-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import { quote } from '../../../shared/policy/quote.js';
+import { readTextFile } from '../../../shared/read-file.js';
 
 const OF_ROOT = '/var/lib/postern';
+const MOST_MIB = 1;
 
 /** @param config the path of the configuration, of which each has its own file @returns undefined where the environment names no folder */
 export function keptPolicyPath(config: string): string | undefined {
@@ -50,11 +52,9 @@ export class KeptPolicy {
 
   /** @returns undefined if there is none; a text if it is none of this key */
   read(key: KeyObject): SignedPolicy | string | undefined {
-    try {
-      return readSignedPolicy(readFileSync(this.path), key);
-    } catch (error) {
-      return codeOf(error) === 'ENOENT' ? undefined : `it cannot be read: ${codeOf(error)}`;
-    }
+    if (!existsSync(this.path)) return undefined;
+    const file = readTextFile(this.path, MOST_MIB);
+    return 'text' in file ? readSignedPolicy(Buffer.from(file.text), key) : `it ${file.problem}`;
   }
 
   /** The former one is there until this one is whole. @throws PosternError `policy_not_kept` */
