@@ -118,6 +118,8 @@ export const HTTP_REASONS = [
   'connect_refused',
   'upstream_failed',
   'answer_compressed',
+  'not_signable',
+  'body_too_large',
 ] as const;
 export type HttpReason = (typeof HTTP_REASONS)[number];
 

@@ -70,11 +70,15 @@ export const HTTP_REASON_MEANINGS: Meanings<HttpReason> = {
   bad_request: 'Servers could read the request in different ways, or the gateway does not pass on its kind.',
   https_only: 'The request came without TLS.',
   certificate_refused: 'The program does not take the certificate of the gateway.',
-  too_many_requests: 'The gateway has as many requests or connections as it serves at the same time.',
+  too_many_requests:
+    'The gateway has as many requests, connections or bodies to sign as it serves at the same time.',
   secret_missing: 'The gateway does not have a secret of the host.',
   connect_refused: 'The rules refuse the connection to the host.',
   upstream_failed: 'The host did not answer, or the exchange broke off.',
   answer_compressed: 'The host compressed its answer, so that the gateway could not search it for secrets.',
+  not_signable:
+    'The gateway signs requests to the host, and the program has signed this one in a way that cannot be replaced.',
+  body_too_large: 'The gateway signs requests to the host, and the body is longer than the gateway holds.',
 };
 
 export const OUTCOME_MEANINGS: Meanings<Outcome> = {

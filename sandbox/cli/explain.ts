@@ -272,7 +272,8 @@ function explainRequest(
       ...decideHttp({ allow, deny }, { method, target }),
     };
     const { decision, reason, rule = null, suggestion = null } = decided;
-    return [{ plugin: name, method, host, port, target, decision, reason, rule, suggestion }];
+    const signed = own.aws === undefined ? null : `AWS ${own.aws.service} ${own.aws.region}`;
+    return [{ plugin: name, method, host, port, target, decision, reason, rule, suggestion, signed }];
   });
   if (answers.length === 0) {
     const who = plugin === undefined ? 'no plugin' : `"${plugin}" no`;
@@ -281,7 +282,7 @@ function explainRequest(
     });
   }
   for (const answer of answers) {
-    const { plugin: name, decision, reason, rule, suggestion } = answer;
+    const { plugin: name, decision, reason, rule, suggestion, signed } = answer;
     const lines = [
       ['plugin', name],
       ['request', `${method} ${target} of ${quoteDestination(host, port)}`],
@@ -289,6 +290,7 @@ function explainRequest(
       ['decision', decision],
       ['reason', reason],
       ...(rule === null ? [] : [['rule', rule]]),
+      ...(signed === null ? [] : [['signed', `by the gateway, for ${signed}`]]),
       ...(suggestion === null
         ? []
         : [['to allow it', `add ${asYamlItems([suggestion])} to plugins.${name}.gateway.${host}.allow`]]),

@@ -8,6 +8,7 @@ import '../../shared/refuse-debugger.js';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
+import { AWS_SECRETS, type AwsKeys } from '../../shared/config/gateway-keys.js';
 import { readTemplate, secretsIn } from '../../shared/config/secret-template.js';
 import { type HttpRule, readHttpRule } from '../../shared/policy/http-rules.js';
 import { acceptConnection } from '../../shared/sys/datagram.js';
@@ -17,6 +18,7 @@ import type { Pairs, Place } from './request-head.js';
 import { fillTemplate, type Secrets } from './secrets.js';
 import { HostServer, type HttpEvent, type Shared } from './serve-host.js';
 import { FIRST_LISTENER_FD, type GatewaySettings, READY } from './settings.js';
+import type { AwsSigning } from './sign-aws.js';
 
 /** Of one listener, before others have their turn. */
 const ACCEPTED_AT_ONCE = 16;
@@ -28,16 +30,19 @@ process.stdout.write(`${READY}\n`);
 
 function serve({ hosts, secrets, listeners }: GatewaySettings): void {
   const all = new Map(secrets);
-  const shared: Shared = { connections: 0, requests: 0 };
+  const shared: Shared = { connections: 0, requests: 0, heldBytes: 0 };
   const servers: HostServer[] = [];
   for (const [index, { host, port, plainName }] of listeners.entries()) {
     const settings = hosts.find((one) => one.host === host);
     // A listener without a server: its clients would wait for good.
     if (settings === undefined) throw new Error(`No settings for ${host}`);
-    const { leaf, mode, headers, placeholder, masks, roots, client } = settings;
+    const { leaf, mode, headers, placeholder, aws, masks, roots, client } = settings;
     const sent = new Set([
       ...secretNames(headers),
       ...(placeholder === undefined ? [] : [placeholder.secret]),
+      /* protects: G23 gateway: what a signature is made with is masked */ ...AWS_SECRETS.flatMap(
+        (key) => aws?.[key] ?? [],
+      ),
     ]);
     const server = new HostServer(
       {
@@ -45,6 +50,7 @@ function serve({ hosts, secrets, listeners }: GatewaySettings): void {
         rules: { allow: settings.allow.map(ruleOf), deny: settings.deny.map(ruleOf) },
         set: headersOf(headers, all),
         placeholders: placeholder === undefined ? [] : [placeholder],
+        sign: aws && signingOf(aws, all),
         // The host has got no other one to send back.
         secrets: new Map(secrets.filter(([name]) => sent.has(name))),
       },
@@ -100,6 +106,19 @@ function secretNames(headers: Readonly<Record<string, string>>): readonly string
     const read = readTemplate(text);
     return read.ok ? secretsIn(read.parts) : [];
   });
+}
+
+function signingOf({ region, service, ...names }: AwsKeys, secrets: Secrets): AwsSigning {
+  const secretNamed = (name: string): string => {
+    const value = secrets.get(name);
+    if (value === undefined) throw new Error(`No value for the secret ${name}`);
+    return value;
+  };
+  return {
+    ...{ region, service, accessKeyId: secretNamed(names.access_key_id) },
+    secretAccessKey: secretNamed(names.secret_access_key),
+    ...(names.session_token === undefined ? {} : { sessionToken: secretNamed(names.session_token) }),
+  };
 }
 
 /** Node itself would call listen(2), which the filter refuses. */

@@ -15,6 +15,8 @@ const STATUS: Readonly<Record<HttpReason, number>> = {
   connect_refused: 403,
   upstream_failed: 502,
   answer_compressed: 502,
+  not_signable: 403,
+  body_too_large: 413,
 };
 
 export interface HttpRefusal {

@@ -153,21 +153,24 @@ export interface HeaderSettings {
   readonly secrets: Secrets;
   /** Whether answers are searched for secrets: then no answer is compressed. */
   readonly searched: boolean;
+  /** Whether a part of an answer may be asked for all the same. */
+  readonly ranged?: boolean;
   /** Whether rules look at methods. */
   readonly ruled: boolean;
 }
 
 /** A part of an answer can have a part of a secret. */
-const NOT_SEARCHABLE: readonly string[] = ['accept-encoding', 'range', 'if-range'];
+const PARTS: readonly string[] = ['range', 'if-range'];
 
 /** @returns what the request goes out with, or why it must not. `injected` counts the headers with secrets */
 export function outgoingHeaders(
   headers: Pairs,
-  { set, placeholders, secrets, searched, ruled }: HeaderSettings,
+  { set, placeholders, secrets, searched, ranged = false, ruled }: HeaderSettings,
 ): { readonly headers: Pairs; readonly injected: number } | 'secret_missing' | 'too_long' {
   const own = new Set(set.map(([name]) => name.toLowerCase()));
-  // protects: G23 gateway: an answer that is searched comes whole => own.add('accept-encoding');
-  if (searched) for (const name of NOT_SEARCHABLE) own.add(name);
+  if (searched) own.add('accept-encoding');
+  // protects: G23 gateway: an answer that is searched comes whole
+  if (searched && !ranged) for (const name of PARTS) own.add(name);
   const kept = endToEnd(headers).filter(([name]) => {
     const lower = name.toLowerCase();
     return (

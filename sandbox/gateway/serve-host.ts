@@ -10,7 +10,7 @@ import {
   type Http2ServerResponse,
 } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { Duplex, Readable, Writable } from 'node:stream';
+import { type Duplex, Readable, type Writable } from 'node:stream';
 import { createServer as createTlsServer, TLSSocket, type Server as TlsServer } from 'node:tls';
 import { decideHttp, type HttpDecision, type HttpRules } from '../../shared/policy/http-rules.js';
 import type { HttpReason, Mode } from '../../shared/words.js';
@@ -29,10 +29,12 @@ import {
   wantsWebSocket,
 } from './request-head.js';
 import type { Placeholder, Secrets } from './secrets.js';
+import { type AwsSigning, signAws, signingProblem, signsBody } from './sign-aws.js';
 import {
   type ClientCertificate,
   type Connect,
   groupHeaders,
+  type OutgoingRequest,
   Upstream,
   type UpstreamAnswer,
 } from './upstream.js';
@@ -43,6 +45,9 @@ const HANDSHAKE_MS = 30_000;
 const CONNECTIONS = 400;
 const REQUESTS = 400;
 const STREAMS = 100;
+/** Of a body that is held until it is whole, since the signature names its hash; and of all that are held at the same time. */
+const HELD_BODY_BYTES = 10 * 1024 * 1024;
+const HELD_BYTES = 64 * 1024 * 1024;
 
 export interface HostSettings {
   readonly host: string;
@@ -52,6 +57,8 @@ export interface HostSettings {
   /** Headers that are set, with their secrets. */
   readonly set: Pairs;
   readonly placeholders: readonly Placeholder[];
+  /** Each request is signed for AWS, after all else. */
+  readonly sign?: AwsSigning | undefined;
   readonly secrets: Secrets;
   /** Whether answers are searched for secrets. */
   readonly masks: boolean;
@@ -88,6 +95,8 @@ export interface Shared {
   connections: number;
   /** And WebSockets, that are on their way to an upstream. */
   requests: number;
+  /** Of bodies that are held. */
+  heldBytes: number;
 }
 
 /** One host at one port. */
@@ -285,7 +294,7 @@ export class HostServer {
     // protects: G23 gateway: requests of a program are bounded
     if (this.#shared.requests >= REQUESTS)
       return { reason: 'too_many_requests', message: `more than ${REQUESTS} requests at the same time` };
-    const { rules, mode, placeholders, secrets, set, masks } = this.#settings;
+    const { rules, mode, placeholders, secrets, set, sign, masks } = this.#settings;
     const decision = decideHttp(rules, head);
     measured.rule = decision.rule;
     // protects: G23 gateway: a request that the rules refuse does not go out => false
@@ -301,15 +310,19 @@ export class HostServer {
         suggestion: decision.suggestion,
       });
     }
+    const unsignable = sign && signingProblem(sign, head);
+    if (unsignable !== undefined) return unsignable;
     const outgoing = outgoingHeaders(head.headers, {
       ...{ set, placeholders, secrets, searched: masks && secrets.size > 0 },
+      // What a signature sends of its secrets is of no use without the key, which is not sent.
+      ranged: sign !== undefined && set.length === 0 && placeholders.length === 0,
       ruled: rules.allow.length > 0 || rules.deny.length > 0,
     });
     if (outgoing === 'secret_missing')
       return { reason: 'secret_missing', message: 'a secret of this host could not be read' };
     if (outgoing === 'too_long')
       return { reason: 'bad_request', message: 'too many bytes of headers, with the secrets' };
-    measured.injected = outgoing.injected;
+    measured.injected = outgoing.injected + (sign === undefined ? 0 : 1);
     return { target: decision.target ?? head.target, headers: outgoing.headers };
   }
 
@@ -326,10 +339,10 @@ export class HostServer {
     });
     body?.pause();
     try {
-      const answer = await this.#upstream.send({
-        ...{ method: head.method, target, headers, body, http2, signal: abort.signal },
-        onContinue: exchange.onContinue,
-      });
+      const request = { method: head.method, target, headers, body, http2, signal: abort.signal };
+      const answer = await this.#upstream.send(
+        await this.#signed({ ...request, onContinue: exchange.onContinue }, measured),
+      );
       await this.#answer(exchange, answer, measured, abort.signal);
       this.#account(measured, undefined);
     } catch (error) {
@@ -350,6 +363,37 @@ export class HostServer {
     }
   }
 
+  /** @throws ExchangeRefused for a body that is too long to be held */
+  async #signed(request: OutgoingRequest, measured: Measured): Promise<OutgoingRequest> {
+    const { sign } = this.#settings;
+    if (sign === undefined) return request;
+    const { body, onContinue } = request;
+    if (body === undefined || !signsBody(sign))
+      return { ...request, ...(await signAws(sign, this.#place, request)) };
+    onContinue?.();
+    const content = await this.#hold(body, measured);
+    const { target, headers } = await signAws(sign, this.#place, request, content);
+    const framed = headers.filter(([name]) => name.toLowerCase() !== 'content-length');
+    return {
+      ...{ ...request, target, onContinue: undefined, body: Readable.from([content]) },
+      headers: [...framed, ['content-length', String(content.length)]],
+    };
+  }
+
+  async #hold(body: Readable, measured: Measured): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of body.iterator({ destroyOnReturn: false })) {
+      chunks.push(chunk);
+      measured.heldBytes += chunk.length;
+      this.#shared.heldBytes += chunk.length;
+      // protects: G8 gateway: a body that is held is bounded
+      if (measured.heldBytes > HELD_BODY_BYTES) throw new ExchangeRefused(BODY_TOO_LARGE);
+      // protects: G8 gateway: all bodies that are held are bounded
+      if (this.#shared.heldBytes > HELD_BYTES) throw new ExchangeRefused(TOO_MANY_BODIES);
+    }
+    return Buffer.concat(chunks);
+  }
+
   /** @throws the error of the upstream, or of the program */
   async #answer(
     { head, response }: Pick<Exchange, 'head' | 'response'>,
@@ -366,7 +410,7 @@ export class HostServer {
           });
     const hasBody = head.method !== 'HEAD' && status !== 204 && status !== 304;
     // protects: G23 gateway: a compressed answer, which cannot be searched, is refused
-    if (mask !== undefined && hasBody && encodings.length > 0) throw new AnswerRefused(COMPRESSED);
+    if (mask !== undefined && hasBody && encodings.length > 0) throw new ExchangeRefused(COMPRESSED);
     const passed = groupHeaders(this.#masked(headers, measured));
     if (endsWithHeaders) {
       response.statusCode = status;
@@ -427,10 +471,10 @@ export class HostServer {
       this.#shared.requests -= 1;
     });
     try {
-      const made = await this.#upstream.switch({
-        ...{ method, target: passed.target, headers: this.#uncompressed(passed.headers) },
-        ...{ body: undefined, http2: false, signal: abort.signal },
-      });
+      const outgoing = { method, target: passed.target, headers: this.#uncompressed(passed.headers) };
+      const made = await this.#upstream.switch(
+        await this.#signed({ ...outgoing, body: undefined, http2: false, signal: abort.signal }, measured),
+      );
       if (!('socket' in made)) {
         response.shouldKeepAlive = false;
         response.assignSocket(request.socket);
@@ -483,7 +527,7 @@ export class HostServer {
       ...{ method: method.slice(0, LOGGED_METHOD), startedAt: performance.now(), status: 0 },
       path: text.length > LOGGED_PATH ? `${text.slice(0, LOGGED_PATH - CUT.length)}${CUT}` : text,
       ...{ decision: 'allow', reason: undefined, rule: undefined, suggestion: undefined },
-      ...{ sentBytes: 0, receivedBytes: 0, injected: 0, masked: 0 },
+      ...{ sentBytes: 0, receivedBytes: 0, heldBytes: 0, injected: 0, masked: 0 },
     };
     this.#open.add(measured);
     return measured;
@@ -497,7 +541,8 @@ export class HostServer {
   /** Each once. */
   #account(measured: Measured, refusal: HttpRefusal | undefined): void {
     if (!this.#open.delete(measured)) return;
-    const { startedAt, ...known } = measured;
+    const { startedAt, heldBytes, ...known } = measured;
+    this.#shared.heldBytes -= heldBytes;
     const { host, port } = this.#place;
     const suggestion = refusal?.suggestion ?? known.suggestion;
     const refused = refusal && {
@@ -551,6 +596,7 @@ interface Measured {
   suggestion: string | undefined;
   sentBytes: number;
   receivedBytes: number;
+  heldBytes: number;
   injected: number;
   masked: number;
 }
@@ -683,9 +729,17 @@ const COMPRESSED: HttpRefusal = {
   message:
     'the upstream has compressed its answer, although it was asked not to, and it cannot be searched for secrets; reflect: allow lets it through',
 };
+const BODY_TOO_LARGE: HttpRefusal = {
+  reason: 'body_too_large',
+  message: `the body has more than ${HELD_BODY_BYTES / 1024 / 1024} MiB, and its signature needs all of it: send it in parts`,
+};
+const TOO_MANY_BODIES: HttpRefusal = {
+  reason: 'too_many_requests',
+  message: `more than ${HELD_BYTES / 1024 / 1024} MiB of bodies that wait for their signatures at the same time`,
+};
 
-/** An answer that does not go on to the program. */
-class AnswerRefused extends Error {
+/** A body that does not go on, of a request or of an answer. */
+class ExchangeRefused extends Error {
   readonly refusal: HttpRefusal;
 
   constructor(refusal: HttpRefusal) {
@@ -696,7 +750,7 @@ class AnswerRefused extends Error {
 
 /** What a program reads says nothing of the upstream's address. */
 function failureOf(error: unknown): HttpRefusal {
-  if (error instanceof AnswerRefused) return error.refusal;
+  if (error instanceof ExchangeRefused) return error.refusal;
   const { code, reason } = error as { readonly code?: unknown; readonly reason?: unknown };
   if (code === 'EACCES')
     return { reason: 'connect_refused', message: `the rules refuse the connection: ${String(reason)}` };

@@ -1,4 +1,5 @@
 // What the supervisor tells a gateway, in a sealed file. Both are postern's own.
+import type { AwsKeys } from '../../shared/config/gateway-keys.js';
 import type { Mode } from '../../shared/words.js';
 import type { Leaf } from './certificates.js';
 import type { Placeholder } from './secrets.js';
@@ -30,6 +31,7 @@ interface GatewayHostSettings {
   /** Headers as the configuration has them: `Bearer {github}`. */
   readonly headers: Readonly<Record<string, string>>;
   readonly placeholder?: Placeholder | undefined;
+  readonly aws?: AwsKeys | undefined;
   readonly masks: boolean;
   /** Certificates in PEM that may sign the upstream's; undefined: those of Node. */
   readonly roots?: string | undefined;

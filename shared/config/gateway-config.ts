@@ -10,6 +10,8 @@ import { parseRule } from '../policy/parse-rule.js';
 import { yamlText } from '../printable.js';
 import { type ConfigProblem, didYouMean } from './config-problem.js';
 import {
+  AWS_SECRETS,
+  AWS_SIGNATURE,
   DEFAULT_REFLECT,
   type GatewayHost,
   type SecretSource,
@@ -72,7 +74,7 @@ function hostOf(
   absolute: (path: string) => string,
 ): GatewayHost {
   const { headers = {}, placeholder, allow = [], deny = [], ca, client, reflect = DEFAULT_REFLECT } = written;
-  const { addresses = [], base_url: baseUrl = false } = written;
+  const { addresses = [], base_url: baseUrl = false, sign } = written;
   const read = parseHost(name);
   const host = read?.kind === 'name' ? read.name : name;
   return {
@@ -80,6 +82,7 @@ function hostOf(
     ports: ports(host) ?? [],
     headers,
     ...(placeholder === undefined ? {} : { placeholder }),
+    ...(sign === undefined ? {} : { aws: sign.aws }),
     allow: allow.flatMap((one) => HTTP_PRESETS[one] ?? one),
     deny,
     ca: ca === undefined ? undefined : absolute(ca),
@@ -88,12 +91,13 @@ function hostOf(
   };
 }
 
-function secretsOfHost({ headers, placeholder }: GatewayHost): readonly string[] {
+function secretsOfHost({ headers, placeholder, aws }: GatewayHost): readonly string[] {
   const inHeaders = Object.values(headers).flatMap((text) => {
     const read = readTemplate(text);
     return read.ok ? secretsIn(read.parts) : [];
   });
-  return placeholder === undefined ? inHeaders : [...inHeaders, placeholder.secret];
+  const inSignature = AWS_SECRETS.flatMap((key) => aws?.[key] ?? []);
+  return [...inHeaders, ...(placeholder === undefined ? [] : [placeholder.secret]), ...inSignature];
 }
 
 function secretSource(
@@ -293,6 +297,11 @@ function checkHost(
   const headers = source.keysAt([...key, 'headers']) ?? [];
   const lower = headers.map((one) => one.toLowerCase());
   const swapped = source.textsAt([...key, 'placeholder', 'in']);
+  const isSigned = source.keysAt([...key, 'sign']) !== undefined;
+  const signature = (place: KeyPath, header: string): ConfigProblem[] =>
+    isSigned && AWS_SIGNATURE.has(header.toLowerCase())
+      ? [source.problem(place, 'sign sets this header', 'leave it out in one place')]
+      : [];
   return [
     ...headers.flatMap((header, index): ConfigProblem[] => {
       const place = [...key, 'headers', header];
@@ -300,6 +309,8 @@ function checkHost(
       if (problem !== undefined) return [source.keyProblem([...key, 'headers'], header, problem)];
       if (lower.indexOf(header.toLowerCase()) !== index)
         return [source.keyProblem([...key, 'headers'], header, 'this header stands here already')];
+      const signed = signature(place, header);
+      if (signed.length > 0) return signed;
       return source.textsAt(place).flatMap(({ text }) => {
         const read = readTemplate(text);
         if (!read.ok) return [source.problem(place, read.message, 'write "Bearer {NAME}", for example')];
@@ -327,8 +338,11 @@ function checkHost(
               'leave it out in one place',
             ),
           ]
-        : [];
+        : signature(place, text);
     }),
+    ...AWS_SECRETS.flatMap((name) => source.textsAt([...key, 'sign', 'aws', name])).flatMap(
+      ({ key: place, text }) => missing(place, text),
+    ),
     ...(['allow', 'deny'] as const).flatMap((list) =>
       source.textsAt([...key, list]).flatMap(({ key: place, text }) => {
         if (list === 'allow' && Object.hasOwn(HTTP_PRESETS, text)) return [];

@@ -14,11 +14,30 @@ export const REFLECT = ['mask', 'allow'] as const;
 export const DEFAULT_REFLECT: (typeof REFLECT)[number] =
   /* protects: G23 gateway: by default a secret that comes back is masked => 'allow' */ 'mask';
 
+/** Names of secrets, and what a signature is for. */
+export interface AwsKeys {
+  readonly access_key_id: string;
+  readonly secret_access_key: string;
+  readonly session_token?: string | undefined;
+  readonly region: string;
+  readonly service: string;
+}
+
+export const AWS_SECRETS = ['access_key_id', 'secret_access_key', 'session_token'] as const;
+
+/** What a request is signed by, as a header or in its query, in lower case. Each of them goes. */
+export const AWS_SIGNATURE: ReadonlySet<string> = new Set([
+  ...['authorization', 'x-amz-date', 'x-amz-content-sha256', 'x-amz-security-token', 'x-amz-s3session-token'],
+  ...['x-amz-algorithm', 'x-amz-credential', 'x-amz-expires', 'x-amz-signature', 'x-amz-signedheaders'],
+  ...['x-amz-region-set', 'awsaccesskeyid'],
+]);
+
 export interface WrittenGateway {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly placeholder?:
     | { readonly name: string; readonly secret: string; readonly in: readonly string[] }
     | undefined;
+  readonly sign?: { readonly aws: AwsKeys } | undefined;
   readonly allow?: readonly string[] | undefined;
   readonly deny?: readonly string[] | undefined;
   readonly ca?: string | undefined;
@@ -43,6 +62,8 @@ export interface GatewayHost {
   readonly ports: readonly number[];
   readonly headers: Readonly<Record<string, string>>;
   readonly placeholder?: WrittenGateway['placeholder'];
+  /** Each request is signed with these keys. */
+  readonly aws?: AwsKeys | undefined;
   /** Rules for methods and paths, with the presets' own. */
   readonly allow: readonly string[];
   readonly deny: readonly string[];

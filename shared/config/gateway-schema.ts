@@ -44,6 +44,10 @@ export const secretsSchema: z.ZodOptional<z.ZodRecord<z.ZodString, z.ZodType<Wri
 const rules = (what: string): z.ZodOptional<z.ZodArray<z.ZodString>> =>
   texts('a list of rules such as ["GET /repos/**", "POST /repos/*/issues"]').describe(what).optional();
 
+const awsName = (expected: string): z.ZodString =>
+  text(expected).regex(/^[a-z0-9-]{1,64}$/, { error: `expected ${expected}` });
+const AWS_EXAMPLE = '{access_key_id: aws-id, secret_access_key: aws-key, region: eu-central-1, service: s3}';
+
 const hostSchema: z.ZodType<WrittenGateway> = z.strictObject(
   {
     headers: z
@@ -66,6 +70,30 @@ const hostSchema: z.ZodType<WrittenGateway> = z.strictObject(
         { error: 'expected a map, as {name: OPENAI_API_KEY, secret: openai, in: [authorization]}' },
       )
       .describe('A token that stands for a secret, for a program that wants to send one itself.')
+      .optional(),
+    sign: z
+      .strictObject(
+        {
+          aws: z
+            .strictObject(
+              {
+                access_key_id: text('the name of a secret').describe('The secret with the id of the key.'),
+                secret_access_key: text('the name of a secret').describe('The secret with the key.'),
+                session_token: text('the name of a secret')
+                  .describe('The secret with the token, if the key is a temporary one.')
+                  .optional(),
+                region: awsName('a region, as eu-central-1').describe('The region that the host is in.'),
+                service: awsName('a service, as s3').describe(
+                  'The name of the service in signatures. s3 leaves the body out; for any other, a body has 10 MiB at most.',
+                ),
+              },
+              { error: `expected a map, as ${AWS_EXAMPLE}` },
+            )
+            .describe('Signature Version 4, in the place of the one of the program.'),
+        },
+        { error: `expected a map, as {aws: ${AWS_EXAMPLE}}` },
+      )
+      .describe('Each request is signed anew, with a key that the program never holds.')
       .optional(),
     allow: rules(
       'What the program may request: methods and a path, in which * is one segment and ** any number. Without a rule, everything that no deny rule covers.',

@@ -116,7 +116,7 @@ export const SHIPPED_PRESETS: Readonly<Record<string, ShippedPreset>> = {
       ].map((region) => `**.s3.${region}.amazonaws.com`),
     ],
     source: 'https://docs.aws.amazon.com/general/latest/gr/s3.html',
-    note: 'anyone can make a bucket there, so this is an open way out: name your own bucket instead, as example.s3.eu-west-1.amazonaws.com',
+    note: 'anyone can make a bucket there, so this is an open way out: name your own bucket instead, as example.s3.eu-west-1.amazonaws.com; a gateway can sign for it, with a key that the program never holds',
   },
 };
 

@@ -792,4 +792,27 @@ ${web(`    allow: [api.example.com]
       'postern.yaml:18:18: plugins.web.gateway.api.example.com.reflect: expected mask or allow, not "maybe"',
     ],
   },
+  {
+    name: 'a gateway that cannot sign',
+    text: `secrets: {id: {env: ID}, key: {env: KEY}}
+${web(`    allow: [api.example.com, s3.example.com]
+    gateway:
+      api.example.com:
+        headers: {Authorization: "{key}", x-amz-DATE: now, x-amz-meta-a: b}
+        placeholder: {name: KEY, secret: key, in: [X-Amz-Security-Token]}
+        sign:
+          aws: {access_key_id: id, secret_access_key: kye, session_token: token, region: eu-central-1, service: s3}
+      s3.example.com:
+        sign: {aws: {access_key_id: id, secret_access_key: key, region: EU, service: "s3/x"}}
+`)}`,
+    messages: [
+      'postern.yaml:8:34: plugins.web.gateway.api.example.com.headers.Authorization: sign sets this header; leave it out in one place',
+      'postern.yaml:8:55: plugins.web.gateway.api.example.com.headers.x-amz-DATE: sign sets this header; leave it out in one place',
+      'postern.yaml:9:52: plugins.web.gateway.api.example.com.placeholder.in[0]: sign sets this header; leave it out in one place',
+      'postern.yaml:11:55: plugins.web.gateway.api.example.com.sign.aws.secret_access_key: there is no secret "kye"; did you mean "key"?',
+      'postern.yaml:11:75: plugins.web.gateway.api.example.com.sign.aws.session_token: there is no secret "token"',
+      'postern.yaml:13:73: plugins.web.gateway.s3.example.com.sign.aws.region: expected a region, as eu-central-1, not "EU"',
+      'postern.yaml:13:86: plugins.web.gateway.s3.example.com.sign.aws.service: expected a service, as s3, not "s3/x"',
+    ],
+  },
 ];

@@ -73,20 +73,30 @@ const RULES: PlacedRules = {
 };
 const absolute = (path: string): string => `/etc/${path}`;
 
+const AWS = { access_key_id: 'four', secret_access_key: 'five', region: 'eu-central-1', service: 's3' };
+
 // proves: gateway: a gateway gets the secrets that its hosts name
 test('a gateway has the ports that the rules open, and the secrets that its hosts name alone', () => {
   const { gateway, secrets, otherSecrets } = pluginGateway(
     {
       'API.example.com': { headers: { authorization: 'Bearer {one}' }, allow: ['read-only', 'POST /x'] },
       'a.example.org': { placeholder: { name: 'KEY', secret: 'two', in: ['x-key'] }, ca: 'ca.pem' },
+      's3.example.org': { sign: { aws: { ...AWS, session_token: 'six' } } },
+      'sqs.example.org': { sign: { aws: AWS } },
     },
-    { one: { file: 'one' }, two: { env: 'TWO' }, three: { file: 'three' } },
+    {
+      ...{ one: { file: 'one' }, two: { env: 'TWO' }, three: { file: 'three' } },
+      ...{ four: { env: 'FOUR' }, five: { env: 'FIVE' }, six: { env: 'SIX' } },
+    },
     RULES,
     absolute,
   );
   assert.deepEqual(secrets, {
     one: { from: 'file', path: '/etc/one' },
     two: { from: 'env', variable: 'TWO' },
+    four: { from: 'env', variable: 'FOUR' },
+    five: { from: 'env', variable: 'FIVE' },
+    six: { from: 'env', variable: 'SIX' },
   });
   assert.deepEqual(otherSecrets, { three: { from: 'file', path: '/etc/three' } });
   assert.deepEqual(
@@ -94,6 +104,8 @@ test('a gateway has the ports that the rules open, and the secrets that its host
     [
       ['api.example.com', [443], ['GET,HEAD,OPTIONS /**', 'POST /x'], undefined],
       ['a.example.org', [443], [], '/etc/ca.pem'],
+      ['s3.example.org', [443], [], undefined],
+      ['sqs.example.org', [443], [], undefined],
     ],
   );
 });

@@ -1,5 +1,6 @@
 // A plugin with a gateway, and an HTTPS server for it that says what it hears: scenes of several tests.
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -29,6 +30,8 @@ export interface GatewayPlan {
   readonly allow?: readonly string[];
   /** What `gateway` has for {@link HOST}, as YAML. */
   readonly gateway: string;
+  /** More secrets, by name. */
+  readonly secrets?: Readonly<Record<string, string>>;
   /** More of the plugin, as a line of YAML each. */
   readonly more?: readonly string[];
 }
@@ -36,19 +39,23 @@ export interface GatewayPlan {
 /** Writes a file for `up` with one plugin, `agent`. */
 export function writeScene(
   as: User,
-  { command, allow = [`${HOST}:443,${PORT}`, OTHER], gateway, more = [] }: GatewayPlan,
+  { command, allow = [`${HOST}:443,${PORT}`, OTHER], gateway, secrets = {}, more = [] }: GatewayPlan,
 ): GatewayScene {
   const [folder, kept] = [readableFolder(), readableFolder()];
   const token = join(kept, 'token');
-  writeFileSync(token, `${SECRET}\n`);
-  chmodSync(token, 0o600);
+  const files = Object.entries({ ...secrets, github: SECRET }).map(([name, value]) => {
+    const path = name === 'github' ? token : join(kept, name);
+    writeFileSync(path, `${value}\n`);
+    chmodSync(path, 0o600);
+    return [name, { file: path }] as const;
+  });
   chmodSync(kept, 0o700);
   const config = join(folder, 'postern.yaml');
   const audit = join(kept, 'audit.log');
   writeFileSync(
     config,
     `audit: ${audit}
-secrets: {github: {file: ${token}}}
+secrets: ${JSON.stringify(Object.fromEntries(files))}
 plugins:
   agent:
     command: ${JSON.stringify(command)}
@@ -58,7 +65,7 @@ ${more.map((line) => `    ${line}\n`).join('')}    gateway:
       ${HOST}: ${gateway}
 `,
   );
-  for (const path of [folder, kept, token, config]) chownTo(as, path);
+  for (const path of [folder, kept, config, ...files.map(([, { file }]) => file)]) chownTo(as, path);
   return { folder, config, token, audit };
 }
 
@@ -91,15 +98,14 @@ export interface Upstream {
 
 const UPSTREAM = fileURLToPath(new URL('./gateway-upstream.js', import.meta.url));
 
-/** Starts the server of {@link HOST}. @param folder what it shows: repositories in `git`, packages in `npm` and `pip` */
-export async function startUpstream(
-  { site, addresses, certificate }: Internet,
-  folder: string,
-): Promise<Upstream> {
-  const settings = { ...certificate, address: addresses[HOST], port: PORT, folder };
-  const [program = '', ...words] = [...site, process.execPath, UPSTREAM, JSON.stringify(settings)];
-  const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'inherit'] });
-  const heard: Heard[] = [];
+/** Starts a program where the sites are, which prints `ready`, and then what it heard, as lines of JSON. */
+export async function startServer<T>(
+  { site }: Internet,
+  words: readonly string[],
+): Promise<{ readonly heard: () => readonly T[]; readonly close: () => void }> {
+  const [program = '', ...more] = [...site, ...words];
+  const child = spawn(program, more, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const heard: T[] = [];
   await new Promise<void>((resolve, reject) => {
     child.once('exit', (status) => reject(new Error(`No server: status ${status}`)));
     createInterface({ input: child.stdout }).on('line', (line) => {
@@ -108,4 +114,63 @@ export async function startUpstream(
     });
   });
   return { heard: () => heard, close: () => child.stdin.end() };
+}
+
+/** Starts the server of {@link HOST}. @param folder what it shows: repositories in `git`, packages in `npm` and `pip` */
+export function startUpstream(internet: Internet, folder: string): Promise<Upstream> {
+  const { certificate, addresses } = internet;
+  const settings = { ...certificate, address: addresses[HOST], port: PORT, folder };
+  return startServer<Heard>(internet, [process.execPath, UPSTREAM, JSON.stringify(settings)]);
+}
+
+/** In Python: looks for a word by its beginning and digest in all that the program can read, and says where it is. It does not hold the word. */
+export function searchFor(secret: string): string {
+  return `
+import hashlib, os, re, sys
+start, digest, length = b"${secret.slice(0, 3)}" + b"${secret[3]}", "${createHash('sha256').update(secret).digest('hex')}", ${secret.length}
+def look(where, data):
+    at = data.find(start)
+    while at >= 0:
+        if hashlib.sha256(data[at:at + length]).hexdigest() == digest:
+            print("found in", where, flush=True)
+            return
+        at = data.find(start, at + 1)
+def memory(pid):
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
+        for line in maps:
+            first, last = (int(one, 16) for one in line.split()[0].split("-"))
+            try:
+                mem.seek(first)
+                look(f"memory of {pid}", mem.read(last - first))
+            except (OSError, ValueError, OverflowError):
+                pass
+def file(path):
+    try:
+        with open(path, "rb") as opened:
+            look(path, opened.read(1 << 22))
+    except OSError:
+        pass
+searched = 0
+for pid in filter(str.isdigit, os.listdir("/proc")):
+    try:
+        memory(pid)
+        searched += 1
+    except OSError:
+        pass
+    for name in ("environ", "cmdline", "status", "comm"):
+        file(f"/proc/{pid}/{name}")
+    try:
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            if os.path.isfile(f"/proc/{pid}/fd/{fd}"):
+                file(f"/proc/{pid}/fd/{fd}")
+    except OSError:
+        pass
+for top in ("/etc", "/tmp", "/run", "/home", "/root", "/var", "/dev/shm", os.getcwd()):
+    for folder, _, names in os.walk(top):
+        for name in names:
+            path = os.path.join(folder, name)
+            if os.path.isfile(path):
+                file(path)
+print("searched", searched > 0, flush=True)
+`;
 }

@@ -41,6 +41,7 @@ export const NEEDS: readonly Need[] = [
   { name: 'python3-httpx', isMet: hasPython('httpx'), used: /\bimport httpx\b/ },
   // What httpx speaks HTTP/2 with.
   { name: 'python3-h2', isMet: hasPython('h2'), used: /\bimport httpx\b/ },
+  { name: 'python3-boto3', isMet: hasPython('boto3'), used: /\bimport boto3\b/ },
   { name: 'python3-pip', isMet: hasPrograms('pip3'), used: started('pip3') },
   { name: 'gcc', isMet: hasPrograms('cc', 'gcc'), used: CALLS_CC },
   {

@@ -156,6 +156,7 @@ export class PluginGateway {
         deny: one.deny,
         headers: one.headers,
         placeholder: this.#placeholderOf(one),
+        aws: one.aws,
         masks: one.masks,
         roots: files.get(one.host)?.ca ?? (this.#roots || undefined),
         client: files.get(one.host)?.client,
