@@ -12,6 +12,7 @@ import { type ReloadPlan, reload } from '../supervisor/fleet/reload.js';
 import { type Beyond, NOTHING_ALLOWED, narrow } from '../supervisor/policy/boundary.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
 import { configFile } from './default-config.js';
+import { describeChange } from './diff.js';
 import { filesRead, loadChecked } from './load-checked.js';
 import { describeError } from './say.js';
 import { describeWarning, loopbackWarnings, processWarnings } from './warnings.js';
@@ -66,11 +67,18 @@ export async function bound(
   };
 }
 
+/** What a reload has changed. */
+export interface Reloaded extends ReloadPlan {
+  /** What it opens and closes, in lines for a person. */
+  readonly destinations: readonly string[];
+}
+
 export class ConfigInForce {
   readonly #given: InForce;
   #config: Config;
   #bounded: Bounded;
   #isStarted = false;
+  #problem: string | null = null;
   /** Reloads run one after the other. */
   #last: Promise<unknown> = Promise.resolve();
   #unwatch: () => void = () => {};
@@ -84,6 +92,11 @@ export class ConfigInForce {
 
   get config(): Config {
     return this.#config;
+  }
+
+  /** Why the last reload failed; null if it did not. */
+  get problem(): string | null {
+    return this.#problem;
   }
 
   /** What the signed policy does not allow of the file. */
@@ -110,7 +123,7 @@ export class ConfigInForce {
    * @returns what changed
    * @throws ConfigError, PosternError as Supervisor.setPlugins does. Then the former configuration stays in force
    */
-  async reload(): Promise<ReloadPlan> {
+  async reload(): Promise<Reloaded> {
     await this.#given.policy;
     return this.#inTurn(() => this.#reload());
   }
@@ -149,7 +162,8 @@ export class ConfigInForce {
   async tryReload(): Promise<void> {
     const { say, path } = this.#given;
     try {
-      say(describeReload(path, await this.reload()));
+      const reloaded = await this.reload();
+      say([describeReload(path, reloaded), ...reloaded.destinations]);
     } catch (error) {
       if (this.#closed) return;
       say([...describeError(error), `"${path}" is not put in force: the former configuration stays`]);
@@ -186,9 +200,10 @@ export class ConfigInForce {
     return plan;
   }
 
-  async #reload(): Promise<ReloadPlan> {
+  async #reload(): Promise<Reloaded> {
     const { named, supervisor, say } = this.#given;
     const former = this.#config;
+    const before = this.#bounded.plugins.map(({ config }) => config);
     try {
       const next = loadChecked(configFile(named));
       // protects: G24 policy: a reload neither takes it away nor brings one
@@ -204,12 +219,17 @@ export class ConfigInForce {
       await putExport();
       this.#config = next;
       supervisor.rulesLoaded(true);
+      this.#problem = null;
       for (const line of needsNewStart(former, next)) say(line);
       this.warn();
       this.watch(looks);
-      return plan;
+      const after = bounded.plugins.map(({ config }) => config);
+      const names = [...plan.added, ...plan.removed, ...plan.restarted, ...plan.changed];
+      return { ...plan, destinations: await describeChange(before, after, names) };
     } catch (error) {
       supervisor.rulesLoaded(false);
+      const [first = '', ...rest] = describeError(error);
+      this.#problem = rest.length === 0 ? first : `${first}, and ${rest.length} more`;
       throw error;
     }
   }

@@ -6,6 +6,7 @@ import { asciiJson } from '../../shared/ascii-json.js';
 import { ConfigError } from '../../shared/config/config-problem.js';
 import { type Config, loadConfig } from '../../shared/config/load-config.js';
 import type { PlacedRules } from '../../shared/config/placed-rules.js';
+import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { type Opening, openings } from '../../shared/policy/compare-policies.js';
 import type { PolicySource } from '../../shared/policy/policy.js';
 import { quote } from '../../shared/policy/quote.js';
@@ -15,6 +16,10 @@ import { describeError, paint, say } from './say.js';
 
 /** Lines for a person, of one plugin and direction. JSON has all. */
 const MOST_LINES = 40;
+/** The same, of a reload and all its plugins. */
+const MOST_RELOAD_LINES = 20;
+/** Parts of one plugin and direction that a reload looks at: meanwhile nothing else is done. */
+const MOST_PARTS = 200;
 const NOTHING: PolicySource = { allow: [], deny: [] };
 
 interface PluginDifference {
@@ -62,13 +67,61 @@ export function differences(before: Config, after: Config): readonly PluginDiffe
   );
   const names = new Set([...(former?.keys() ?? []), ...(next?.keys() ?? [])]);
   return [...names].flatMap((plugin) => {
-    const [was, is] = [former?.get(plugin) ?? NOTHING, next?.get(plugin) ?? NOTHING];
-    const [opens, closes] = [joined(openings(is, was)), joined(openings(was, is))];
-    const sameGateway = isDeepStrictEqual(former?.get(plugin)?.gateway, next?.get(plugin)?.gateway);
-    return sameGateway && opens.length + closes.length === 0
-      ? []
-      : [{ plugin, opens, closes, ...(sameGateway ? {} : { gateway: true }) }];
+    const found = difference(plugin, former?.get(plugin), next?.get(plugin));
+    return found === undefined ? [] : [found];
   });
+}
+
+/** @param most how many parts of each direction are looked at */
+function difference(
+  plugin: string,
+  was: PluginConfig | undefined,
+  is: PluginConfig | undefined,
+  most: number = Number.POSITIVE_INFINITY,
+): PluginDifference | undefined {
+  const [before, after] = [was ?? NOTHING, is ?? NOTHING];
+  const [opens, closes] = [
+    joined(first(most, openings(after, before))),
+    joined(first(most, openings(before, after))),
+  ];
+  const sameGateway = isDeepStrictEqual(was?.gateway, is?.gateway);
+  if (sameGateway && opens.length + closes.length === 0) return undefined;
+  return { plugin, opens, closes, ...(sameGateway ? {} : { gateway: true }) };
+}
+
+function* first<T>(most: number, items: Iterable<T>): Generator<T> {
+  let left = most;
+  for (const item of items) {
+    if (left === 0) return;
+    left -= 1;
+    yield item;
+  }
+}
+
+/**
+ * What a reload opens and closes, in lines for a person. Others have their turn after each plugin.
+ *
+ * @param names of plugins that may differ
+ */
+export async function describeChange(
+  before: readonly PluginConfig[],
+  after: readonly PluginConfig[],
+  names: readonly string[],
+): Promise<readonly string[]> {
+  const [former, next] = [before, after].map((list) => new Map(list.map((one) => [one.name, one])));
+  const lines: string[] = [];
+  for (const name of names) {
+    await new Promise(setImmediate);
+    const found = difference(name, former?.get(name), next?.get(name), MOST_PARTS);
+    if (found === undefined) continue;
+    lines.push(
+      ...found.opens.map((opening) => `${name}: opens ${describeOpening(opening)}`),
+      ...found.closes.map((opening) => `${name}: closes ${describeOpening(opening)}`),
+      ...(found.gateway === true ? [`${name}: its gateway differs`] : []),
+    );
+  }
+  const more = lines.length - MOST_RELOAD_LINES;
+  return more > 0 ? [...lines.slice(0, MOST_RELOAD_LINES), `and ${more} more: see postern diff`] : lines;
 }
 
 /** What the plugins of a configuration may reach beyond `boundary`. */

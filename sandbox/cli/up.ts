@@ -142,6 +142,7 @@ async function up(
       config: realpathSync(path),
       logs,
       reload: () => inForce.reload(),
+      reloadProblem: () => inForce.problem,
       page: page && (() => page.link()),
       exported: () => kept.supervisor.exportFacts,
       policy: keeper && (() => ({ ...keeper.facts, beyond: inForce.beyond })),

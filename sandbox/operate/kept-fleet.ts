@@ -30,6 +30,7 @@ export interface FleetOptions extends OperatedOptions {
     readonly page?: (() => string) | undefined;
     readonly policy?: (() => PolicyStatus) | undefined;
     readonly exported?: (() => ExportFacts | null) | undefined;
+    readonly reloadProblem?: (() => string | null) | undefined;
   };
 }
 
@@ -106,7 +107,15 @@ export class KeptFleet {
 
   #serve(): void {
     const { fleet } = this;
-    const { config = null, logs, reload, page, policy, exported } = this.#options.operator ?? {};
+    const {
+      config = null,
+      logs,
+      reload,
+      page,
+      policy,
+      exported,
+      reloadProblem,
+    } = this.#options.operator ?? {};
     this.#operated.serve({
       knows: (name) => fleet.configOf(name) !== undefined,
       config,
@@ -116,6 +125,7 @@ export class KeptFleet {
       page,
       policy,
       exported,
+      reloadProblem,
       fleet: {
         start: (name) => fleet.start(name),
         stop: (name) => fleet.stop(name),

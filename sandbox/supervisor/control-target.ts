@@ -56,6 +56,8 @@ export interface ControlParts {
   readonly policy?: (() => PolicyStatus) | undefined;
   /** Missing, and null: nothing is exported. */
   readonly exported?: (() => ExportFacts | null) | undefined;
+  /** See {@link Status.reload_problem}. */
+  readonly reloadProblem?: (() => string | null) | undefined;
   readonly fleet?: ControlFleet | undefined;
 }
 
@@ -72,6 +74,7 @@ export function controlTarget(parts: ControlParts): ControlTarget {
     logs,
     policy,
     exported,
+    reloadProblem,
     fleet,
     page,
   } = parts;
@@ -98,6 +101,7 @@ export function controlTarget(parts: ControlParts): ControlTarget {
         asks: supervisor.asks.list().map(shownAsk),
         policy: policy?.() ?? null,
         export: exported?.() ?? null,
+        reload_problem: reloadProblem?.() ?? null,
       };
     },
     top: async () => {

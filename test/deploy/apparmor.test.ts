@@ -28,6 +28,7 @@ test('the profile for containers permits what a sandbox is made of, and not the 
   const rules = readFileSync(join(deploy, 'container/apparmor'), 'utf8')
     .split('\n')
     .map((line) => line.trim());
-  for (const rule of ['userns,', 'mount,', 'umount,', 'pivot_root,', 'deny @{PROC}/sys/[^k]** w,'])
+  const own = ['userns,', 'mount,', 'umount,', 'pivot_root,'];
+  for (const rule of [...own, 'deny @{PROC}/sys/[^ku]** w,', 'deny /sys/[^fu]*/** wklx,'])
     assert.ok(rules.includes(rule), rule);
 });

@@ -171,13 +171,19 @@ for (const user of userInTurn(0)) {
     const talker = await running(scene, 'talker');
     configure(scene.folder, { plugins: { talker: { command: ['/usr/bin/python3', '-c', TALKER] } } });
     const { stdout, stderr } = await scene.ask('reload');
-    assert.equal(stdout, 'removed: quiet\nchanged: talker\n', stderr);
+    const closed =
+      'talker: closes api.example.com:443 (rule "api.example.com")\ntalker: closes 192.0.2.7:80\n';
+    assert.equal(stdout, `removed: quiet\nchanged: talker\n${closed}`, stderr);
     assert.equal(await running(scene, 'talker'), talker);
     assert.equal(await pluginOf(scene, 'quiet'), undefined);
     configure(scene.folder, { strange: 1 });
     const wrong = await scene.ask('reload');
     assert.deepEqual([wrong.status, wrong.stdout], [1, '']);
     assert.match(wrong.stderr, /^postern: \S*postern\.yaml:1:\d+: strange: unknown key/);
+    assert.match(
+      (await scene.ask('status')).stdout,
+      /\nthe last reload failed, and the configuration before it stays in force: \S*postern\.yaml:1:\d+: strange: /,
+    );
     for (const command of ['stop', 'start', 'restart', 'logs', 'denials']) {
       const { status, stderr: why } = await scene.ask(command, 'quiet');
       assert.equal(status, 1, command);

@@ -4,7 +4,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { anyUser } from '../harness/asked.js';
-import { postern } from '../harness/postern.js';
+import { postern, startPostern } from '../harness/postern.js';
+import { until } from '../harness/until.js';
 import { readableFolder } from '../harness/users.js';
 
 const config = (plugins: Readonly<Record<string, object>>): string =>
@@ -15,6 +16,24 @@ const config = (plugins: Readonly<Record<string, object>>): string =>
   });
 
 for (const user of anyUser) {
+  test(`a reload tells what it opens and closes (${user})`, async (t) => {
+    const cwd = readableFolder();
+    const write = (allow: readonly string[]): void =>
+      writeFileSync(join(cwd, 'postern.yaml'), config({ agent: { allow, command: ['sh', '-c', 'echo up; sleep 1000'] } }));
+    write(['a.example.com', 'c.example.com']);
+    const { child, result, said } = startPostern(['up'], { as: user, cwd });
+    t.after(() => child.kill('SIGKILL'));
+    await until(() => said().includes('agent | up') || undefined, 30_000);
+    write(['b.example.com:8443', 'c.example.com']);
+    child.kill('SIGHUP');
+    await until(() => said().includes('agent: closes') || undefined, 30_000).catch(() => assert.fail(said()));
+    assert.match(said(), /with other rules: agent\n.*agent: opens b\.example\.com:8443\n/);
+    assert.match(said(), /agent: closes a\.example\.com:443 \(rule "a\.example\.com"\)\n/);
+    assert.doesNotMatch(said(), /c\.example\.com/);
+    child.kill('SIGTERM');
+    await result;
+  });
+
   test(`diff tells what a change opens and closes, and its exit status whether anything differs (${user})`, async () => {
     const cwd = readableFolder();
     writeFileSync(

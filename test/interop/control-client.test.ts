@@ -109,7 +109,7 @@ for (const user of anyUser) {
       stopped: 'stopped',
       start: { plugin: 'quiet' },
       restarted: true,
-      reload: { added: [], removed: [], restarted: [], changed: [] },
+      reload: { added: [], removed: [], restarted: [], changed: [], destinations: [] },
       top: ['running', 0, 0, true],
       last: 'a line',
       next: ['a line', 'a line', 'a line'],

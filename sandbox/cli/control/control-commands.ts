@@ -21,8 +21,8 @@ import type { Denial } from '../../supervisor/control/denials.js';
 import type { LogLine } from '../../supervisor/control/plugin-logs.js';
 import type { CountedRule } from '../../supervisor/control/recent-events.js';
 import type { ExportFacts } from '../../supervisor/export/exporter.js';
-import type { ReloadPlan } from '../../supervisor/fleet/reload.js';
 import type { AskingName } from '../command-table.js';
+import type { Reloaded } from '../config-in-force.js';
 import { asYamlItems, missingRules } from '../refusal-line.js';
 import { describeError, type Paint, paint, say } from '../say.js';
 import type { ControlClient } from './control-client.js';
@@ -128,7 +128,7 @@ function reloadCommand(): Command {
         process.stdout.write(options.json === true ? `${asciiJson(replaced)}\n` : describeReplaced(replaced));
         return 0;
       }
-      const answer = (await client.call('reload', {})) as ReloadPlan;
+      const answer = (await client.call('reload', {})) as Reloaded;
       process.stdout.write(options.json === true ? `${asciiJson(answer)}\n` : describeReloaded(answer));
       return 0;
     }),
@@ -142,11 +142,12 @@ function describeReplaced({ pid, version, in_order: inOrder }: ReplacedBroker): 
   return `the broker is replaced: ${pid}, version ${printable(version)}${how}\n`;
 }
 
-function describeReloaded({ added, removed, restarted, changed }: ReloadPlan): string {
+function describeReloaded({ added, removed, restarted, changed, destinations = [] }: Reloaded): string {
   const parts = Object.entries({ added, removed, restarted, changed })
     .filter(([, names]) => names.length > 0)
     .map(([what, names]) => `${what}: ${names.map(printable).join(', ')}\n`);
-  return parts.length === 0 ? 'nothing changed\n' : parts.join('');
+  const lines = destinations.map((line) => `${printable(line)}\n`);
+  return parts.length === 0 ? 'nothing changed\n' : [...parts, ...lines].join('');
 }
 
 // postern asks, approve and deny: the destinations that no rule decides and somebody is asked about (`unknown: ask`).
@@ -565,13 +566,18 @@ export function describeStatus(status: Status): string {
     asks,
     policy = null,
     export: exported = null,
+    reload_problem: problem = null,
   } = status;
   const other =
     broker === null || broker.version === null || broker.version === version ? '' : ` ${broker.version}`;
   const served = broker === null ? 'no broker' : `broker${other} ${broker.pid}`;
   const head = `postern ${version}, pid ${pid}, ${served}, for ${lasted(ms)}${config === null ? '' : `, ${config}`}`;
+  const failed =
+    problem === null
+      ? ''
+      : `${paint(printable(`the last reload failed, and the configuration before it stays in force: ${problem}`), 'red')}\n`;
   const says = plugins.some(({ status }) => status !== null);
   const open = asks.length === 0 ? '' : `\n${describeAsks({ asks })}`;
   const columns = says ? [...STATUS_COLUMNS, SAYS] : STATUS_COLUMNS;
-  return `${printable(head)}\n${describePolicy(policy)}${describeExport(exported)}${table(columns, plugins, ({ state }) => NOTICED[state])}${open}`;
+  return `${printable(head)}\n${failed}${describePolicy(policy)}${describeExport(exported)}${table(columns, plugins, ({ state }) => NOTICED[state])}${open}`;
 }

@@ -96,6 +96,8 @@ export interface Status extends SupervisorFacts {
   readonly policy?: PolicyStatus | null;
   /** Null: nothing is exported. A postern of an earlier version does not say so. */
   readonly export?: ExportFacts | null;
+  /** Why the last reload failed: the configuration before it stays in force. Null if it did not. A postern of an earlier version does not say so. */
+  readonly reload_problem?: string | null;
 }
 
 /** The signed policy. */
