@@ -251,6 +251,7 @@ for (const user of anyUser) {
       'POSTERN_REQUEST_FD=3',
       'SET=a=b',
       'TMPDIR=/tmp',
+      'npm_config_fetch_retries=0',
     ]);
   });
 }

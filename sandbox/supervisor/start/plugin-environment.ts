@@ -1,5 +1,8 @@
 // Makes the plugin's environment from an allowlist, so that it inherits no secrets of the supervisor. A pure function.
+import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { NOTIFY_PATH } from '../../../shared/notify-path.js';
+import { compilePolicy } from '../../../shared/policy/compile-policy.js';
+import { openPorts } from '../../../shared/policy/judge-name.js';
 import { PLUGIN_HOME } from '../root/system-files.js';
 
 const PASSED = ['PATH', 'LANG', 'TERM', 'TZ', 'NO_COLOR'];
@@ -41,6 +44,30 @@ export function pluginEnvironment(
   }
   if (notify) result['NOTIFY_SOCKET'] = NOTIFY_PATH;
   return Object.entries(result).map(([key, value]) => `${key}=${value}`);
+}
+
+const REGISTRY = { name: 'registry.npmjs.org', port: 443 };
+/** Compiling more rules would take a start's time. */
+const MOST_RULES = 1_000;
+
+/**
+ * npm asks a registry that refuses again for 71 s, whatever the error is. It gives up at once only without tries. So do the programs that start npm,
+ * and pnpm, which reads the variable too. Where the rules open the registry, or could while the plugin runs, there is no variable.
+ */
+export function npmVariables({
+  allow,
+  deny,
+  mode,
+  unknown,
+}: Pick<PluginConfig, 'allow' | 'deny' | 'mode' | 'unknown'>): Readonly<Record<string, string>> {
+  if (mode === 'audit' || unknown === 'ask' || allow.length + deny.length > MOST_RULES) return {};
+  const compiled = compilePolicy({ allow, deny });
+  const isOpen =
+    !compiled.ok ||
+    openPorts(compiled.policy, REGISTRY.name).allowed.some(
+      ({ low, high }) => low <= REGISTRY.port && REGISTRY.port <= high,
+    );
+  return isOpen ? {} : { npm_config_fetch_retries: '0' };
 }
 
 /** Whether postern passes a variable of its own on to plugins, where it leads to no file that they do not see. */

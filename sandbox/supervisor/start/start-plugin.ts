@@ -32,7 +32,7 @@ import { IGNORED_SIGNALS } from './ignored-signals.js';
 import { type LaunchedSandbox, launchSandbox, type Notices, type PlannedSpec } from './launch-sandbox.js';
 import { NoticeInbox } from './notice-inbox.js';
 import { planPlugin, type StartHost } from './plan-plugin.js';
-import { outsideEnvironment, pluginEnvironment } from './plugin-environment.js';
+import { npmVariables, outsideEnvironment, pluginEnvironment } from './plugin-environment.js';
 import { INNER_ID, maskKernelMounts, pluginTrees } from './plugin-trees.js';
 import { refuseMovableMounts, refuseOwnPipes, refuseWritable } from './refuse-start.js';
 import type { Sandbox } from './sandbox.js';
@@ -192,7 +192,7 @@ function specOf(
     command: config.command,
     environment: pluginEnvironment(
       outsideEnvironment(),
-      { ...host.gateway?.view.variables, ...config.env },
+      { ...npmVariables(config), ...host.gateway?.view.variables, ...config.env },
       (path) => shows(plan.entries, path) && hostFiles.real(path) !== undefined,
       { listeners: host.listeners.map(({ name }) => name), request: passed - 2, reply: passed - 1 },
       notify,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { postern } from '../../harness/postern.js';
 import { readableFolder } from '../../harness/users.js';
 import { Page, testThatAllWasRun } from '../page.js';
 import { REGISTRY, registryWords } from '../registry.js';
@@ -29,6 +30,17 @@ test('a script that reaches elsewhere fails, and the line is as shown', async (t
     new Set(told.map((line) => line.replace(/pid \d+/, 'pid 123'))),
     new Set([page.output('postern: ').trimEnd()]),
   );
+});
+
+test('npm tries a registry that no rule opens once, and another one as usual', async () => {
+  for (const [allow, tries] of [
+    [[], '0'],
+    [['--allow', REGISTRY], '2'],
+  ] as const) {
+    const words = ['run', ...allow, '--', 'npm', 'config', 'get', 'fetch-retries'];
+    const { stdout, stderr } = await postern(words, { as: 'user', cwd: readableFolder() });
+    assert.equal(stdout, `${tries}\n`, stderr);
+  }
 });
 
 testThatAllWasRun(page);
