@@ -38,6 +38,12 @@ export function signingProblem(
     return refused(
       'the request is signed in its query, and the gateway signs in headers: send it without a presigned URL',
     );
+  const isForm = valuesOf(headers, 'content-type').some((type) => /multipart\/form-data/i.test(type));
+  // protects: G23 gateway: a form for S3, which is signed in its body, is refused
+  if (isForm && !signsBody(signing))
+    return refused(
+      'S3 takes a form by a signature in the body, and the gateway signs in headers: send a PUT',
+    );
   const isRefused = valuesOf(headers, HASH).some(
     (hash) => hash.startsWith('STREAMING-') && (signsBody(signing) || hash !== UNSIGNED_PIECES),
   );

@@ -140,6 +140,15 @@ test('a presigned URL is refused, in any spelling', () => {
     assert.ok(!refused(target), target);
 });
 
+// proves: gateway: a form for S3, which is signed in its body, is refused
+test('a form is refused for S3 alone', () => {
+  const refused = (service: string, type: string): boolean =>
+    signingProblem({ ...KEYS, service }, { target: '/', headers: [['Content-Type', type]] }) !== undefined;
+  assert.ok(refused('s3', 'Multipart/Form-Data; boundary=x'));
+  assert.ok(!refused('service', 'multipart/form-data; boundary=x'));
+  assert.ok(!refused('s3', 'text/plain'));
+});
+
 // proves: gateway: a body with signatures of the program is refused
 test('a body in pieces that the program signs is refused, and one in pieces without signatures is for S3 alone', () => {
   const refused = (service: string, hash: string): boolean =>
