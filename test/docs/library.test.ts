@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { readableFolder } from '../harness/users.js';
 import { Project } from '../interop/project.js';
 import { Page, testThatAllWasRun } from './page.js';
-import { REGISTRY, registryWords } from './registry.js';
+import { REGISTRY, specialWords } from './registry.js';
 import { runCommands } from './run-commands.js';
 
 const page = new Page('docs/library.md');
@@ -13,7 +13,7 @@ const HOME = '~/everything';
 
 test('the host runs a published MCP server, and shows what was refused', async (t) => {
   const project = new Project();
-  const rules = [REGISTRY, ...registryWords().filter((word) => word !== '--allow')];
+  const rules = [REGISTRY, ...specialWords().filter((word) => word !== '--allow')];
   const host = page
     .file('mcp-host.mjs')
     .replace(`'${REGISTRY}'`, rules.map((rule) => `'${rule}'`).join(', '));

@@ -19,7 +19,10 @@ for (const user of anyUser) {
   test(`a reload tells what it opens and closes (${user})`, async (t) => {
     const cwd = readableFolder();
     const write = (allow: readonly string[]): void =>
-      writeFileSync(join(cwd, 'postern.yaml'), config({ agent: { allow, command: ['sh', '-c', 'echo up; sleep 1000'] } }));
+      writeFileSync(
+        join(cwd, 'postern.yaml'),
+        config({ agent: { allow, command: ['sh', '-c', 'echo up; sleep 1000'] } }),
+      );
     write(['a.example.com', 'c.example.com']);
     const { child, result, said } = startPostern(['up'], { as: user, cwd });
     t.after(() => child.kill('SIGKILL'));

@@ -1,8 +1,9 @@
 // The presets that come with postern: on the command line, in a configuration, and as they are shown.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { specialWords } from '../docs/registry.js';
 import { postern } from '../harness/postern.js';
 import { readableFolder, users } from '../harness/users.js';
 
@@ -22,6 +23,28 @@ test('--preset opens what the preset names, and nothing else', async () => {
   const unknown = await explain('registry.npmjs.org', '--preset', 'nmp');
   assert.equal(unknown.status, 2);
   assert.match(unknown.stderr, /--preset "nmp": there is no such preset; name one of npm, pypi, /);
+});
+
+test("apt reads Debian's packages with the preset debian, and none without it", async () => {
+  const cwd = readableFolder();
+  for (const folder of ['state/lists/partial', 'cache/archives/partial'])
+    mkdirSync(join(cwd, folder), { recursive: true, mode: 0o777 });
+  const dirs = ['-o', `Dir::State=${cwd}/state`, '-o', `Dir::Cache=${cwd}/cache`];
+  const update = (...more: readonly string[]): ReturnType<typeof postern> =>
+    postern(
+      ['run', ...more, '--visible', '/etc/apt', '--writable', '.', '--', 'apt-get', ...dirs, 'update'],
+      { as: anyone, cwd },
+    );
+  const refused = await update();
+  assert.match(refused.stderr, /to allow all of this: .*deb\.debian\.org/);
+  assert.doesNotMatch(refused.stdout, /^Get:\d+ http/m);
+  const { status, stdout, stderr } = await update(
+    '--preset',
+    'debian',
+    ...specialWords('deb.debian.org', 80),
+  );
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /^Get:\d+ http:\/\/deb\.debian\.org\/debian .* Packages/m);
 });
 
 test('presets: takes names and files, and a file of such a name by its path', async () => {

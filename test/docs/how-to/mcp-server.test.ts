@@ -8,7 +8,7 @@ import { type TestContext, test } from 'node:test';
 import { until } from '../../harness/until.js';
 import { asUser, chownTo, readableFolder } from '../../harness/users.js';
 import { Page, testThatAllWasRun } from '../page.js';
-import { registryWords } from '../registry.js';
+import { specialWords } from '../registry.js';
 import { runCommands, startCommands } from '../run-commands.js';
 
 const page = new Page('docs/how-to/mcp-server.md');
@@ -121,7 +121,7 @@ test('a client starts the server by mcp.json, and the server reaches nobody but 
   };
   const { command = '', args = [] } = mcpServers['everything'] ?? {};
   assert.ok(args.includes(HOME));
-  const words = args.flatMap((word) => (word === 'npm' ? [word, ...registryWords()] : [word]));
+  const words = args.flatMap((word) => (word === 'npm' ? [word, ...specialWords()] : [word]));
   const client = new Client(t, [command, ...words.map((word) => (word === HOME ? home : word))]);
   await client.begin();
   assert.match((await client.sum()) ?? '', /\b5\b/);

@@ -5,11 +5,11 @@ import { test } from 'node:test';
 import { postern } from '../../harness/postern.js';
 import { readableFolder } from '../../harness/users.js';
 import { Page, testThatAllWasRun } from '../page.js';
-import { REGISTRY, registryWords } from '../registry.js';
+import { REGISTRY, specialWords } from '../registry.js';
 import { runCommands } from '../run-commands.js';
 
 const page = new Page('docs/how-to/npm-install.md');
-const install = page.commands('npm install').text.replace(REGISTRY, [REGISTRY, ...registryWords()].join(' '));
+const install = page.commands('npm install').text.replace(REGISTRY, [REGISTRY, ...specialWords()].join(' '));
 
 test('npm installs from the registry what the project needs', async (t) => {
   const cwd = readableFolder();
