@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
 import { ConfigError } from '../../shared/config/config-problem.js';
 import { pluginNameOf } from '../../shared/config/plugin-config.js';
 import { YamlSource, yaml } from '../../shared/config/yaml-source.js';
@@ -440,7 +440,7 @@ export function withSrtSettings<Options extends RunOptions>(options: Options, pa
 
 export function importCommand(): Command {
   return makeCommand('import')
-    .argument('<kind>', Object.keys(IMPORTERS).join(', '))
+    .addArgument(new Argument('<kind>', 'whose settings').choices(Object.keys(IMPORTERS)))
     .argument('<file>', 'its settings')
     .argument('[command...]', 'the program, with its arguments')
     .option('-o, --output <file>', 'write a new file, instead of printing')
@@ -458,26 +458,21 @@ Examples:
 What has no counterpart stands in the file as comments: read those about what the settings deny.
 Exit status: 0, 1 where the file exists already or cannot be written, 2 for wrong usage or settings that cannot be read.`,
     )
-    .action((kind: string, path: string, command: readonly string[], options: { output?: string }) => {
+    .action((kind: KindName, path: string, command: readonly string[], options: { output?: string }) => {
       process.exitCode = importTo(kind, path, command, options.output);
     });
 }
 
 function importTo(
-  kind: string,
+  kind: KindName,
   path: string,
   command: readonly string[],
   output: string | undefined,
 ): number {
   let text: string;
   try {
-    if (!Object.hasOwn(IMPORTERS, kind))
-      throw new PosternError('usage', `There is no importer ${quote(kind)}`, {
-        fix: `name one of ${Object.keys(IMPORTERS).join(', ')}`,
-      });
-    const known = kind as KindName;
     const name = command[0] === undefined ? 'program' : pluginNameOf(command[0]);
-    text = written(importFile(known, path, name), kind, path, command);
+    text = written(importFile(kind, path, name), kind, path, command);
   } catch (error) {
     if (!(error instanceof ConfigError) && !(error instanceof PosternError)) throw error;
     say(describeError(error));

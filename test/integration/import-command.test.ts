@@ -43,7 +43,10 @@ for (const as of anyUser) {
       [['srt', 'broken.json'], /"broken\.json" is no JSON: \w+ in line 2/],
       [['srt', 'missing.json'], /"missing\.json" cannot be read: there is no such file/],
       [['srt', '/dev/zero'], /is not a regular file/],
-      [['other', 'broken.json'], /There is no importer "other"/],
+      [
+        ['other', 'broken.json'],
+        /'other' is invalid for argument 'kind'\. Allowed choices are srt, smokescreen, vscode/,
+      ],
     ] as const) {
       const { status, stderr } = await postern(['import', ...words], { as, cwd });
       assert.equal(status, 2, stderr);
