@@ -1,7 +1,7 @@
 // The packed tarball, installed as a user does, under each Node that postern supports.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { VERSION } from '../../shared/bundles.js';
@@ -63,3 +63,19 @@ for (const major of [20, 22, 24]) {
     }
   });
 }
+
+test('the Action installs the package where the runner has none, and the next step finds it', () => {
+  const node = nodeOf(24);
+  const [temp, path] = [readableFolder(), join(readableFolder(), 'path')];
+  const env = environmentOf(node, {
+    ...{ ...process.env, PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin' },
+    ...{ RUNNER_TEMP: temp, GITHUB_PATH: path, PACKAGE: tarball(node) },
+  });
+  const install = spawnSync('bash', [join(top, 'deploy/action/install.sh')], { env, encoding: 'utf8' });
+  assert.equal(install.status, 0, install.stderr);
+  const [user] = userInTurn(0);
+  const [command = '', ...args] = [...asUser(user ?? 'user'), 'postern', 'run', '--', 'echo', 'it runs'];
+  const next = { ...env, PATH: `${readFileSync(path, 'utf8').trim()}:${env['PATH']}` };
+  const { stdout, stderr } = spawnSync(command, args, { cwd: '/', env: next, encoding: 'utf8' });
+  assert.deepEqual({ stdout, stderr }, { stdout: 'it runs\n', stderr: '' });
+});
