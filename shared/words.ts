@@ -114,6 +114,7 @@ export const HTTP_REASONS = [
   'https_only',
   'certificate_refused',
   'too_many_requests',
+  'request_timeout',
   'secret_missing',
   'connect_refused',
   'upstream_failed',

@@ -72,6 +72,8 @@ export const HTTP_REASON_MEANINGS: Meanings<HttpReason> = {
   certificate_refused: 'The program does not take the certificate of the gateway.',
   too_many_requests:
     'The gateway has as many requests, connections or bodies to sign as it serves at the same time.',
+  request_timeout:
+    'The program did not finish the head of a request in time, or sent nothing of its body for too long.',
   secret_missing: 'The gateway does not have a secret of the host.',
   connect_refused: 'The rules refuse the connection to the host.',
   upstream_failed: 'The host did not answer, or the exchange broke off.',

@@ -11,6 +11,7 @@ const STATUS: Readonly<Record<HttpReason, number>> = {
   https_only: 403,
   certificate_refused: 400,
   too_many_requests: 503,
+  request_timeout: 408,
   secret_missing: 502,
   connect_refused: 403,
   upstream_failed: 502,

@@ -30,6 +30,7 @@ import {
 } from './request-head.js';
 import type { Placeholder, Secrets } from './secrets.js';
 import { type AwsSigning, signAws, signingProblem, signsBody } from './sign-aws.js';
+import { limitHeads, limitIdle, TIME_LIMITS, type TimeLimits, whileSent } from './time-limits.js';
 import {
   type ClientCertificate,
   type Connect,
@@ -39,7 +40,6 @@ import {
   type UpstreamAnswer,
 } from './upstream.js';
 
-const IDLE_MS = 75_000;
 const HANDSHAKE_MS = 30_000;
 /** Of all hosts of a gateway, at the same time. Each has a descriptor on either side: together they stay below 1,024. */
 const CONNECTIONS = 400;
@@ -113,6 +113,7 @@ export class HostServer {
   readonly #http2: Http2Server;
   readonly #plain: Server;
   readonly #shared: Shared;
+  readonly #limits: TimeLimits;
   readonly #sockets = new Set<Socket>();
   /** Without an event so far. */
   readonly #open = new Set<Measured>();
@@ -123,9 +124,11 @@ export class HostServer {
     connect: Connect,
     onEvent: (event: HttpEvent) => void,
     shared: Shared,
+    limits: TimeLimits = TIME_LIMITS,
   ) {
     this.#settings = settings;
     this.#shared = shared;
+    this.#limits = limits;
     this.#place = { host: settings.host, port };
     this.#upstream = new Upstream(this.#place, connect, settings.roots, settings.client);
     this.#logNeedles = needlesOf(settings.secrets.values());
@@ -155,8 +158,12 @@ export class HostServer {
         this.#sockets.delete(socket);
       });
     socket.setNoDelay(true);
+    const end = (): void => void socket.destroy();
+    // protects: G8 gateway: a connection on which nothing comes ends
+    socket.setTimeout(this.#limits.idleMs, end);
     // Before its first byte it is a connection of the program's alone, and counts as one.
     socket.once('readable', () => {
+      socket.setTimeout(0, end);
       const first: unknown = socket.read(1);
       if (!Buffer.isBuffer(first)) {
         socket.destroy();
@@ -197,7 +204,7 @@ export class HostServer {
 
   #refusePlain(): Server {
     const { host } = this.#settings;
-    const server = serverOf((refusal) => this.#account(this.#unread(), refusal));
+    const server = serverOf(this.#limits, (refusal) => this.#account(this.#unread(), refusal));
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       const refusal: HttpRefusal = {
         reason: 'https_only',
@@ -213,11 +220,11 @@ export class HostServer {
 
   /** @param plainName without TLS: the name of the host. An upgrade is passed over there: programs ask for HTTP/2 by it */
   #serveHttp1(plainName?: string): Server {
-    const server = serverOf((refusal) => this.#account(this.#unread(), refusal));
+    const server = serverOf(this.#limits, (refusal) => this.#account(this.#unread(), refusal));
     const serve = (request: IncomingMessage, response: ServerResponse): void => {
       // protects: G23 gateway: nothing behind a refused head is read as a request
       if (givenUp.has(request.socket)) return;
-      answers.set(request.socket, response);
+      follow(request, response);
       void this.#serve(exchangeOf(request, response, plainName));
     };
     server.on('request', serve).on('checkContinue', serve);
@@ -245,11 +252,8 @@ export class HostServer {
       settings: { maxConcurrentStreams: STREAMS, maxHeaderListSize: HEADER_BYTES },
     });
     server.on('sessionError', () => {});
-    server.on('session', (session) => {
-      session.setTimeout(IDLE_MS, () => {
-        if (!session.destroyed) session.close();
-      });
-    });
+    // protects: G8 gateway: a connection by HTTP/2 without a stream ends
+    server.on('session', (session) => limitIdle(session, this.#limits));
     const serve = (request: Http2ServerRequest, response: Http2ServerResponse): void => {
       void this.#serve(http2ExchangeOf(request, response));
     };
@@ -338,11 +342,25 @@ export class HostServer {
       measured.sentBytes += chunk.length;
     });
     body?.pause();
+    let isAsked = exchange.onContinue === undefined;
+    const onContinue =
+      exchange.onContinue &&
+      (() => {
+        isAsked = true;
+        exchange.onContinue?.();
+      });
     try {
-      const request = { method: head.method, target, headers, body, http2, signal: abort.signal };
-      const answer = await this.#upstream.send(
-        await this.#signed({ ...request, onContinue: exchange.onContinue }, measured),
-      );
+      const request = { method: head.method, target, headers, body, http2, onContinue, signal: abort.signal };
+      const sent = this.#signed(request, measured).then((one) => this.#upstream.send(one));
+      const answer = await (body === undefined
+        ? sent
+        : /* protects: G8 gateway: a body of which nothing comes ends => sent */ whileSent(
+            body,
+            this.#limits,
+            () => isAsked || measured.sentBytes > 0,
+            () => new ExchangeRefused(BODY_LATE),
+            sent,
+          ));
       await this.#answer(exchange, answer, measured, abort.signal);
       this.#account(measured, undefined);
     } catch (error) {
@@ -371,7 +389,7 @@ export class HostServer {
     if (body === undefined || !signsBody(sign))
       return { ...request, ...(await signAws(sign, this.#place, request)) };
     onContinue?.();
-    const content = await this.#hold(body, measured);
+    const content = await this.#hold(body, measured, request.signal);
     const { target, headers } = await signAws(sign, this.#place, request, content);
     const framed = headers.filter(([name]) => name.toLowerCase() !== 'content-length');
     return {
@@ -380,9 +398,10 @@ export class HostServer {
     };
   }
 
-  async #hold(body: Readable, measured: Measured): Promise<Buffer> {
+  async #hold(body: Readable, measured: Measured, signal: AbortSignal): Promise<Buffer> {
     const chunks: Buffer[] = [];
     for await (const chunk of body.iterator({ destroyOnReturn: false })) {
+      signal.throwIfAborted();
       chunks.push(chunk);
       measured.heldBytes += chunk.length;
       this.#shared.heldBytes += chunk.length;
@@ -464,6 +483,7 @@ export class HostServer {
     const abort = new AbortController();
     const { method } = head;
     const response = new ServerResponse(request);
+    answers.set(request.socket, response);
     const leave = (): void => abort.abort();
     socket.once('close', leave);
     this.#shared.requests += 1;
@@ -708,10 +728,24 @@ function writeRefusal(response: Response, refusal: HttpRefusal): void {
 
 // Connections by HTTP/1.1 on which a request was refused for its form: where its body ends, nobody has agreed. They end with the refusal.
 
-const CLOSING: readonly HttpReason[] = ['bad_request', 'host_mismatch', 'https_only'];
+const CLOSING: readonly HttpReason[] = ['bad_request', 'host_mismatch', 'https_only', 'request_timeout'];
 const givenUp = new WeakSet<object>();
 /** The last answer on a connection by HTTP/1.1: nothing may be written into one that is under way. */
 const answers = new WeakMap<object, ServerResponse>();
+/** To be called when no head has begun on a connection by HTTP/1.1. */
+const settles = new WeakMap<object, () => void>();
+
+function follow(request: IncomingMessage, response: ServerResponse): void {
+  const { socket } = request;
+  answers.set(socket, response);
+  for (const one of [request, response]) one.once('close', () => settles.get(socket)?.());
+}
+
+/** What comes is no head, or one that waits for its turn. */
+function isServing(socket: Socket): boolean {
+  const answer = answers.get(socket);
+  return socket.writable && answer !== undefined && !(answer.writableFinished && answer.req.complete);
+}
 
 function refusalOf(decision: Extract<HttpDecision, { decision: 'deny' }>, method: string): HttpRefusal {
   const { reason, rule, suggestion } = decision;
@@ -736,6 +770,15 @@ const BODY_TOO_LARGE: HttpRefusal = {
 const TOO_MANY_BODIES: HttpRefusal = {
   reason: 'too_many_requests',
   message: `more than ${HELD_BYTES / 1024 / 1024} MiB of bodies that wait for their signatures at the same time`,
+};
+
+const HEAD_LATE: HttpRefusal = {
+  reason: 'request_timeout',
+  message: 'the head of the request did not come in time: send it at once',
+};
+const BODY_LATE: HttpRefusal = {
+  reason: 'request_timeout',
+  message: 'nothing more of the body came for too long: send the request again',
 };
 
 /** A body that does not go on, of a request or of an answer. */
@@ -818,22 +861,40 @@ function join(
 }
 
 /** @param onBad takes what no parser has understood */
-function serverOf(onBad: (refusal: HttpRefusal) => void): Server {
+function serverOf(limits: TimeLimits, onBad: (refusal: HttpRefusal) => void): Server {
   const server = createServer({
     maxHeaderSize: HEADER_BYTES,
     // protects: G23 gateway: the parser is strict => insecureHTTPParser: true
     insecureHTTPParser: false,
     // request-head.ts says what is wrong without one, or with two.
     requireHostHeader: false,
-    keepAliveTimeout: IDLE_MS,
+    keepAliveTimeout: limits.idleMs,
     requestTimeout: 0,
   });
   // Node hides headers past a number. Their bytes are bounded.
   // protects: G23 gateway: no header is hidden from what decides
   server.maxHeadersCount = 0;
-  server.setTimeout(IDLE_MS, (socket: Socket) => {
+  server.setTimeout(limits.idleMs, (socket: Socket) => {
     // A request may take as long as it does.
     if (answers.get(socket)?.writableFinished !== false) socket.destroy();
+  });
+  const refuse = (socket: Duplex, refusal: HttpRefusal): void => {
+    givenUp.add(socket);
+    if (!socket.destroyed) socket.end(rawRefusal(refusal));
+    onBad(refusal);
+  };
+  server.on('connection', (socket: Socket) => {
+    const late = (): void => {
+      if (socket.writable) refuse(socket, HEAD_LATE);
+      // The program has had time to read why.
+      // protects: G8 gateway: a refused connection that its program keeps open ends => else {}
+      else socket.destroy();
+    };
+    // protects: G8 gateway: a head that stays unfinished ends
+    settles.set(
+      socket,
+      limitHeads(socket, limits, () => isServing(socket), late),
+    );
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     if (givenUp.has(socket)) return;
@@ -849,10 +910,8 @@ function serverOf(onBad: (refusal: HttpRefusal) => void): Server {
     };
     const answer = answers.get(socket);
     const isUnderWay = answer?.headersSent === true && !answer.writableFinished;
-    givenUp.add(socket);
     if (!socket.writable || isUnderWay) socket.destroy();
-    else socket.end(rawRefusal(refusal));
-    onBad(refusal);
+    refuse(socket, refusal);
   });
   return server;
 }

@@ -224,7 +224,6 @@ for (const [name, ask] of Object.entries(WAYS)) {
       },
     ));
 
-  // proves: gateway: the certificate of the upstream is verified
   test(`${name}: the headers of an answer come before its body`, () => {
     const head = promiseOf<void>();
     const answer: WorldOptions['answer'] = (_, response) => {
@@ -238,6 +237,7 @@ for (const [name, ask] of Object.entries(WAYS)) {
     });
   });
 
+  // proves: gateway: the certificate of the upstream is verified
   test(`${name}: an upstream with another certificate gets nothing`, () =>
     inWorld({ upstreamCertificates: makeCertificates('evil', [HOST], new Date()) }, async (world) => {
       const { status, body } = await ask(world);
@@ -245,6 +245,7 @@ for (const [name, ask] of Object.entries(WAYS)) {
       assert.deepEqual(world.seen, []);
     }));
 
+  // proves: gateway: the certificate of the upstream is verified
   test(`${name}: an upstream whose certificate has expired gets nothing`, () => {
     const expired = makeCertificates('old', [HOST], new Date('2010-01-01T00:00:00Z'));
     return inWorld({ upstreamCertificates: expired, roots: expired.authority }, async (world) => {
@@ -255,6 +256,7 @@ for (const [name, ask] of Object.entries(WAYS)) {
     });
   });
 
+  // proves: gateway: the certificate of the upstream is verified
   test(`${name}: an upstream of another name gets nothing`, () => {
     const other = makeCertificates('other', ['other.example.com'], new Date());
     const leaf = other.leaves.get('other.example.com');

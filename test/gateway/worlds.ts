@@ -16,6 +16,7 @@ import {
   type HttpEvent,
   type Shared,
 } from '../../sandbox/gateway/serve-host.js';
+import type { TimeLimits } from '../../sandbox/gateway/time-limits.js';
 import type { Connect } from '../../sandbox/gateway/upstream.js';
 import { type HttpRule, readHttpRule } from '../../shared/policy/http-rules.js';
 
@@ -61,6 +62,7 @@ export interface WorldOptions extends Partial<Omit<HostSettings, 'rules'>> {
   readonly upstreamTls?: SecureServerOptions;
   readonly connect?: Connect;
   readonly shared?: Shared;
+  readonly limits?: TimeLimits;
 }
 
 function rulesOf(texts: readonly string[]): readonly HttpRule[] {
@@ -120,6 +122,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     options.connect ?? (async () => connect(upstreamPort, '127.0.0.1')),
     (event) => events.push(event),
     options.shared ?? { connections: 0, requests: 0, heldBytes: 0 },
+    options.limits,
   );
   const listener = createServer((socket) => gateway.accept(socket));
   await listening(listener);
