@@ -1,10 +1,11 @@
 // Runs a program of the operator's outside of every sandbox: that of `ask.hook`, or the `command` of a secret. It is trusted, but may hang, fail or print
-// anything. It has no terminal, gets postern's environment, except PATH, and starts in /. Its whole process group ends with it. Runs in the supervisor.
+// anything. It has no terminal, gets postern's environment, except PATH and variables with secrets, and starts in /. Its whole process group ends with it. Runs in the supervisor.
 import { spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HOOK_PATH, type HookCommand } from '../../shared/config/hook-command.js';
 import { printable } from '../../shared/printable.js';
 import { endGroup } from '../../shared/sys/pidfd.js';
+import { withoutSecrets } from './secret-variables.js';
 
 /** How long its output is read after its end. */
 const DRAIN_MS = 500;
@@ -36,7 +37,7 @@ export function runOutside(
       // protects: G20 ask: the hook starts in no folder that a plugin may write
       cwd: '/',
       env: {
-        ...process.env,
+        ...withoutSecrets(process.env),
         // protects: G20 ask: the hook finds programs in folders of the system alone
         PATH: HOOK_PATH,
       },

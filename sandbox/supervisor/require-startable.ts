@@ -4,6 +4,7 @@ import { PosternError } from '../../shared/errors.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import { ownPrivileges, type Privileges } from '../host/privileges.js';
 import { requireLinux } from '../host/require-linux.js';
+import { withholdVariables } from '../host/secret-variables.js';
 import { requireCounting } from './broker/kept.js';
 import { refusal } from './files/path-problems.js';
 import { makeHome } from './home/kept-home.js';
@@ -37,11 +38,19 @@ export function requireStartable(
   const privileges = ownPrivileges();
   for (const plugin of plugins) requireRules(plugin);
   requireCounting(plugins);
+  withholdVariables(plugins.flatMap(secretVariables));
   const own = ownFilesOf(options, plugins);
   const [problem] = [...startProblems(plugins, own), ...liveProblems(plugins, own, runs)];
   if (problem !== undefined) throw refusal(problem);
   for (const { home } of plugins) if (home !== undefined) makeHome(home);
   return { privileges, ...startHostOf(plugins, own) };
+}
+
+/** Also those of secrets that no gateway names. */
+function secretVariables({ secrets, otherSecrets }: PluginConfig): readonly string[] {
+  return Object.values({ ...secrets, ...otherSecrets }).flatMap((source) =>
+    source.from === 'env' ? [source.variable] : [],
+  );
 }
 
 // Checks the rules before anything is started. The broker, which decides, compiles them again.

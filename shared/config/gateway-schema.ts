@@ -16,7 +16,9 @@ const secretSchema: z.ZodType<WrittenSecret> = z.strictObject(
       .optional(),
     env: text('the name of a variable')
       .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'expected the name of a variable' })
-      .describe('A variable of the environment that postern is started with. No plugin gets it.')
+      .describe(
+        'A variable of the environment that postern is started with. No plugin, hook or command gets it.',
+      )
       .optional(),
     credential: text('a name')
       .regex(/^[A-Za-z0-9_.-]{1,255}$/, { error: 'expected the name of a credential' })

@@ -32,6 +32,10 @@ export interface GatewayPlan {
   readonly gateway: string;
   /** More secrets, by name. */
   readonly secrets?: Readonly<Record<string, string>>;
+  /** More secrets, from elsewhere than a file: `{env: NAME}`. */
+  readonly sources?: Readonly<Record<string, object>>;
+  /** More of the file, as a line of YAML each. */
+  readonly top?: readonly string[];
   /** More of the plugin, as a line of YAML each. */
   readonly more?: readonly string[];
 }
@@ -39,7 +43,15 @@ export interface GatewayPlan {
 /** Writes a file for `up` with one plugin, `agent`. */
 export function writeScene(
   as: User,
-  { command, allow = [`${HOST}:443,${PORT}`, OTHER], gateway, secrets = {}, more = [] }: GatewayPlan,
+  {
+    command,
+    allow = [`${HOST}:443,${PORT}`, OTHER],
+    gateway,
+    secrets = {},
+    sources = {},
+    top = [],
+    more = [],
+  }: GatewayPlan,
 ): GatewayScene {
   const [folder, kept] = [readableFolder(), readableFolder()];
   const token = join(kept, 'token');
@@ -55,8 +67,8 @@ export function writeScene(
   writeFileSync(
     config,
     `audit: ${audit}
-secrets: ${JSON.stringify(Object.fromEntries(files))}
-plugins:
+secrets: ${JSON.stringify({ ...Object.fromEntries(files), ...sources })}
+${top.map((line) => `${line}\n`).join('')}plugins:
   agent:
     command: ${JSON.stringify(command)}
     cwd: ${folder}

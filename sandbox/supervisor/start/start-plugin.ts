@@ -11,6 +11,7 @@ import { makePipe } from '../../../shared/sys/pipe.js';
 import { pidNamespaceOf } from '../../../shared/sys/waiting-thread.js';
 import { claimIdRange, type IdRange, RANGE_SIZE } from '../../host/id-range.js';
 import type { Privileges } from '../../host/privileges.js';
+import { withoutSecrets } from '../../host/secret-variables.js';
 import { keepsUnix } from '../../launch/enter-landlock.js';
 import type { FilterChoice } from '../../launch/filters.js';
 import {
@@ -191,7 +192,7 @@ function specOf(
     cwd: plan.cwd,
     command: config.command,
     environment: pluginEnvironment(
-      outsideEnvironment(),
+      withoutSecrets(outsideEnvironment()),
       { ...npmVariables(config), ...host.gateway?.view.variables, ...config.env },
       (path) => shows(plan.entries, path) && hostFiles.real(path) !== undefined,
       { listeners: host.listeners.map(({ name }) => name), request: passed - 2, reply: passed - 1 },
