@@ -885,10 +885,12 @@ function serverOf(limits: TimeLimits, onBad: (refusal: HttpRefusal) => void): Se
   };
   server.on('connection', (socket: Socket) => {
     const late = (): void => {
-      if (socket.writable) refuse(socket, HEAD_LATE);
+      if (socket.writable) {
+        refuse(socket, HEAD_LATE);
+        return;
+      }
       // The program has had time to read why.
-      // protects: G8 gateway: a refused connection that its program keeps open ends => else {}
-      else socket.destroy();
+      socket.destroy();
     };
     // protects: G8 gateway: a head that stays unfinished ends
     settles.set(

@@ -99,7 +99,6 @@ test('a head that comes byte by byte, behind another request, is 408', () =>
     clearInterval(timer);
   }));
 
-// proves: gateway: a refused connection that its program keeps open ends
 test('a connection that the gateway has ended goes, even if its program keeps it open', () => {
   const shared = { connections: 0, requests: 0, heldBytes: 0 };
   return inWorld({ headMs: SHORT_MS }, { shared }, async (world) => {
