@@ -12,7 +12,7 @@ import { type Internet, startInternet } from '../docs/internet.js';
 import { anyUser } from '../harness/asked.js';
 import { postern } from '../harness/postern.js';
 import { readableFolder } from '../harness/users.js';
-import { compileJava } from '../interop/programs/compile.js';
+import { compileGo, compileJava } from '../interop/programs/compile.js';
 import {
   type Heard,
   HOST,
@@ -127,11 +127,11 @@ interface Talk {
 
 const [as = 'user'] = anyUser;
 
-/** Runs a script in the sandbox. */
-async function talk(script: string): Promise<Talk> {
+/** Runs a script in the sandbox. @param rules of the gateway, as YAML */
+async function talk(script: string, rules = ''): Promise<Talk> {
   const { config } = writeScene(as, {
     command: ['bash', '-ec', `export HOME=/tmp\n${script}`],
-    gateway: '{headers: {authorization: "Bearer {github}"}}',
+    gateway: `{headers: {authorization: "Bearer {github}"}${rules}}`,
     more: [`filesystem: {visible: [${clients}, ${process.execPath}]}`],
   });
   const from = upstream.heard().length;
@@ -193,6 +193,58 @@ ls`);
     ...['node_modules:', '@example', 'example', '', 'node_modules/@example:', 'scoped'],
     'example-1.0-py3-none-any.whl',
   ]);
+});
+
+test(`git clones with the preset github-read, and its push gets 403 (${as})`, async () => {
+  const { said, heard } = await talk(
+    `
+cd /tmp
+git clone -q ${BASE}/git/project.git
+cd project
+git -c user.name=Test -c user.email=test@example.com commit -q --allow-empty -m never
+git push origin HEAD:never 2>&1 | grep -o 'error: 403'
+git ls-remote origin never`,
+    ', allow: [github-read]',
+  );
+  assert.deepEqual(said, ['error: 403']);
+  const paths = heard.map(({ path }) => path);
+  assert.ok(paths.includes('/git/project.git/git-upload-pack'), paths.join());
+  assert.ok(!paths.some((path) => path.includes('receive-pack')), paths.join());
+});
+
+test(`npm install with the preset npm-install, and what would publish gets 403 (${as})`, async () => {
+  const { said, heard } = await talk(
+    `
+mkdir /tmp/npm
+cd /tmp/npm
+npm install --silent --no-audit --no-fund --no-update-notifier --registry ${BASE}/npm/ example @example/scoped >/dev/null
+ls node_modules node_modules/@example
+for method in PUT POST DELETE; do curl -sS -X $method -o /dev/null -w '%{http_code}\\n' ${BASE}/npm/example; done`,
+    ', allow: [npm-install]',
+  );
+  assert.deepEqual(said, [
+    ...['node_modules:', '@example', 'example', '', 'node_modules/@example:', 'scoped'],
+    ...['403', '403', '403'],
+  ]);
+  assert.ok(heard.length > 0 && heard.every(({ method }) => method === 'GET'));
+});
+
+test(`each variable for certificates names a bundle by which a client trusts the gateway (${as})`, async () => {
+  const names = ['SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS', 'REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE'];
+  const { said } = await talk(`
+for name in ${names.join(' ')} GIT_SSL_CAINFO; do
+  echo $name $(env -i /usr/bin/curl -sS --cacert "\${!name}" --capath /nonexistent -o /dev/null -w '%{http_code}' ${BASE}/headers)
+done
+env -i /usr/bin/curl -sS --cacert /usr/share/postern-none ${BASE}/headers 2>/dev/null || echo without: $?`);
+  const trusted = [...names, 'GIT_SSL_CAINFO'].map((name) => `${name} 200`);
+  // CURLE_SSL_CACERT_BADFILE
+  assert.deepEqual(said, [...trusted, 'without: 77']);
+});
+
+test(`a client in Go (${as})`, async () => {
+  cpSync(compileGo(source('client.go')), join(clients, 'go-client'));
+  const { said } = await talk(`${clients}/go-client ${BASE}`);
+  assert.deepEqual(said, ['Go HTTP/2.0 true true']);
 });
 
 test(`clients in Python: urllib, requests, httpx, and server-sent events (${as})`, async () => {

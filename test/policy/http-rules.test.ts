@@ -287,3 +287,12 @@ test('the presets are rules', () => {
   for (const query of ['', '?service=git-upload-pack'])
     assert.equal(decided(github, 'GET', `/user/emails${query}`), 'path_not_allowed');
 });
+
+test('read-only permits what reads, on each path, and nothing that writes', () => {
+  const readOnly = rules(HTTP_PRESETS['read-only'] ?? []);
+  for (const path of ['/', '/a', '/a/b?c=d', '/a%2Fb/c;d']) {
+    for (const method of ['GET', 'HEAD', 'OPTIONS']) assert.equal(decided(readOnly, method, path), 'allow');
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'TRACE', 'QUERY', 'PROPFIND'])
+      assert.equal(decided(readOnly, method, path), 'method_not_allowed', `${method} ${path}`);
+  }
+});

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
 import type { RootEntry } from '../../../sandbox/launch/spec.js';
-import { hostFiles } from '../../../sandbox/supervisor/files/host-files.js';
+import { type HostFiles, hostFiles } from '../../../sandbox/supervisor/files/host-files.js';
 import {
   gatewayConfig,
   PluginGateway,
@@ -96,6 +96,34 @@ test('a bundle that is hidden stays hidden', () => {
     ['file /etc/postern/gateway.pem', 'file /etc/postern/ca-bundle.pem'],
   );
 });
+
+/** Where each system keeps its bundle: the file, and other names of it. */
+const SYSTEMS: Readonly<Record<string, { readonly file: string; readonly links?: readonly string[] }>> = {
+  Debian: { file: '/etc/ssl/certs/ca-certificates.crt' },
+  Alpine: { file: '/etc/ssl/certs/ca-certificates.crt', links: ['/etc/ssl/cert.pem'] },
+  Fedora: {
+    file: '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
+    links: ['/etc/ssl/certs/ca-certificates.crt', '/etc/ssl/cert.pem'],
+  },
+  SUSE: { file: '/var/lib/ca-certificates/ca-bundle.pem', links: ['/etc/ssl/ca-bundle.pem'] },
+};
+
+for (const [system, { file, links = [] }] of Object.entries(SYSTEMS))
+  test(`on ${system} the bundle of the system has the authority, once`, () => {
+    const host: HostFiles = {
+      ...hostFiles,
+      kind: (path) => (path === file ? 'file' : links.includes(path) ? 'link' : 'absent'),
+      real: (path) => (path === file || links.includes(path) ? file : undefined),
+    };
+    const shown = ['/etc', '/var/lib'].map((path) => ({ ...ETC, path, source: path }));
+    const entries = new PluginGateway(PLUGIN, HOSTS).rootEntries(shown, host);
+    const [authority, , ...masks] = entries.map((entry) => ('content' in entry ? entry.content : ''));
+    assert.deepEqual(
+      entries.slice(2).map(({ kind, path }) => `${kind} ${path}`),
+      [`mask ${file}`],
+    );
+    assert.ok(Buffer.from(masks[0] ?? '', 'base64').includes(authority ?? 'none'));
+  });
 
 test('files of the host in the place of the certificates refuse the start, and those beside do not', () => {
   const at = (path: string): RootEntry => ({ ...ETC, path, source: path });
