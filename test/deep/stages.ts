@@ -154,7 +154,7 @@ export const STAGES: readonly Stage[] = [
   {
     name: 'more-machines',
     shows: 'the machines that take longer',
-    slices: machines('linux-6.1', 'linux-6.18', 'newest', 'cgroup', 'package', 'arm64'),
+    slices: machines('linux-6.1', 'linux-6.18', 'newest', 'cgroup', 'package', 'swarm', 'arm64'),
     needsRoot: true,
     minutes: 25,
     notInCi: true,

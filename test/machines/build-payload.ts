@@ -11,6 +11,9 @@ import {
 } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { dockerDefault } from '../containers/docker-default.js';
+import { image } from '../containers/image.js';
+import { succeed } from '../containers/podman.js';
 import { cached } from './cache.js';
 import { command } from './command.js';
 import type { Kernel } from './fetch-kernel.js';
@@ -23,7 +26,7 @@ const CPU = { amd64: 'x64', arm64: 'arm64' } as const;
 const FOR_TESTS = ['fast-check', 'pure-rand', 'undici', 'esbuild', 'typescript'];
 /** The programs, and the sources that builds without a protection are made from. */
 const OWN = ['dist', 'broker', 'deploy', 'sandbox', 'shared', 'tsconfig.json'];
-const SIZE_MIB = 768;
+const SIZE_MIB = 2_048;
 
 /** @param folder an empty one */
 export async function buildPayload(machine: Machine, kernel: Kernel, folder: string): Promise<string> {
@@ -41,6 +44,7 @@ export async function buildPayload(machine: Machine, kernel: Kernel, folder: str
   if (machine.node !== 'debian')
     copyFileSync(await fetchNode(machine.architecture, machine.node), join(tree, 'node'));
   if (machine.deb === true) await buildDebs(join(tree, 'deb'), folder);
+  if (machine.image === true) await addImage(join(tree, 'image'));
   copyFileSync(fileURLToPath(new URL('start.sh', import.meta.url)), join(tree, 'start.sh'));
   writeFileSync(join(tree, 'steps.json'), JSON.stringify(machine.steps));
   const disk = join(folder, 'payload.ext4');
@@ -73,6 +77,14 @@ async function buildDebs(into: string, folder: string): Promise<void> {
     cwd: work,
   });
   await build(await command([...packing, './package'], { seconds: 300, cwd: work }));
+}
+
+/** postern's image as docs/containers.md makes it, and the default seccomp profile of Docker. */
+async function addImage(into: string): Promise<void> {
+  mkdirSync(into);
+  copyFileSync(await dockerDefault(), join(into, 'seccomp.json'));
+  const save = ['podman', 'save', '--format', 'docker-archive', '--output', join(into, 'postern.tar')];
+  await succeed([...save, await image()]);
 }
 
 /** The compiled parts of packages for that architecture, in the versions that are installed here. */

@@ -1,7 +1,7 @@
 // Inside a machine: the Debian package is installed, upgraded, removed and purged, as an administrator does it. Argument: a part of PARTS, which
 // goes on where the one before it has ended. The machine has no network and a slow processor: nothing here judges by time.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, get, type Server } from 'node:http';
@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { run, tried } from './host.js';
 import { USER } from './machines.js';
 
 const DEBS = fileURLToPath(new URL('../../../deb', import.meta.url));
@@ -58,18 +59,6 @@ profile restricted {
   /usr/lib/postern/dist/run/postern.js px -> postern,
 }
 `;
-
-function tried(...words: readonly string[]): { readonly status: number | null; readonly said: string } {
-  const [command = '', ...args] = words;
-  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
-  return { status, said: stdout + stderr };
-}
-
-function run(...words: readonly string[]): string {
-  const { status, said } = tried(...words);
-  assert.equal(status, 0, `${words.join(' ')}\n${said}`);
-  return said.trim();
-}
 
 function load(profile: string): void {
   writeFileSync('/root/profile', profile);

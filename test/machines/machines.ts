@@ -9,6 +9,7 @@ import {
   integration,
   packaged,
   refusal,
+  swarm,
 } from './steps.js';
 
 /** The ordinary user inside. */
@@ -32,6 +33,8 @@ export interface Machine {
   readonly words?: readonly string[];
   /** It has postern's Debian package, and one with a higher version. */
   readonly deb?: boolean;
+  /** It has postern's image for containers. */
+  readonly image?: boolean;
   /** From the start of QEMU to its end. */
   readonly bootSeconds: number;
 }
@@ -97,6 +100,17 @@ export const MACHINES: readonly Machine[] = [
     words: ['apparmor=1', 'security=apparmor'],
     deb: true,
     steps: packaged,
+  },
+  {
+    ...AMD64,
+    name: 'swarm',
+    title: 'Debian 13, a Swarm of Docker',
+    kernel: '6.12',
+    node: 'debian',
+    packages: ['docker.io', 'docker-cli', 'iptables'],
+    words: ['apparmor=0'],
+    image: true,
+    steps: swarm,
   },
   {
     name: 'arm64',

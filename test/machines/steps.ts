@@ -75,15 +75,25 @@ export const integration: Step = {
   variables: { TMPDIR: '/var/tmp' },
 };
 
-/** The life of the Debian package: each step goes on where the one before it has ended. */
-export const packaged: readonly Step[] = [
+/** Each step goes on where the one before it has ended. */
+function parts(name: string, program: string, ...all: readonly string[]): readonly Step[] {
+  return all.map((part) => ({
+    name: `${name}: ${part}`,
+    as: 'root',
+    command: ['node', `test/machines/${program}.js`, part],
+    passes: 0,
+    seconds: 1_800,
+  }));
+}
+
+/** The life of the Debian package. */
+export const packaged: readonly Step[] = parts(
+  'package',
+  'deb',
   ...['install', 'serve', 'the profile', 'the profile for containers', 'upgrade', 'remove', 'purge'],
-].map((part) => ({
-  name: `package: ${part}`,
-  as: 'root',
-  command: ['node', 'test/machines/deb.js', part],
-  passes: 0,
-  seconds: 1_800,
-}));
+);
+
+/** The how-to of Docker Swarm. */
+export const swarm: readonly Step[] = parts('swarm', 'swarm', ...['a node', 'deploy', 'rollout', 'rollback']);
 
 export const cgroupTests: Step = tests('cgroup tests', 2_400, ['integration/cgroup.']);
