@@ -97,7 +97,12 @@ for (const user of anyUser)
     assert.equal(said().match(/connected \S+60 /g)?.length, 2);
 
     configure([`${LATER}:443`]);
-    assert.deepEqual(await call('reload'), { added: [], removed: [], restarted: [], changed: ['asker'] });
+    const unchanged = { added: [], removed: [], restarted: [] };
+    assert.deepEqual(await call('reload'), {
+      ...unchanged,
+      changed: ['asker'],
+      destinations: ['asker: opens 93.184.216.62:443'],
+    });
     writeFileSync(join(folder, 'go'), '');
     await line(new RegExp(`connected ${LATER} `));
 

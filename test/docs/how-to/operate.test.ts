@@ -41,7 +41,10 @@ test('the commands show and steer the running postern', async (t) => {
   const rule = '    allow: ["192.0.2.7:80"]\n  reports:';
   writeFileSync(file, readFileSync(file, 'utf8').replace('  reports:', rule));
   chmodSync(file, 0o644);
-  assert.equal(await told(page.commands('postern reload').text), 'changed: fetcher\n');
+  assert.equal(
+    await told(page.commands('postern reload').text),
+    'changed: fetcher\nfetcher: opens 192.0.2.7:80\n',
+  );
   assert.match(
     await told(page.commands('postern stop').text),
     /^"fetcher" is stopped\n"fetcher" was started\n"reports" runs already\n"reports" was restarted\n$/,
