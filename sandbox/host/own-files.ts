@@ -23,6 +23,8 @@ export interface OwnFiles {
   readonly sockets?: readonly string[];
   /** Those of `files` that postern has read: the configuration and its presets. */
   readonly read?: readonly string[];
+  /** Those of `files` that run outside of every sandbox: postern's program, and those of `ask.hook` and of secrets. */
+  readonly program?: readonly string[];
 }
 
 const MODULES = `${sep}node_modules`;

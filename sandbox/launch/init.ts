@@ -17,7 +17,7 @@ import {
 } from '../../shared/sys/process-control.js';
 import { packetSocketPair } from '../../shared/sys/socket.js';
 import { loadFilter } from './load-filter.js';
-import { INIT_WORDS, type InitPrograms, type InitSpec, LAUNCH_SOCKET_FD } from './spec.js';
+import { INIT_NAME, INIT_WORDS, type InitPrograms, type InitSpec, LAUNCH_SOCKET_FD } from './spec.js';
 
 /** The most that every sleep(1) takes: 68 years. */
 const SECONDS = '2147483647';
@@ -48,7 +48,7 @@ loadFilter(filter);
 if (notices !== undefined && notify !== undefined) relayNotices(programs.copy, notify[1], notices);
 say(INIT_WORDS.ready, notify === undefined ? [] : [notify[0]]);
 const [loader, sleep] = programs.sleep;
-execve(loader, ['postern-init', sleep, SECONDS], /* test point: init's environment => $& */ []);
+execve(loader, [INIT_NAME, sleep, SECONDS], /* test point: init's environment => $& */ []);
 // Its event loop must not run under the filter, see main.ts.
 exitAtOnce(1);
 

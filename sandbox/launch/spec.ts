@@ -177,6 +177,9 @@ export interface InitPrograms {
   readonly copy: readonly [loader: string, program: string];
 }
 
+/** argv[0] of init, once it is the sandbox's pid 1 for good. Other supervisors know it by this name. */
+export const INIT_NAME = 'postern-init';
+
 /**
  * The messages between supervisor and init, in this order; see init.ts. Behind `stay` comes the {@link InitSpec}. If the plugin has a notify socket, a pipe comes
  * with `stay`, and the socket with `ready`. When init has become its last program, its end of the socket is closed.

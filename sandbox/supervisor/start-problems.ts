@@ -10,10 +10,12 @@ import { controlPlaces } from '../host/control-folder.js';
 import { type OwnFiles, ownProgramFiles } from '../host/own-files.js';
 import { hostFiles, isWithin } from './files/host-files.js';
 import { laterConfigs } from './files/later-configs.js';
+import { otherSandboxes } from './files/other-sandboxes.js';
 import {
   apartProblems,
   endingProblems,
   newFileProblems,
+  otherWriterProblems,
   ownFileProblems,
   problemOf,
   type StartProblem,
@@ -66,6 +68,7 @@ export function ownFilesOf(
   ];
   return {
     read,
+    program: [...program.files, ...hook.files],
     hook: hook.folders,
     folders: program.folders ?? [],
     files: [...program.files, ...hook.files, ...read, ...log, ...places.files],
@@ -144,6 +147,17 @@ export function startProblems(plugins: readonly PluginConfig[], own: OwnFiles): 
     ...secretProblems(plugins, { written: host.written, environment: outsideEnvironment() }),
     ...seenCredentials(plugins, host),
     ...apartProblems(homed, own, files, (plugin) => startedFiles(plugin, files)),
+    ...plugins.slice(0, 1).flatMap(({ name }) =>
+      otherWriterProblems(own, otherSandboxes(), hostFiles).map(
+        (problem): StartProblem => ({
+          ...problem,
+          code: 'path_not_apart',
+          plugin: name,
+          key: [],
+          intro: `Cannot start "${name}"`,
+        }),
+      ),
+    ),
   ];
 }
 
@@ -227,14 +241,17 @@ function showsPlace({ entries, hiddenBy }: RootPlan, place: string): boolean {
 /**
  * The hook may have changed since the start.
  *
- * @throws Error if a plugin may write what the hook is, or may load
+ * @throws Error if a plugin, or one of another supervisor, may write what the hook is, or may load
  */
 export function requireHookApart(hook: HookCommand, plugins: readonly PluginConfig[]): void {
   const own = { files: [], searched: [], hook: hookPlaces([hook]).folders };
   const [problem] = ownFileProblems(plugins.map(withHomeAt), own, hostFiles);
-  if (problem === undefined) return;
-  const { plugin, message, fix } = problem;
-  throw new Error(`it is not run because of the plugin "${plugin}": ${message}; ${fix}`);
+  if (problem !== undefined) {
+    const { plugin, message, fix } = problem;
+    throw new Error(`it is not run because of the plugin "${plugin}": ${message}; ${fix}`);
+  }
+  const [other] = otherWriterProblems(own, otherSandboxes(), hostFiles);
+  if (other !== undefined) throw new Error(`it is not run: ${other.message}; ${other.fix}`);
 }
 
 /**

@@ -110,6 +110,8 @@ interface Mount {
   readonly root: string;
   readonly point: string;
   readonly type: string;
+  /** The mount; its file system may be read-only all the same. */
+  readonly isReadOnly: boolean;
 }
 
 /** @param path without a link in it @returns other paths of the file, and of the file systems that are mounted below it */
@@ -163,15 +165,54 @@ function parseMounts(mountinfo: string): readonly Mount[] {
 }
 
 function parseMount(line: string): Mount[] {
-  const [, , device, root, point] = line.split(' ');
+  const [, , device, root, point, options = ''] = line.split(' ');
   if (device === undefined || root === undefined || point === undefined) return [];
   const [type = 'unknown'] = line.split(' - ')[1]?.split(' ') ?? [];
-  return [{ device, root: plain(root), point: plain(point), type }];
+  const isReadOnly = options.split(',').includes('ro');
+  return [{ device, root: plain(root), point: plain(point), type, isReadOnly }];
 }
 
 /** The kernel writes blanks and backslashes in octal. */
 function plain(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+}
+
+// Finds what of the host's files a sandbox shows for writing, by its mounts and this process's. Pure.
+
+/** The mounts of a sandbox, as its pid 1 shows them. */
+export interface SandboxMounts {
+  /** Of the sandbox's pid 1, on the host. */
+  readonly pid: number;
+  readonly mountinfo: string;
+}
+
+/**
+ * @param theirs the text of a sandbox's mountinfo
+ * @param ours that of /proc/self/mountinfo
+ * @returns tells of a path without a link in its folder whether the sandbox's plugin may write it, put something there, or write below it
+ */
+export function writableIn(theirs: string, ours: string): (path: string) => boolean {
+  const own = parseMounts(ours);
+  const mounts = theirs.split('\n').flatMap(parseMount);
+  const [root, ownRoot] = [mountOf('/', mounts), mountOf('/', own)];
+  // The sandbox is being built: its program does not run yet, and the mounts are the host's.
+  const isBuilt = root !== undefined && (root.device !== ownRoot?.device || root.root !== ownRoot.root);
+  const open = mounts.filter(
+    (mount) => isBuilt && !mount.isReadOnly && own.some(({ device }) => device === mount.device),
+  );
+  const shows = (mount: Mount, inside: string): boolean =>
+    isWithin(inside, mount.root)
+      ? mountOf(moved(inside, mount.root, mount.point), mounts) === mount
+      : isWithin(mount.root, inside) && mountOf(mount.point, mounts) === mount;
+  return (path) => {
+    if (open.length === 0) return false;
+    const below = own.filter(({ point }) => point !== path && isWithin(point, path));
+    const at = mountOf(path, own);
+    return [
+      ...(at === undefined ? [] : [{ device: at.device, inside: moved(path, at.point, at.root) }]),
+      ...below.map(({ device, root: inside }) => ({ device, inside })),
+    ].some(({ device, inside }) => open.some((mount) => mount.device === device && shows(mount, inside)));
+  };
 }
 
 // Finds mounts of file systems that show the kernel's own facts and settings. Pure. Those with devices alone are none: no device opens on a

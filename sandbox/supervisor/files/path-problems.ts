@@ -6,7 +6,14 @@ import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { type ErrorCode, PosternError, type SystemCode } from '../../../shared/errors.js';
 import { parseRule } from '../../../shared/policy/parse-rule.js';
 import type { OwnFiles } from '../../host/own-files.js';
-import { type HostFiles, hostFiles, isWithin } from './host-files.js';
+import {
+  type HostFiles,
+  hostFiles,
+  isWithin,
+  readMounts,
+  type SandboxMounts,
+  writableIn,
+} from './host-files.js';
 import { allPlaces, placesPassed } from './places-passed.js';
 import { asConfigured, type Written, writtenFolders } from './plugin-links.js';
 
@@ -454,6 +461,42 @@ function holdsHook(path: string, real: string, ways: readonly Way[]): Problem | 
     message: `"${way.path}" ${KINDS.hook.what}, and leads through "${path}", which the plugin may write: it could put other code there`,
     fix: KINDS.hook.fix,
   };
+}
+
+/**
+ * Finds what postern runs or loads where a plugin of another supervisor may write. Its sandbox covers what is its own postern's: there it may not.
+ *
+ * @param sandboxes those of other supervisors
+ * @returns at most one problem for each of them
+ */
+export function otherWriterProblems(
+  own: OwnFiles,
+  sandboxes: readonly SandboxMounts[],
+  host: HostFiles,
+  ours: string = readMounts(),
+): readonly Problem[] {
+  if (sandboxes.length === 0) return [];
+  const { hook = [], program = [], folders = [], searched } = own;
+  const ways = waysTo({ hook, file: program, folder: folders, searched }, host);
+  return sandboxes.flatMap(({ pid, mountinfo }): readonly Problem[] => {
+    const isWritable = writableIn(mountinfo, ours);
+    const way = ways.find(({ places }) =>
+      places.some(
+        ({ path, isBare }, index) =>
+          /* protects: G20 no plugin of another supervisor writes what postern runs or loads => false */ (isBare ||
+            index === places.length - 1) &&
+          isWritable(path),
+      ),
+    );
+    if (way === undefined) return [];
+    const { what } = KINDS[way.kind];
+    return [
+      {
+        message: `"${way.path}" ${what}, and a plugin of another postern may write there: its sandbox is that of process ${pid}`,
+        fix: 'stop that plugin first; or keep what postern runs in folders in which no plugin writes',
+      },
+    ];
+  });
 }
 
 function couldPut(searched: string, path: string): Problem {
