@@ -197,7 +197,9 @@ export function outgoingHeaders(
   // protects: G23 gateway: what placeholders make of headers is bounded
   if (bytes > SENT_HEADER_BYTES) return 'too_long';
   if (searched) out.push(['accept-encoding', 'identity']);
-  const injected = swapped.filter((one) => (one.swapped ?? 0) > 0).length + set.length;
+  const values = [...secrets.values()];
+  const filled = set.filter(([, value]) => values.some((secret) => value.includes(secret)));
+  const injected = swapped.filter((one) => (one.swapped ?? 0) > 0).length + filled.length;
   return { headers: [...out, ...set], injected };
 }
 

@@ -326,11 +326,14 @@ export class HostServer {
       return { reason: 'secret_missing', message: 'a secret of this host could not be read' };
     if (outgoing === 'too_long')
       return { reason: 'bad_request', message: 'too many bytes of headers, with the secrets' };
-    measured.injected = outgoing.injected + (sign === undefined ? 0 : 1);
-    return { target: decision.target ?? head.target, headers: outgoing.headers };
+    const injected = outgoing.injected + (sign === undefined ? 0 : 1);
+    const onSent = (): void => {
+      measured.injected = injected;
+    };
+    return { target: decision.target ?? head.target, headers: outgoing.headers, onSent };
   }
 
-  async #carry(exchange: Exchange, { target, headers }: Passed, measured: Measured): Promise<void> {
+  async #carry(exchange: Exchange, { target, headers, onSent }: Passed, measured: Measured): Promise<void> {
     const { head, response, http2, body } = exchange;
     const [from, event] = exchange.leaves;
     const abort = new AbortController();
@@ -350,7 +353,10 @@ export class HostServer {
         exchange.onContinue?.();
       });
     try {
-      const request = { method: head.method, target, headers, body, http2, onContinue, signal: abort.signal };
+      const request = {
+        ...{ method: head.method, target, headers, body, http2, onContinue, onSent },
+        signal: abort.signal,
+      };
       const sent = this.#signed(request, measured).then((one) => this.#upstream.send(one));
       const answer = await (body === undefined
         ? sent
@@ -491,7 +497,7 @@ export class HostServer {
       this.#shared.requests -= 1;
     });
     try {
-      const outgoing = { method, target: passed.target, headers: this.#uncompressed(passed.headers) };
+      const outgoing = { ...passed, method, headers: this.#uncompressed(passed.headers) };
       const made = await this.#upstream.switch(
         await this.#signed({ ...outgoing, body: undefined, http2: false, signal: abort.signal }, measured),
       );
@@ -602,6 +608,7 @@ const LOGGED_METHOD = 32;
 interface Passed {
   readonly target: string;
   readonly headers: Pairs;
+  readonly onSent: () => void;
 }
 
 /** An event that is not over yet. */

@@ -45,6 +45,8 @@ export interface OutgoingRequest {
   readonly http2: boolean;
   /** The program waits for `100 Continue` before it sends the body. */
   readonly onContinue?: (() => void) | undefined;
+  /** Its headers go out now, to an upstream that has proved its name. */
+  readonly onSent: () => void;
   readonly signal: AbortSignal;
 }
 
@@ -152,7 +154,7 @@ export class Upstream {
     });
   }
 
-  #begin({ method, target, headers, body, signal }: OutgoingRequest, more: Pairs): ClientRequest {
+  #begin({ method, target, headers, body, onSent, signal }: OutgoingRequest, more: Pairs): ClientRequest {
     const framing: [string, string][] = [];
     if (body !== undefined) {
       framing.push(['connection', 'close']);
@@ -169,6 +171,7 @@ export class Upstream {
       insecureHTTPParser: false,
       signal,
     });
+    sent.once('socket', onSent);
     // Some servers leave a body unread, and read it as the next request.
     // protects: G23 gateway: behind a body no request follows
     if (body !== undefined) sent.shouldKeepAlive = false;
@@ -267,7 +270,7 @@ export function groupHeaders(headers: Pairs): Record<string, string | string[]> 
 function sendHttp2(
   session: ClientHttp2Session,
   place: Place,
-  { method, target, headers, body, signal }: OutgoingRequest,
+  { method, target, headers, body, onSent, signal }: OutgoingRequest,
 ): Promise<UpstreamAnswer> {
   return new Promise((resolve, reject) => {
     const fields = Object.fromEntries(
@@ -285,6 +288,7 @@ function sendHttp2(
       },
       { endStream: body === undefined, signal },
     );
+    onSent();
     let trailers: Pairs = [];
     stream.once('trailers', (_, __, raw: unknown) => {
       trailers = rawPairs(raw);

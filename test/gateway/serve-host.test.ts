@@ -238,12 +238,15 @@ for (const [name, ask] of Object.entries(WAYS)) {
   });
 
   // proves: gateway: the certificate of the upstream is verified
-  test(`${name}: an upstream with another certificate gets nothing`, () =>
-    inWorld({ upstreamCertificates: makeCertificates('evil', [HOST], new Date()) }, async (world) => {
+  test(`${name}: an upstream with another certificate gets nothing, and no secret counts as sent`, () => {
+    const upstreamCertificates = makeCertificates('evil', [HOST], new Date());
+    const set = [['authorization', SECRET]] as const;
+    return inWorld({ ...SECRETS, set, upstreamCertificates }, async (world) => {
       const { status, body } = await ask(world);
       assert.deepEqual([status, JSON.parse(body).reason], [502, 'upstream_failed']);
-      assert.deepEqual(world.seen, []);
-    }));
+      assert.deepEqual([world.seen, world.events.map(({ injected }) => injected)], [[], [0]]);
+    });
+  });
 
   // proves: gateway: the certificate of the upstream is verified
   test(`${name}: an upstream whose certificate has expired gets nothing`, () => {
