@@ -177,6 +177,9 @@ export interface InitPrograms {
   readonly copy: readonly [loader: string, program: string];
 }
 
+/** Devices of the host that a sandbox shows in /dev. */
+export const DEVICES: readonly string[] = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
+
 /** argv[0] of init, once it is the sandbox's pid 1 for good. Other supervisors know it by this name. */
 export const INIT_NAME = 'postern-init';
 

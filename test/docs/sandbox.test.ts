@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse } from 'yaml';
+import { DEVICES } from '../../sandbox/launch/spec.js';
 import {
-  DEVICES,
   ETC_SHOWN,
   ETC_WRITTEN,
   PLUGIN_HOME,

@@ -12,6 +12,7 @@ import {
   realpathSync,
   type Stats,
 } from 'node:fs';
+import { DEVICES } from '../../launch/spec.js';
 
 // Answers the questions of plan-root.ts about the host's files.
 
@@ -186,6 +187,9 @@ export interface SandboxMounts {
   readonly mountinfo: string;
 }
 
+/** Every sandbox has them for writing. Containers mount /dev/null over what they hide. */
+const SHOWN_DEVICES: readonly string[] = DEVICES.map((name) => `/dev/${name}`);
+
 /**
  * @param theirs the text of a sandbox's mountinfo
  * @param ours that of /proc/self/mountinfo
@@ -198,7 +202,8 @@ export function writableIn(theirs: string, ours: string): (path: string) => bool
   // The sandbox is being built: its program does not run yet, and the mounts are the host's.
   const isBuilt = root !== undefined && (root.device !== ownRoot?.device || root.root !== ownRoot.root);
   const open = mounts.filter(
-    (mount) => isBuilt && !mount.isReadOnly && own.some(({ device }) => device === mount.device),
+    ({ isReadOnly, point, device }) =>
+      isBuilt && !isReadOnly && !SHOWN_DEVICES.includes(point) && own.some((one) => one.device === device),
   );
   const shows = (mount: Mount, inside: string): boolean =>
     isWithin(inside, mount.root)

@@ -2,11 +2,10 @@
 
 import { dirname } from 'node:path';
 import type { Unknown } from '../../../shared/config/plugin-config.js';
-import { MESSAGE_QUEUES, type RootEntry } from '../../launch/spec.js';
+import { DEVICES, MESSAGE_QUEUES, type RootEntry } from '../../launch/spec.js';
 import { type HostFiles, isWithin, moved } from '../files/host-files.js';
 import { commandLinks, commandPaths, mayShow } from './command-paths.js';
 import {
-  DEVICES,
   deviceEntries,
   ETC_KEYS,
   etcEntries,

@@ -1,7 +1,7 @@
 // The part of the root that every plugin gets: the system's folders, the files of /etc that programs read, a minimal /dev, and
 // empty writable folders. Pure.
 import type { Unknown } from '../../../shared/config/plugin-config.js';
-import type { RootEntry } from '../../launch/spec.js';
+import { DEVICES, type RootEntry } from '../../launch/spec.js';
 import type { HostFiles } from '../files/host-files.js';
 
 export interface ScratchSizes {
@@ -74,7 +74,6 @@ export const SCRATCH: readonly {
   { path: PLUGIN_HOME, mib: 'homeMib', mode: 0o755 },
   { path: '/dev/shm', mib: 'shmMib', mode: 0o1777 },
 ];
-export const DEVICES: readonly string[] = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
 
 /**
  * An answer may take DNS_TIMEOUT_MS. glibc and musl wait for 5 s by themselves. c-ares waits for 2 s, and its one attempt would miss the answer of a

@@ -38,6 +38,13 @@ test('writableIn() leaves out what is shown for reading alone, what is covered, 
   assert.equal(isWritable('/srv/hidden/x'), false);
 });
 
+test('writableIn() leaves out the devices that every sandbox has: containers mount them over files', () => {
+  const masked = `${OURS}40 22 0:6 /null /usr/bin/unshare rw - devtmpfs udev rw\n`;
+  const theirs = `${SANDBOX}60 50 0:6 /null /dev/null rw,nosuid - devtmpfs udev rw\n`;
+  assert.equal(writableIn(theirs, masked)('/usr/bin'), false);
+  assert.equal(writableIn(theirs.replace(' /dev/null rw', ' /srv/null rw'), masked)('/usr/bin'), true);
+});
+
 test('writableIn() knows a folder by another mount of it', () => {
   const theirs = SANDBOX.replace('/srv/work /srv/work rw', '/srv/data/w /srv/work rw');
   assert.equal(writableIn(theirs, OURS)('/mnt/again/w/x'), true);
