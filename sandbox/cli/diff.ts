@@ -7,7 +7,9 @@ import { ConfigError } from '../../shared/config/config-problem.js';
 import { type Config, loadConfig } from '../../shared/config/load-config.js';
 import type { PlacedRules } from '../../shared/config/placed-rules.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import { type HttpOpening, httpOpenings, UNREADABLE } from '../../shared/policy/compare-http.js';
 import { type Opening, openings } from '../../shared/policy/compare-policies.js';
+import { type HttpRule, type HttpRules, readHttpRule } from '../../shared/policy/http-rules.js';
 import type { PolicySource } from '../../shared/policy/policy.js';
 import { quote } from '../../shared/policy/quote.js';
 import { openingsBeyond } from '../supervisor/policy/boundary.js';
@@ -18,7 +20,7 @@ import { describeError, paint, say } from './say.js';
 const MOST_LINES = 40;
 /** The same, of a reload and all its plugins. */
 const MOST_RELOAD_LINES = 20;
-/** Parts of one plugin and direction that a reload looks at: meanwhile nothing else is done. */
+/** Parts of one plugin and direction that a reload looks at, and beginnings of paths of one host: meanwhile nothing else is done. */
 const MOST_PARTS = 200;
 const NOTHING: PolicySource = { allow: [], deny: [] };
 
@@ -26,8 +28,18 @@ interface PluginDifference {
   readonly plugin: string;
   readonly opens: readonly Opening[];
   readonly closes: readonly Opening[];
-  /** Whether it has another gateway: other rules for methods and paths, other headers. Missing: the same. */
+  /** Of hosts with a gateway that it reaches before and after. */
+  readonly requests: readonly HostDifference[];
+  /** Whether its gateway differs in anything but rules: hosts, headers, certificates. Missing: it does not. */
   readonly gateway?: true;
+}
+
+interface HostDifference {
+  readonly host: string;
+  readonly opens: readonly HttpOpening[];
+  readonly closes: readonly HttpOpening[];
+  /** Missing: all was looked at. */
+  readonly unfinished?: true;
 }
 
 export function diffCommand(): Command {
@@ -41,8 +53,8 @@ export function diffCommand(): Command {
 Example:
   postern diff postern.yaml.old postern.yaml
 
-It compares the destinations of each plugin: names, addresses, ports and sockets. Of a gateway it says that it differs.
-Of approvals, ways out, listeners and files it says nothing.
+It compares the destinations of each plugin: names, addresses, ports and sockets. Of a host with a gateway it compares the
+methods and paths, and tells an example of each: "*" stands for every method that no rule names. Of approvals, ways out, listeners and files it says nothing.
 Exit status: 0 where neither differs, 1 where one does, 2 for wrong usage or an invalid file.`,
     )
     .action((before: string, after: string, options: { json?: boolean }) => {
@@ -84,9 +96,50 @@ function difference(
     joined(first(most, openings(after, before))),
     joined(first(most, openings(before, after))),
   ];
-  const sameGateway = isDeepStrictEqual(was?.gateway, is?.gateway);
-  if (sameGateway && opens.length + closes.length === 0) return undefined;
-  return { plugin, opens, closes, ...(sameGateway ? {} : { gateway: true }) };
+  const requests = hostDifferences(was, is, most);
+  const sameGateway = isDeepStrictEqual(withoutRules(was), withoutRules(is));
+  if (sameGateway && opens.length + closes.length + requests.length === 0) return undefined;
+  return { plugin, opens, closes, requests, ...(sameGateway ? {} : { gateway: true }) };
+}
+
+const withoutRules = (plugin: PluginConfig | undefined): unknown =>
+  plugin?.gateway?.map((host) => ({ ...host, allow: [], deny: [], ports: [] }));
+
+/** What differs in methods and paths. A host that one of the two does not reach at all is told as a destination. */
+function hostDifferences(
+  was: PluginConfig | undefined,
+  is: PluginConfig | undefined,
+  most: number,
+): readonly HostDifference[] {
+  const hosts = new Map(
+    [was, is].flatMap((one) => (one?.gateway ?? []).map(({ host, ports }) => [host, ports])),
+  );
+  return [...hosts].flatMap(([host, ports]): readonly HostDifference[] => {
+    const [before, after] = [was, is].map((one) => one && requestsOf(one, host, ports));
+    if (before === undefined || after === undefined) return [];
+    const [opened, closed] = [httpOpenings(after, before, most), httpOpenings(before, after, most)];
+    const isWhole = opened.isWhole && closed.isWhole;
+    if (isWhole && opened.openings.length + closed.openings.length === 0) return [];
+    const { openings: opens } = opened;
+    return [{ host, opens, closes: closed.openings, ...(isWhole ? {} : { unfinished: true }) }];
+  });
+}
+
+/** @returns the rules for requests; none where they are all open; undefined if the host is not reached */
+function requestsOf(plugin: PluginConfig, host: string, ports: readonly number[]): HttpRules | undefined {
+  const one = plugin.gateway?.find((gateway) => gateway.host === host);
+  if (one === undefined) {
+    const reached = ports.some(
+      (port) => openings({ allow: [`${host}:${port}`], deny: [] }, plugin).next().done,
+    );
+    return reached ? { allow: [], deny: [] } : undefined;
+  }
+  const read = (text: string): readonly HttpRule[] => {
+    const rule = readHttpRule(text);
+    return rule.ok ? [rule.rule] : [];
+  };
+  const everyPath = plugin.mode === 'audit' && one.allow.length > 0;
+  return { allow: (everyPath ? ['* /**'] : one.allow).flatMap(read), deny: one.deny.flatMap(read) };
 }
 
 function* first<T>(most: number, items: Iterable<T>): Generator<T> {
@@ -117,6 +170,9 @@ export async function describeChange(
     lines.push(
       ...found.opens.map((opening) => `${name}: opens ${describeOpening(opening)}`),
       ...found.closes.map((opening) => `${name}: closes ${describeOpening(opening)}`),
+      ...found.requests.flatMap((host) =>
+        requestLines(host).map(([word, text]) => `${name}: ${word} ${text}`),
+      ),
       ...(found.gateway === true ? [`${name}: its gateway differs`] : []),
     );
   }
@@ -157,11 +213,12 @@ function joined(found: Iterable<Opening>): readonly Opening[] {
 function describeAll(plugins: readonly PluginDifference[]): string {
   if (plugins.length === 0) return 'No destination differs\n';
   return plugins
-    .map(({ plugin, opens, closes, gateway }) =>
+    .map(({ plugin, opens, closes, requests, gateway }) =>
       [
         plugin,
-        ...linesOf('opens', opens),
-        ...linesOf('closes', closes),
+        ...linesOf('opens', opens.map(describeOpening)),
+        ...linesOf('closes', closes.map(describeOpening)),
+        ...requests.flatMap(requestLines).flatMap(([word, text]) => linesOf(word, [text])),
         ...(gateway === true ? ['  its gateway differs'] : []),
         '',
       ].join('\n'),
@@ -169,12 +226,38 @@ function describeAll(plugins: readonly PluginDifference[]): string {
     .join('');
 }
 
-function linesOf(word: 'opens' | 'closes', found: readonly Opening[]): readonly string[] {
+type Word = 'opens' | 'closes' | '';
+
+function linesOf(word: Word, found: readonly string[]): readonly string[] {
   const shown = paint(word.padEnd(6), word === 'opens' ? 'yellow' : 'dim');
-  const lines = found.slice(0, MOST_LINES).map((opening) => `  ${shown}  ${describeOpening(opening)}`);
+  const lines = found.slice(0, MOST_LINES).map((text) => `  ${shown}  ${text}`);
   return found.length > MOST_LINES
     ? [...lines, `  and ${found.length - MOST_LINES} more: --json shows all`]
     : lines;
+}
+
+function requestLines({
+  host,
+  opens,
+  closes,
+  unfinished,
+}: HostDifference): readonly (readonly [Word, string])[] {
+  return [
+    ...opens.map((one) => ['opens', describeRequests(host, one, 'no more denied by')] as const),
+    ...closes.map((one) => ['closes', describeRequests(host, one, 'denied by')] as const),
+    ...(unfinished
+      ? [['', `the rules for ${host} have more kinds of paths than were compared`] as const]
+      : []),
+  ];
+}
+
+function describeRequests(host: string, { methods, target, rule, denied }: HttpOpening, by: string): string {
+  const why = [...(rule ? [`rule ${quote(rule)}`] : []), ...(denied ? [`${by} ${quote(denied)}`] : [])].join(
+    ', ',
+  );
+  const what =
+    target === UNREADABLE ? `${host}: paths that servers may read in more than one way` : host + target;
+  return `${methods.join()} ${what}${why === '' ? '' : ` (${why})`}`;
 }
 
 const WHERES = {

@@ -189,7 +189,8 @@ export function decideHttp({ allow, deny }: HttpRules, { method, target }: HttpR
       ) &&
       /* protects: G23 gateway: a deny rule covers each reading of a path => coversPath(rule.segments, path.segments, true) */ readings.some(
         ({ segments }) =>
-          coversPath(rule.segments, segments, true) || coversPath(split(rule.segments), segments, true),
+          coversPath(rule.segments, segments, true) ||
+          coversPath(splitSlashes(rule.segments), segments, true),
       ),
   );
   if (denying !== undefined)
@@ -203,7 +204,7 @@ export function decideHttp({ allow, deny }: HttpRules, { method, target }: HttpR
       queries.every((parameters) => hasParameters(rule, parameters, 'all')) &&
       /* protects: G23 gateway: an allow rule covers each reading of a path => coversPath(rule.segments, path.segments, false) */ readings.every(
         ({ segments, isSplit }) =>
-          coversPath(isSplit ? split(rule.segments) : rule.segments, segments, false),
+          coversPath(isSplit ? splitSlashes(rule.segments) : rule.segments, segments, false),
       ),
   );
   const allowing = onPath.find((rule) => coversMethod(rule, method));
@@ -233,7 +234,7 @@ function readingsOf({ text, segments }: HttpPath): readonly Reading[] | undefine
   if (!/;|%2F/.test(text)) return [{ segments, isSplit: false }];
   const readings = [
     ...[segments, bare(segments)].map((one) => ({ segments: one, isSplit: false })),
-    ...[split(segments), bare(split(segments)), split(bare(segments))].map((one) => ({
+    ...[splitSlashes(segments), bare(splitSlashes(segments)), splitSlashes(bare(segments))].map((one) => ({
       segments: one,
       isSplit: true,
     })),
@@ -243,11 +244,11 @@ function readingsOf({ text, segments }: HttpPath): readonly Reading[] | undefine
   return readings;
 }
 
-function bare(segments: readonly string[]): readonly string[] {
+export function bare(segments: readonly string[]): readonly string[] {
   return segments.map((one) => one.slice(0, one.includes(';') ? one.indexOf(';') : undefined));
 }
 
-function split(segments: readonly string[]): readonly string[] {
+export function splitSlashes(segments: readonly string[]): readonly string[] {
   return segments.flatMap((one) => one.split('%2F'));
 }
 
@@ -270,24 +271,36 @@ function hasParameters({ query }: HttpRule, parameters: URLSearchParams, which: 
   });
 }
 
-/** @param anyCase servers that ignore the case of letters are met more often than paths that differ in it */
 function coversPath(pattern: readonly string[], path: readonly string[], anyCase: boolean): boolean {
-  const fits = (one: string, segment: string): boolean =>
-    one === '*' || one === segment || (anyCase && one.toLowerCase() === segment.toLowerCase());
-  // The places of the pattern that the segments so far lead to: no backtracking, whatever the path.
-  let places = closure(pattern, [0]);
-  for (const segment of path) {
-    places = closure(
-      pattern,
-      places.flatMap((place) => {
-        const one = pattern[place];
-        if (one === undefined) return [];
-        if (one === '**') return [place];
-        return fits(one, segment) ? [place + 1] : [];
-      }),
-    );
-  }
+  // No backtracking, whatever the path.
+  let places = placesAtStart(pattern);
+  for (const segment of path) places = nextPlaces(pattern, places, segment, anyCase);
   return places.includes(pattern.length);
+}
+
+/** The places of a pattern that the segments of a path have led to: before the first one. Its length is the place behind it: the whole path fits. */
+export function placesAtStart(pattern: readonly string[]): readonly number[] {
+  return closure(pattern, [0]);
+}
+
+/** @param anyCase servers that ignore the case of letters are met more often than paths that differ in it */
+export function nextPlaces(
+  pattern: readonly string[],
+  places: readonly number[],
+  segment: string,
+  anyCase: boolean,
+): readonly number[] {
+  const fits = (one: string): boolean =>
+    one === '*' || one === segment || (anyCase && one.toLowerCase() === segment.toLowerCase());
+  return closure(
+    pattern,
+    places.flatMap((place) => {
+      const one = pattern[place];
+      if (one === undefined) return [];
+      if (one === '**') return [place];
+      return fits(one) ? [place + 1] : [];
+    }),
+  );
 }
 
 /** `**` stands for no segment, too. */

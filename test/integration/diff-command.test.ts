@@ -75,7 +75,29 @@ for (const user of anyUser) {
     writeFileSync(join(cwd, 'with.yaml'), config({ agent: { allow: ['api.example.com'], gateway } }));
     writeFileSync(join(cwd, 'without.yaml'), config({ agent: { allow: ['api.example.com'] } }));
     const opened = await postern(['diff', 'with.yaml', 'without.yaml'], { as: user, cwd });
-    assert.deepEqual([opened.stdout, opened.status], ['agent\n  its gateway differs\n', 1]);
+    assert.deepEqual(opened.stdout.split('\n'), [
+      'agent',
+      '  opens   DELETE api.example.com/ (no more denied by "DELETE /**")',
+      '  opens   DELETE,* api.example.com: paths that servers may read in more than one way',
+      '  its gateway differs',
+      '',
+    ]);
+    assert.equal(opened.status, 1);
+    const other = { 'api.example.com': { allow: ['GET,HEAD /repos/**', 'POST /repos/*/issues'] } };
+    const former = { 'api.example.com': { allow: ['GET /**', 'POST /repos/*/issues/**'] } };
+    writeFileSync(join(cwd, 'other.yaml'), config({ agent: { allow: ['api.example.com'], gateway: other } }));
+    writeFileSync(
+      join(cwd, 'former.yaml'),
+      config({ agent: { allow: ['api.example.com'], gateway: former } }),
+    );
+    const changed = await postern(['diff', 'former.yaml', 'other.yaml'], { as: user, cwd });
+    assert.deepEqual(changed.stdout.split('\n'), [
+      'agent',
+      '  opens   HEAD api.example.com/repos (rule "GET,HEAD /repos/**")',
+      '  closes  GET api.example.com/ (rule "GET /**")',
+      '  closes  POST api.example.com/repos/x/issues/x (rule "POST /repos/*/issues/**")',
+      '',
+    ]);
     const missing = await postern(['diff', 'after.yaml', 'missing.yaml'], { as: user, cwd });
     assert.match(missing.stderr, /^postern: missing\.yaml: cannot be read: there is no such file/);
     assert.deepEqual([missing.stdout, missing.status], ['', 2]);
