@@ -5,14 +5,13 @@ import { DEFAULT_CONFIG } from '../../shared/bundles.js';
 import { CALL_FORMS } from '../../shared/config/call-forms.js';
 import { ConfigError, type ConfigProblem, describeProblem } from '../../shared/config/config-problem.js';
 import type { Config, LoadedPlugin } from '../../shared/config/load-config.js';
-import type { PlacedRules } from '../../shared/config/placed-rules.js';
-import { loadBoundary } from '../../shared/config/rule-file.js';
+import { type Boundary, loadBoundary } from '../../shared/config/rule-file.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import { printable } from '../../shared/printable.js';
 import { processesInAll } from '../host/privileges.js';
 import { hostFiles } from '../supervisor/files/host-files.js';
 import { configFile } from './default-config.js';
-import { beyond, describeOpening } from './diff.js';
+import { beyond, describeBeyond } from './diff.js';
 import { loadChecked, ownFilesIn, plansOf, problemsOfPlugins } from './load-checked.js';
 import { makeCommand } from './program.js';
 import { paint } from './say.js';
@@ -72,7 +71,7 @@ Exit status: 0 for a valid file, even with warnings; 1 for a file with errors; 2
 
 async function checkFile(file: string | undefined, within: string | undefined): Promise<CheckReport> {
   let config: Config;
-  let boundary: PlacedRules | undefined;
+  let boundary: Boundary | undefined;
   try {
     boundary = within === undefined ? undefined : loadBoundary(within);
     config = loadChecked(configFile(file));
@@ -137,11 +136,8 @@ function describeReport(
   const lines = [
     ...problems.map((problem) => `${paint('error', 'red')}    ${describeProblem(problem)}`),
     ...warnings.map((warning) => `${paint('warning', 'yellow')}  ${describeWarning(warning)}`),
-    ...outside.flatMap(({ plugin, opens }) =>
-      opens.map(
-        (opening) =>
-          `${paint('beyond', 'red')}   plugins.${plugin}: ${describeOpening(opening)} is allowed, and not by the boundary`,
-      ),
+    ...outside.flatMap((one) =>
+      describeBeyond(one).map((text) => `${paint('beyond', 'red')}   plugins.${one.plugin}: ${text}`),
     ),
     problems.length === 0
       ? `${name}: ${count(plugins, 'plugin')}, ${count(rules, 'rule')}, ${count(warnings.length, 'warning')}`

@@ -5,13 +5,14 @@ import type { Command } from 'commander';
 import { asciiJson } from '../../shared/ascii-json.js';
 import { ConfigError } from '../../shared/config/config-problem.js';
 import { type Config, loadConfig } from '../../shared/config/load-config.js';
-import type { PlacedRules } from '../../shared/config/placed-rules.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import type { Boundary } from '../../shared/config/rule-file.js';
 import { type HttpOpening, httpOpenings, UNREADABLE } from '../../shared/policy/compare-http.js';
 import { type Opening, openings } from '../../shared/policy/compare-policies.js';
-import { type HttpRule, type HttpRules, readHttpRule } from '../../shared/policy/http-rules.js';
+import { type HttpRules, httpRulesOf } from '../../shared/policy/http-rules.js';
 import type { PolicySource } from '../../shared/policy/policy.js';
 import { quote } from '../../shared/policy/quote.js';
+import { gatewayConfig } from '../supervisor/gateway/plugin-gateway.js';
 import { openingsBeyond } from '../supervisor/policy/boundary.js';
 import { makeCommand } from './program.js';
 import { describeError, paint, say } from './say.js';
@@ -134,12 +135,8 @@ function requestsOf(plugin: PluginConfig, host: string, ports: readonly number[]
     );
     return reached ? { allow: [], deny: [] } : undefined;
   }
-  const read = (text: string): readonly HttpRule[] => {
-    const rule = readHttpRule(text);
-    return rule.ok ? [rule.rule] : [];
-  };
   const everyPath = plugin.mode === 'audit' && one.allow.length > 0;
-  return { allow: (everyPath ? ['* /**'] : one.allow).flatMap(read), deny: one.deny.flatMap(read) };
+  return { allow: httpRulesOf(everyPath ? ['* /**'] : one.allow), deny: httpRulesOf(one.deny) };
 }
 
 function* first<T>(most: number, items: Iterable<T>): Generator<T> {
@@ -180,16 +177,58 @@ export async function describeChange(
   return more > 0 ? [...lines.slice(0, MOST_RELOAD_LINES), `and ${more} more: see postern diff`] : lines;
 }
 
+/** What one plugin may reach beyond a boundary. */
+interface BeyondBoundary {
+  readonly plugin: string;
+  readonly opens: readonly Opening[];
+  readonly requests: readonly Omit<HostDifference, 'closes'>[];
+  /** Hosts that it reaches directly, and the boundary by a gateway alone. */
+  readonly directly: readonly string[];
+}
+
 /** What the plugins of a configuration may reach beyond `boundary`. */
-export function beyond(
-  { plugins }: Config,
-  boundary: PlacedRules,
-): readonly { readonly plugin: string; readonly opens: readonly Opening[] }[] {
-  const allowed = { allow: boundary.allow.map(textOf), deny: boundary.deny.map(textOf) };
+export function beyond({ plugins }: Config, boundary: Boundary): readonly BeyondBoundary[] {
   return plugins.flatMap(({ config }) => {
-    const opens = joined(openingsBeyond(config, allowed));
-    return opens.length === 0 ? [] : [{ plugin: config.name, opens }];
+    const opens = joined(destinationsBeyond(config, boundary));
+    const requests = [...boundary.gateway].flatMap(([host, rules]) => {
+      const ports = config.gateway?.find((one) => one.host === host)?.ports;
+      // Without a gateway the host is told as a destination.
+      const own = ports && requestsOf(config, host, ports);
+      const { openings: found } = own === undefined ? { openings: [] } : httpOpenings(own, rules);
+      return found.length === 0 ? [] : [{ host, opens: found }];
+    });
+    if (opens.length + requests.length === 0) return [];
+    const directly = [...boundary.gateway.keys()].filter((name) => opens.some(({ host }) => host === name));
+    return [{ plugin: config.name, opens, requests, directly }];
   });
+}
+
+function* destinationsBeyond(config: PluginConfig, boundary: Boundary): Generator<Opening, void> {
+  const allowed = { allow: boundary.allow.map(textOf), deny: boundary.deny.map(textOf) };
+  if (boundary.gateway.size === 0) return yield* openingsBeyond(config, allowed);
+  // Directly, a plugin does not reach the hosts of its gateway, and may not reach those of the boundary's.
+  const own = (config.gateway ?? []).map(({ host }) => host);
+  yield* openings(
+    { ...config, deny: [...config.deny, ...own] },
+    { ...allowed, deny: [...allowed.deny, ...boundary.gateway.keys()] },
+  );
+  const gateway = gatewayConfig(config);
+  if (gateway !== undefined) yield* openings(gateway, allowed);
+}
+
+/** Lines for a person, of one plugin. */
+export function describeBeyond({ opens, requests, directly }: BeyondBoundary): readonly string[] {
+  return [
+    ...opens.map((one) => {
+      const past = directly.includes(one.host) ? ', where the boundary asks for a gateway' : '';
+      return `${describeOpening(one)} is allowed, and not by the boundary${past}`;
+    }),
+    ...requests.flatMap(({ host, opens: found }) =>
+      found.map(
+        (one) => `${describeRequests(host, one, 'denied there by')} is allowed, and not by the boundary`,
+      ),
+    ),
+  ];
 }
 
 const textOf = ({ text }: { readonly text: string }): string => text;

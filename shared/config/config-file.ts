@@ -37,6 +37,11 @@ export interface PolicyFile extends RuleFile {
   readonly serial?: number | undefined;
 }
 
+/** What `check --within` reads: a policy, or a file of rules. */
+export interface BoundaryFile extends PolicyFile {
+  readonly gateway?: Readonly<Record<string, Pick<WrittenGateway, 'allow' | 'deny'>>> | undefined;
+}
+
 /** How often a policy is looked for. */
 export const DEFAULT_POLL_S = 300;
 

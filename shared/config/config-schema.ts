@@ -6,6 +6,7 @@ import { MODES } from '../words.js';
 import { callsBy } from './call-forms.js';
 import {
   AUDIT_FORMATS,
+  type BoundaryFile,
   type ConfigFile,
   DEFAULT_ASK_S,
   DEFAULT_AUDIT,
@@ -19,7 +20,7 @@ import {
   WHEN_FULL,
 } from './config-file.js';
 import { DEFAULT_EXPORT_S, EXPORT_SIGNALS } from './export-config.js';
-import { gatewaySchema, secretsSchema } from './gateway-schema.js';
+import { gatewaySchema, requestRulesSchema, secretsSchema } from './gateway-schema.js';
 import { LIMIT_FORMS, type LimitForm } from './limit-forms.js';
 import {
   DEFAULT_READY_S,
@@ -473,14 +474,30 @@ export const configSchema: z.ZodType<ConfigFile> = z.strictObject(
   { error: `${MAP} with the key plugins` },
 );
 
-/** A policy, and what `check --within` reads. */
+const serial = count({
+  min: 1,
+  max: Number.MAX_SAFE_INTEGER,
+  help: 'Higher than that of the policy before.',
+});
+
 export const policyFileSchema: z.ZodType<PolicyFile> = z.strictObject(
+  { serial, allow, deny },
+  { error: `${MAP} with serial and allow` },
+);
+
+/** What `check --within` reads: hosts that plugins may reach by a gateway alone, and their methods and paths. A policy has none. */
+export const boundarySchema: z.ZodType<BoundaryFile> = z.strictObject(
   {
-    serial: count({ min: 1, max: Number.MAX_SAFE_INTEGER, help: 'Higher than that of the policy before.' }),
+    serial,
     allow,
     deny,
+    gateway: z
+      .record(z.string(), requestRulesSchema, {
+        error: 'expected a map of hosts, as {api.example.com: {allow: [read-only]}}',
+      })
+      .optional(),
   },
-  { error: `${MAP} with serial and allow` },
+  { error: `${MAP} with allow or deny` },
 );
 
 /** A file of rules, for `presets` and --rules. */

@@ -3,7 +3,7 @@
 import { statSync } from 'node:fs';
 import { plainNameOf } from '../gateway.js';
 import { compilePolicy } from '../policy/compile-policy.js';
-import { HTTP_PRESETS, readHttpRule } from '../policy/http-rules.js';
+import { HTTP_PRESETS, type HttpRules, httpRulesOf, readHttpRule } from '../policy/http-rules.js';
 import { openPorts } from '../policy/judge-name.js';
 import { isLocalhost, parseHost } from '../policy/parse-host.js';
 import { parseRule } from '../policy/parse-rule.js';
@@ -283,6 +283,42 @@ function hostProblem(name: string, kind: 'name' | 'address' | undefined): string
   return kind === 'name' ? 'the sandbox itself' : 'not the name of a host';
 }
 
+function requestRuleProblems(source: YamlSource, key: KeyPath): readonly ConfigProblem[] {
+  return (['allow', 'deny'] as const).flatMap((list) =>
+    source.textsAt([...key, list]).flatMap(({ key: place, text }) => {
+      if (list === 'allow' && Object.hasOwn(HTTP_PRESETS, text)) return [];
+      const read = readHttpRule(text);
+      if (read.ok) return [];
+      const near =
+        list === 'allow' && /^\S+$/.test(text) ? didYouMean(text, Object.keys(HTTP_PRESETS)) : undefined;
+      return [source.problem(place, read.message, near ?? read.fix)];
+    }),
+  );
+}
+
+/** Rules for requests, by host, in a file whose form is right. */
+export function readBoundaryHosts(source: YamlSource): {
+  readonly hosts: ReadonlyMap<string, HttpRules>;
+  readonly problems: readonly ConfigProblem[];
+} {
+  const names = source.keysAt(['gateway']) ?? [];
+  const problems = names.flatMap((name): readonly ConfigProblem[] => {
+    const read = parseHost(name);
+    const key = ['gateway', name];
+    if (read?.kind !== 'name' || isLocalhost(read.name))
+      return [source.problem(key, hostProblem(name, read?.kind), 'name one host exactly')];
+    return requestRuleProblems(source, key);
+  });
+  const rulesAt = (name: string, list: 'allow' | 'deny'): HttpRules['allow'] =>
+    httpRulesOf(source.textsAt(['gateway', name, list]).map(({ text }) => text));
+  const hosts = names.map((name): [string, HttpRules] => {
+    const read = parseHost(name);
+    const host = read?.kind === 'name' ? read.name : name;
+    return [host, { allow: rulesAt(name, 'allow'), deny: rulesAt(name, 'deny') }];
+  });
+  return { hosts: new Map(hosts), problems };
+}
+
 function checkHost(
   source: YamlSource,
   key: KeyPath,
@@ -343,16 +379,7 @@ function checkHost(
     ...AWS_SECRETS.flatMap((name) => source.textsAt([...key, 'sign', 'aws', name])).flatMap(
       ({ key: place, text }) => missing(place, text),
     ),
-    ...(['allow', 'deny'] as const).flatMap((list) =>
-      source.textsAt([...key, list]).flatMap(({ key: place, text }) => {
-        if (list === 'allow' && Object.hasOwn(HTTP_PRESETS, text)) return [];
-        const read = readHttpRule(text);
-        if (read.ok) return [];
-        const near =
-          list === 'allow' && /^\S+$/.test(text) ? didYouMean(text, Object.keys(HTTP_PRESETS)) : undefined;
-        return [source.problem(place, read.message, near ?? read.fix)];
-      }),
-    ),
+    ...requestRuleProblems(source, key),
     ...source
       .textsAt([...key, 'addresses'])
       .flatMap(({ key: place, text }) => checkOwnAddress(source, place, text)),

@@ -146,6 +146,17 @@ const hostSchema: z.ZodType<WrittenGateway> = z.strictObject(
   { error: 'expected a map, as {headers: {authorization: "Bearer {github}"}}' },
 );
 
+/** The rules of one host, in a boundary. */
+export const requestRulesSchema: z.ZodType<Pick<WrittenGateway, 'allow' | 'deny'>> = z.strictObject(
+  {
+    allow: rules(
+      'Methods and paths that plugins may allow. Without a rule, everything that no deny rule covers.',
+    ),
+    deny: rules('Methods and paths that no plugin may allow.'),
+  },
+  { error: 'expected a map, as {allow: ["GET /repos/**"]}' },
+);
+
 export const gatewaySchema: z.ZodOptional<z.ZodRecord<z.ZodString, z.ZodType<WrittenGateway>>> = z
   .record(z.string(), hostSchema, {
     error: 'expected a map of hosts, as {api.example.com: {allow: [read-only]}}',

@@ -2,24 +2,44 @@
 
 import { isAbsolute, join } from 'node:path';
 import type * as z from 'zod';
+import type { HttpRules } from '../policy/http-rules.js';
 import type { RuleFile } from './config-file.js';
 import { ConfigError, type ConfigProblem } from './config-problem.js';
-import { policyFileSchema, ruleFileSchema } from './config-schema.js';
+import { boundarySchema, ruleFileSchema } from './config-schema.js';
 import { readConfigText } from './config-text.js';
 import { explainIssues } from './explain-issue.js';
+import { readBoundaryHosts } from './gateway-config.js';
 import { joinRules, type PlacedRules, type ReadRules, readRules } from './placed-rules.js';
 import { shippedPreset } from './shipped-presets.js';
 import { type KeyPath, YamlSource } from './yaml-source.js';
 
 // Reads a file of rules, for `presets` and --rules: a map with `allow`, `deny` or both.
 
-/** The boundary of `check --within`: a file of rules, or a policy. @throws ConfigError as {@link loadRuleFile} does */
-export function loadBoundary(path: string): PlacedRules {
-  return loadRuleFile(path, policyFileSchema);
+/** What plugins may reach at most. */
+export interface Boundary extends PlacedRules {
+  /** Hosts that are reached by a gateway alone, with the requests that it may let through. */
+  readonly gateway: ReadonlyMap<string, HttpRules>;
+}
+
+/** The boundary of `check --within`: a file of rules, or a policy. @throws ConfigError with every problem of the file */
+export function loadBoundary(path: string): Boundary {
+  const { source, problems, ...rules } = readRuleFile(path, boundarySchema);
+  const { hosts, problems: ofHosts } = readBoundaryHosts(source);
+  if (problems.length + ofHosts.length > 0) throw new ConfigError([...problems, ...ofHosts]);
+  return { ...rules, gateway: hosts };
 }
 
 /** @throws ConfigError with every problem of the file */
-export function loadRuleFile(path: string, schema: z.ZodType<RuleFile> = ruleFileSchema): PlacedRules {
+export function loadRuleFile(path: string): PlacedRules {
+  const { source: _, problems, ...rules } = readRuleFile(path, ruleFileSchema);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return rules;
+}
+
+function readRuleFile(
+  path: string,
+  schema: z.ZodType<RuleFile>,
+): ReadRules & { readonly source: YamlSource } {
   const source = new YamlSource(
     path,
     readConfigText(path, 'name a file that holds allow: and deny: lists, or one of postern presets'),
@@ -27,8 +47,7 @@ export function loadRuleFile(path: string, schema: z.ZodType<RuleFile> = ruleFil
   const parsed = schema.safeParse(source.value);
   const shape = parsed.success ? [] : explainIssues(parsed.error.issues, schema, source);
   const { allow, deny, problems } = readRules(source, []);
-  if (shape.length + problems.length > 0) throw new ConfigError([...shape, ...problems]);
-  return { allow, deny };
+  return { source, allow, deny, problems: [...shape, ...problems] };
 }
 
 // Gathers the rules of a plugin: from defaults, presets and its own lists, in this order.

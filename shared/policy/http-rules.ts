@@ -77,6 +77,16 @@ export const HTTP_PRESETS: Readonly<Record<string, readonly string[]>> = {
   'npm-install': ['GET,HEAD /**', 'POST /-/npm/v1/security/**'],
 };
 
+/** @param texts rules that are valid, and presets */
+export function httpRulesOf(texts: readonly string[]): readonly HttpRule[] {
+  return texts
+    .flatMap((text) => HTTP_PRESETS[text] ?? text)
+    .flatMap((text) => {
+      const read = readHttpRule(text);
+      return read.ok ? [read.rule] : [];
+    });
+}
+
 /** The rules of one host. */
 export interface HttpRules {
   /** Empty: everything that no deny rule covers. */

@@ -145,4 +145,34 @@ for (const user of anyUser) {
     assert.match(broken.stdout, /missing\.yaml: cannot be read/);
     assert.equal(broken.status, 1);
   });
+
+  test(`check --within knows the requests that a gateway may let through, and who goes past it (${user})`, async () => {
+    const cwd = readableFolder();
+    writeFileSync(
+      join(cwd, 'boundary.yaml'),
+      'allow: ["*.example.com"]\ngateway:\n  api.example.com: {allow: [read-only], deny: ["* /admin/**"]}\n',
+    );
+    const told = async (agent: object): Promise<readonly string[]> => {
+      writeFileSync(join(cwd, 'postern.yaml'), config({ agent }));
+      const { stdout, status } = await postern(['check', '--within', 'boundary.yaml'], { as: user, cwd });
+      const lines = stdout.split('\n').filter((line) => line.startsWith('beyond'));
+      assert.equal(status, lines.length === 0 ? 0 : 1, stdout);
+      return lines.map((line) => line.replace(/^beyond {3}plugins\.agent: /, ''));
+    };
+    const withGateway = (gateway: object): Promise<readonly string[]> =>
+      told({ allow: ['*.example.com'], gateway: { 'api.example.com': gateway } });
+    assert.deepEqual(await told({ allow: ['other.example.com'] }), []);
+    assert.deepEqual(await withGateway({ allow: ['GET /repos/**'] }), []);
+    assert.deepEqual(await withGateway({ allow: ['GET /**'], deny: ['* /admin/**'] }), []);
+    assert.deepEqual(await withGateway({ allow: ['GET,POST /**'] }), [
+      'POST api.example.com/ (rule "GET,POST /**") is allowed, and not by the boundary',
+      'GET,POST api.example.com/admin (rule "GET,POST /**", denied there by "* /admin/**") is allowed, and not by the boundary',
+    ]);
+    assert.deepEqual(await told({ allow: ['*.example.com'] }), [
+      'api.example.com:443 (rule "*.example.com") is allowed, and not by the boundary, where the boundary asks for a gateway',
+    ]);
+    writeFileSync(join(cwd, 'boundary.yaml'), 'gateway: {"*.example.com": {allow: ["GET"]}}\n');
+    const broken = await postern(['check', '--within', 'boundary.yaml'], { as: user, cwd });
+    assert.match(broken.stdout, /gateway\.\*\.example\.com.*a gateway is for one host/);
+  });
 }
