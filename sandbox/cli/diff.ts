@@ -6,14 +6,12 @@ import { asciiJson } from '../../shared/ascii-json.js';
 import { ConfigError } from '../../shared/config/config-problem.js';
 import { type Config, loadConfig } from '../../shared/config/load-config.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
-import type { Boundary } from '../../shared/config/rule-file.js';
 import { type HttpOpening, httpOpenings, UNREADABLE } from '../../shared/policy/compare-http.js';
 import { type Opening, openings } from '../../shared/policy/compare-policies.js';
-import { type HttpRules, httpRulesOf } from '../../shared/policy/http-rules.js';
-import type { PolicySource } from '../../shared/policy/policy.js';
+import type { HttpRules } from '../../shared/policy/http-rules.js';
+import type { Boundary, PolicySource } from '../../shared/policy/policy.js';
 import { quote } from '../../shared/policy/quote.js';
-import { gatewayConfig } from '../supervisor/gateway/plugin-gateway.js';
-import { openingsBeyond } from '../supervisor/policy/boundary.js';
+import { openingsBeyond, requestsBeyond, requestsOf } from '../supervisor/policy/boundary.js';
 import { makeCommand } from './program.js';
 import { describeError, paint, say } from './say.js';
 
@@ -116,7 +114,7 @@ function hostDifferences(
     [was, is].flatMap((one) => (one?.gateway ?? []).map(({ host, ports }) => [host, ports])),
   );
   return [...hosts].flatMap(([host, ports]): readonly HostDifference[] => {
-    const [before, after] = [was, is].map((one) => one && requestsOf(one, host, ports));
+    const [before, after] = [was, is].map((one) => one && requestsTo(one, host, ports));
     if (before === undefined || after === undefined) return [];
     const [opened, closed] = [httpOpenings(after, before, most), httpOpenings(before, after, most)];
     const isWhole = opened.isWhole && closed.isWhole;
@@ -127,16 +125,13 @@ function hostDifferences(
 }
 
 /** @returns the rules for requests; none where they are all open; undefined if the host is not reached */
-function requestsOf(plugin: PluginConfig, host: string, ports: readonly number[]): HttpRules | undefined {
+function requestsTo(plugin: PluginConfig, host: string, ports: readonly number[]): HttpRules | undefined {
   const one = plugin.gateway?.find((gateway) => gateway.host === host);
-  if (one === undefined) {
-    const reached = ports.some(
-      (port) => openings({ allow: [`${host}:${port}`], deny: [] }, plugin).next().done,
-    );
-    return reached ? { allow: [], deny: [] } : undefined;
-  }
-  const everyPath = plugin.mode === 'audit' && one.allow.length > 0;
-  return { allow: httpRulesOf(everyPath ? ['* /**'] : one.allow), deny: httpRulesOf(one.deny) };
+  if (one !== undefined) return requestsOf(one, plugin);
+  const reached = ports.some(
+    (port) => openings({ allow: [`${host}:${port}`], deny: [] }, plugin).next().done,
+  );
+  return reached ? { allow: [], deny: [] } : undefined;
 }
 
 function* first<T>(most: number, items: Iterable<T>): Generator<T> {
@@ -189,31 +184,16 @@ interface BeyondBoundary {
 /** What the plugins of a configuration may reach beyond `boundary`. */
 export function beyond({ plugins }: Config, boundary: Boundary): readonly BeyondBoundary[] {
   return plugins.flatMap(({ config }) => {
-    const opens = joined(destinationsBeyond(config, boundary));
-    const requests = [...boundary.gateway].flatMap(([host, rules]) => {
-      const ports = config.gateway?.find((one) => one.host === host)?.ports;
-      // Without a gateway the host is told as a destination.
-      const own = ports && requestsOf(config, host, ports);
-      const { openings: found } = own === undefined ? { openings: [] } : httpOpenings(own, rules);
-      return found.length === 0 ? [] : [{ host, opens: found }];
-    });
+    const opens = joined(openingsBeyond(config, boundary));
+    const requests = requestsBeyond(config, boundary).map(({ host, openings: found }) => ({
+      host,
+      opens: found,
+    }));
     if (opens.length + requests.length === 0) return [];
-    const directly = [...boundary.gateway.keys()].filter((name) => opens.some(({ host }) => host === name));
-    return [{ plugin: config.name, opens, requests, directly }];
+    const hosts = [...(boundary.gateway?.keys() ?? [])];
+    const direct = hosts.filter((name) => opens.some(({ host }) => host === name));
+    return [{ plugin: config.name, opens, requests, directly: direct }];
   });
-}
-
-function* destinationsBeyond(config: PluginConfig, boundary: Boundary): Generator<Opening, void> {
-  const allowed = { allow: boundary.allow.map(textOf), deny: boundary.deny.map(textOf) };
-  if (boundary.gateway.size === 0) return yield* openingsBeyond(config, allowed);
-  // Directly, a plugin does not reach the hosts of its gateway, and may not reach those of the boundary's.
-  const own = (config.gateway ?? []).map(({ host }) => host);
-  yield* openings(
-    { ...config, deny: [...config.deny, ...own] },
-    { ...allowed, deny: [...allowed.deny, ...boundary.gateway.keys()] },
-  );
-  const gateway = gatewayConfig(config);
-  if (gateway !== undefined) yield* openings(gateway, allowed);
 }
 
 /** Lines for a person, of one plugin. */
@@ -230,8 +210,6 @@ export function describeBeyond({ opens, requests, directly }: BeyondBoundary): r
     ),
   ];
 }
-
-const textOf = ({ text }: { readonly text: string }): string => text;
 
 /** Joins parts that differ in their ports alone. */
 function joined(found: Iterable<Opening>): readonly Opening[] {

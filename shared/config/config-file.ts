@@ -35,10 +35,6 @@ export interface RuleFile {
 /** The policy of an organisation: a file of rules that also bounds those of other files. */
 export interface PolicyFile extends RuleFile {
   readonly serial?: number | undefined;
-}
-
-/** What `check --within` reads: a policy, or a file of rules. */
-export interface BoundaryFile extends PolicyFile {
   readonly gateway?: Readonly<Record<string, Pick<WrittenGateway, 'allow' | 'deny'>>> | undefined;
 }
 

@@ -6,7 +6,6 @@ import { MODES } from '../words.js';
 import { callsBy } from './call-forms.js';
 import {
   AUDIT_FORMATS,
-  type BoundaryFile,
   type ConfigFile,
   DEFAULT_ASK_S,
   DEFAULT_AUDIT,
@@ -474,30 +473,20 @@ export const configSchema: z.ZodType<ConfigFile> = z.strictObject(
   { error: `${MAP} with the key plugins` },
 );
 
-const serial = count({
-  min: 1,
-  max: Number.MAX_SAFE_INTEGER,
-  help: 'Higher than that of the policy before.',
-});
-
+/** A policy, and what `check --within` reads. */
 export const policyFileSchema: z.ZodType<PolicyFile> = z.strictObject(
-  { serial, allow, deny },
-  { error: `${MAP} with serial and allow` },
-);
-
-/** What `check --within` reads: hosts that plugins may reach by a gateway alone, and their methods and paths. A policy has none. */
-export const boundarySchema: z.ZodType<BoundaryFile> = z.strictObject(
   {
-    serial,
+    serial: count({ min: 1, max: Number.MAX_SAFE_INTEGER, help: 'Higher than that of the policy before.' }),
     allow,
     deny,
     gateway: z
       .record(z.string(), requestRulesSchema, {
         error: 'expected a map of hosts, as {api.example.com: {allow: [read-only]}}',
       })
+      .describe('Hosts that plugins may reach by a gateway alone, with the requests that it may let through.')
       .optional(),
   },
-  { error: `${MAP} with allow or deny` },
+  { error: `${MAP} with serial and allow` },
 );
 
 /** A file of rules, for `presets` and --rules. */

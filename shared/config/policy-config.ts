@@ -3,11 +3,14 @@
 
 import { isUtf8 } from 'node:buffer';
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
+import type { HttpRules } from '../policy/http-rules.js';
 import { parseRule } from '../policy/parse-rule.js';
+import type { Boundary } from '../policy/policy.js';
 import { readTextFile } from '../read-file.js';
 import { ConfigError, type ConfigProblem, describeProblem } from './config-problem.js';
 import { policyFileSchema } from './config-schema.js';
 import { explainIssues } from './explain-issue.js';
+import { readBoundaryHosts } from './gateway-config.js';
 import { readRules } from './placed-rules.js';
 import { serverPlace } from './server-place.js';
 import type { ViaConfig } from './via-config.js';
@@ -83,11 +86,10 @@ export function readPolicyKey(path: string): KeyObject | string {
 // The policy itself.
 
 /** Rules that bound those of every plugin. */
-export interface SignedPolicy {
+export interface SignedPolicy extends Boundary {
   /** Each policy has a higher one than the policy before. */
   readonly serial: number;
-  readonly allow: readonly string[];
-  readonly deny: readonly string[];
+  readonly gateway: ReadonlyMap<string, HttpRules>;
 }
 
 /** More take too long to compare with the rules of each plugin. */
@@ -126,9 +128,17 @@ function readPolicyText(text: string): SignedPolicy | string {
   const parsed = policyFileSchema.safeParse(source.value);
   const { allow, deny, problems } = readRules(source, []);
   const shape = parsed.success ? [] : explainIssues(parsed.error.issues, policyFileSchema, source);
-  if (!parsed.success || problems.length > 0) throw new ConfigError([...shape, ...problems]);
+  const { hosts, problems: ofHosts } = readBoundaryHosts(source);
+  if (!parsed.success || problems.length + ofHosts.length > 0)
+    throw new ConfigError([...shape, ...problems, ...ofHosts]);
   const { serial } = parsed.data;
   if (serial === undefined) return 'it has no serial';
-  if (allow.length + deny.length > MOST_POLICY_RULES) return `it has more than ${MOST_POLICY_RULES} rules`;
-  return { serial, allow: allow.map((one) => one.text), deny: deny.map((one) => one.text) };
+  const requests = [...hosts.values()].reduce((sum, one) => sum + one.allow.length + one.deny.length, 0);
+  if (allow.length + deny.length + requests > MOST_POLICY_RULES)
+    return `it has more than ${MOST_POLICY_RULES} rules`;
+  return {
+    ...{ serial, gateway: hosts },
+    allow: allow.map((one) => one.text),
+    deny: deny.map((one) => one.text),
+  };
 }

@@ -2,10 +2,10 @@
 
 import { isAbsolute, join } from 'node:path';
 import type * as z from 'zod';
-import type { HttpRules } from '../policy/http-rules.js';
+import type { Boundary } from '../policy/policy.js';
 import type { RuleFile } from './config-file.js';
 import { ConfigError, type ConfigProblem } from './config-problem.js';
-import { boundarySchema, ruleFileSchema } from './config-schema.js';
+import { policyFileSchema, ruleFileSchema } from './config-schema.js';
 import { readConfigText } from './config-text.js';
 import { explainIssues } from './explain-issue.js';
 import { readBoundaryHosts } from './gateway-config.js';
@@ -15,18 +15,12 @@ import { type KeyPath, YamlSource } from './yaml-source.js';
 
 // Reads a file of rules, for `presets` and --rules: a map with `allow`, `deny` or both.
 
-/** What plugins may reach at most. */
-export interface Boundary extends PlacedRules {
-  /** Hosts that are reached by a gateway alone, with the requests that it may let through. */
-  readonly gateway: ReadonlyMap<string, HttpRules>;
-}
-
 /** The boundary of `check --within`: a file of rules, or a policy. @throws ConfigError with every problem of the file */
 export function loadBoundary(path: string): Boundary {
-  const { source, problems, ...rules } = readRuleFile(path, boundarySchema);
+  const { source, problems, allow, deny } = readRuleFile(path, policyFileSchema);
   const { hosts, problems: ofHosts } = readBoundaryHosts(source);
   if (problems.length + ofHosts.length > 0) throw new ConfigError([...problems, ...ofHosts]);
-  return { ...rules, gateway: hosts };
+  return { allow: allow.map(({ text }) => text), deny: deny.map(({ text }) => text), gateway: hosts };
 }
 
 /** @throws ConfigError with every problem of the file */

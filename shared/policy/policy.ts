@@ -1,5 +1,6 @@
 // A policy, and the source that it is compiled from.
 import type { Mode } from '../words.js';
+import type { HttpRules } from './http-rules.js';
 import type { ListName } from './parse-rule.js';
 import type { RuleIndex } from './rule-index.js';
 
@@ -9,6 +10,12 @@ export interface PolicySource {
   readonly deny: readonly string[];
   /** Missing: `enforce`. `audit` allows and reports what no rule allows. */
   readonly mode?: Mode;
+}
+
+/** What plugins may reach at most. */
+export interface Boundary extends PolicySource {
+  /** Hosts that are reached by a gateway alone, with the requests that it may let through. */
+  readonly gateway?: ReadonlyMap<string, HttpRules>;
 }
 
 /** An error in a rule, or a warning about it. */

@@ -126,6 +126,24 @@ for (const user of users) {
     assert.equal(await again.stop(), 0);
   });
 
+  test(`a policy bounds the requests of a gateway (${user})`, async (t) => {
+    const [server, one] = await Promise.all([policyServer(t), closing()]);
+    t.after(() => one.close());
+    const place = `127.0.0.1:${one.port}`;
+    const scene = await policyScene(t, user, server, [one.port]);
+    const gateway = { 'api.example.com': { allow: ['GET /**', 'POST /**'] } };
+    scene.write([place, 'api.example.com'], { gateway });
+    const requests = 'gateway: {api.example.com: {allow: [read-only]}}';
+    server.serve = serves(signed(`serial: 1\nallow: ["${place}", api.example.com]\n${requests}\n`), '"1"');
+    const up = scene.start();
+    await up.next('"gateway.api.example.com: POST /**" goes beyond the signed policy and is not in force');
+    await up.next(`${one.port} connected`);
+    assert.deepEqual((await up.status())?.beyond, [
+      { plugin: 'tries', what: 'gateway.api.example.com: POST /**', example: 'POST /' },
+    ]);
+    assert.equal(await up.stop(), 0);
+  });
+
   // proves: policy: a reload neither takes it away nor brings one
   test(`a file without its policy is no way past it while postern runs (${user})`, async (t) => {
     const [server, one, other] = await Promise.all([policyServer(t), closing(), closing()]);

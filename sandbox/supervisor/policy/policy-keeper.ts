@@ -141,5 +141,8 @@ export class PolicyKeeper {
 }
 
 function haveSameRules(one: SignedPolicy, other: SignedPolicy): boolean {
-  return JSON.stringify([one.allow, one.deny]) === JSON.stringify([other.allow, other.deny]);
+  const [own, its] = [one, other].map(({ allow, deny, gateway }) =>
+    JSON.stringify([allow, deny, [...gateway]]),
+  );
+  return own === its;
 }

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { gatewayConfig } from '../../../sandbox/supervisor/gateway/plugin-gateway.js';
-import { narrow, openingsBeyond } from '../../../sandbox/supervisor/policy/boundary.js';
+import { narrow, openingsBeyond, requestsBeyond } from '../../../sandbox/supervisor/policy/boundary.js';
 import { type PluginConfig, plainPlugin } from '../../../shared/config/plugin-config.js';
-import type { PolicySource } from '../../../shared/policy/policy.js';
+import { httpRulesOf } from '../../../shared/policy/http-rules.js';
+import type { Boundary, PolicySource } from '../../../shared/policy/policy.js';
 import { passes } from '../../policy/compared.js';
 import { policy, request } from '../../policy/random-policies.js';
 
@@ -84,6 +85,64 @@ test('narrow() bounds a gateway: its ports, its special addresses, and both toge
   assert.deepEqual(openOf(policyOf(['api.example.com:443', '10.1.2.3:443'])), [[443], ['10.1.2.3:443']]);
   assert.deepEqual(openOf(policyOf(['10.1.2.3:443']), { deny: ['@public:443,8443'] }), [[], []]);
   assert.deepEqual(gatewayConfig(narrow(plugin(rules), policyOf([])).config)?.allow, []);
+});
+
+const gatewayOf = (
+  allow: readonly string[],
+  deny: readonly string[] = [],
+): NonNullable<PluginConfig['gateway']> => [
+  { host: 'api.example.com', ports: [443], headers: {}, allow, deny, masks: true },
+];
+const withGateway: Boundary = {
+  ...policyOf(['*.example.com']),
+  gateway: new Map([
+    [
+      'api.example.com',
+      { allow: httpRulesOf(['GET /**', 'POST /issues']), deny: httpRulesOf(['* /admin/**']) },
+    ],
+  ]),
+};
+
+// proves: policy: a host that it has a gateway for is reached by one alone
+test('narrow() closes a host that the policy has a gateway for, if the plugin has none', () => {
+  const rules = { allow: ['api.example.com', '*.example.com'] };
+  const { config, beyond } = narrow(plugin(rules), withGateway);
+  assert.deepEqual(
+    [config.allow, config.deny, beyond.map(({ what, example }) => `${what} > ${example}`)],
+    [['*.example.com'], ['api.example.com'], ['api.example.com > this host without a gateway']],
+  );
+  assert.deepEqual(
+    [...openingsBeyond(plugin(rules), withGateway)].map(({ host }) => host),
+    ['api.example.com'],
+  );
+  assert.deepEqual([...openingsBeyond(plugin({ ...rules, gateway: gatewayOf([]) }), withGateway)], []);
+});
+
+// proves: policy: its deny rules for requests hold for every gateway
+test('narrow() keeps the rules of a gateway that the policy allows, and closes the host if none is left', () => {
+  const narrowedTo = (allow: readonly string[], deny: readonly string[] = []): readonly unknown[] => {
+    const { config, beyond } = narrow(
+      plugin({ allow: ['api.example.com'], gateway: gatewayOf(allow, deny) }),
+      withGateway,
+    );
+    assert.deepEqual(requestsBeyond(config, withGateway), []);
+    const [host] = config.gateway ?? [];
+    return [host?.ports, host?.allow, host?.deny, beyond.map(({ what, example }) => `${what} > ${example}`)];
+  };
+  assert.deepEqual(narrowedTo(['GET /repos/**', 'POST /**'], ['* /x']), [
+    [443],
+    ['GET /repos/**'],
+    ['* /x', '* /admin/**'],
+    ['gateway.api.example.com: POST /** > POST /'],
+  ]);
+  assert.deepEqual(narrowedTo(['GET /**']), [[443], ['GET /**'], ['* /admin/**'], []]);
+  assert.deepEqual(narrowedTo([]).slice(0, 2), [[], []]);
+  assert.deepEqual(narrowedTo(['PUT /**']), [
+    [],
+    ['PUT /**'],
+    ['* /admin/**'],
+    ['gateway.api.example.com: PUT /** > PUT /'],
+  ]);
 });
 
 test('narrow() leaves nothing that the policy does not let through, and of plugins within it takes nothing', () => {
