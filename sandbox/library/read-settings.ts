@@ -17,6 +17,9 @@ import {
   pluginNameOf,
 } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
+import { exampleOf, openings } from '../../shared/policy/compare-policies.js';
+import { compilePolicy } from '../../shared/policy/compile-policy.js';
+import { quote } from '../../shared/policy/quote.js';
 import { PLUGIN_EVENTS } from './plugin-events.js';
 import { type PluginSettings, type PolicySettings, STREAM_KINDS, type SupervisorSettings } from './types.js';
 
@@ -204,6 +207,38 @@ export function readProgram(
   if (read.config === undefined || wrong.length > 0)
     throw new PosternError('bad_config', [...new Set(wrong)], { cause: read.cause });
   return read.config;
+}
+
+/**
+ * Compares the destinations of a policy with rules that bound it, exactly.
+ *
+ * @param place of the policy, in the words of the caller
+ * @throws PosternError `bad_config` for a mistake in `within`, or with a destination that goes beyond it
+ */
+export function requireWithin(config: PluginConfig, within: unknown, place: string): void {
+  if (within === undefined) return;
+  const name = `${place}.within`;
+  requireObject(name, within);
+  const { allow = [], deny = [], ...others } = within as Readonly<Record<string, unknown>>;
+  const areTexts = (list: unknown): list is readonly string[] =>
+    Array.isArray(list) && list.every((one) => typeof one === 'string');
+  if (!areTexts(allow) || !areTexts(deny))
+    throw new PosternError('bad_config', [`${name}: expected allow and deny, each a list of rules`]);
+  const compiled = compilePolicy({ allow, deny });
+  const wrong = [
+    ...unknownKeys(name, others, ['allow', 'deny']),
+    ...(compiled.ok ? [] : compiled.problems).map(
+      ({ list, index, message }) => `${name}.${list}[${index}]: ${message}`,
+    ),
+  ];
+  if (wrong.length > 0) throw new PosternError('bad_config', wrong);
+  // protects: G24 library: what goes beyond the rules that bound it is not started => const [opening] = openings({ allow: [], deny: [] }, { allow, deny });
+  const [opening] = openings(config, { allow, deny });
+  if (opening === undefined) return;
+  const what = opening.rule === undefined ? 'mode audit' : `the rule ${quote(opening.rule)}`;
+  throw new PosternError('bad_config', [
+    `${place}: ${what} allows ${exampleOf(opening)}, and ${name} does not`,
+  ]);
 }
 
 /** They are about the other plugins of a file. */

@@ -10,7 +10,7 @@ import { type PluginConfig, pluginNameOf } from '../../shared/config/plugin-conf
 import { PosternError } from '../../shared/errors.js';
 import { type Kept, KeptSupervisor } from './kept-supervisor.js';
 import { callApart, tell } from './plugin-events.js';
-import { isStdio, readProgram, requireObject, STDIO, unknownKeys } from './read-settings.js';
+import { isStdio, readProgram, requireObject, requireWithin, STDIO, unknownKeys } from './read-settings.js';
 import type { SpawnEvents, SpawnedProcess, SpawnOptions, Stdio } from './types.js';
 import { POLICY_KEYS } from './wrap.js';
 
@@ -77,11 +77,12 @@ function readSpawn(command: string, args: readonly string[], options: SpawnOptio
     return value === undefined || isGood(value) ? [] : [`options.${key}: ${expected}`];
   });
   const { policy = {}, cwd, env } = wrong.length > 0 ? {} : options;
-  return readProgram(
+  const { within, ...keys } = policy;
+  const config = readProgram(
     command,
     args,
     {
-      ...policy,
+      ...keys,
       ...(cwd === undefined ? {} : { cwd: typeof cwd === 'string' ? cwd : fileURLToPath(cwd) }),
       ...(env === undefined ? {} : { env: variablesOf(env) }),
     },
@@ -92,6 +93,8 @@ function readSpawn(command: string, args: readonly string[], options: SpawnOptio
       ...unknownKeys('options.policy', policy, POLICY_KEYS),
     ],
   );
+  requireWithin(config, within, 'options.policy');
+  return config;
 }
 
 function variablesOf(env: NodeJS.ProcessEnv): Record<string, string> {

@@ -76,6 +76,18 @@ export interface PluginStreams<S extends Stdio = Stdio> {
 /** What a program may do: keys of postern.yaml (docs/config.md). Paths are relative to the working directory of this process. */
 export type PluginPolicy = Omit<ProgramKeys, 'command' | 'env' | 'cwd' | 'unknown' | 'restart' | 'stop'>;
 
+/** Rules that another policy must lie within: an application's own, for what is asked of it. */
+export interface WithinPolicy {
+  readonly allow?: readonly string[] | undefined;
+  readonly deny?: readonly string[] | undefined;
+}
+
+/** The policy of one program. */
+export interface ProgramPolicy extends PluginPolicy {
+  /** Nothing starts where the policy lets a destination through that these rules do not. */
+  readonly within?: WithinPolicy | undefined;
+}
+
 /** A plugin, with the keys of postern.yaml. Paths are relative to the working directory of this process. */
 export interface PluginSettings<S extends Stdio = Stdio> extends ProgramKeys, GatewayKeys {
   /** a-z, 0-9, _ and -, at most 63 characters, a letter or digit first. */
@@ -210,7 +222,7 @@ export interface PosternSupervisor extends EventEmitter<SupervisorEvents>, Async
 }
 
 /** What `wrap` gives a command to do, with its variables and its folder. */
-export type WrapPolicy = PluginPolicy & Pick<ProgramKeys, 'env' | 'cwd'>;
+export type WrapPolicy = ProgramPolicy & Pick<ProgramKeys, 'env' | 'cwd'>;
 
 /** A command that a host starts itself, as child_process and MCP clients take it. */
 export interface WrappedCommand {
@@ -224,7 +236,7 @@ export interface WrappedCommand {
 export interface SpawnOptions<S extends Stdio = Stdio>
   extends Pick<CommonSpawnOptions, 'cwd' | 'env' | 'signal' | 'timeout' | 'killSignal'> {
   /** Missing: it may connect to nothing, and sees no files but the system's and those of its folder. */
-  readonly policy?: PluginPolicy | undefined;
+  readonly policy?: ProgramPolicy | undefined;
   /** Missing: `pipe`. */
   readonly stdio?: S | undefined;
 }

@@ -2,7 +2,7 @@
 import { bundlePath } from '../../shared/bundles.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { KEPT, mayPass, outsideEnvironment } from '../supervisor/start/plugin-environment.js';
-import { readProgram, requireObject, unknownKeys } from './read-settings.js';
+import { readProgram, requireObject, requireWithin, unknownKeys } from './read-settings.js';
 import type { WrapPolicy, WrappedCommand } from './types.js';
 
 const NOTHING: readonly string[] = [];
@@ -57,6 +57,8 @@ const OPTIONS: { readonly [K in keyof Required<WrapPolicy>]: Options } = {
         ],
   env: (_written, { env }) => repeated('--env', Object.keys(env)),
   cwd: ({ cwd }, config) => (cwd === undefined ? NOTHING : ['--cwd', config.cwd]),
+  // It is compared here.
+  within: () => NOTHING,
 };
 
 const { env: _env, cwd: _cwd, ...ofPolicy } = OPTIONS;
@@ -85,7 +87,9 @@ export const POLICY_KEYS: readonly string[] = Object.keys(ofPolicy);
 export function wrap(command: string, args: readonly string[], policy: WrapPolicy = {}): WrappedCommand {
   requireObject('policy', policy);
   const unknown = unknownKeys('policy', policy, Object.keys(OPTIONS));
-  const config = readProgram(command, args, policy, (key) => `policy.${key}`, unknown);
+  const { within, ...keys } = policy;
+  const config = readProgram(command, args, keys, (key) => `policy.${key}`, unknown);
+  requireWithin(config, within, 'policy');
   const outside = Object.entries(outsideEnvironment()).flatMap(([key, value]) =>
     value !== undefined && (key === 'HOME' || mayPass(key)) ? [[key, value] as const] : [],
   );

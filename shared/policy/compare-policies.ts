@@ -60,6 +60,12 @@ export function* openings(inner: PolicySource, outer: PolicySource): Generator<O
   yield* addressOpenings(sides, ports, addresses);
 }
 
+/** The destination of an opening, as a message shows it. */
+export function exampleOf({ host, port, address, depends }: Opening): string {
+  const at = depends && address !== undefined ? ` at ${address}` : '';
+  return `${host.includes(':') && port !== 0 ? `[${host}]` : host}${port === 0 ? '' : `:${port}`}${at}`;
+}
+
 interface Sides {
   readonly inner: Policy;
   readonly outer: Policy;

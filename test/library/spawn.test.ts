@@ -11,6 +11,7 @@ import {
   type RunOptions,
 } from '../../sandbox/cli/run-options.js';
 import { readPlugin } from '../../sandbox/library/read-settings.js';
+import { spawn } from '../../sandbox/library/spawn.js';
 import type { WrapPolicy } from '../../sandbox/library/types.js';
 import { wrap } from '../../sandbox/library/wrap.js';
 import { userInTurn } from '../harness/asked.js';
@@ -97,7 +98,7 @@ for (const user of userInTurn(1)) {
 }
 
 /** With each key, and with values that differ from the defaults. */
-const POLICY: Required<WrapPolicy> = {
+const POLICY: Required<Omit<WrapPolicy, 'within'>> = {
   allow: ['api.example.com', '10.1.2.3:5432'],
   deny: ['*.example.net'],
   presets: ['rules.yaml'],
@@ -118,6 +119,30 @@ const POLICY: Required<WrapPolicy> = {
   env: { A: 'b c' },
   cwd: 'out',
 };
+
+// proves: library: what goes beyond the rules that bound it is not started
+test('a policy must lie within the rules that bound it, and a mistake in these is told', () => {
+  const lines = (policy: WrapPolicy): string => {
+    try {
+      return wrap('true', [], policy).args.join(' ');
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  const within = { allow: ['*.example.com', '10.0.0.0/8:5432'], deny: ['admin.example.com'] };
+  assert.equal(lines({ allow: ['api.example.com'], within }), 'run --allow api.example.com -- true');
+  assert.match(
+    lines({ allow: ['*.example.com'], within }),
+    /policy: the rule "\*\.example\.com" allows admin\.example\.com:443, and policy\.within does not/,
+  );
+  assert.match(lines({ mode: 'audit', within }), /policy: mode audit allows /);
+  assert.match(lines({ within: { allow: ['a b'] } }), /policy\.within\.allow\[0\]: /);
+  assert.match(lines({ within: { alow: [] } as WrapPolicy['within'] }), /policy\.within\.alow: unknown key/);
+  assert.throws(
+    () => spawn('true', [], { policy: { allow: ['example.org'], within } }),
+    /options\.policy: the rule "example\.org" allows example\.org:443, and options\.policy\.within does not/,
+  );
+});
 
 test('a wrapped command means what its policy means', () => {
   const folder = readableFolder();

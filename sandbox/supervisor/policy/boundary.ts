@@ -5,7 +5,7 @@
 import type { GatewayHost } from '../../../shared/config/gateway-keys.js';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { type HttpComparison, httpOpenings } from '../../../shared/policy/compare-http.js';
-import { type Opening, openings } from '../../../shared/policy/compare-policies.js';
+import { exampleOf, type Opening, openings } from '../../../shared/policy/compare-policies.js';
 import { type HttpRules, httpRulesOf } from '../../../shared/policy/http-rules.js';
 import { parseRule } from '../../../shared/policy/parse-rule.js';
 import type { Boundary, PolicySource } from '../../../shared/policy/policy.js';
@@ -200,9 +200,4 @@ function isWithin(plugin: PluginConfig, boundary: Boundary): boolean {
     openingsBeyond(plugin, boundary).next().done === true &&
     requestsBeyond(plugin, boundary, MOST_BEGINNINGS).length === 0
   );
-}
-
-function exampleOf({ host, port, address, depends }: Opening): string {
-  const at = depends && address !== undefined ? ` at ${address}` : '';
-  return `${host.includes(':') && port !== 0 ? `[${host}]` : host}${port === 0 ? '' : `:${port}`}${at}`;
 }
