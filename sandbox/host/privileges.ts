@@ -15,15 +15,18 @@ import { getLimit, RLIMIT, withMostProcesses } from '../../shared/sys/rlimit.js'
  */
 export type Privileges = 'root' | 'confined-root' | 'user';
 
+const KILL = 5n;
 const SETGID = 6n;
 const SETUID = 7n;
 const SYS_ADMIN = 21n;
+
+const FIX = 'add the capabilities, or start postern as an ordinary user (in a container: --user 1000:1000)';
 
 /**
  * @param uid the effective uid
  * @param status the text of /proc/self/status
  * @param copiesMounts whether the kernel lets this process copy the mount at /, open_tree(2)
- * @throws PosternError `missing_capabilities` for a root that cannot give plugins their own ids
+ * @throws PosternError `missing_capabilities` for a root that cannot give plugins their own ids, or not end them then
  */
 export function privilegesOf(
   uid: number | undefined,
@@ -37,11 +40,18 @@ export function privilegesOf(
     throw new PosternError(
       'missing_capabilities',
       'root without CAP_SETUID and CAP_SETGID cannot give plugins ids other than its own',
-      {
-        fix: 'add these capabilities, or start postern as an ordinary user (in a container: --user 1000:1000)',
-      },
+      { fix: FIX },
     );
   }
+  // protects: G11 supervisor: a root that may not end a sandbox starts none => if (false)
+  if (!has(KILL))
+    throw new PosternError(
+      'missing_capabilities',
+      'root without CAP_KILL cannot end plugins, whose ids are others',
+      {
+        fix: FIX,
+      },
+    );
   return has(SYS_ADMIN) && copiesMounts() ? 'root' : 'confined-root';
 }
 

@@ -10,15 +10,15 @@ const status = (...capabilities: number[]): string =>
 
 test('privilegesOf() goes by capabilities, not by uid 0', () => {
   assert.equal(
-    privilegesOf(0, status(6, 7, 21), () => true),
+    privilegesOf(0, status(5, 6, 7, 21), () => true),
     'root',
   );
   assert.equal(
-    privilegesOf(0, status(6, 7), () => true),
+    privilegesOf(0, status(5, 6, 7), () => true),
     'confined-root',
   );
   assert.equal(
-    privilegesOf(0, status(6, 7, 21), () => false),
+    privilegesOf(0, status(5, 6, 7, 21), () => false),
     'confined-root',
   );
   assert.equal(
@@ -26,13 +26,14 @@ test('privilegesOf() goes by capabilities, not by uid 0', () => {
     'user',
   );
   assert.equal(
-    privilegesOf(1000, status(6, 7, 21), () => true),
+    privilegesOf(1000, status(5, 6, 7, 21), () => true),
     'user',
   );
 });
 
-test('privilegesOf() refuses a root that cannot give plugins their ids', () => {
-  for (const capabilities of [[], [6], [7], [21]])
+// proves: supervisor: a root that may not end a sandbox starts none
+test('privilegesOf() refuses a root that cannot give plugins their ids, or not end them', () => {
+  for (const capabilities of [[], [5, 6], [5, 7], [21], [6, 7, 21]])
     assert.throws(() => privilegesOf(0, status(...capabilities), () => true), {
       code: 'missing_capabilities',
     });
