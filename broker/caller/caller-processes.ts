@@ -168,11 +168,16 @@ export function processOfThread(tid: number): number | undefined {
 /** The name that Node 22 and later give their first thread, and so their process. */
 const NODES_NAME = /^(?:node-)?MainThread$/;
 
-/** proc(5) comm of the process, since a thread's own name says less. At most 15 bytes, not always UTF-8. */
+/** Of a name, as in proc(5) comm. A file's may be far longer, and then a connection's place has no room for what describes it. */
+const NAME_CHARACTERS = 15;
+
+/** proc(5) comm of the process, since a thread's own name says less. Not always UTF-8. */
 function readProgram(pid: number): string | null {
   try {
     const name = readFileSync(`/proc/${pid}/comm`, 'utf8').replace(/\n$/, '');
-    return NODES_NAME.test(name) ? basename(readlinkSync(`/proc/${pid}/exe`)) : name;
+    const file = NODES_NAME.test(name) ? basename(readlinkSync(`/proc/${pid}/exe`)) : name;
+    // protects: G8 accounts: the name of a program is bounded => return file;
+    return file.slice(0, NAME_CHARACTERS);
   } catch {
     return null;
   }
