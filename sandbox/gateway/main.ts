@@ -2,7 +2,7 @@
 // alone. It inherits listeners in the plugin's network namespace, and connects upstream by its channel: the broker decides each connection by the
 // plugin's rules. It trusts the supervisor, which sends the settings. Everything that it reads from a socket is hostile.
 //
-// It prints one line of JSON for each request (HttpEvent), at SIGTERM for those too that are under way. If it dies, its connections end, and the supervisor starts another one with the same
+// It prints a line when a request comes, and one line of JSON when it is over (HttpEvent), at SIGTERM for those too that are under way. If it dies, its connections end, and the supervisor starts another one with the same
 // listeners.
 import '../../shared/refuse-debugger.js';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
@@ -17,7 +17,7 @@ import { connect } from '../plugin/index.js';
 import type { Pairs, Place } from './request-head.js';
 import { fillTemplate, type Secrets } from './secrets.js';
 import { HostServer, type HttpEvent, type Shared } from './serve-host.js';
-import { FIRST_LISTENER_FD, type GatewaySettings, READY } from './settings.js';
+import { BEGUN, FIRST_LISTENER_FD, type GatewaySettings, READY } from './settings.js';
 import type { AwsSigning } from './sign-aws.js';
 
 /** Of one listener, before others have their turn. */
@@ -26,11 +26,11 @@ const ACCEPT_AGAIN_MS = 50;
 const CONNECT_TIMEOUT_MS = 30_000;
 
 serve(takeSettings());
-process.stdout.write(`${READY}\n`);
+say(READY);
 
 function serve({ hosts, secrets, listeners }: GatewaySettings): void {
   const all = new Map(secrets);
-  const shared: Shared = { connections: 0, requests: 0, heldBytes: 0 };
+  const shared: Shared = { connections: 0, requests: 0, heldBytes: 0, onBegun: () => say(BEGUN) };
   const servers: HostServer[] = [];
   for (const [index, { host, port, plainName }] of listeners.entries()) {
     const settings = hosts.find((one) => one.host === host);
@@ -144,7 +144,11 @@ function dial({ host, port }: Place): Promise<Socket> {
   return connect({ host, port, timeout: CONNECT_TIMEOUT_MS });
 }
 
-/** A pipe takes it before this returns. */
 function print(event: HttpEvent): void {
-  process.stdout.write(`${JSON.stringify(event)}\n`);
+  say(JSON.stringify(event));
+}
+
+/** A pipe takes it before this returns. */
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
 }

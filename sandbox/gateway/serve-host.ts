@@ -97,6 +97,8 @@ export interface Shared {
   requests: number;
   /** Of bodies that are held. */
   heldBytes: number;
+  /** Called before anything of a request goes out: its event will follow. */
+  readonly onBegun: () => void;
 }
 
 /** One host at one port. */
@@ -556,6 +558,8 @@ export class HostServer {
       ...{ sentBytes: 0, receivedBytes: 0, heldBytes: 0, injected: 0, masked: 0 },
     };
     this.#open.add(measured);
+    // protects: G23 gateway: a request is announced before it goes out
+    this.#shared.onBegun();
     return measured;
   }
 

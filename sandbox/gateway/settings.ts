@@ -39,8 +39,10 @@ interface GatewayHostSettings {
   readonly client?: ClientCertificate | undefined;
 }
 
-/** The first inherited listener. */
 /** Its first line: from now on it accepts. */
 export const READY = 'ready';
+/** A request has come, and its event will follow. */
+export const BEGUN = 'begun';
 
+/** The first inherited listener. */
 export const FIRST_LISTENER_FD = 3;

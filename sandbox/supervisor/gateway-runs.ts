@@ -23,7 +23,7 @@ import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
 import { HTTP_REASONS } from '../../shared/words.js';
 import type { HttpEvent } from '../gateway/serve-host.js';
-import { READY } from '../gateway/settings.js';
+import { BEGUN, READY } from '../gateway/settings.js';
 import { gatewayConfig, PluginGateway } from './gateway/plugin-gateway.js';
 import type { Held } from './gateway/read-secrets.js';
 import { LAUNCH_TIMEOUT_MS, launchDeadline } from './start/launch-sandbox.js';
@@ -56,6 +56,8 @@ export interface GatewayContext {
   readonly keepsAll: boolean;
   /** Takes the number of events that are not in the log, and the limit that left them out. */
   readonly onLost: (events: number, limit?: 'log_rate') => void;
+  /** A process that died took events along. @param since the time of its last event that came */
+  readonly onTaken: (events: number, since: string) => void;
   /** @param isLogged false past the limit of lines: it only counts */
   readonly onEvent: (plugin: string, event: HttpEvent, isLogged: boolean) => void;
   /** Takes lines for the operator. */
@@ -86,6 +88,9 @@ export class GatewayRun {
   /** Past the limit of lines, since the last report. */
   #leftOut = 0;
   #report: NodeJS.Timeout | undefined;
+  /** Requests of the process without an event so far, and when it last wrote one. */
+  #underWay = 0;
+  #since = new Date().toISOString();
   #sandbox: Sandbox | undefined;
   #wait = FIRST_WAIT_MS;
   #timer: NodeJS.Timeout | undefined;
@@ -145,7 +150,7 @@ export class GatewayRun {
     if (this.#sandbox !== undefined) await endInOrder(this.#sandbox);
     await this.#starting?.catch(() => {});
     await this.#sandbox?.ended;
-    await this.#drained();
+    await this.#conclude();
     this.#reportLeftOut();
     this.gateway.close();
   }
@@ -167,7 +172,9 @@ export class GatewayRun {
     if (!serves && this.#held !== held) return this.#start();
     if (!serves && !this.#over)
       throw new PosternError('launch_failed', `The gateway of "${this.#plugin.name}" ended before it served`);
-    void sandbox.ended.then(() => {
+    void sandbox.ended.then(async () => {
+      if (this.#over) return;
+      await this.#conclude();
       if (this.#over) return;
       if (performance.now() - startedAt > RECOVERED_MS) this.#wait = FIRST_WAIT_MS;
       this.#context.onNotice(
@@ -199,6 +206,15 @@ export class GatewayRun {
     }
   }
 
+  /** The process has ended. It may have been killed with its plugin, whose memory is used up: what was under way has no event. */
+  async #conclude(): Promise<void> {
+    await this.#drained();
+    const events = this.#underWay;
+    this.#underWay = 0;
+    // protects: G23 gateway: what a killed gateway took along is told => void events;
+    if (events > 0) this.#context.onTaken(events, this.#since);
+  }
+
   #startLater(): void {
     this.#timer = setTimeout(() => {
       this.#serve().catch((error: unknown) => {
@@ -217,6 +233,7 @@ export class GatewayRun {
     const captured = captureStreams((stream, line) => {
       if (stream === 'stderr') this.#tell(`says: ${printable(line)}`);
       else if (line === READY) onReady();
+      else if (line === BEGUN) this.#underWay += 1;
       else this.#take(line);
       // protects: G13 gateway: a full audit log makes it wait => return undefined;
       return this.#over ? undefined : (this.#context.room() ?? this.#pace());
@@ -230,6 +247,8 @@ export class GatewayRun {
 
   /** It parses hostile bytes, and may have been taken over. */
   #take(line: string): void {
+    this.#underWay = Math.max(0, this.#underWay - 1);
+    this.#since = new Date().toISOString();
     const event = parsed(line, EVENT);
     // protects: G23 gateway: an event of another form is dropped => if (event === NONE) return;
     if (event === NONE || !this.#serves(event)) {

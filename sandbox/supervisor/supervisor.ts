@@ -282,6 +282,7 @@ export class Supervisor {
         this.#broker?.auditDropped(events);
         if (limit !== undefined) this.#broker?.limited(config.name, limit, events);
       },
+      onTaken: (events, since) => this.#records.lost({ events, since }),
       onNotice: common.onNotice,
     };
     const sandbox = await this.#runs.start(config, cause, async (onPlan) => {

@@ -388,7 +388,7 @@ export const AUDIT_EVENTS = {
 /** The events that the supervisor adds. The broker writes none of them. */
 export const SUPERVISOR_EVENTS = {
   gap: {
-    what: 'Events are missing here: nobody took them for so long that no more of them could wait, or a broker that was killed took them along. Or the file of the log was deleted or renamed while it was in use; then `message` says so.',
+    what: 'Events are missing here: nobody took them for so long that no more of them could wait, or a broker or a gateway that was killed took them along. Or the file of the log was deleted or renamed while it was in use; then `message` says so.',
     fields: ['events', 'from', 'to', 'message'],
     nullable: [],
     optional: ['message'],

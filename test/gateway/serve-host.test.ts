@@ -539,7 +539,7 @@ function promiseOf<T>(): { readonly promise: Promise<T>; readonly resolve: (valu
 
 // proves: gateway: connections of a program are bounded
 test('a program has so many connections to all hosts, and no more, and the event says so', () => {
-  const shared = { connections: 380, requests: 0, heldBytes: 0 };
+  const shared = { connections: 380, requests: 0, heldBytes: 0, onBegun: () => {} };
   return inWorld({ shared }, async (world) => {
     const sockets = Array.from({ length: 20 }, () => world.dial());
     await Promise.all(sockets.map((socket) => once(socket, 'connect')));
@@ -556,7 +556,7 @@ test('a program has so many connections to all hosts, and no more, and the event
 
 // proves: gateway: requests of a program are bounded
 test('a program has so many requests to all hosts, WebSockets too, and no more', () => {
-  const shared = { connections: 0, requests: 399, heldBytes: 0 };
+  const shared = { connections: 0, requests: 399, heldBytes: 0, onBegun: () => {} };
   return inWorld({ shared, server: (server) => server.on('upgrade', () => {}) }, async (world) => {
     const socket = await world.open(['http/1.1']);
     socket.write(`GET /ws HTTP/1.1\r\nhost: ${HOST}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n`);

@@ -128,6 +128,8 @@ print("done")
     assert.match(readFileSync(audit, 'utf8'), /"reason":"denied_by_rule"/);
   });
 
+  // proves: gateway: what a killed gateway took along is told
+  // proves: gateway: a request is announced before it goes out
   test(`a killed gateway ends its connections, and the next one serves who waits and checks them (${as})`, async (t) => {
     const up = startLive(t, as, {
       script: `${CLIENT}
@@ -166,6 +168,8 @@ except OSError:
       heard.map(({ method, path, authorization }) => `${method} ${path} ${authorization}`),
       [`GET /hold Bearer ${SECRET}`, `GET /headers Bearer ${SECRET}`],
     );
+    const logged = readFileSync(up.audit, 'utf8');
+    assert.match(logged, /"event":"gap","ts":"[^"]*","events":1,/, logged);
   });
 
   // proves: gateway: at SIGTERM it says what was under way

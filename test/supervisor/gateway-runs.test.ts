@@ -36,6 +36,7 @@ interface Told {
   readonly events: (readonly [string, number, boolean])[];
   readonly settings: string[];
   readonly notices: string[];
+  readonly taken: number[];
 }
 
 const heldOf = (secret: string): Held => ({ secrets: new Map([['github', secret]]), files: new Map() });
@@ -61,6 +62,7 @@ function contextOf(lines: readonly unknown[], told: Told, held = async () => HEL
     room: () => undefined,
     keepsAll: false,
     onLost: (events, limit) => told.lost.push([events, limit]),
+    onTaken: (events) => told.taken.push(events),
     onEvent: (plugin, { status }, isLogged) => told.events.push([plugin, status, isLogged]),
     onNotice: (text) => told.notices.push(text),
   };
@@ -69,7 +71,7 @@ function contextOf(lines: readonly unknown[], told: Told, held = async () => HEL
 // proves: gateway: an event of another form is dropped
 // proves: gateway: requests do not fill the log
 test('its events are checked, count for its plugin, and past the limit of lines they are not logged', async () => {
-  const told: Told = { lost: [], events: [], settings: [], notices: [] };
+  const told: Told = { lost: [], events: [], settings: [], notices: [], taken: [] };
   const odd = [
     'no JSON',
     '[]',
@@ -93,8 +95,20 @@ test('its events are checked, count for its plugin, and past the limit of lines 
   assert.match(told.notices[0] ?? '', /has said something of another form/);
 });
 
+// proves: gateway: what a killed gateway took along is told
+test('requests of which a process that has ended said nothing more are missing in the log', async () => {
+  const told: Told = { lost: [], events: [], settings: [], notices: [], taken: [] };
+  // The next process says nothing of that kind.
+  const run = prepareGateway(PLUGIN, HELD, contextOf(['begun', 'begun', EVENT, 'begun'], told));
+  assert.ok(run !== undefined);
+  await run.serve([]);
+  await until(() => (told.settings.length >= 2 ? true : undefined));
+  await run.close();
+  assert.deepEqual(told.taken, [2]);
+});
+
 test('another secret starts it anew with that one, and one that cannot be read changes nothing', async () => {
-  const told: Told = { lost: [], events: [], settings: [], notices: [] };
+  const told: Told = { lost: [], events: [], settings: [], notices: [], taken: [] };
   let held = async (): Promise<Held> => {
     throw new PosternError('bad_secret', 'it is empty');
   };
@@ -115,7 +129,7 @@ test('another secret starts it anew with that one, and one that cannot be read c
 });
 
 test('one that ends is started again with the same certificates, until it is closed', async () => {
-  const told: Told = { lost: [], events: [], settings: [], notices: [] };
+  const told: Told = { lost: [], events: [], settings: [], notices: [], taken: [] };
   const run = prepareGateway(PLUGIN, HELD, contextOf([], told));
   assert.ok(run !== undefined);
   await run.serve([]);
@@ -129,7 +143,7 @@ test('one that ends is started again with the same certificates, until it is clo
 
 // proves: gateway: one that starts while its secrets change starts anew
 test('one that starts while its secrets change starts anew', async () => {
-  const told: Told = { lost: [], events: [], settings: [], notices: [] };
+  const told: Told = { lost: [], events: [], settings: [], notices: [], taken: [] };
   const context = contextOf([], told, async () => heldOf('another-secret-0123'));
   const sandbox = new Sandbox(0, undefined, undefined);
   let killed = false;
@@ -151,7 +165,7 @@ test('one that starts while its secrets change starts anew', async () => {
 
 // proves: gateway: the program begins when its gateway serves
 test('a gateway that ends before it serves fails the start', async () => {
-  const told: Told = { lost: [], events: [], settings: [], notices: [] };
+  const told: Told = { lost: [], events: [], settings: [], notices: [], taken: [] };
   const run = prepareGateway(PLUGIN, HELD, {
     ...contextOf([], told),
     start: async (_config, _gateway, streams) => {
@@ -165,7 +179,7 @@ test('a gateway that ends before it serves fails the start', async () => {
 
 // proves: gateway: one that never serves fails the start
 test('a gateway that does not serve in time fails the start, and is ended', async (t) => {
-  const told: Told = { lost: [], events: [], settings: [], notices: [] };
+  const told: Told = { lost: [], events: [], settings: [], notices: [], taken: [] };
   let kill = (): void => {};
   const ended = new Promise<PluginEnd>((resolve) => {
     kill = () => resolve({ kind: 'killed', signal: constants.signals.SIGKILL });
@@ -203,7 +217,7 @@ test('a gateway that does not serve in time fails the start, and is ended', asyn
 
 // proves: gateway: its requests wait for the rate of lines where none is left out
 test('where the log leaves no event out, it waits past the limit of lines, until its end', async () => {
-  const told: Told = { lost: [], events: [], settings: [], notices: [] };
+  const told: Told = { lost: [], events: [], settings: [], notices: [], taken: [] };
   let stdout: OwnedFd | undefined;
   const sandbox = Object.assign(new Sandbox(0, undefined, undefined), {
     ended: new Promise<PluginEnd>(() => {}),
@@ -242,7 +256,7 @@ test('where the log leaves no event out, it waits past the limit of lines, until
 // proves: gateway: a full audit log makes it wait
 // proves: gateway: what is under way at its end is in the log
 test('what it says on stderr is bounded, and it waits while the audit log is full', async () => {
-  const told: Told = { lost: [], events: [], settings: [], notices: [] };
+  const told: Told = { lost: [], events: [], settings: [], notices: [], taken: [] };
   let onRoom = (): void => {};
   const room = new Promise<void>((resolve) => {
     onRoom = resolve;

@@ -211,7 +211,7 @@ export class Records {
     this.#metrics.set('policyBeyond', {}, beyond);
   }
 
-  /** A broker that died took events along. @param since the time of its last event that came */
+  /** A broker or a gateway that died took events along. @param since the time of its last event that came */
   lost({ events, since }: { readonly events: number; readonly since: string }): void {
     this.#sink?.lost(events, since);
     this.exporter?.lost(events, since);
