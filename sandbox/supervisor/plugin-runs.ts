@@ -30,6 +30,8 @@ export class PluginRuns {
   readonly #launching = new Set<Promise<Sandbox>>();
   readonly #live = new Map<string, LiveRun>();
   readonly #stopped = new Set<string>();
+  /** Those that were to end while they were starting. */
+  readonly #killed = new Set<string>();
   #closed = false;
 
   constructor(context: RunContext) {
@@ -59,6 +61,7 @@ export class PluginRuns {
   ): Promise<Sandbox> {
     const { records, cgroups } = this.#context;
     this.#stopped.delete(config.name);
+    this.#killed.delete(config.name);
     const launching = launch((plan) => this.#live.set(config.name, { config, plan }));
     this.#launching.add(launching);
     launching.catch(() => {
@@ -66,7 +69,13 @@ export class PluginRuns {
       cgroups.end(config.name);
     });
     const sandbox = await launching.finally(() => this.#launching.delete(launching));
-    if (this.#closed) sandbox.kill();
+    if (
+      this.#closed ||
+      /* protects: G11 a plugin that is to end for good while it starts is ended => false */ this.#killed.has(
+        config.name,
+      )
+    )
+      sandbox.kill();
     this.#running.set(config.name, sandbox);
     records.pluginStarted(config.name, cause);
     sandbox.ended.then((end) => {
@@ -99,8 +108,9 @@ export class PluginRuns {
     return this.#running.get(plugin)?.signal(signal) === true;
   }
 
-  /** Ends every process of the plugin at once. */
+  /** Ends every process of the plugin at once, or once it runs if it is starting. */
   kill(plugin: string): void {
+    this.#killed.add(plugin);
     this.#running.get(plugin)?.kill();
   }
 
