@@ -338,12 +338,17 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   #watchOver(run: BrokerRun): Heartbeat | undefined {
     const { child, lines } = run.spawned;
     if (child.pid === undefined) return undefined;
-    return new Heartbeat(child.pid, lines, (verdict) => {
-      this.emit('late', verdict !== 'answers');
-      if (/* protects: G11 a broker that hangs is replaced => true */ verdict !== 'hung') return;
-      this.emit('hung');
-      run.kill();
-    });
+    return new Heartbeat(
+      child.pid,
+      lines,
+      (verdict) => {
+        this.emit('late', verdict !== 'answers');
+        if (/* protects: G11 a broker that hangs is replaced => true */ verdict !== 'hung') return;
+        this.emit('hung');
+        run.kill();
+      },
+      (plugin) => this.#blameForStall(plugin),
+    );
   }
 
   async #startAgain(): Promise<void> {
@@ -375,12 +380,17 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     const hung = heartbeat?.hung === true;
     if (signal === 'SIGKILL' && !hung) return;
     // protects: G9 a plugin for which the kernel works past its end is not started again => const stalledBy = undefined;
-    const stalledBy = run.isStuck ? heartbeat?.stalledBy : undefined;
+    const stalledBy = hung ? heartbeat.stalledBy : undefined;
     const deadly = this.#deaths.whomToBlame(run.age, hung ? heartbeat.ageSeconds * 1_000 : 0);
     if (this.#plugins.count < 2) return;
     // protects: G11 a plugin whose requests kill the broker is ended
     if (deadly !== undefined) this.emit('blamed', deadly, 'deadly');
-    if (stalledBy !== undefined) this.emit('blamed', stalledBy, 'stalls');
+    if (stalledBy !== undefined) this.#blameForStall(stalledBy);
+  }
+
+  /** The end of its sandbox did not let the broker go on. A plugin without neighbours holds up nobody. */
+  #blameForStall(plugin: string): void {
+    if (this.#plugins.count >= 2) this.emit('blamed', plugin, 'stalls');
   }
 
   /** @param lived in milliseconds; 0: it did not start */

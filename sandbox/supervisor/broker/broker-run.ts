@@ -110,12 +110,6 @@ export class BrokerRun {
     return this.#version;
   }
 
-  /** Whether its process is still there after its end: see {@link SpawnedBroker.kill}. */
-  get isStuck(): boolean {
-    const { exitCode, signalCode } = this.spawned.child;
-    return exitCode === null && signalCode === null;
-  }
-
   /** Whether its exit is wanted. */
   get isRetiring(): boolean {
     return this.#retiring;

@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS, STALLED_TIMEOUT_MS } from '../../../shared/limits.js';
+import type { BrokerLine } from '../../../shared/protocol/link.js';
 import type { BrokerLines } from './broker-lines.js';
 
 /** Without an answer for this long, /healthz says that no broker answers. */
@@ -14,10 +15,16 @@ const NANOSECONDS = 1_000_000;
 /** A broker that works has or wants a processor for a tenth of the time at least. */
 const WORKS = 0.1 * HEARTBEAT_MS;
 
+/** The way to a broker. */
+interface AskedLines extends Pick<BrokerLines, 'send' | 'nextId' | 'receivedBytes'> {
+  on(event: 'line', listener: (line: BrokerLine) => void): unknown;
+}
+
 export class Heartbeat {
   readonly #pid: number;
-  readonly #lines: BrokerLines;
+  readonly #lines: AskedLines;
   readonly #onVerdict: (verdict: Verdict) => void;
+  readonly #onStalled: (plugin: string) => void;
   readonly #timer: NodeJS.Timeout;
   #silence: Silence;
   #answeredAt = performance.now();
@@ -29,11 +36,20 @@ export class Heartbeat {
   /** What the broker had sent at the last look. */
   #received = 0;
 
-  /** @param onVerdict called at each change */
-  constructor(pid: number, lines: BrokerLines, onVerdict: (verdict: Verdict) => void) {
+  /**
+   * @param onVerdict called at each change
+   * @param onStalled called when a broker answers that was silent for STALLED_TIMEOUT_MS after it had asked for the end of that plugin's sandbox
+   */
+  constructor(
+    pid: number,
+    lines: AskedLines,
+    onVerdict: (verdict: Verdict) => void,
+    onStalled: (plugin: string) => void,
+  ) {
     this.#pid = pid;
     this.#lines = lines;
     this.#onVerdict = onVerdict;
+    this.#onStalled = onStalled;
     this.#silence = newSilence(performance.now(), processorWait(pid));
     lines.on('line', (line) => {
       if (line.type === 'pong' && line.id === this.#question) this.#answered();
@@ -130,10 +146,14 @@ export class Heartbeat {
   }
 
   #answered(): void {
+    const stalledBy = this.#stalledBy;
     this.#question = undefined;
     this.#stalledBy = undefined;
     this.#answeredAt = performance.now();
+    const { own } = laterSilence(this.#silence, this.#answeredAt, processorWait(this.#pid), false);
     this.#take('answers');
+    // protects: G9 a plugin that holds up the broker past its end, and then lets it go, is not started again => void [stalledBy, own];
+    if (stalledBy !== undefined && own >= STALLED_TIMEOUT_MS) this.#onStalled(stalledBy);
   }
 
   #take(verdict: Verdict): void {

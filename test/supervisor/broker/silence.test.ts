@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { EventEmitter } from 'node:events';
+import { type TestContext, test } from 'node:test';
 import {
+  Heartbeat,
   judgeSilence,
   laterSilence,
   newSilence,
@@ -63,4 +65,74 @@ test('after it has asked for the end of a sandbox, a silent broker has a second'
   silence = laterSilence(silence, STALLED_TIMEOUT_MS, 0, false);
   assert.equal(judgeSilence(silence, STALLED_TIMEOUT_MS), 'hung');
   assert.equal(judgeSilence(silence), 'answers');
+});
+
+/** A broker's lines: it answers when the test says so. */
+class Lines extends EventEmitter {
+  receivedBytes = 0;
+  #id = 0;
+
+  nextId(): number {
+    this.#id += 1;
+    return this.#id;
+  }
+
+  send(): void {}
+
+  answer(): void {
+    this.emit('line', { type: 'pong', id: this.#id });
+  }
+}
+
+/** Of no process: it never waits for a processor. */
+const NO_PID = 2 ** 30;
+
+/** Asks a broker whose answers the test gives. `pass`: time goes on, with all looks that are due. */
+function asking(t: TestContext): {
+  readonly lines: Lines;
+  readonly heartbeat: Heartbeat;
+  readonly verdicts: Verdict[];
+  readonly stalled: string[];
+  readonly pass: (milliseconds: number) => void;
+} {
+  let now = 0;
+  t.mock.method(performance, 'now', () => now);
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const [lines, verdicts, stalled] = [new Lines(), [] as Verdict[], [] as string[]];
+  const heartbeat = new Heartbeat(
+    NO_PID,
+    lines,
+    (verdict) => void verdicts.push(verdict),
+    (plugin) => void stalled.push(plugin),
+  );
+  t.after(() => heartbeat.close());
+  const pass = (milliseconds: number): void => {
+    now += milliseconds;
+    t.mock.timers.tick(milliseconds);
+  };
+  return { lines, heartbeat, verdicts, stalled, pass };
+}
+
+// proves: a broker that works for a sandbox past its end is replaced soon
+test('a broker that is silent for a second after it has asked for the end of a sandbox hangs', (t) => {
+  const { heartbeat, verdicts: told, pass } = asking(t);
+  heartbeat.askedToEnd('stalls');
+  pass(HEARTBEAT_MS);
+  assert.deepEqual(told, []);
+  pass(STALLED_TIMEOUT_MS - HEARTBEAT_MS);
+  assert.deepEqual(told, ['hung']);
+  assert.equal(heartbeat.stalledBy, 'stalls');
+});
+
+// proves: a plugin that holds up the broker past its end, and then lets it go, is not started again
+test('who holds up a broker for a second after its end is told when the broker answers, and who does not is not', (t) => {
+  const { lines, heartbeat, stalled, pass } = asking(t);
+  heartbeat.askedToEnd('quick');
+  pass(HEARTBEAT_MS);
+  lines.answer();
+  heartbeat.askedToEnd('stalls');
+  pass(STALLED_TIMEOUT_MS);
+  lines.answer();
+  lines.answer();
+  assert.deepEqual(stalled, ['stalls']);
 });
