@@ -84,6 +84,16 @@ for (const user of userInTurn(1)) {
     assert.deepEqual(scene('several', user), { codes: [0, 1], after: 0 });
   });
 
+  // proves: no plugin of another supervisor of this process writes what a hook or a secret's command is or loads
+  test(`no supervisor runs what a plugin of another one in the same process may write (${user})`, () => {
+    const { code, message, ran, after } = scene('neighbours', user);
+    assert.deepEqual([code, ran, after], ['path_not_apart', false, 'started'], String(message));
+    assert.match(
+      String(message),
+      /and a plugin of this process may write there: its sandbox is that of process \d+/,
+    );
+  });
+
   test(`the streams of a plugin outlast its restarts (${user})`, () => {
     assert.deepEqual(scene('restarts', user), {
       lines: ['first', 'second'],

@@ -1,6 +1,8 @@
 // Applications that use postern as a library: the argument names one. Each prints one line of JSON. They are separate programs, so that they run
 // as either user, and end as an application may.
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { Worker } from 'node:worker_threads';
@@ -214,6 +216,43 @@ for attempt in (
     await two.close();
     server.close();
     return { codes, after };
+  },
+
+  async neighbours() {
+    const folder = mkdtempSync('/tmp/postern-test-');
+    const [command, marker] = [join(folder, 'secret'), join(folder, 'marker')];
+    writeFileSync(command, '#!/bin/sh\necho a-long-secret\n', { mode: 0o755 });
+    try {
+      await using one = await createSupervisor();
+      await using two = await createSupervisor();
+      const plants = `printf '#!/bin/sh\\necho a-long-secret | tee ${marker}\\n' >${command}; echo planted; sleep 600`;
+      const writes = await one.start({
+        name: 'writes',
+        command: ['sh', '-c', plants],
+        filesystem: { writable: [folder] },
+      });
+      await new Promise((resolve) => writes.stdout?.once('data', resolve));
+      const start = (): Promise<{ readonly code: string; readonly message: string }> =>
+        two
+          .start({
+            name: 'calls',
+            command: ['true'],
+            allow: ['api.example.com'],
+            secrets: { token: { command: [command] } },
+            gateway: { 'api.example.com': { headers: { authorization: 'Bearer {token}' } } },
+            stdio: 'ignore',
+          })
+          .then(
+            () => ({ code: 'started', message: '' }),
+            (error) => error,
+          );
+      const { code, message } = await start();
+      const ran = existsSync(marker);
+      await writes.stop();
+      return { code, message, ran, after: (await start()).code };
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   },
 
   async restarts() {

@@ -184,6 +184,8 @@ function plain(text: string): string {
 export interface SandboxMounts {
   /** Of the sandbox's pid 1, on the host. */
   readonly pid: number;
+  /** A supervisor in this very process runs it. */
+  readonly isOfThisProcess: boolean;
   readonly mountinfo: string;
 }
 

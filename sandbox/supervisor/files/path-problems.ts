@@ -466,7 +466,9 @@ function holdsHook(path: string, real: string, ways: readonly Way[]): Problem | 
 /**
  * Finds what postern runs or loads where a plugin of another supervisor may write. Its sandbox covers what is its own postern's: there it may not.
  *
- * @param sandboxes those of other supervisors
+ * Supervisors in one process have the same program, and their sandboxes cover it. Each has hooks of its own, which its neighbours do not know.
+ *
+ * @param sandboxes those that run now
  * @returns at most one problem for each of them
  */
 export function otherWriterProblems(
@@ -478,9 +480,13 @@ export function otherWriterProblems(
   if (sandboxes.length === 0) return [];
   const { hook = [], program = [], folders = [], searched } = own;
   const ways = waysTo({ hook, file: program, folder: folders, searched }, host);
-  return sandboxes.flatMap(({ pid, mountinfo }): readonly Problem[] => {
+  return sandboxes.flatMap(({ pid, isOfThisProcess, mountinfo }): readonly Problem[] => {
     const isWritable = writableIn(mountinfo, ours);
-    const way = ways.find(({ places }) =>
+    const counting =
+      /* protects: G20 no plugin of another supervisor of this process writes what a hook or a secret's command is or loads => isOfThisProcess ? [] : ways */ isOfThisProcess
+        ? ways.filter(({ kind }) => kind === 'hook')
+        : ways;
+    const way = counting.find(({ places }) =>
       places.some(
         ({ path, isBare }, index) =>
           /* protects: G20 no plugin of another supervisor writes what postern runs or loads => false */ (isBare ||
@@ -492,7 +498,7 @@ export function otherWriterProblems(
     const { what } = KINDS[way.kind];
     return [
       {
-        message: `"${way.path}" ${what}, and a plugin of another postern may write there: its sandbox is that of process ${pid}`,
+        message: `"${way.path}" ${what}, and a plugin of ${isOfThisProcess ? 'this process' : 'another postern'} may write there: its sandbox is that of process ${pid}`,
         fix: 'stop that plugin first; or keep what postern runs in folders in which no plugin writes',
       },
     ];
