@@ -486,11 +486,12 @@ export function otherWriterProblems(
       /* protects: G20 no plugin of another supervisor of this process writes what a hook or a secret's command is or loads => isOfThisProcess ? [] : ways */ isOfThisProcess
         ? ways.filter(({ kind }) => kind === 'hook')
         : ways;
-    const way = counting.find(({ places }) =>
+    const way = counting.find(({ kind, places, real }) =>
       places.some(
         ({ path, isBare }, index) =>
           /* protects: G20 no plugin of another supervisor writes what postern runs or loads => false */ (isBare ||
-            index === places.length - 1) &&
+            // Nothing covers an own file that is not there, and postern runs none: only what is searched could come.
+            (index === places.length - 1 && (kind === 'hook' || real.length > 0))) &&
           isWritable(path),
       ),
     );

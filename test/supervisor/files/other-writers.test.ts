@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { writableIn } from '../../../sandbox/supervisor/files/host-files.js';
+import { hostFiles, writableIn } from '../../../sandbox/supervisor/files/host-files.js';
+import { otherWriterProblems } from '../../../sandbox/supervisor/files/path-problems.js';
 
 const OURS = `22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
 23 22 0:21 / /proc rw - proc proc rw
@@ -53,4 +54,28 @@ test('writableIn() knows a folder by another mount of it', () => {
 test('writableIn() finds nothing in a sandbox that is being built, which has the mounts of the host', () => {
   assert.equal(writableIn(OURS, OURS)('/srv/work'), false);
   assert.equal(writableIn('', OURS)('/srv/work'), false);
+});
+
+test('otherWriterProblems() takes an own file that is missing for no danger, unless it is searched or what a hook may load', () => {
+  const missing = '/srv/work/missing';
+  const sandboxes = [{ pid: 7, isOfThisProcess: false, mountinfo: SANDBOX }];
+  const count = (own: { hook?: string[]; program?: string[]; searched?: string[] }): number =>
+    otherWriterProblems({ files: [], searched: [], ...own }, sandboxes, hostFiles, OURS).length;
+  assert.deepEqual(
+    [{ program: [missing] }, { searched: [missing] }, { hook: [missing] }].map(count),
+    [0, 1, 1],
+  );
+});
+
+test('otherWriterProblems() asks of a sandbox of its own process only what hooks and secrets run', () => {
+  const count = (isOfThisProcess: boolean, own: { hook?: string[]; searched?: string[] }): number =>
+    otherWriterProblems(
+      { files: [], searched: [], ...own },
+      [{ pid: 7, isOfThisProcess, mountinfo: SANDBOX }],
+      hostFiles,
+      OURS,
+    ).length;
+  assert.equal(count(true, { searched: ['/srv/work/a'] }), 0);
+  assert.equal(count(true, { hook: ['/srv/work/a'] }), 1);
+  assert.equal(count(false, { searched: ['/srv/work/a'] }), 1);
 });
