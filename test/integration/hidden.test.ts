@@ -138,4 +138,19 @@ if (users.includes('root')) {
     });
     assert.deepEqual([stdout, stderr], ['', '']);
   });
+
+  // proves: a mount that another one covers shows at no path
+  test('a file below a folder that is mounted over a mount is hidden at the other mounts of its file system', async () => {
+    const folder = readableFolder();
+    for (const name of ['one/inner', 'two']) mkdirSync(join(folder, name), { recursive: true });
+    writeFileSync(join(folder, 'one/inner/key'), 'SECRET\n');
+    const args = ['run', '--cwd', '/', '--visible', folder, '--hidden', join(folder, 'one/inner/key')];
+    const mounts = `mount --bind ${folder}/one ${folder}/two && mount -t tmpfs none ${folder}/one/inner && mount --bind ${folder}/two ${folder}/one`;
+    const { stdout, stderr } = await postern([...args, '--', 'cat', join(folder, 'two/inner/key')], {
+      as: 'root',
+      through: ['unshare', '--mount', '--propagation', 'private'],
+      shell: `${mounts} && exec "$@"`,
+    });
+    assert.deepEqual([stdout, stderr], ['', '']);
+  });
 }

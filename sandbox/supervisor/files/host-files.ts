@@ -12,6 +12,7 @@ import {
   realpathSync,
   type Stats,
 } from 'node:fs';
+import { dirname } from 'node:path';
 import { DEVICES } from '../../launch/spec.js';
 
 // Answers the questions of plan-root.ts about the host's files.
@@ -161,16 +162,69 @@ let last: { readonly text: string; readonly mounts: readonly Mount[] } | undefin
 
 /** @param mountinfo the text of /proc/self/mountinfo */
 function parseMounts(mountinfo: string): readonly Mount[] {
-  if (last?.text !== mountinfo) last = { text: mountinfo, mounts: mountinfo.split('\n').flatMap(parseMount) };
+  if (last?.text !== mountinfo) last = { text: mountinfo, mounts: mountsIn(mountinfo) };
   return last.mounts;
 }
 
-function parseMount(line: string): Mount[] {
-  const [, , device, root, point, options = ''] = line.split(' ');
+/** Those that a path leads to. */
+function mountsIn(mountinfo: string): readonly Mount[] {
+  const listed = mountinfo.split('\n').flatMap(parseMount);
+  return /* protects: G14 a mount that another one covers shows at no path => listed */ reachable(listed);
+}
+
+interface ListedMount extends Mount {
+  readonly id: string;
+  /** What it is mounted on. */
+  readonly parent: string;
+}
+
+function parseMount(line: string): ListedMount[] {
+  const [id = '', parent = '', device, root, point, options = ''] = line.split(' ');
   if (device === undefined || root === undefined || point === undefined) return [];
   const [type = 'unknown'] = line.split(' - ')[1]?.split(' ') ?? [];
   const isReadOnly = options.split(',').includes('ro');
-  return [{ device, root: plain(root), point: plain(point), type, isReadOnly }];
+  return [{ id, parent, device, root: plain(root), point: plain(point), type, isReadOnly }];
+}
+
+/**
+ * Leaves out what is covered. A mount can be put on the root of another one, or on a folder above it, and the list tells that by their parents alone. From a
+ * mount, a path enters the outermost of those that are mounted on it.
+ */
+function reachable(listed: readonly ListedMount[]): readonly Mount[] {
+  const ids = new Set(listed.map(({ id }) => id));
+  const upon = new Map<string, ListedMount[]>();
+  // What the topmost is mounted on is not listed: it lies outside of the root of the process. The first one of all names itself.
+  const waiting: ListedMount[] = [];
+  for (const mount of listed) {
+    const { id, parent } = mount;
+    if (id === parent || !ids.has(parent)) waiting.push(mount);
+    else upon.get(parent)?.push(mount) ?? upon.set(parent, [mount]);
+  }
+  const found = new Set<Mount>();
+  for (let mount = waiting.pop(); mount !== undefined; mount = waiting.pop()) {
+    const { id, point } = mount;
+    const inner = upon.get(id) ?? [];
+    const cover = inner.find((one) => one.point === point);
+    // A process keeps its root, also where something is mounted on it.
+    if (cover !== undefined && point !== '/') {
+      waiting.push(cover);
+      continue;
+    }
+    found.add(mount);
+    waiting.push(...outermostOf(inner.filter((one) => one !== cover)));
+  }
+  return listed.filter((mount) => found.has(mount));
+}
+
+/** @param mounts all of one parent */
+function outermostOf(mounts: readonly ListedMount[]): readonly ListedMount[] {
+  const points = new Set(mounts.map(({ point }) => point));
+  return mounts.filter(({ point }) => !foldersAbove(point).some((folder) => points.has(folder)));
+}
+
+function foldersAbove(path: string): readonly string[] {
+  const folder = dirname(path);
+  return folder === path ? [] : [folder, ...foldersAbove(folder)];
 }
 
 /** The kernel writes blanks and backslashes in octal. */
@@ -199,7 +253,7 @@ const SHOWN_DEVICES: readonly string[] = DEVICES.map((name) => `/dev/${name}`);
  */
 export function writableIn(theirs: string, ours: string): (path: string) => boolean {
   const own = parseMounts(ours);
-  const mounts = theirs.split('\n').flatMap(parseMount);
+  const mounts = mountsIn(theirs);
   const [root, ownRoot] = [mountOf('/', mounts), mountOf('/', own)];
   // The sandbox is being built: its program does not run yet, and the mounts are the host's.
   const isBuilt = root !== undefined && (root.device !== ownRoot?.device || root.root !== ownRoot.root);

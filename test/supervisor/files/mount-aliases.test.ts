@@ -13,7 +13,7 @@ const MOUNTS = `22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
 36 22 0:50 /part /mnt/part rw - tmpfs tmpfs rw
 37 22 0:50 / /vault/again rw - tmpfs tmpfs rw
 38 22 0:51 / /loop rw - tmpfs tmpfs rw
-39 22 0:51 / /loop/own/deep rw - tmpfs tmpfs rw
+39 38 0:51 / /loop/own/deep rw - tmpfs tmpfs rw
 `;
 
 test('mountAliases() finds the file below each other mount that shows it, and skips covered mounts', () => {
@@ -43,4 +43,25 @@ test('mountAliases() finds the other paths of what is mounted below a folder, an
   assert.deepEqual(mountAliases('/vault', MOUNTS), ['/mnt/part']);
   assert.deepEqual(mountAliases('/vault/inner', MOUNTS), ['/mnt/part', '/vault/again']);
   assert.deepEqual(mountAliases('/loop/own', MOUNTS), []);
+});
+
+const COVERED = `22 1 8:1 / / rw - ext4 /dev/sda1 rw
+23 22 8:1 / / rw - ext4 /dev/sda1 rw
+30 22 0:40 / /srv/data rw - tmpfs tmpfs rw
+31 22 8:1 /srv /srv rw - ext4 /dev/sda1 rw
+32 22 8:1 /srv/data /mnt/again rw - ext4 /dev/sda1 rw
+33 22 0:41 / /mnt/twice rw - tmpfs tmpfs rw
+34 33 8:1 /srv/data /mnt/twice rw - ext4 /dev/sda1 rw
+35 33 8:1 /srv/data /mnt/twice/inner rw - ext4 /dev/sda1 rw
+`;
+
+// proves: a mount that another one covers shows at no path
+test('mountAliases() takes a covered mount for nothing: neither one below a folder that is mounted later, nor one below another on its root', () => {
+  assert.deepEqual(mountAliases('/srv/data/file', COVERED), ['/mnt/again/file', '/mnt/twice/file']);
+  assert.deepEqual(mountAliases('/mnt/again/file', COVERED), ['/srv/data/file', '/mnt/twice/file']);
+});
+
+test('mountAliases() knows the mounts of a process whose root is no mount', () => {
+  const inFolder = COVERED.replaceAll(/^2[23] .*\n/gm, '').replace(/^30 .*\n/m, '');
+  assert.deepEqual(mountAliases('/mnt/again/file', inFolder), ['/srv/data/file', '/mnt/twice/file']);
 });
