@@ -2,7 +2,7 @@
 // runs nothing of it.
 // needs: namespaces
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { PATIENCE } from '../harness/patience.js';
@@ -125,5 +125,23 @@ for (const user of users) {
     await open.result;
     const started = await truth();
     assert.deepEqual([started.status, started.stdout], [0, 'in\n'], started.stderr);
+  });
+}
+
+if (users.includes('root')) {
+  // proves: a sandbox of root without CAP_SYS_ADMIN counts
+  test('a hook that a plugin of root without CAP_SYS_ADMIN may write refuses the start', async (t) => {
+    const made = scene('root');
+    chmodSync(made.hooks, 0o777);
+    const through = ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-sys_admin', '--'];
+    const started = startPostern(['run', '--writable', made.hooks, '--', 'sh', '-c', 'echo in; sleep 600'], {
+      as: 'root',
+      through,
+    });
+    t.after(() => started.child.kill('SIGKILL'));
+    await sees(started, /^in$/m);
+    const { status, stdout } = await postern(['check', made.config], { as: 'root' });
+    assert.equal(status, 1, stdout);
+    assert.match(stdout, /hooks" belongs to a program .*, and a plugin of another postern may write there/);
   });
 }
