@@ -365,7 +365,11 @@ export function wrapServers(
     const renamed = renameVariables(changed, server.path, outsideName);
     const isKept = within !== undefined && !hasOptions && after.command === server.command;
     if (isKept && renamed === changed) {
-      left.push(printable(`${server.name}: runs under postern already: ${commandLine(server)}`));
+      left.push(
+        printable(
+          `${server.name}: runs under postern already, with the options of its entry: ${commandLine(server)}`,
+        ),
+      );
       continue;
     }
     if (basename((within ?? server).command) === 'docker')

@@ -58,7 +58,7 @@ test('a server that runs under postern is left alone, unless other rules are giv
   const again = wrapServers(once, ['everything'], NONE, POSTERN, AT);
   assert.equal(again.text, once);
   assert.deepEqual(again.remarks, [
-    `everything: runs under postern already: ${POSTERN} run --name everything --preset npm --allow a.example.com --env API_KEY -- npx --yes @modelcontextprotocol/server-everything`,
+    `everything: runs under postern already, with the options of its entry: ${POSTERN} run --name everything --preset npm --allow a.example.com --env API_KEY -- npx --yes @modelcontextprotocol/server-everything`,
   ]);
   const other = wrapServers(once, ['everything'], { ...NONE, allow: ['b.example.com'] }, POSTERN, AT);
   assert.deepEqual(other.changes[0]?.after.args.slice(0, 9), [
