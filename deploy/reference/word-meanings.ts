@@ -65,7 +65,7 @@ export const FAILURE_MEANINGS: Meanings<FailureWord> = {
 
 export const HTTP_REASON_MEANINGS: Meanings<HttpReason> = {
   method_not_allowed: 'A rule allows the path, but not with this method.',
-  path_not_allowed: 'No rule allows the path, or a deny rule covers it.',
+  path_not_allowed: 'No rule allows the path, a deny rule covers it, or a header names a second path.',
   host_mismatch: 'The request is for another host than its connection.',
   bad_request: 'Servers could read the request in different ways, or the gateway does not pass on its kind.',
   https_only: 'The request came without TLS.',

@@ -132,6 +132,15 @@ const OVERRIDES: ReadonlySet<string> = new Set([
   ...['x-original-url', 'x-rewrite-url', 'x-original-uri'],
 ]);
 
+/** They name a second path: what a request copies, moves or links. S3 and services like it, OpenStack Swift, and WebDAV, RFC 4918 section 10.3. */
+const SECOND_PATH =
+  /^(?:destination|x-(?:[a-z0-9]+-)?(?:copy-source|copy-from|rename-source|symlink-target|object-manifest))$/;
+
+/** @returns the header that names a second path, if there is one: rules see the path of the target alone */
+export function secondPathOf(headers: Pairs): string | undefined {
+  return headers.find(([name]) => SECOND_PATH.test(name.toLowerCase()))?.[0];
+}
+
 /** Without what belongs to the connection alone. */
 export function endToEnd(headers: Pairs): Pairs {
   const listed = new Set(

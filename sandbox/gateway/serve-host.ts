@@ -25,6 +25,7 @@ import {
   type Place,
   pairsOf,
   type RequestHead,
+  secondPathOf,
   valuesOf,
   wantsWebSocket,
 } from './request-head.js';
@@ -316,13 +317,21 @@ export class HostServer {
         suggestion: decision.suggestion,
       });
     }
+    const isRuled = rules.allow.length > 0 || rules.deny.length > 0;
+    const second = isRuled ? secondPathOf(head.headers) : undefined;
+    // protects: G23 gateway: with rules no header names a second path
+    if (second !== undefined)
+      return {
+        reason: 'path_not_allowed',
+        message: `the header ${second} names a second path, which no rule sees: read and write the content itself`,
+      };
     const unsignable = sign && signingProblem(sign, head);
     if (unsignable !== undefined) return unsignable;
     const outgoing = outgoingHeaders(head.headers, {
       ...{ set, placeholders, secrets, searched: masks && secrets.size > 0 },
       // What a signature sends of its secrets is of no use without the key, which is not sent.
       ranged: sign !== undefined && set.length === 0 && placeholders.length === 0,
-      ruled: rules.allow.length > 0 || rules.deny.length > 0,
+      ruled: isRuled,
     });
     if (outgoing === 'secret_missing')
       return { reason: 'secret_missing', message: 'a secret of this host could not be read' };

@@ -271,14 +271,31 @@ function coversMethod({ methods }: HttpRule, method: string): boolean {
   return methods === undefined || methods.includes(method);
 }
 
-/** @param which of the values of a parameter must be as the rule says */
-function hasParameters({ query }: HttpRule, parameters: URLSearchParams, which: 'all' | 'some'): boolean {
+/** @param which of the values of a parameter must be as the rule says. For `some` their case does not matter */
+export function hasParameters({ query }: Pick<HttpRule, 'query'>, parameters: URLSearchParams, which: 'all' | 'some'): boolean {
+  const all = [...parameters];
   return query.every(({ name, value }) => {
-    const values = parameters.getAll(name);
-    if (values.length === 0) return false;
-    if (value === undefined) return true;
-    return which === 'all' ? values.every((one) => one === value) : values.includes(value);
+    const values = all.filter(([one]) => isReadAs(name, one)).map(([, one]) => one);
+    if (which === 'all')
+      return parameters.has(name) && (value === undefined || values.every((one) => one === value));
+    return value === undefined
+      ? values.length > 0
+      : values.some((one) => one.toLowerCase() === value.toLowerCase());
   });
+}
+
+/**
+ * Whether some server takes one name of a parameter for another: many ignore the case of letters, and some read `a[]` as `a`. PHP also passes over white space
+ * before a name and what follows a NUL, and takes a dot or a space for `_`.
+ */
+function isReadAs(name: string, other: string): boolean {
+  // protects: G23 gateway: a rule for a parameter covers each spelling of its name => return name === other;
+  const read = other.replace(/\0.*$/s, '');
+  return [read, read.replace(/\[.*$/s, '')].some((one) => plainName(one) === plainName(name));
+}
+
+function plainName(name: string): string {
+  return name.trimStart().replace(/[ .]/g, '_').toLowerCase();
 }
 
 function coversPath(pattern: readonly string[], path: readonly string[], anyCase: boolean): boolean {

@@ -208,6 +208,27 @@ for (const [name, ask] of Object.entries(WAYS)) {
       },
     ));
 
+  // proves: gateway: with rules no header names a second path
+  test(`${name}: with rules, a request with a header that names a second path is refused`, async () => {
+    const headers = [
+      ...['x-amz-copy-source', 'X-Goog-Copy-Source', 'x-amz-rename-source', 'x-copy-from'],
+      ...['x-object-manifest', 'x-oss-symlink-target', 'Destination'],
+    ];
+    await inWorld({ allow: ['PUT /mine/**'], mode: 'audit' }, async (world) => {
+      for (const header of headers) {
+        const sent = { method: 'PUT', path: '/mine/a', headers: { [header]: '/other/b' } };
+        const { status, body } = await ask(world, sent);
+        assert.deepEqual([status, JSON.parse(body).reason], [403, 'path_not_allowed'], header);
+      }
+      assert.deepEqual([world.seen, world.connections()], [[], 0]);
+      const known = { 'x-amz-copy-source-if-match': '"a"', 'x-destination': 'b' };
+      assert.equal((await ask(world, { method: 'PUT', path: '/mine/a', headers: known })).status, 200);
+    });
+    await inWorld({}, async (world) => {
+      assert.equal((await ask(world, { headers: { 'x-amz-copy-source': '/b' } })).status, 200);
+    });
+  });
+
   test(`${name}: trailers come through`, () =>
     inWorld(
       {

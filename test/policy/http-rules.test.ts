@@ -239,6 +239,35 @@ test('a query counts for a rule that names one', () => {
     assert.equal(decided(given, method, target), word, `${method} ${target}`);
 });
 
+// proves: gateway: a rule for a parameter covers each spelling of its name
+test('a rule for a parameter covers the names that servers take for the same one', () => {
+  const given = rules(['GET /x?op=read', 'GET /y?page[size]=1'], ['* /api?my_op=delete', '* /all?debug=*']);
+  const cases: readonly (readonly [string, string])[] = [
+    ...[
+      'My_Op',
+      'my_op[]',
+      'my_op[0]',
+      '+my_op',
+      '%20my_op',
+      'my_op%00x',
+      'my.op',
+      'my+op',
+      'MY%2Eop[a]',
+    ].map((name) => [`/api?${name}=delete`, 'path_not_allowed'] as const),
+    ['/api?my_op=DELETE', 'path_not_allowed'],
+    ['/all?Debug', 'path_not_allowed'],
+    ['/x?op=read&Op=write', 'path_not_allowed'],
+    ['/x?op=read&op[]=write', 'path_not_allowed'],
+    ['/x?op=read&OP=read', 'allow'],
+    ['/x?op=READ', 'path_not_allowed'],
+    ['/x?Op=read', 'path_not_allowed'],
+    ['/x?op=read&ops=write', 'allow'],
+    ['/y?page[size]=1&page[number]=2', 'allow'],
+    ['/y?page[size]=1&PAGE[SIZE]=2', 'path_not_allowed'],
+  ];
+  for (const [target, word] of cases) assert.equal(decided(given, 'GET', target), word, target);
+});
+
 test('a refusal suggests the rule that would allow the request, and that rule is one', () => {
   const decision = decideHttp(rules(['GET /a']), { method: 'POST', target: '/b/*/c%2a?x=1' });
   assert.ok(decision.decision === 'deny');
