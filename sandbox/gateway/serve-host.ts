@@ -663,7 +663,7 @@ interface Exchange {
   readonly response: Response;
   /**
    * What says that the program leaves. By HTTP/1.1 the connection: a response that waits behind another one on it does not close. By HTTP/2 an event
-   * before the body ends: it ends there as a whole one does.
+   * before the body ends: it ends there as a whole one does. For HEAD, Node has no such event, since nothing more is to be said.
    */
   readonly leaves: readonly [from: EventEmitter, event: string];
   /** Undefined: there is none. */
@@ -708,8 +708,12 @@ function http2ExchangeOf(request: Http2ServerRequest, response: Http2ServerRespo
   const target: string = url ?? '';
   const headers = pairsOf(rawHeaders);
   const head: RequestHead = { version: '2.0', method, target, authority, scheme, headers };
+  const event =
+    /* protects: G23 gateway: by HTTP/2 a program that leaves a HEAD is noticed => false */ method === 'HEAD'
+      ? 'close'
+      : 'aborted';
   return {
-    ...{ head, response, leaves: [stream, 'aborted'], http2: true, sni: sniOf(stream.session?.socket) },
+    ...{ head, response, leaves: [stream, event], http2: true, sni: sniOf(stream.session?.socket) },
     body: stream.endAfterHeaders ? undefined : request,
     onContinue: waitsForContinue(head) ? () => response.writeContinue() : undefined,
   };

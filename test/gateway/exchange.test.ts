@@ -2,7 +2,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { type ClientHttp2Stream, connect as http2Connect, type IncomingHttpHeaders } from 'node:http2';
+import {
+  type ClientHttp2Stream,
+  constants,
+  connect as http2Connect,
+  type IncomingHttpHeaders,
+} from 'node:http2';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
@@ -311,3 +316,39 @@ test('a refused request has an event, however long it is', () =>
     const [event] = world.events;
     assert.deepEqual([event?.path, event?.suggestion], [`/${'b'.repeat(1020)}...`, undefined]);
   }));
+
+// Node says of no HEAD that it broke off. What the upstream says afterwards must not reach a stream that is gone: that would end the gateway, and with it what
+// is under way, without an event.
+// proves: gateway: by HTTP/2 a program that leaves a HEAD is noticed
+test('HTTP/2: a program that leaves a HEAD ends the exchange with the upstream', async () => {
+  const left: TLSSocket[] = [];
+  const options: WorldOptions = {
+    upstreamHttp2: false,
+    server: (server) =>
+      server.removeAllListeners('secureConnection').on('secureConnection', (socket: TLSSocket) => {
+        socket.on('error', () => {});
+        socket.once('data', (head: Buffer) => {
+          if (head.includes('HEAD ')) left.push(socket);
+          else socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+        });
+      }),
+  };
+  await inWorld(options, async (world) => {
+    const socket = await world.open(['h2']);
+    const session = http2Connect(`https://${HOST}`, { createConnection: () => socket });
+    const head = { ':method': 'HEAD', ':path': '/left', ':authority': HOST, expect: '100-continue' };
+    const stream = session.request(head, { endStream: false });
+    stream.on('error', () => {});
+    const upstream = await until(() => left[0]);
+    stream.close(constants.NGHTTP2_CANCEL);
+    // The gateway reads this after the reset.
+    const next = session.request({ ':method': 'GET', ':path': '/next', ':authority': HOST });
+    assert.equal((await once(next, 'response'))[0][':status'], 200);
+    upstream.write('HTTP/1.1 100 Continue\r\n\r\n');
+    await until(() => upstream.destroyed || undefined);
+    await world.told(2);
+    const [event] = world.events.filter(({ path }) => path === '/left');
+    assert.deepEqual([event?.status, event?.reason], [0, undefined]);
+    session.destroy();
+  });
+});
