@@ -4,6 +4,7 @@
 import { type EventEmitter, once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import {
+  constants,
   createServer as createHttp2Server,
   type Http2Server,
   type Http2ServerRequest,
@@ -46,6 +47,8 @@ const HANDSHAKE_MS = 30_000;
 const CONNECTIONS = 400;
 const REQUESTS = 400;
 const STREAMS = 100;
+/** Of all connections at the same time. One that is answered is open until the program has taken the answer, and keeps its head in memory. */
+const OPEN_STREAMS = 800;
 /** Of a body that is held until it is whole, since the signature names its hash; and of all that are held at the same time. */
 const HELD_BODY_BYTES = 10 * 1024 * 1024;
 const HELD_BYTES = 64 * 1024 * 1024;
@@ -96,6 +99,8 @@ export interface Shared {
   connections: number;
   /** And WebSockets, that are on their way to an upstream. */
   requests: number;
+  /** Of HTTP/2, that are not closed. */
+  streams: number;
   /** Of bodies that are held. */
   heldBytes: number;
   /** Called before anything of a request goes out: its event will follow. */
@@ -258,7 +263,20 @@ export class HostServer {
     // protects: G8 gateway: a connection by HTTP/2 without a stream ends
     server.on('session', (session) => limitIdle(session, this.#limits));
     const serve = (request: Http2ServerRequest, response: Http2ServerResponse): void => {
-      void this.#serve(http2ExchangeOf(request, response));
+      const exchange = http2ExchangeOf(request, response);
+      const { stream } = request;
+      this.#shared.streams += 1;
+      stream.once('close', () => {
+        this.#shared.streams -= 1;
+      });
+      // A program that takes no answer would keep this one, too.
+      // protects: G8 gateway: streams whose answers a program does not take are bounded
+      if (this.#shared.streams > OPEN_STREAMS) {
+        stream.close(constants.NGHTTP2_REFUSED_STREAM);
+        this.#account(this.#measured(exchange.head), TOO_MANY_STREAMS);
+        return;
+      }
+      void this.#serve(exchange);
     };
     server.on('request', serve).on('checkContinue', serve).on('checkExpectation', serve);
     server.on('connect', serve);
@@ -612,6 +630,10 @@ const DISTRUST: HttpRefusal = {
 const TOO_MANY_CONNECTIONS: HttpRefusal = {
   reason: 'too_many_requests',
   message: `more than ${CONNECTIONS} connections at the same time`,
+};
+const TOO_MANY_STREAMS: HttpRefusal = {
+  reason: 'too_many_requests',
+  message: `more than ${OPEN_STREAMS} streams of HTTP/2 at the same time`,
 };
 /** Longer ones are cut, and end with a mark. */
 const LOGGED_PATH = 1024;

@@ -560,7 +560,7 @@ function promiseOf<T>(): { readonly promise: Promise<T>; readonly resolve: (valu
 
 // proves: gateway: connections of a program are bounded
 test('a program has so many connections to all hosts, and no more, and the event says so', () => {
-  const shared = { connections: 380, requests: 0, heldBytes: 0, onBegun: () => {} };
+  const shared = { connections: 380, requests: 0, streams: 0, heldBytes: 0, onBegun: () => {} };
   return inWorld({ shared }, async (world) => {
     const sockets = Array.from({ length: 20 }, () => world.dial());
     await Promise.all(sockets.map((socket) => once(socket, 'connect')));
@@ -577,7 +577,7 @@ test('a program has so many connections to all hosts, and no more, and the event
 
 // proves: gateway: requests of a program are bounded
 test('a program has so many requests to all hosts, WebSockets too, and no more', () => {
-  const shared = { connections: 0, requests: 399, heldBytes: 0, onBegun: () => {} };
+  const shared = { connections: 0, requests: 399, streams: 0, heldBytes: 0, onBegun: () => {} };
   return inWorld({ shared, server: (server) => server.on('upgrade', () => {}) }, async (world) => {
     const socket = await world.open(['http/1.1']);
     socket.write(`GET /ws HTTP/1.1\r\nhost: ${HOST}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n`);
@@ -588,6 +588,34 @@ test('a program has so many requests to all hosts, WebSockets too, and no more',
     await until(() => (shared.requests === 399 ? true : undefined));
     assert.equal((await byHttp2(world)).status, 200);
     assert.equal(shared.requests, 399);
+  });
+});
+
+// proves: gateway: streams whose answers a program does not take are bounded
+test('streams of HTTP/2 count until the program has taken the answer, and there are so many and no more', () => {
+  const shared = { connections: 0, requests: 0, streams: 799, heldBytes: 0 };
+  return inWorld({ shared, allow: ['GET /a'] }, async (world) => {
+    const socket = await world.open(['h2']);
+    // No byte of a body goes to it.
+    const settings = { initialWindowSize: 0 };
+    const session = http2Connect(`https://${HOST}`, { createConnection: () => socket, settings });
+    const refused = session.request({ ':path': '/b', ':authority': HOST });
+    await once(refused, 'response');
+    assert.deepEqual([shared.requests, shared.streams], [0, 800]);
+    const next = session.request({ ':path': '/a', ':authority': HOST });
+    await assert.rejects(once(next, 'response'), /NGHTTP2_REFUSED_STREAM/);
+    assert.deepEqual(
+      world.events.map(({ path, reason }) => [path, reason]),
+      [
+        ['/b', 'path_not_allowed'],
+        ['/a', 'too_many_requests'],
+      ],
+    );
+    assert.deepEqual(world.seen, []);
+    refused.on('error', () => {});
+    session.destroy();
+    await until(() => (shared.streams === 799 ? true : undefined));
+    assert.equal((await byHttp2(world, { path: '/a' })).status, 200);
   });
 });
 
