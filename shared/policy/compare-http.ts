@@ -16,6 +16,7 @@ import {
   decideHttp,
   type HttpRule,
   type HttpRules,
+  hasParameters,
   nextPlaces,
   placesAtStart,
   splitSlashes,
@@ -346,9 +347,14 @@ function queriesOf(inner: HttpRules, outer: HttpRules): readonly string[] {
   const queries = allowing.flatMap((wanted) =>
     [[], ...outer.deny.map(({ query }) => query)].map((more) => {
       const parameters = new URLSearchParams();
-      for (const { name, value } of [...wanted, ...more])
-        if (value === undefined ? !parameters.has(name) : !parameters.getAll(name).includes(value))
-          parameters.append(name, value ?? fresh);
+      for (const { name, value = fresh } of wanted)
+        if (!parameters.getAll(name).includes(value)) parameters.append(name, value);
+      for (const one of more) {
+        if (hasParameters({ query: [one] }, parameters, 'some')) continue;
+        // A deny rule ignores the case of a value, and the allow rule does not.
+        const same = wanted.find(({ value }) => value?.toLowerCase() === one.value?.toLowerCase());
+        parameters.append(one.name, same?.value ?? one.value ?? fresh);
+      }
       const text = parameters.toString();
       return text === '' ? '' : `?${text}`;
     }),

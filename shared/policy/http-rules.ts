@@ -272,7 +272,11 @@ function coversMethod({ methods }: HttpRule, method: string): boolean {
 }
 
 /** @param which of the values of a parameter must be as the rule says. For `some` their case does not matter */
-export function hasParameters({ query }: Pick<HttpRule, 'query'>, parameters: URLSearchParams, which: 'all' | 'some'): boolean {
+export function hasParameters(
+  { query }: Pick<HttpRule, 'query'>,
+  parameters: URLSearchParams,
+  which: 'all' | 'some',
+): boolean {
   const all = [...parameters];
   return query.every(({ name, value }) => {
     const values = all.filter(([one]) => isReadAs(name, one)).map(([, one]) => one);

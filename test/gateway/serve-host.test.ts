@@ -593,7 +593,7 @@ test('a program has so many requests to all hosts, WebSockets too, and no more',
 
 // proves: gateway: streams whose answers a program does not take are bounded
 test('streams of HTTP/2 count until the program has taken the answer, and there are so many and no more', () => {
-  const shared = { connections: 0, requests: 0, streams: 799, heldBytes: 0 };
+  const shared = { connections: 0, requests: 0, streams: 799, heldBytes: 0, onBegun: () => {} };
   return inWorld({ shared, allow: ['GET /a'] }, async (world) => {
     const socket = await world.open(['h2']);
     // No byte of a body goes to it.

@@ -39,6 +39,14 @@ test('a parameter that a rule names counts', () => {
   assert.deepEqual(told(rules(['GET /s'], ['* /s?all=*']), rules(['GET /s'], ['GET /s?all=1'])), []);
 });
 
+test('a deny rule for a parameter covers each spelling of it, and the example has the one that is allowed', () => {
+  const inner = rules(['GET /s?type=Code']);
+  assert.deepEqual(told(inner, rules(['GET /s?type=*'], ['* /s?TYPE=code&all=1'])), [
+    'GET /s?type=Code&all=1',
+  ]);
+  assert.deepEqual(told(inner, rules(['GET /s?type=*'], ['* /s?Type=other'])), []);
+});
+
 test('patterns that together cover another one cover it, unless one must cover every reading of a path', () => {
   assert.deepEqual(told(rules(['GET /a/**']), rules(['GET /a', 'GET /a/*/**'])), []);
   // An encoded slash makes one segment or two, and no rule covers both.
@@ -62,7 +70,7 @@ test('few beginnings of paths are looked at where a number is given', () => {
 // Near each other: few words, so that rules meet.
 const word = fc.constantFrom('a', 'b', 'A', 'a%2Fb', 'b%2Fa%2Fb', 'a;v=1', 'B;V=1', '%2A');
 const methods = fc.constantFrom('GET', 'POST', 'GET,POST', '*', 'HEAD');
-const query = fc.constantFrom('', '', '', '?q=1', '?q=*', '?q=1&r=2', '?r=*');
+const query = fc.constantFrom('', '', '', '?q=1', '?q=*', '?q=1&r=2', '?r=*', '?q=A', '?Q=a&r=2', '?q[]=a');
 const rule = fc
   .tuple(methods, fc.array(fc.oneof(word, word, fc.constantFrom('*', '**')), { maxLength: 4 }), query)
   .map(([method, segments, parameters]) => `${method} /${segments.join('/')}${parameters}`)
@@ -79,7 +87,21 @@ const request: fc.Arbitrary<HttpRequest> = fc.record({
   target: fc
     .tuple(
       fc.array(piece, { maxLength: 5 }),
-      fc.constantFrom('', '', '?q=1', '?q=2', '?r=2&q=1', '?q=1&q=3', '?r=1;q=1', '?q=1;r=2'),
+      fc.constantFrom(
+        '',
+        '',
+        '?q=1',
+        '?q=2',
+        '?r=2&q=1',
+        '?q=1&q=3',
+        '?r=1;q=1',
+        '?q=1;r=2',
+        '?q=A&r=2',
+        '?q=A',
+        '?Q=A',
+        '?q[]=A&r=2',
+        '?q=1&Q=1',
+      ),
     )
     .map(([segments, parameters]) => `/${segments.join('/')}${parameters}`),
 });
