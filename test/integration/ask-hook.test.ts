@@ -108,7 +108,8 @@ async function upAndDeny(
     from = said().length;
     client.send(request(`status ${nth}`, 'status'));
     const status = await until(() => client.lines().find(({ id }) => id === `status ${nth}`), 30_000);
-    const asks = status.result?.['asks'] as readonly { readonly id: string }[];
+    const all = status.result?.['asks'] as readonly { readonly id: string; readonly plugin: string }[];
+    const asks = all.filter(({ plugin }) => plugin === 'asker');
     assert.equal(asks.length, 1, said());
     client.send(request(`deny ${nth}`, 'deny', { id: asks[0]?.id }));
   }
@@ -165,6 +166,28 @@ for (const user of users) {
     );
   });
 }
+
+// proves: an approved rule is for one plugin alone
+for (const user of users)
+  test(`an approval is not written into an entry that another plugin shares: nothing is opened for either (${user})`, async (t) => {
+    const hook = `read -r question
+case "$question" in *'"plugin":"asker"'*) echo '{"answer": "rule"}';; *) echo '{"answer": "deny"}';; esac`;
+    const { folder, config } = scene(hook, '[./hook.sh]', 120, [80]);
+    for (const path of [folder, config]) chownTo(user, path);
+    const text = `${readFileSync(config, 'utf8').replace('asker:', 'asker: &shared')}  other: *shared\n`;
+    writeFileSync(config, text);
+    const before = heard();
+    const { stdout, stderr } = await upAndDeny(t, user, config, [
+      /Cannot write the rule into .*anchor "&shared"/,
+    ]);
+    assert.deepEqual(
+      stdout.trim().split('\n').sort(),
+      ['asker | errno 13 80', 'other | errno 13 80'],
+      stderr,
+    );
+    assert.equal(heard(), before);
+    assert.equal(readFileSync(config, 'utf8'), text);
+  });
 
 const [anyone = 'user'] = anyUser;
 
