@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { isIP } from 'node:net';
 import { test } from 'node:test';
+import { domainToASCII } from 'node:url';
 import fc from 'fast-check';
 import { parseAddress } from '../../shared/policy/address.js';
 import { parseHost } from '../../shared/policy/parse-host.js';
@@ -126,9 +127,12 @@ test('what is neither a name nor an address is refused, whatever a URL parser wo
 });
 
 // proves: a name is asked for as it was judged
-test('a name whose conversion is another one is refused: broken punycode would become the empty name', () => {
-  for (const text of ['xn--a-0000000.example.com', 'XN--ABC.example', 'a.xn--0.example', 'xn--a'])
-    assert.equal(read(text), undefined, text);
+test('a name whose conversion is another one is refused: broken punycode may become the empty name', () => {
+  for (const text of ['xn--a-0000000.example.com', 'XN--ABC.example', 'a.xn--0.example', 'xn--a']) {
+    const name = text.toLowerCase();
+    // Newer Nodes (Ada 4) leave it as it is. Then it is asked for as it was judged.
+    assert.equal(read(text), domainToASCII(name) === name ? name : undefined, text);
+  }
   for (const text of ['XN--Mnchen-3ya.example', 'xn--fiq228c.example', 'a--b.example', 'ab--cd.example'])
     assert.equal(read(text), text.toLowerCase());
 });
