@@ -5,25 +5,14 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { DIST } from '../../shared/bundles.js';
-import { type Internet, startInternet } from '../docs/internet.js';
 import { anyUser } from '../harness/asked.js';
 import { postern } from '../harness/postern.js';
 import { readableFolder } from '../harness/users.js';
 import { compileGo, compileJava } from '../interop/programs/compile.js';
-import {
-  type Heard,
-  HOST,
-  linesOf,
-  OTHER,
-  PORT,
-  SECRET,
-  startUpstream,
-  type Upstream,
-  writeScene,
-} from './gateway-scene.js';
+import { type Heard, HOST, linesOf, PORT, SECRET, useOutside, writeScene } from './gateway-scene.js';
 
 const BASE = `https://${HOST}:${PORT}`;
 const source = (name: string): URL => new URL(`gateway-clients/${name}`, import.meta.url);
@@ -32,9 +21,8 @@ const shown = readableFolder();
 /** The clients. */
 const clients = readableFolder();
 
-let internet: Internet;
-let upstream: Upstream;
-before(async () => {
+const outside = useOutside(shown);
+before(() => {
   makeRepository();
   makePackages();
   for (const name of ['clients.py', 'clients.mjs']) cpSync(fileURLToPath(source(name)), join(clients, name));
@@ -42,12 +30,6 @@ before(async () => {
     cpSync(join(dirname(DIST), 'node_modules', name), join(clients, 'node_modules', name), {
       recursive: true,
     });
-  internet = await startInternet({ names: [HOST, OTHER] });
-  upstream = await startUpstream(internet, shown);
-});
-after(() => {
-  upstream.close();
-  internet.close();
 });
 
 function git(cwd: string, ...words: readonly string[]): string {
@@ -134,14 +116,14 @@ async function talk(script: string, rules = ''): Promise<Talk> {
     gateway: `{headers: {authorization: "Bearer {github}"}${rules}}`,
     more: [`filesystem: {visible: [${clients}, ${process.execPath}]}`],
   });
-  const from = upstream.heard().length;
+  const from = outside.upstream.heard().length;
   const { status, stdout, stderr } = await postern(['up', '--config', config], {
     as,
-    inside: internet.within,
+    inside: outside.internet.within,
   });
   assert.equal(status, 0, stdout + stderr);
   assert.ok(!`${stdout}${stderr}`.includes(SECRET));
-  const heard = upstream.heard().slice(from);
+  const heard = outside.upstream.heard().slice(from);
   for (const { authorization, path } of heard) assert.equal(authorization, `Bearer ${SECRET}`, path);
   return { said: linesOf(stdout), heard };
 }

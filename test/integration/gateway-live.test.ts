@@ -2,10 +2,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, type TestContext, test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import type { Denial } from '../../sandbox/supervisor/control/denials.js';
 import type { OpenConnection } from '../../shared/protocol/open-connections.js';
-import { type Internet, startInternet } from '../docs/internet.js';
 import { anyUser } from '../harness/asked.js';
 import { type PosternResult, postern, type RunningPostern, startPostern } from '../harness/postern.js';
 import { childrenOf, commandOf, hasEnded } from '../harness/processes.js';
@@ -22,21 +21,11 @@ import {
   PORT,
   SECRET,
   searchFor,
-  startUpstream,
-  type Upstream,
+  useOutside,
   writeScene,
 } from './gateway-scene.js';
 
-let internet: Internet;
-let upstream: Upstream;
-before(async () => {
-  internet = await startInternet({ names: [HOST, OTHER] });
-  upstream = await startUpstream(internet, readableFolder());
-});
-after(() => {
-  upstream.close();
-  internet.close();
-});
+const outside = useOutside();
 
 interface Live extends GatewayScene, RunningPostern {
   readonly control: string;
@@ -58,7 +47,7 @@ function startLive(
   const control = join(folder, 'c.sock');
   const running = startPostern(['up', '--config', scene.config, '--control', control], {
     as,
-    inside: internet.within,
+    inside: outside.internet.within,
   });
   t.after(() => running.child.kill('SIGKILL'));
   const lines = (): readonly string[] => linesOf(running.stdout());
@@ -108,7 +97,7 @@ for (const as of users) {
         '-c',
         `${PYTHON_CHANNEL}
 channel = Channel.from_environment()
-for host in ("${HOST}", "${HOST.toUpperCase()}", "${HOST}.", "${internet.addresses[HOST]}"):
+for host in ("${HOST}", "${HOST.toUpperCase()}", "${HOST}.", "${outside.internet.addresses[HOST]}"):
     try:
         channel.connect(host, ${PORT}).sendall(b"x")
         print("connected")
@@ -119,12 +108,15 @@ print("done")
 `,
       ],
     });
-    const from = internet.connections().length;
-    const heard = upstream.heard().length;
-    const { stdout, stderr } = await postern(['up', '--config', config], { as, inside: internet.within });
+    const from = outside.internet.connections().length;
+    const heard = outside.upstream.heard().length;
+    const { stdout, stderr } = await postern(['up', '--config', config], {
+      as,
+      inside: outside.internet.within,
+    });
     assert.deepEqual(linesOf(stdout), [...Array(4).fill('EACCES'), 'done'], stderr);
-    assert.deepEqual(internet.connections().slice(from), [`${OTHER}:443`]);
-    assert.equal(upstream.heard().length, heard);
+    assert.deepEqual(outside.internet.connections().slice(from), [`${OTHER}:443`]);
+    assert.equal(outside.upstream.heard().length, heard);
     assert.match(readFileSync(audit, 'utf8'), /"reason":"denied_by_rule"/);
   });
 
@@ -151,8 +143,8 @@ except OSError:
     say("ended")
 `,
     });
-    const from = upstream.heard().length;
-    await until(() => upstream.heard()[from]?.path === '/hold' || undefined, 20_000);
+    const from = outside.upstream.heard().length;
+    await until(() => outside.upstream.heard()[from]?.path === '/hold' || undefined, 20_000);
     const killed = gatewayOf(up.child.pid ?? 0);
     assert.ok(killed !== undefined);
     process.kill(killed, 'SIGSTOP');
@@ -163,7 +155,7 @@ except OSError:
     assert.equal(status, 0, stderr);
     assert.deepEqual(up.lines(), ['waits', 'GET /headers 200', 'POST /headers 403', 'ended']);
     assert.match(stderr, /the gateway of "agent" has ended, and its connections with it; another one starts/);
-    const heard = upstream.heard().slice(from);
+    const heard = outside.upstream.heard().slice(from);
     assert.deepEqual(
       heard.map(({ method, path, authorization }) => `${method} ${path} ${authorization}`),
       [`GET /hold Bearer ${SECRET}`, `GET /headers Bearer ${SECRET}`],
@@ -193,9 +185,9 @@ time.sleep(600)
 `,
     });
     const pid = up.child.pid ?? 0;
-    const from = upstream.heard().length;
+    const from = outside.upstream.heard().length;
     await up.told('data: begun');
-    await until(() => upstream.heard().length >= from + 2 || undefined);
+    await until(() => outside.upstream.heard().length >= from + 2 || undefined);
     const first = gatewayOf(pid) ?? 0;
     process.kill(first, 'SIGTERM');
     await up.told('ended');
@@ -227,9 +219,9 @@ while not os.path.exists("end"):
 `,
     });
     const next = 'ghs_the-next-one-0123456789';
-    const from = upstream.heard().length;
+    const from = outside.upstream.heard().length;
     const has = (secret: string): boolean =>
-      upstream
+      outside.upstream
         .heard()
         .slice(from)
         .some(({ authorization }) => authorization === `Bearer ${secret}`);
@@ -237,17 +229,17 @@ while not os.path.exists("end"):
     replaceToken(as, up, next);
     up.child.kill('SIGHUP');
     await until(() => has(next) || undefined, 20_000);
-    const since = upstream.heard().length;
+    const since = outside.upstream.heard().length;
     // One that cannot be read leaves the former in force.
     writeFileSync(up.token, '');
     up.child.kill('SIGHUP');
     await until(() => /the former configuration stays/.test(up.stderr()) || undefined);
-    await until(() => upstream.heard().length > since + 2 || undefined);
+    await until(() => outside.upstream.heard().length > since + 2 || undefined);
     writeFileSync(join(up.folder, 'end'), '');
     const { status, stderr } = await up.result;
     assert.equal(status, 0, stderr);
     assert.equal(up.lines().filter((line) => line === 'began').length, 1);
-    const later = upstream.heard().slice(since);
+    const later = outside.upstream.heard().slice(since);
     assert.ok(later.every(({ authorization }) => authorization === `Bearer ${next}`));
     for (const secret of [SECRET, next])
       for (const text of [up.stdout(), stderr, readFileSync(up.audit, 'utf8')])
@@ -272,7 +264,7 @@ while True:
     await up.told('GET /headers 200');
     const program = below(pid).find((one) => commandOf(one).startsWith('/usr/bin/python3')) ?? 0;
     const next = 'ghs_the-next-one-0123456789';
-    const from = upstream.heard().length;
+    const from = outside.upstream.heard().length;
     replaceToken(as, up, next);
     // The next start waits until it has been killed.
     process.kill(gatewayOf(pid) ?? 0, 'SIGSTOP');
@@ -281,7 +273,7 @@ while True:
     up.child.kill('SIGHUP');
     assert.equal((await restarted).status, 0);
     const heard = (): readonly (string | null)[] =>
-      upstream
+      outside.upstream
         .heard()
         .slice(from)
         .map(({ authorization }) => authorization);
@@ -296,7 +288,10 @@ while True:
       gateway: GATEWAY,
       more: ['filesystem: {visible: [/tmp]}'],
     });
-    const { stdout, stderr } = await postern(['up', '--config', config], { as, inside: internet.within });
+    const { stdout, stderr } = await postern(['up', '--config', config], {
+      as,
+      inside: outside.internet.within,
+    });
     assert.ok(stderr.includes(`would see the secret in "${token}"`), stderr);
     assert.ok(!stdout.includes('started'));
   });
@@ -313,7 +308,7 @@ while True:
     assert.deepEqual([checked.status, refused.test(checked.stdout)], [1, true], checked.stdout);
     const { stdout, stderr } = await postern(['up', '--config', scene.config], {
       as,
-      inside: internet.within,
+      inside: outside.internet.within,
     });
     assert.match(stderr, refused);
     assert.ok(!stdout.includes('started'));
@@ -322,7 +317,7 @@ while True:
       gateway: GATEWAY,
       more: ['filesystem: {hidden: [/etc/ssl/certs]}'],
     });
-    const run = await postern(['up', '--config', hidden.config], { as, inside: internet.within });
+    const run = await postern(['up', '--config', hidden.config], { as, inside: outside.internet.within });
     const [count, answer] = linesOf(run.stdout);
     assert.equal(count, '0', run.stderr);
     assert.match(String(answer), /"authorization":"Bearer \*+"/, run.stderr);
@@ -385,9 +380,9 @@ say("asked")
 held.getresponse()
 `,
     });
-    const from = upstream.heard().length;
+    const from = outside.upstream.heard().length;
     await up.told('asked');
-    await until(() => upstream.heard()[from] ?? undefined, 20_000);
+    await until(() => outside.upstream.heard()[from] ?? undefined, 20_000);
     const answer = async (...words: readonly string[]) =>
       JSON.parse((await up.ask(...words, '--json')).stdout);
     for (const words of [[], ['agent']]) {
@@ -451,18 +446,18 @@ for (const as of users)
     });
     const run = (reflect: string): { scene: GatewayScene; running: RunningPostern } => {
       const scene = writeScene(as, plan(reflect));
-      const running = startPostern(['up', '--config', scene.config], { as, inside: internet.within });
+      const running = startPostern(['up', '--config', scene.config], { as, inside: outside.internet.within });
       t.after(() => running.child.kill('SIGKILL'));
       return { scene, running };
     };
     const masked = run('mask');
-    const outside = new Set<string>();
+    const kinds = new Set<string>();
     const pid = masked.running.child.pid ?? 0;
-    while (masked.running.child.exitCode === null && !outside.has('gateway')) {
+    while (masked.running.child.exitCode === null && !kinds.has('gateway')) {
       for (const one of below(pid)) {
         const command = commandOf(one);
         for (const text of [command, textOf(`/proc/${one}/environ`)]) assert.ok(!text.includes(SECRET));
-        if (command.includes('run/gateway.cjs')) outside.add('gateway');
+        if (command.includes('run/gateway.cjs')) kinds.add('gateway');
       }
       await new Promise((resolve) => setTimeout(resolve, 5));
     }

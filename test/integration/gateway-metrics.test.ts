@@ -4,37 +4,18 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { type Internet, startInternet } from '../docs/internet.js';
+import { test } from 'node:test';
 import { postern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
 import { chownTo, readableFolder, users } from '../harness/users.js';
-import {
-  HOST,
-  linesOf,
-  OTHER,
-  PORT,
-  SECRET,
-  startUpstream,
-  type Upstream,
-  writeScene,
-} from './gateway-scene.js';
+import { HOST, linesOf, PORT, SECRET, useOutside, writeScene } from './gateway-scene.js';
 
 /** In the network of the test's own. */
 const METRICS = '127.0.0.1:9464';
 /** Nobody listens there. */
 const CLOSED = PORT + 1;
 
-let internet: Internet;
-let upstream: Upstream;
-before(async () => {
-  internet = await startInternet({ names: [HOST, OTHER] });
-  upstream = await startUpstream(internet, readableFolder());
-});
-after(() => {
-  upstream.close();
-  internet.close();
-});
+const outside = useOutside();
 
 for (const as of users)
   test(`requests are counted by outcome, with secrets sent and masked, and no metric, status or report has one (${as})`, async (t) => {
@@ -56,7 +37,7 @@ for (const as of users)
     const control = join(own, 'c.sock');
     const up = startPostern(['up', '--config', scene.config, '--control', control], {
       as,
-      inside: internet.within,
+      inside: outside.internet.within,
     });
     t.after(() => up.child.kill('SIGKILL'));
     await until(() => {
@@ -64,7 +45,7 @@ for (const as of users)
       return linesOf(up.stdout()).length === 3 || undefined;
     }, 20_000);
     assert.deepEqual(linesOf(up.stdout()), ['200', '502', '403'], up.stderr());
-    const [program = '', ...words] = [...internet.within, 'curl', '-sS', `http://${METRICS}/metrics`];
+    const [program = '', ...words] = [...outside.internet.within, 'curl', '-sS', `http://${METRICS}/metrics`];
     const page = await until(() => {
       const text = execFileSync(program, words, { encoding: 'utf8' });
       return /^postern_http_requests_total\{.*refused.*\} 1$/m.test(text) ? text : undefined;

@@ -4,8 +4,9 @@ import { createHash } from 'node:crypto';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { Internet } from '../docs/internet.js';
+import { type Internet, startInternet } from '../docs/internet.js';
 import { childrenOf, commandOf } from '../harness/processes.js';
 import { chownTo, readableFolder, type User } from '../harness/users.js';
 
@@ -129,10 +130,29 @@ export async function startServer<T>(
 }
 
 /** Starts the server of {@link HOST}. @param folder what it shows: repositories in `git`, packages in `npm` and `pip` */
-export function startUpstream(internet: Internet, folder: string): Promise<Upstream> {
+function startUpstream(internet: Internet, folder: string): Promise<Upstream> {
   const { certificate, addresses } = internet;
   const settings = { ...certificate, address: addresses[HOST], port: PORT, folder };
   return startServer<Heard>(internet, [process.execPath, UPSTREAM, JSON.stringify(settings)]);
+}
+
+export interface Outside {
+  readonly internet: Internet;
+  readonly upstream: Upstream;
+}
+
+/** For the tests of a file: a network of the test's own, with {@link HOST}, {@link OTHER} and the server of the first one. @param shown see startUpstream */
+export function useOutside(shown: string = readableFolder()): Outside {
+  const outside: { -readonly [Key in keyof Outside]?: Outside[Key] } = {};
+  before(async () => {
+    outside.internet = await startInternet({ names: [HOST, OTHER] });
+    outside.upstream = await startUpstream(outside.internet, shown);
+  });
+  after(() => {
+    outside.upstream?.close();
+    outside.internet?.close();
+  });
+  return outside as Outside;
 }
 
 /** In Python: looks for a word by its beginning and digest in all that the program can read, and says where it is. It does not hold the word. */

@@ -3,11 +3,10 @@
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { type Internet, startInternet } from '../docs/internet.js';
+import { test } from 'node:test';
 import { postern } from '../harness/postern.js';
 import { chownTo, readableFolder, type User, users } from '../harness/users.js';
-import { HOST, linesOf, OTHER, PORT, startUpstream, type Upstream, writeScene } from './gateway-scene.js';
+import { HOST, linesOf, OTHER, PORT, useOutside, writeScene } from './gateway-scene.js';
 
 const FROM = {
   variable: 'ghs_from-a-variable-0123456789',
@@ -16,16 +15,7 @@ const FROM = {
 };
 const PATH = '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin';
 
-let internet: Internet;
-let upstream: Upstream;
-before(async () => {
-  internet = await startInternet({ names: [HOST, OTHER] });
-  upstream = await startUpstream(internet, readableFolder());
-});
-after(() => {
-  upstream.close();
-  internet.close();
-});
+const outside = useOutside();
 
 /** A folder of the user's, which no plugin sees. */
 function keptFolder(as: User, files: Readonly<Record<string, string>>): string {
@@ -65,10 +55,10 @@ for (const as of users) {
       top: [`ask: {timeout_s: 20, hook: [${join(kept, 'hook.sh')}]}`],
       more: ['unknown: ask'],
     });
-    const from = { heard: upstream.heard().length, connected: internet.connections().length };
+    const from = { heard: outside.upstream.heard().length, connected: outside.internet.connections().length };
     const { status, stdout, stderr } = await postern(['up', '--config', config], {
       as,
-      inside: internet.within,
+      inside: outside.internet.within,
       env: {
         ...{ PATH, HOME: '/nonexistent', LC_OTHER: 'passes', LC_TOKEN: FROM.variable },
         UNUSED_TOKEN: FROM.variable,
@@ -77,14 +67,14 @@ for (const as of users) {
     });
     assert.equal(status, 0, stderr);
     assert.deepEqual(
-      upstream
+      outside.upstream
         .heard()
         .slice(from.heard)
         .map(({ authorization }) => authorization),
       [`${FROM.variable} ${FROM.credential} ${FROM.command}`],
       stderr,
     );
-    assert.deepEqual(internet.connections().slice(from.connected), []);
+    assert.deepEqual(outside.internet.connections().slice(from.connected), []);
     assert.deepEqual(linesOf(stdout), ['LC_OTHER=passes']);
     const [ofSecret = '', ofHook = ''] = ['secret', 'hook'].map((name) =>
       readFileSync(join(kept, `${name}.env`), 'utf8'),
@@ -106,7 +96,7 @@ for (const as of users.filter((user) => user === 'user'))
       ['check', config],
       ['up', '--config', config],
     ]) {
-      const { status, stdout, stderr } = await postern(words, { as, inside: internet.within });
+      const { status, stdout, stderr } = await postern(words, { as, inside: outside.internet.within });
       const said = `${stdout}${stderr}`;
       assert.notEqual(status, 0);
       const reason = `Cannot use the secret "github": "${token}" cannot be read: EACCES`;
