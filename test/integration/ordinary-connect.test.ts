@@ -124,7 +124,10 @@ function eventsIn(log: string): readonly AuditLine[] {
   const ids = new Set(events.map(({ decision_id: id }) => id));
   return events
     .map((event) => {
-      const changing = { ts: '', decision_id: ids.has(event['decision_id'] ?? ''), pid: typeof event['pid'] };
+      const changing = {
+        ...{ ts: '', decision_id: ids.has(event['decision_id'] ?? ''), pid: typeof event['pid'] },
+        retransmits: typeof event['retransmits'],
+      };
       const times = Object.keys(event).filter((key) => key.endsWith('_ms') || key === 'policy_hash');
       return { ...event, ...changing, ...Object.fromEntries(times.map((key) => [key, typeof event[key]])) };
     })
@@ -132,10 +135,15 @@ function eventsIn(log: string): readonly AuditLine[] {
 }
 
 function countsIn(page: string): readonly string[] {
-  return page
-    .split('\n')
-    .filter((line) => /^postern_\w+(?:_total|_count)\b/.test(line))
-    .filter((line) => !/control_|metrics_|supervisor_|process_|_stalls?_|slow_touches/.test(line));
+  return (
+    page
+      .split('\n')
+      .filter((line) => /^postern_\w+(?:_total|_count)\b/.test(line))
+      // A busy machine answers a segment so late that it is sent again.
+      .filter(
+        (line) => !/control_|metrics_|supervisor_|process_|_stalls?_|slow_touches|_retransmits/.test(line),
+      )
+  );
 }
 
 for (const as of anyUser) {
