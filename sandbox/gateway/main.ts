@@ -30,7 +30,7 @@ say(READY);
 
 function serve({ hosts, secrets, listeners }: GatewaySettings): void {
   const all = new Map(secrets);
-  const shared: Shared = { connections: 0, requests: 0, streams: 0, heldBytes: 0, onBegun: () => say(BEGUN) };
+  const shared: Shared = { connections: 0, requests: 0, answers: 0, heldBytes: 0, onBegun: () => say(BEGUN) };
   const servers: HostServer[] = [];
   for (const [index, { host, port, plainName }] of listeners.entries()) {
     const settings = hosts.find((one) => one.host === host);

@@ -47,8 +47,8 @@ const HANDSHAKE_MS = 30_000;
 const CONNECTIONS = 400;
 const REQUESTS = 400;
 const STREAMS = 100;
-/** Of all connections at the same time. One that is answered is open until the program has taken the answer, and keeps its head in memory. */
-const OPEN_STREAMS = 800;
+/** That a program has not taken whole, of all its connections. Each keeps its request's head in memory. */
+const OPEN_ANSWERS = 800;
 /** Of a body that is held until it is whole, since the signature names its hash; and of all that are held at the same time. */
 const HELD_BODY_BYTES = 10 * 1024 * 1024;
 const HELD_BYTES = 64 * 1024 * 1024;
@@ -99,8 +99,8 @@ export interface Shared {
   connections: number;
   /** And WebSockets, that are on their way to an upstream. */
   requests: number;
-  /** Of HTTP/2, that are not closed. */
-  streams: number;
+  /** That the program has not taken whole. */
+  answers: number;
   /** Of bodies that are held. */
   heldBytes: number;
   /** Called before anything of a request goes out: its event will follow. */
@@ -166,6 +166,8 @@ export class HostServer {
         this.#sockets.delete(socket);
       });
     socket.setNoDelay(true);
+    // Each request that waits listens for its end.
+    socket.setMaxListeners(0);
     const end = (): void => void socket.destroy();
     // protects: G8 gateway: a connection on which nothing comes ends
     socket.setTimeout(this.#limits.idleMs, end);
@@ -202,7 +204,6 @@ export class HostServer {
     server.on('tlsClientError', note);
     server.on('secureConnection', (secure) => {
       secure.on('error', note);
-      // Each request that waits listens for its end.
       secure.setMaxListeners(0);
       if (secure.alpnProtocol === 'h2') this.#http2.emit('connection', secure);
       else this.#http1.emit('connection', secure);
@@ -214,6 +215,7 @@ export class HostServer {
     const { host } = this.#settings;
     const server = serverOf(this.#limits, (refusal) => this.#account(this.#unread(), refusal));
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      if (givenUp.has(request.socket)) return;
       const refusal: HttpRefusal = {
         reason: 'https_only',
         message: `${host} is reached by https alone: a secret must not leave in the clear`,
@@ -230,8 +232,16 @@ export class HostServer {
   #serveHttp1(plainName?: string): Server {
     const server = serverOf(this.#limits, (refusal) => this.#account(this.#unread(), refusal));
     const serve = (request: IncomingMessage, response: ServerResponse): void => {
+      const { socket } = request;
       // protects: G23 gateway: nothing behind a refused head is read as a request
-      if (givenUp.has(request.socket)) return;
+      if (givenUp.has(socket)) return;
+      // protects: G8 gateway: answers by HTTP/1.1 that a program does not take are bounded
+      if (!this.#hasRoom(response, socket)) {
+        givenUp.add(socket);
+        socket.destroy();
+        this.#account(this.#measured(headOf(request)), TOO_MANY_ANSWERS);
+        return;
+      }
       follow(request, response);
       void this.#serve(exchangeOf(request, response, plainName));
     };
@@ -265,15 +275,10 @@ export class HostServer {
     const serve = (request: Http2ServerRequest, response: Http2ServerResponse): void => {
       const exchange = http2ExchangeOf(request, response);
       const { stream } = request;
-      this.#shared.streams += 1;
-      stream.once('close', () => {
-        this.#shared.streams -= 1;
-      });
-      // A program that takes no answer would keep this one, too.
       // protects: G8 gateway: streams whose answers a program does not take are bounded
-      if (this.#shared.streams > OPEN_STREAMS) {
+      if (!this.#hasRoom(stream)) {
         stream.close(constants.NGHTTP2_REFUSED_STREAM);
-        this.#account(this.#measured(exchange.head), TOO_MANY_STREAMS);
+        this.#account(this.#measured(exchange.head), TOO_MANY_ANSWERS);
         return;
       }
       void this.#serve(exchange);
@@ -281,6 +286,20 @@ export class HostServer {
     server.on('request', serve).on('checkContinue', serve).on('checkExpectation', serve);
     server.on('connect', serve);
     return server;
+  }
+
+  /** Whether there is room for one more answer. It counts until one of these is closed: the program has taken it then, or has left. */
+  #hasRoom(...ends: readonly EventEmitter[]): boolean {
+    this.#shared.answers += 1;
+    let isOpen = true;
+    const free = (): void => {
+      for (const one of ends) one.removeListener('close', free);
+      // A connection's end can close its answer before this is called for itself.
+      if (isOpen) this.#shared.answers -= 1;
+      isOpen = false;
+    };
+    for (const one of ends) one.once('close', free);
+    return this.#shared.answers <= OPEN_ANSWERS;
   }
 
   async #serve(exchange: Exchange): Promise<void> {
@@ -631,9 +650,9 @@ const TOO_MANY_CONNECTIONS: HttpRefusal = {
   reason: 'too_many_requests',
   message: `more than ${CONNECTIONS} connections at the same time`,
 };
-const TOO_MANY_STREAMS: HttpRefusal = {
+const TOO_MANY_ANSWERS: HttpRefusal = {
   reason: 'too_many_requests',
-  message: `more than ${OPEN_STREAMS} streams of HTTP/2 at the same time`,
+  message: `more than ${OPEN_ANSWERS} answers that the program has not taken`,
 };
 /** Longer ones are cut, and end with a mark. */
 const LOGGED_PATH = 1024;

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage, ServerResponse } from 'node:http';
 import {
   constants,
+  type Http2ServerResponse,
   connect as http2Connect,
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
@@ -560,7 +561,7 @@ function promiseOf<T>(): { readonly promise: Promise<T>; readonly resolve: (valu
 
 // proves: gateway: connections of a program are bounded
 test('a program has so many connections to all hosts, and no more, and the event says so', () => {
-  const shared = { connections: 380, requests: 0, streams: 0, heldBytes: 0, onBegun: () => {} };
+  const shared = { connections: 380, requests: 0, answers: 0, heldBytes: 0, onBegun: () => {} };
   return inWorld({ shared }, async (world) => {
     const sockets = Array.from({ length: 20 }, () => world.dial());
     await Promise.all(sockets.map((socket) => once(socket, 'connect')));
@@ -577,7 +578,7 @@ test('a program has so many connections to all hosts, and no more, and the event
 
 // proves: gateway: requests of a program are bounded
 test('a program has so many requests to all hosts, WebSockets too, and no more', () => {
-  const shared = { connections: 0, requests: 399, streams: 0, heldBytes: 0, onBegun: () => {} };
+  const shared = { connections: 0, requests: 399, answers: 0, heldBytes: 0, onBegun: () => {} };
   return inWorld({ shared, server: (server) => server.on('upgrade', () => {}) }, async (world) => {
     const socket = await world.open(['http/1.1']);
     socket.write(`GET /ws HTTP/1.1\r\nhost: ${HOST}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n`);
@@ -593,7 +594,7 @@ test('a program has so many requests to all hosts, WebSockets too, and no more',
 
 // proves: gateway: streams whose answers a program does not take are bounded
 test('streams of HTTP/2 count until the program has taken the answer, and there are so many and no more', () => {
-  const shared = { connections: 0, requests: 0, streams: 799, heldBytes: 0, onBegun: () => {} };
+  const shared = { connections: 0, requests: 0, answers: 799, heldBytes: 0, onBegun: () => {} };
   return inWorld({ shared, allow: ['GET /a'] }, async (world) => {
     const socket = await world.open(['h2']);
     // No byte of a body goes to it.
@@ -601,7 +602,7 @@ test('streams of HTTP/2 count until the program has taken the answer, and there 
     const session = http2Connect(`https://${HOST}`, { createConnection: () => socket, settings });
     const refused = session.request({ ':path': '/b', ':authority': HOST });
     await once(refused, 'response');
-    assert.deepEqual([shared.requests, shared.streams], [0, 800]);
+    assert.deepEqual([shared.requests, shared.answers], [0, 800]);
     const next = session.request({ ':path': '/a', ':authority': HOST });
     await assert.rejects(once(next, 'response'), /NGHTTP2_REFUSED_STREAM/);
     assert.deepEqual(
@@ -614,8 +615,47 @@ test('streams of HTTP/2 count until the program has taken the answer, and there 
     assert.deepEqual(world.seen, []);
     refused.on('error', () => {});
     session.destroy();
-    await until(() => (shared.streams === 799 ? true : undefined));
+    await until(() => (shared.answers === 799 ? true : undefined));
     assert.equal((await byHttp2(world, { path: '/a' })).status, 200);
+  });
+});
+
+// proves: gateway: answers by HTTP/1.1 that a program does not take are bounded
+test('answers that wait behind another one on a connection by HTTP/1.1 count, and there are so many and no more', () => {
+  const shared = { connections: 0, requests: 0, answers: 797, heldBytes: 0, onBegun: () => {} };
+  const held: Http2ServerResponse[] = [];
+  const answer = (_: unknown, response: Http2ServerResponse): void => void held.push(response);
+  return inWorld({ shared, allow: ['GET /a'], answer }, async (world) => {
+    const ask = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`;
+    const socket = await world.open(['http/1.1']);
+    let taken = '';
+    socket.on('data', (chunk: Buffer) => {
+      taken += chunk.toString();
+    });
+    socket.write(ask('/a'));
+    await until(() => (held.length === 1 ? true : undefined));
+    // The answers to these are ready, and wait for the first one.
+    socket.write(ask('/b') + ask('/c'));
+    await until(() => (shared.answers === 800 ? true : undefined));
+    socket.write(ask('/d') + ask('/e'));
+    await once(socket, 'close');
+    await until(() => (shared.answers === 797 ? true : undefined));
+    const told = world.events.map(({ path, reason }) => `${path} ${reason}`).sort();
+    assert.deepEqual(told, [
+      '/a undefined',
+      '/b path_not_allowed',
+      '/c path_not_allowed',
+      '/d too_many_requests',
+    ]);
+    assert.equal(taken, '');
+    // One that is taken counts no longer, while its connection goes on.
+    const other = await world.open(['http/1.1']);
+    for (const path of ['/f', '/g', '/h', '/i']) {
+      other.write(ask(path));
+      await once(other, 'data');
+      await until(() => (shared.answers === 797 ? true : undefined));
+    }
+    assert.equal(other.destroyed, false);
   });
 });
 

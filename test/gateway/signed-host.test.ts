@@ -97,7 +97,7 @@ test('S3 gets a body as it comes, of any length', () =>
 
 // proves: gateway: all bodies that are held are bounded
 test('all bodies that are held have a bound together, and what is over counts no more', () => {
-  const shared = { connections: 0, requests: 0, streams: 0, heldBytes: 64 * MIB - 100, onBegun: () => {} };
+  const shared = { connections: 0, requests: 0, answers: 0, heldBytes: 64 * MIB - 100, onBegun: () => {} };
   return inWorld({ shared }, async (world) => {
     const { status, body } = await byHttp1(world, Buffer.alloc(101));
     assert.deepEqual([status, JSON.parse(body).reason], [503, 'too_many_requests']);
@@ -108,7 +108,7 @@ test('all bodies that are held have a bound together, and what is over counts no
 });
 
 test('a body that breaks off is not sent', () => {
-  const shared = { connections: 0, requests: 0, streams: 0, heldBytes: 0, onBegun: () => {} };
+  const shared = { connections: 0, requests: 0, answers: 0, heldBytes: 0, onBegun: () => {} };
   return inWorld({ shared }, async (world) => {
     const secure = await world.open(['h2']);
     const session = http2Connect(`https://${HOST}`, { createConnection: () => secure });

@@ -100,7 +100,7 @@ test('a head that comes byte by byte, behind another request, is 408', () =>
   }));
 
 test('a connection that the gateway has ended goes, even if its program keeps it open', () => {
-  const shared = { connections: 0, requests: 0, streams: 0, heldBytes: 0, onBegun: () => {} };
+  const shared = { connections: 0, requests: 0, answers: 0, heldBytes: 0, onBegun: () => {} };
   return inWorld({ headMs: SHORT_MS }, { shared }, async (world) => {
     const socket = connect({ port: world.port, host: '127.0.0.1', allowHalfOpen: true });
     socket.on('error', () => {}).write('GET / HT');

@@ -121,7 +121,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     443,
     options.connect ?? (async () => connect(upstreamPort, '127.0.0.1')),
     (event) => events.push(event),
-    options.shared ?? { connections: 0, requests: 0, streams: 0, heldBytes: 0, onBegun: () => {} },
+    options.shared ?? { connections: 0, requests: 0, answers: 0, heldBytes: 0, onBegun: () => {} },
     options.limits,
   );
   const listener = createServer((socket) => gateway.accept(socket));
