@@ -35,7 +35,13 @@ module.exports = {
     ...floors,
     ...roomsOnFloors,
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'resolvable',
+      severity: 'error',
+      // Its test installs the package of these.
+      from: { pathNot: '^test/interop/grpc/' },
+      to: { couldNotResolve: true },
+    },
   ],
   options: {
     tsPreCompilationDeps: true,

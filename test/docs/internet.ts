@@ -61,6 +61,8 @@ export interface InternetPlan {
   readonly users?: Readonly<Record<string, string>>;
   /** A site shows the files of the subfolder with its name. */
   readonly folder?: string;
+  /** Paths of each site, besides `/headers`, that answer with the headers of the request, as JSON. */
+  readonly echoes?: readonly string[];
 }
 
 export async function startInternet({
@@ -68,6 +70,7 @@ export async function startInternet({
   addresses,
   users = {},
   folder,
+  echoes = [],
 }: InternetPlan): Promise<Internet> {
   const own = readableFolder();
   const { authority, sign } = makeAuthority(own);
@@ -75,6 +78,7 @@ export async function startInternet({
   const sites: Sites = {
     addresses: Object.fromEntries(names.map((name, index) => [name, addresses?.[name] ?? addressOf(index)])),
     folder: folder ?? own,
+    echoes: ['/headers', ...echoes],
     ...certificate,
   };
   const write = (name: string, content: string): string => {

@@ -11,6 +11,8 @@ export interface Sites {
   /** By their names. */
   readonly addresses: Readonly<Record<string, string>>;
   readonly folder: string;
+  /** Paths that answer with the headers of the request. */
+  readonly echoes: readonly string[];
   /** Paths of the certificate of them all, and of its key. */
   readonly cert: string;
   readonly key: string;
@@ -25,7 +27,7 @@ export function addressOf(index: number): string {
   return `93.184.216.${100 + index}`;
 }
 
-async function serve({ addresses, folder, cert, key }: Sites): Promise<void> {
+async function serve({ addresses, folder, echoes, cert, key }: Sites): Promise<void> {
   const zone: Zone = Object.fromEntries(
     Object.entries(addresses).flatMap(([name, address]) => [
       [`${name} A`, [address]],
@@ -41,7 +43,7 @@ async function serve({ addresses, folder, cert, key }: Sites): Promise<void> {
       response.end(`served ${host}\n`);
       return;
     }
-    if (pathname === '/headers') {
+    if (echoes.includes(pathname)) {
       response.end(JSON.stringify(request.headers));
       return;
     }

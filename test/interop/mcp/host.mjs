@@ -1,0 +1,35 @@
+// A host of MCP servers, as an agent is one: host.mjs SERVER. Starts the server, calls two tools, and prints what came, as a line of JSON each.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+const server = spawn(process.execPath, [process.argv[2]], { stdio: ['pipe', 'pipe', 'ignore'] });
+const replies = createInterface({ input: server.stdout })[Symbol.asyncIterator]();
+const send = (message) => server.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
+let id = 0;
+async function ask(method, params) {
+  id += 1;
+  send({ id, method, params });
+  for (;;) {
+    const { value, done } = await replies.next();
+    if (done) throw new Error('The server has ended');
+    const reply = JSON.parse(value);
+    if (reply.id === id) return reply;
+  }
+}
+const call = (name, more) =>
+  ask('tools/call', { name, arguments: { owner: 'example', repo: 'site', ...more } });
+
+await ask('initialize', {
+  protocolVersion: '2024-11-05',
+  capabilities: {},
+  clientInfo: { name: 'host', version: '1' },
+});
+send({ method: 'notifications/initialized' });
+const { tools } = (await ask('tools/list', {})).result;
+console.log(JSON.stringify(tools.some(({ name }) => name === 'create_issue')));
+console.log(JSON.stringify((await call('list_commits')).result.content[0].text));
+console.log(JSON.stringify((await call('create_issue', { title: 'never' })).error.message));
+server.stdin.end();
+server.kill();
+await once(server, 'exit');
