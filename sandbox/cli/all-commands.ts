@@ -1,5 +1,6 @@
 // Each command of command-table.ts has its maker here.
 import type { Command } from 'commander';
+import { loadGatewayFile } from '../../shared/config/gateway-file.js';
 import { loadRuleFile } from '../../shared/config/rule-file.js';
 import { auditCommand } from './audit.js';
 import { checkCommand } from './check.js';
@@ -25,7 +26,7 @@ import { uiCommand } from './ui/ui.js';
 import { upCommand } from './up.js';
 
 const OWN: Readonly<Record<Exclude<CommandName, AskingName>, () => Command>> = {
-  run: () => runCommand({ openControl: openRunControl, loadRuleFile, withSrtSettings }),
+  run: () => runCommand({ openControl: openRunControl, loadRuleFile, loadGatewayFile, withSrtSettings }),
   mcp: mcpCommand,
   learn: learnCommand,
   up: upCommand,

@@ -11,8 +11,8 @@ export function chooseProgram([command = '', ...words]: readonly string[]): Bund
   if (command === 'learn' && isLiveLearn(words)) return 'postern-control';
   if (command === 'ui') return 'postern-ui';
   if (command !== 'run') return 'postern-main';
-  // Few runs listen for commands, or read a file of rules or settings. The words of the program itself may look so too: that costs a little time.
-  return words.some((word) => /^--(control|rules|srt-settings)(=|$)/.test(word))
+  // Few runs listen for commands, or read a file of rules, of a gateway or of settings. The words of the program itself may look so too: that costs a little time.
+  return words.some((word) => /^--(control|rules|gateway|srt-settings)(=|$)/.test(word))
     ? 'postern-main'
     : 'postern-run';
 }

@@ -3,6 +3,7 @@
 import { type Command, Option } from 'commander';
 import { asciiJson } from '../../shared/ascii-json.js';
 import { didYouMean } from '../../shared/config/config-problem.js';
+import { loadGatewayFile } from '../../shared/config/gateway-file.js';
 import { loadConfig } from '../../shared/config/load-config.js';
 import { joinRules, type PlacedRules } from '../../shared/config/placed-rules.js';
 import { type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';
@@ -28,6 +29,7 @@ import {
   addRuleOptions,
   dnsOption,
   dnsServersOf,
+  gatewayOption,
   type ModeOption,
   type RuleOptions,
   rulesOf,
@@ -35,6 +37,7 @@ import {
 import { describeError, paint, say } from './say.js';
 
 interface ExplainOptions extends RuleOptions, ModeOption {
+  readonly gateway?: string;
   readonly config?: string;
   readonly egress?: PluginConfig['egress'];
   readonly resolved?: string;
@@ -74,6 +77,7 @@ export function explainCommand(): Command {
     .option('--control <path>', 'its control socket; implies --live')
     .option('--json', 'print one JSON object for each plugin');
   return addModeOption(addRuleOptions(command))
+    .addOption(gatewayOption())
     .addHelpText(
       'after',
       `
@@ -85,6 +89,7 @@ Examples:
   postern explain web unix:/run/postgresql/.s.PGSQL.5432
   postern explain web api.example.com:443 --live
   postern explain web 'POST https://api.example.com/repos/x'
+  postern explain --gateway gateway.yaml --allow api.example.com 'POST https://api.example.com/repos/x'
   postern explain db.example.com:5432 --allow db.example.com:5432 --resolved 10.1.2.3,192.0.2.7
 
 With a plugin, --allow and --deny are added to its rules, to try a change.
@@ -255,13 +260,18 @@ function readRequest(text: string): AskedRequest | undefined {
 function explainRequest(
   [plugin]: readonly string[],
   { method, host, port, target, isPlain }: AskedRequest,
-  { config: file, json, live, control }: ExplainOptions,
+  options: ExplainOptions,
 ): number {
+  const { config: file, json, live, control, gateway: path } = options;
   if (live === true || control !== undefined)
     throw new PosternError('usage', 'A running postern cannot be asked about a request', {
       fix: 'leave out --live and --control: the rules of the file answer, and a change of them restarts the plugin',
     });
-  const answers = loadConfig(configFile(file)).plugins.flatMap(({ config: { name, gateway = [] } }) => {
+  const plugins =
+    path === undefined
+      ? loadConfig(configFile(file)).plugins.map(({ config }) => config)
+      : [{ name: null, ...loadGatewayFile(path, rulesOf(options, loadRuleFile)) }];
+  const answers = plugins.flatMap(({ name, gateway = [] }) => {
     const own = gateway.find((one) => one.host === host && one.ports.includes(port));
     if (own === undefined || (isPlain && own.baseUrl !== true) || (plugin !== undefined && plugin !== name))
       return [];
@@ -284,7 +294,7 @@ function explainRequest(
   for (const answer of answers) {
     const { plugin: name, decision, reason, rule, suggestion, signed } = answer;
     const lines = [
-      ['plugin', name],
+      ...(name === null ? [] : [['plugin', name]]),
       ['request', `${method} ${target} of ${quoteDestination(host, port)}`],
       ...(isPlain ? [['way', 'by plain HTTP in the sandbox, and by https from the gateway on']] : []),
       ['decision', decision],
@@ -293,7 +303,12 @@ function explainRequest(
       ...(signed === null ? [] : [['signed', `by the gateway, for ${signed}`]]),
       ...(suggestion === null
         ? []
-        : [['to allow it', `add ${asYamlItems([suggestion])} to plugins.${name}.gateway.${host}.allow`]]),
+        : [
+            [
+              'to allow it',
+              `add ${asYamlItems([suggestion])} to ${name === null ? '' : `plugins.${name}.`}gateway.${host}.allow`,
+            ],
+          ]),
     ];
     const shown = lines.map(
       ([key = '', value = '']) => `${paint(key.padEnd(11), 'dim')} ${printable(value)}`,

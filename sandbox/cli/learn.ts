@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { asciiJson } from '../../shared/ascii-json.js';
+import { loadGatewayFile } from '../../shared/config/gateway-file.js';
 import { loadRuleFile } from '../../shared/config/rule-file.js';
 import { PosternError } from '../../shared/errors.js';
 import { quote } from '../../shared/policy/quote.js';
@@ -67,7 +68,7 @@ async function learn(command: readonly string[], options: LearnOptions): Promise
       throw new PosternError('usage', 'Give --output for a new file, or --update, and not both');
     const isThere = update !== undefined && existsSync(update);
     const given = isThere ? { ...options, rules: [...options.rules, update] } : options;
-    const config = pluginOf(command, given, 'audit', loadRuleFile);
+    const config = pluginOf(command, given, 'audit', { loadRuleFile, loadGatewayFile });
     const path = output ?? update;
     const file = path === undefined ? undefined : isThere ? new UpdatedFile(path) : new NewFile(path);
     const page = options.html === undefined ? undefined : new NewFile(options.html);

@@ -12,6 +12,8 @@ import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { applyEdits, findNodeAtLocation, modify, type Node, parse, parseTree } from 'jsonc-parser';
 import { bundlePath } from '../../shared/bundles.js';
+import { type FileGateway, loadGatewayFile } from '../../shared/config/gateway-file.js';
+import { variablesOfGateway } from '../../shared/config/gateway-keys.js';
 import { PLUGIN_NAME, pluginNameOf, VARIABLE_NAME } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { quote } from '../../shared/policy/quote.js';
@@ -272,6 +274,11 @@ function underPostern(server: Server, options: McpRuleOptions, postern: string, 
   const repeated = (option: string, values: readonly string[]): readonly string[] =>
     values.flatMap((value) => [option, value]);
   const launcher = LAUNCHERS[basename(server.command)];
+  // Of its variables, the server does not get those about which the gateway decides.
+  const { secrets, placeholders } = variablesOfGateway(
+    options.gateway === undefined ? {} : gatewayIn(options, options.gateway),
+  );
+  const kept = [...secrets, ...placeholders];
   const presets = launcher === undefined || options.preset.includes(launcher) ? [] : [launcher];
   const shown = [...options.visible, ...options.writable].map((path) => resolve(path));
   const visible = [...new Set(namedPaths(server).map(folderOf))].filter(
@@ -292,9 +299,10 @@ function underPostern(server: Server, options: McpRuleOptions, postern: string, 
       ),
       ...repeated('--hidden', hiddenFile(file, options)),
       ...(options.home === undefined ? [] : ['--home', resolve(options.home)]),
+      ...(options.gateway === undefined ? [] : ['--gateway', resolve(options.gateway)]),
       ...repeated(
         '--env',
-        server.variables.filter((name) => VARIABLE_NAME.test(name)),
+        server.variables.filter((name) => VARIABLE_NAME.test(name) && !kept.includes(name)),
       ),
       '--',
       server.command,
@@ -486,10 +494,20 @@ Examples:
   return command;
 }
 
-/** @throws PosternError `bad_rules` */
-function rulesIn({ allow, deny, preset, visible, writable, home }: McpOptions): McpRuleOptions {
+/** @throws PosternError `bad_rules`; ConfigError for the file of a gateway */
+function rulesIn({ allow, deny, preset, visible, writable, home, gateway }: McpOptions): McpRuleOptions {
   rulesOf({ allow, deny, preset, rules: [] });
-  return { allow, deny, preset, visible, writable, ...(home === undefined ? {} : { home }) };
+  const options = {
+    ...{ allow, deny, preset, visible, writable },
+    ...(home === undefined ? {} : { home }),
+    ...(gateway === undefined ? {} : { gateway }),
+  };
+  if (gateway !== undefined) gatewayIn(options, gateway);
+  return options;
+}
+
+function gatewayIn(options: McpRuleOptions, path: string): FileGateway {
+  return loadGatewayFile(path, rulesOf({ ...options, rules: [] }));
 }
 
 /**

@@ -5,6 +5,8 @@ import { resolve, resolve as resolvePath } from 'node:path';
 import { type Command, Option } from 'commander';
 import { callsBy, checkCall } from '../../shared/config/call-forms.js';
 import { didYouMean } from '../../shared/config/config-problem.js';
+import type { FileGateway } from '../../shared/config/gateway-file.js';
+import { GATEWAY_MIB, variablesOfGateway } from '../../shared/config/gateway-keys.js';
 import {
   LIMIT_FORMS,
   type LimitForm,
@@ -58,6 +60,12 @@ function repeatable(flags: string, description: string): Option {
   return new Option(`${flags}...`, description)
     .argParser((value: string, previous: readonly string[]) => [...previous, value])
     .default([]);
+}
+
+// --gateway of `run`, `learn`, `explain` and `mcp`.
+
+export function gatewayOption(): Option {
+  return new Option('--gateway <file>', 'a file with gateway: and secrets:, for requests with a key');
 }
 
 // --dns of `run` and `explain`: the DNS servers that the broker asks.
@@ -117,10 +125,15 @@ export function addModeOption(command: Command): Command {
 }
 
 /** Reads a file of rules. @throws ConfigError with every problem of the file */
-export type LoadRuleFile = (path: string) => PlacedRules;
+type LoadRuleFile = (path: string) => PlacedRules;
+
+/** What --rules and --gateway need. The program for most runs has none. */
+export interface LoadFiles {
+  readonly loadRuleFile: LoadRuleFile;
+  readonly loadGatewayFile: (path: string, rules: PlacedRules) => FileGateway;
+}
 
 /**
- * @param load what --rules needs. The program for most runs has none
  * @throws ConfigError for a file of rules with an error
  * @throws PosternError `bad_rules`, with one line for each invalid rule of the command line
  */
@@ -137,7 +150,7 @@ export function rulesOf({ allow, deny, rules, preset }: RuleOptions, load?: Load
   if (problems.length > 0) throw new PosternError('bad_rules', problems);
   return joinRules([
     ...preset.flatMap((name) => shippedPreset(name) ?? []),
-    ...rules.map((path) => loaderOf(load)(path)),
+    ...rules.map((path) => present(load)(path)),
     {
       allow: allow.map((text) => ({ text, place: '--allow' })),
       deny: deny.map((text) => ({ text, place: '--deny' })),
@@ -145,8 +158,8 @@ export function rulesOf({ allow, deny, rules, preset }: RuleOptions, load?: Load
   ]);
 }
 
-function loaderOf(load: LoadRuleFile | undefined): LoadRuleFile {
-  if (load === undefined) throw new Error('This program of postern does not read files of rules');
+function present<T>(load: T | undefined): T {
+  if (load === undefined) throw new Error('This program of postern does not read files');
   return load;
 }
 
@@ -313,6 +326,7 @@ export interface RunOptions extends RuleOptions {
   readonly audit?: string;
   readonly dns: readonly string[];
   readonly ask?: boolean;
+  readonly gateway?: string;
   readonly via?: string;
   readonly viaCredentials?: string;
   readonly viaResolve?: Resolves;
@@ -354,6 +368,7 @@ const RUN_OPTIONS: readonly (readonly [Heading, () => readonly Option[]])[] = [
         .choices(['transparent', 'channel'])
         .default('transparent'),
       dnsOption(),
+      gatewayOption(),
       new Option('--via <url>', 'connect by a proxy: http://HOST:PORT or socks5://HOST:PORT'),
       new Option('--via-credentials <file>', 'a file with USER:PASSWORD for that proxy'),
       new Option('--via-resolve <who>', 'who resolves names behind a proxy').choices(RESOLVES),
@@ -380,6 +395,7 @@ export interface McpRuleOptions {
   readonly visible: readonly string[];
   readonly writable: readonly string[];
   readonly home?: string;
+  readonly gateway?: string;
 }
 
 /** @param chooses whether --server names which servers are meant */
@@ -394,6 +410,7 @@ export function addMcpOptions(command: Command, chooses: boolean): Command {
     'Files',
     files.filter(({ long }) => ['--visible', '--writable', '--home'].includes(`${long}`)),
   );
+  addGroup(command, 'Network', [gatewayOption()]);
   for (const option of [...which, new Option('--dry-run', 'show the change, and write nothing')])
     command.addOption(option);
   return command;
@@ -406,12 +423,12 @@ export function addRunOptions(command: Command): Command {
   return command.passThroughOptions();
 }
 
-/** @param load as {@link rulesOf} has it @throws PosternError `usage`, `bad_name`, `bad_rules`, `bad_limit`, `listen_address`, `bad_environment`, `bad_via`; ConfigError for a file of rules */
+/** @throws PosternError `usage`, `bad_name`, `bad_rules`, `bad_limit`, `listen_address`, `bad_environment`, `bad_via`; ConfigError for a file */
 export function pluginOf(
   command: readonly string[],
   options: RunOptions,
   mode: PluginConfig['mode'],
-  load?: LoadRuleFile,
+  load?: LoadFiles,
 ): PluginConfig {
   const name = options.name ?? pluginNameOf(command[0] ?? '');
   if (!PLUGIN_NAME.test(name)) {
@@ -419,9 +436,10 @@ export function pluginOf(
       fix: 'use at most 63 lower-case letters, digits, - and _; begin with a letter or digit',
     });
   }
-  const rules = rulesOf(options, load);
+  const rules = rulesOf(options, load?.loadRuleFile);
   return {
     ...plainPlugin(name, command),
+    ...gatewayOf(options, rules, load),
     env: environmentOf(options.env),
     cwd: options.cwd === undefined ? process.cwd() : pathOf('cwd', options.cwd),
     allow: rules.allow.map(({ text }) => text),
@@ -438,6 +456,38 @@ export function pluginOf(
     listen: listenersOf(options.listen),
     via: viaOf(options),
   };
+}
+
+/** Some of what a file of plugins is checked for is an option here. @throws PosternError `usage`; ConfigError for the file */
+function gatewayOf(
+  { gateway: path, egress, env, limit }: RunOptions,
+  rules: PlacedRules,
+  load: LoadFiles | undefined,
+): FileGateway {
+  if (path === undefined) return {};
+  const refuse = (message: string, fix: string): PosternError => new PosternError('usage', message, { fix });
+  if (egress === 'channel')
+    throw refuse(
+      '--egress channel has no way to a gateway: it is a connect(2) within the sandbox',
+      'leave out one of them',
+    );
+  const { total_memory_mib: memory = GATEWAY_MIB } = parseLimits(limit);
+  if (memory < GATEWAY_MIB)
+    throw refuse(
+      'The gateway counts too in total_memory_mib, and would leave no memory to the program',
+      `write --limit total_memory_mib=${GATEWAY_MIB} or more`,
+    );
+  const read = present(load).loadGatewayFile(path, rules);
+  const { secrets, placeholders } = variablesOfGateway(read);
+  for (const entry of env) {
+    const [key = ''] = entry.split('=');
+    // protects: G23 gateway: --env passes no secret of the gateway on
+    if (key === entry && secrets.includes(key))
+      throw refuse(`--env ${key} would pass a secret of ${quote(path)} on to the program`, 'leave it out');
+    if (placeholders.includes(key))
+      throw refuse(`--env ${key}: the program gets a placeholder there, by ${quote(path)}`, 'leave it out');
+  }
+  return read;
 }
 
 /** @throws PosternError `usage` */

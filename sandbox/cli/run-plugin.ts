@@ -30,6 +30,10 @@ import { divertOwnWords } from './waiting-streams.js';
 
 const STDERR = 2;
 
+type RunPluginOptions = Pick<RunOptions, 'metrics' | 'audit' | 'dns' | 'rules' | 'gateway' | 'env'> & {
+  readonly srtSettings?: string;
+};
+
 /**
  * Runs a plugin to its end.
  *
@@ -40,9 +44,7 @@ const STDERR = 2;
  */
 export async function runPlugin(
   config: PluginConfig,
-  options: Pick<RunOptions, 'metrics' | 'audit' | 'dns' | 'rules' | 'env'> & {
-    readonly srtSettings?: string;
-  },
+  options: RunPluginOptions,
   onEvent: (event: AuditEvent) => void,
   readsAll: boolean,
   control?: OperatorControl,
@@ -62,16 +64,13 @@ export async function runPlugin(
   const atTerminal = options.audit === '-' && terminal?.streams.includes(STDERR) === true;
   const operated = new OperatedSupervisor({
     plugins: [config],
-    alone: true,
+    // To the broker, its gateway is another one.
+    alone: config.gateway === undefined,
     metrics: options.metrics,
     audit: options.audit !== '-' ? options.audit : atTerminal ? undefined : 'stderr',
     dnsServers: dnsServersOf(options.dns),
     control,
-    ownFiles: [
-      ...options.rules,
-      // protects: G14 import: no program writes the settings that it is run by
-      ...(options.srtSettings === undefined ? [] : [options.srtSettings]),
-    ].map((path) => resolve(path)),
+    ownFiles: filesOf(options),
     onEvent: (event) => {
       if (atTerminal) process.stderr.write(`${asciiJson(event)}\n`);
       onEvent(event);
@@ -128,6 +127,17 @@ export async function runPlugin(
     job.release();
     signals.release();
   }
+}
+
+/** Those that the command line names for postern itself. */
+function filesOf({ rules, gateway, srtSettings }: RunPluginOptions): readonly string[] {
+  return [
+    ...rules,
+    // protects: G23 gateway: no program writes the file of its gateway
+    ...(gateway === undefined ? [] : [gateway]),
+    // protects: G14 import: no program writes the settings that it is run by
+    ...(srtSettings === undefined ? [] : [srtSettings]),
+  ].map((path) => resolve(path));
 }
 
 /** What an operator sees of it. @param run returns its pid, undefined until it runs, and the time at which it began its state */

@@ -10,7 +10,7 @@ import {
   addGroup,
   addModeOption,
   addRunOptions,
-  type LoadRuleFile,
+  type LoadFiles,
   type ModeOption,
   pluginOf,
   type RunOptions,
@@ -20,11 +20,9 @@ import { describeError, runStatus, say, warn } from './say.js';
 import { useWaitingStreams, writeOut } from './waiting-streams.js';
 
 /** What only some options need: most runs load nothing of it. */
-export interface RunParts {
+export interface RunParts extends LoadFiles {
   /** For --control. */
   readonly openControl: OpenRunControl;
-  /** For --rules. */
-  readonly loadRuleFile: LoadRuleFile;
   readonly withSrtSettings: WithSrtSettings;
 }
 
@@ -75,7 +73,7 @@ async function run(
     refuseAskInAudit(given);
     const options =
       given.srtSettings === undefined ? given : (parts?.withSrtSettings(given, given.srtSettings) ?? given);
-    const config = pluginOf(command, options, options.mode, parts?.loadRuleFile);
+    const config = pluginOf(command, options, options.mode, parts);
     const control = options.control === undefined ? undefined : parts?.openControl(options.control);
     const report = new RefusalReport(
       (plugin) => plugin === config.name,

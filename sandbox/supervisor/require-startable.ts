@@ -1,4 +1,5 @@
 // Checks the host and the configuration before anything starts. Runs in the supervisor.
+import { variablesOfGateway } from '../../shared/config/gateway-keys.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
@@ -38,19 +39,12 @@ export function requireStartable(
   const privileges = ownPrivileges();
   for (const plugin of plugins) requireRules(plugin);
   requireCounting(plugins);
-  withholdVariables(plugins.flatMap(secretVariables));
+  withholdVariables(plugins.flatMap((plugin) => variablesOfGateway(plugin).secrets));
   const own = ownFilesOf(options, plugins);
   const [problem] = [...startProblems(plugins, own), ...liveProblems(plugins, own, runs)];
   if (problem !== undefined) throw refusal(problem);
   for (const { home } of plugins) if (home !== undefined) makeHome(home);
   return { privileges, ...startHostOf(plugins, own) };
-}
-
-/** Also those of secrets that no gateway names. */
-function secretVariables({ secrets, otherSecrets }: PluginConfig): readonly string[] {
-  return Object.values({ ...secrets, ...otherSecrets }).flatMap((source) =>
-    source.from === 'env' ? [source.variable] : [],
-  );
 }
 
 // Checks the rules before anything is started. The broker, which decides, compiles them again.

@@ -208,6 +208,8 @@ export class Supervisor {
         this.#mayStart(config),
       );
     } catch (error) {
+      // What a supervisor that does not start takes out of the queue, fails for its reason.
+      if (this.#closed !== undefined) await this.#serving;
       throw shortageOf(error, `"${config.name}"`) ?? error;
     }
   }

@@ -38,6 +38,12 @@ export interface PolicyFile extends RuleFile {
   readonly gateway?: Readonly<Record<string, Pick<WrittenGateway, 'allow' | 'deny'>>> | undefined;
 }
 
+/** What `run --gateway` reads. */
+export interface GatewayFile {
+  readonly secrets?: Readonly<Record<string, WrittenSecret>> | undefined;
+  readonly gateway: Readonly<Record<string, WrittenGateway>>;
+}
+
 /** How often a policy is looked for. */
 export const DEFAULT_POLL_S = 300;
 

@@ -13,6 +13,7 @@ import {
   DEFAULT_POLL_S,
   DEFAULT_STOP_GRACE_MS,
   DEFAULT_WHEN_FULL,
+  type GatewayFile,
   MOST_ASK_S,
   type PolicyFile,
   type RuleFile,
@@ -487,6 +488,12 @@ export const policyFileSchema: z.ZodType<PolicyFile> = z.strictObject(
       .optional(),
   },
   { error: `${MAP} with serial and allow` },
+);
+
+/** A file of a gateway, for --gateway. */
+export const gatewayFileSchema: z.ZodType<GatewayFile> = z.strictObject(
+  { secrets: secretsSchema, gateway: gatewaySchema.unwrap() },
+  { error: `${MAP} with gateway and secrets` },
 );
 
 /** A file of rules, for `presets` and --rules. */

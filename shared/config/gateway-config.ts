@@ -13,6 +13,7 @@ import {
   AWS_SECRETS,
   AWS_SIGNATURE,
   DEFAULT_REFLECT,
+  GATEWAY_MIB,
   type GatewayHost,
   type SecretSource,
   type WrittenGateway,
@@ -29,8 +30,6 @@ const MOST_HOSTS = 64;
 /** Of one host, and of all of one plugin: each port has a listener. */
 const MOST_PORTS = 16;
 const MOST_LISTENERS = 128;
-/** What its process needs, and some more for the program. */
-const GATEWAY_MIB = 128;
 
 /**
  * `gateway` of a plugin with what it needs of `secrets`.

@@ -47,6 +47,9 @@ export interface WrittenGateway {
   readonly reflect?: (typeof REFLECT)[number] | undefined;
 }
 
+/** The least `total_memory_mib` beside a gateway: what its process needs, and some more for the program. */
+export const GATEWAY_MIB = 128;
+
 /** Where a secret is read. Its value is in no configuration. */
 export type SecretSource =
   | { readonly from: 'file'; readonly path: string }
@@ -76,4 +79,22 @@ export interface GatewayHost {
   /** Whether programs in the sandbox may talk to it without TLS. */
   readonly baseUrl?: boolean | undefined;
   readonly masks: boolean;
+}
+
+/** Variables about which a gateway decides: those with secrets, and those in which the program finds a placeholder. */
+export function variablesOfGateway({
+  gateway = [],
+  secrets,
+  otherSecrets,
+}: {
+  readonly gateway?: readonly GatewayHost[] | undefined;
+  readonly secrets?: Readonly<Record<string, SecretSource>> | undefined;
+  readonly otherSecrets?: Readonly<Record<string, SecretSource>> | undefined;
+}): { readonly secrets: readonly string[]; readonly placeholders: readonly string[] } {
+  return {
+    secrets: Object.values({ ...secrets, ...otherSecrets }).flatMap((source) =>
+      source.from === 'env' ? [source.variable] : [],
+    ),
+    placeholders: gateway.flatMap(({ placeholder }) => placeholder?.name ?? []),
+  };
 }

@@ -42,6 +42,24 @@ test('postern run stands before each server that a client starts, and all else i
   assert.doesNotMatch(text, /--env", "LISTEN_FDS/);
 });
 
+test('with a gateway, the server gets none of the variables about which the gateway decides', () => {
+  const gateway = join(readableFolder(), 'gateway.yaml');
+  writeFileSync(
+    gateway,
+    `secrets: {key: {env: API_KEY}}
+gateway: {api.example.com: {placeholder: {name: API_KEY, secret: key, in: [authorization]}}}
+`,
+  );
+  const options = { ...NONE, allow: ['api.example.com'], gateway };
+  const { text, changes } = wrapServers(FILE, ['everything'], options, POSTERN, AT);
+  assert.deepEqual(changes[0]?.after.args, [
+    ...['run', '--name', 'everything', '--preset', 'npm', '--allow', 'api.example.com'],
+    ...['--gateway', gateway, '--', 'npx', '--yes', '@modelcontextprotocol/server-everything'],
+  ]);
+  // The client's file keeps the secret: postern takes it from there.
+  assert.match(text, /"POSTERN_OUTSIDE_API_KEY": "text"/);
+});
+
 test('undo gives each server its command again', () => {
   const { text } = wrapServers(FILE, undefined, NONE, POSTERN, AT);
   const back = unwrapServers(text);

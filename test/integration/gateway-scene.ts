@@ -29,9 +29,7 @@ export interface GatewayPlan {
   readonly command: readonly string[];
   /** Rules. By default {@link HOST} at two ports, and {@link OTHER}. */
   readonly allow?: readonly string[];
-  /** By default {@link HOST}. */
-  readonly host?: string;
-  /** What `gateway` has for the host, as YAML. */
+  /** What `gateway` has for {@link HOST}, as YAML. */
   readonly gateway: string;
   /** More secrets, by name. */
   readonly secrets?: Readonly<Record<string, string>>;
@@ -49,7 +47,6 @@ export function writeScene(
   {
     command,
     allow = [`${HOST}:443,${PORT}`, OTHER],
-    host = HOST,
     gateway,
     secrets = {},
     sources = {},
@@ -78,7 +75,7 @@ ${top.map((line) => `${line}\n`).join('')}plugins:
     cwd: ${folder}
     allow: ${JSON.stringify(allow)}
 ${more.map((line) => `    ${line}\n`).join('')}    gateway:
-      ${host}: ${gateway}
+      ${HOST}: ${gateway}
 `,
   );
   for (const path of [folder, kept, config, ...files.map(([, { file }]) => file)]) chownTo(as, path);

@@ -1,16 +1,18 @@
-// Published packages of the Model Context Protocol: its conformance tests say the same in a sandbox as outside, and a server for an API works with a token that
-// it never has.
+// Published packages of the Model Context Protocol: its conformance tests say the same in a sandbox as outside, and a server for an API, as `mcp wrap` starts it,
+// works with a token that it never has.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { copyFileSync, readFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { wrapServers } from '../../sandbox/cli/mcp.js';
 import { type Internet, startInternet } from '../docs/internet.js';
 import { freePort } from '../harness/free-port.js';
 import { postern } from '../harness/postern.js';
-import { readableFolder, type User, users } from '../harness/users.js';
-import { linesOf, SECRET, writeScene } from '../integration/gateway-scene.js';
+import { until } from '../harness/until.js';
+import { asUser, chownTo, distFor, readableFolder, type User, users } from '../harness/users.js';
+import { SECRET } from '../integration/gateway-scene.js';
 
 /** 74 MB, so they are no dependencies of the checkout. The next version of the first one needs Node 22. */
 const PACKAGES = [
@@ -62,29 +64,45 @@ for (const as of users) {
 }
 
 async function callApi(as: User): Promise<void> {
-  const { config, audit } = writeScene(as, {
-    command: [
-      process.execPath,
-      join(folder, 'host.mjs'),
-      join(modules, '@modelcontextprotocol/server-github/dist/index.js'),
-    ],
-    allow: [API],
-    host: API,
-    gateway:
-      '{placeholder: {name: GITHUB_PERSONAL_ACCESS_TOKEN, secret: github, in: [authorization]}, allow: ["GET /repos/example/**"]}',
-    more: [`filesystem: {visible: [${folder}]}`],
-  });
+  const kept = readableFolder();
+  const [gateway, token, audit] = [join(kept, 'gateway.yaml'), join(kept, 'token'), join(kept, 'audit.log')];
+  writeFileSync(token, `${SECRET}\n`, { mode: 0o600 });
+  writeFileSync(
+    gateway,
+    `secrets: {github: {file: token}}
+gateway:
+  ${API}:
+    placeholder: {name: GITHUB_PERSONAL_ACCESS_TOKEN, secret: github, in: [authorization]}
+    allow: ["GET /repos/example/**"]
+`,
+  );
+  for (const path of [token, gateway, kept]) chownTo(as, path);
+  const server = {
+    command: process.execPath,
+    args: [join(modules, '@modelcontextprotocol/server-github/dist/index.js')],
+  };
+  const file = JSON.stringify({ mcpServers: { github: server } });
+  const options = { allow: [API], deny: [], preset: [], visible: [folder], writable: [], gateway };
+  const postern = join(distFor(as), 'run/postern.js');
+  const [change] = wrapServers(file, undefined, options, postern, '/nowhere/mcp.json').changes;
+  const [, ...words] = change?.after.args ?? [];
   const from = internet.connections().length;
-  const { status, stdout, stderr } = await postern(['up', '--config', config], {
-    as,
-    inside: internet.within,
-  });
-  assert.equal(status, 0, stdout + stderr);
-  const [hasTools, commits = '', refused = ''] = linesOf(stdout).map((line) => JSON.parse(line));
+  const [program = '', ...more] = [
+    ...[...internet.within, ...asUser(as), process.execPath, join(folder, 'host.mjs')],
+    ...[postern, 'run', '--audit', audit, ...words],
+  ];
+  const { stdout, stderr, status } = spawnSync(program, more, { encoding: 'utf8', cwd: folder });
+  assert.equal(status, 0, stderr);
+  const [hasTools, commits = '', refused = ''] = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
   assert.equal(hasTools, true);
   // The site answers with the headers that it got. What was the token there is masked.
   assert.equal(JSON.parse(JSON.parse(commits)).authorization, `Bearer ${'*'.repeat(SECRET.length)}`);
   assert.match(refused, /no rule allows POST on this path/);
+  assert.match(stderr, /^postern: The gateway refused POST .* of api\.github\.com: /m);
+  await until(() => internet.connections().length > from || undefined);
   assert.deepEqual(internet.connections().slice(from), [`${API}:443`]);
   for (const text of [stdout, stderr, readFileSync(audit, 'utf8')]) assert.ok(!text.includes(SECRET));
 }

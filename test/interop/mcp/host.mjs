@@ -1,9 +1,10 @@
-// A host of MCP servers, as an agent is one: host.mjs SERVER. Starts the server, calls two tools, and prints what came, as a line of JSON each.
+// A host of MCP servers, as an agent is one: host.mjs COMMAND. Starts a server, calls two tools, and prints what came, as a line of JSON each.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
-const server = spawn(process.execPath, [process.argv[2]], { stdio: ['pipe', 'pipe', 'ignore'] });
+const [command, ...words] = process.argv.slice(2);
+const server = spawn(command, words, { stdio: ['pipe', 'pipe', 'inherit'] });
 const replies = createInterface({ input: server.stdout })[Symbol.asyncIterator]();
 const send = (message) => server.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
 let id = 0;
@@ -30,6 +31,7 @@ const { tools } = (await ask('tools/list', {})).result;
 console.log(JSON.stringify(tools.some(({ name }) => name === 'create_issue')));
 console.log(JSON.stringify((await call('list_commits')).result.content[0].text));
 console.log(JSON.stringify((await call('create_issue', { title: 'never' })).error.message));
+const ended = once(server, 'exit');
 server.stdin.end();
 server.kill();
-await once(server, 'exit');
+await ended;
