@@ -18,13 +18,14 @@ const NAMES_SHOWN = 10;
 
 /** @param written what became of the file */
 export function describeLearnt(learnt: Learnt, written: readonly string[] = []): readonly string[] {
-  const { rules } = learnt;
+  const { rules, requests } = learnt;
   const texts = rules.map(({ rule }) => rule);
   return [
     texts.length === 0
       ? 'learnt no rule: the program connected to nobody whom the rules do not allow'
       : `learnt ${count(texts.length, 'rule')}, as options and as a list for postern.yaml:`,
     ...(texts.length === 0 ? [] : [asAllowOptions(texts), `allow: [${asYamlItems(texts)}]`]),
+    ...requests.map(({ host, allow }) => `requests of a gateway: ${host}: {allow: [${asYamlItems(allow)}]}`),
     ...written,
     ...notes(learnt),
   ];
@@ -32,7 +33,7 @@ export function describeLearnt(learnt: Learnt, written: readonly string[] = []):
 
 /** What a running plugin was missing. @param file where the rules were written */
 export function describeLive(learnt: Learnt, plugin: string, file?: string): readonly string[] {
-  const { rules, refused, assumed, requests } = learnt;
+  const { rules, refused, assumed } = learnt;
   const closed = refused.map(({ message }) => message);
   const more = closed.length - NAMES_SHOWN;
   return [
@@ -44,7 +45,6 @@ export function describeLive(learnt: Learnt, plugin: string, file?: string): rea
     ...(assumed.length === 0
       ? []
       : [`note: refused at the look-up, which has no port, so with port 443: ${list(assumed)}`]),
-    ...requests.map(({ host, allow }) => `requests of a gateway: ${host}: {allow: [${asYamlItems(allow)}]}`),
     ...closed.slice(0, NAMES_SHOWN).map((message) => `note: no rule is suggested for this: ${message}`),
     ...(more > 0 ? [`note: and ${more} more for which none is suggested`] : []),
   ];

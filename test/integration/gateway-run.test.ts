@@ -10,13 +10,8 @@ import { HOST, PORT, SECRET, useOutside } from './gateway-scene.js';
 const outside = useOutside();
 const BASE = `https://${HOST}:${PORT}`;
 
-/** Runs a script in a folder of its own, which the program writes. @param words more options */
-function run(
-  as: User,
-  gateway: string,
-  script: string,
-  words: readonly string[] = [],
-): Promise<PosternResult> {
+/** Runs a script in a folder of its own, which the program writes. */
+function run(as: User, gateway: string, script: string, command = 'run'): Promise<PosternResult> {
   const [cwd, kept] = [readableFolder(), readableFolder()];
   const file = join(cwd, 'gateway.yaml');
   writeFileSync(join(kept, 'key'), `${SECRET}\n`);
@@ -28,7 +23,7 @@ function run(
   chmodSync(kept, 0o700);
   chmodSync(join(kept, 'key'), 0o600);
   const rules = ['--allow', `${HOST}:${PORT}`, '--writable', cwd];
-  return postern(['run', '--gateway', file, ...rules, '--cwd', cwd, ...words, '--', 'bash', '-c', script], {
+  return postern([command, '--gateway', file, ...rules, '--cwd', cwd, '--', 'bash', '-c', script], {
     as,
     inside: outside.internet.within,
     env: { PATH: process.env['PATH'], LC_KEY: SECRET },
@@ -73,6 +68,21 @@ for (const as of users) {
         .slice(from)
         .map(({ authorization }) => authorization),
       [`Bearer ${SECRET}`],
+    );
+  });
+
+  test(`learn prints the rules for what was requested (${as})`, async () => {
+    const gateway = '{headers: {authorization: "Bearer {file}"}, allow: ["GET /headers"]}';
+    const { stdout, stderr } = await run(
+      as,
+      gateway,
+      `curl -sS -o /dev/null -w '%{http_code}\n' -X POST ${BASE}/headers`,
+      'learn',
+    );
+    assert.equal(stdout, '200\n', stderr);
+    assert.match(
+      stderr,
+      /^postern: requests of a gateway: api\.example\.com: \{allow: \["POST \/headers"\]\}$/m,
     );
   });
 
