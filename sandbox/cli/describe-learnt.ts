@@ -60,7 +60,7 @@ export function describeLive(learnt: Learnt, plugin: string, file?: string): rea
 export function ruleFileOf(
   { rules, looked_up: lookedUp, refused }: Learnt,
   { path, plugin, what = 'connected to' }: { path: string; plugin: string; what?: string },
-  before = `# What ${plugin} ${what}, by postern learn.\nallow:\n`,
+  before = `# What ${plugin} ${what}, by postern learn.\nallow:${rules.length === 0 ? ' []' : ''}\n`,
 ): string {
   const added = addToRuleFile(
     before,

@@ -108,6 +108,7 @@ const HOST_FAULTS: readonly string[] = ['broker_failed', 'control_unreachable', 
 async function explain(words: readonly string[], options: ExplainOptions): Promise<number> {
   let answers: readonly PlacedExplanation[];
   try {
+    requireOneSource(words, options);
     const request = readRequest(words.at(-1) ?? '');
     if (request !== undefined) return explainRequest(words.slice(0, -1), request, options);
     const destination = parseDestination(words.at(-1) ?? '');
@@ -128,11 +129,28 @@ async function explain(words: readonly string[], options: ExplainOptions): Promi
   return answers.every(({ decision }) => decision !== 'deny') ? 0 : 1;
 }
 
+/** @throws PosternError `usage` */
+function requireOneSource(
+  words: readonly string[],
+  { gateway, config, live, control }: ExplainOptions,
+): void {
+  if (gateway === undefined || (words.length === 1 && !live && config === undefined && control === undefined))
+    return;
+  throw new PosternError('usage', '--gateway is for a program without a file of plugins', {
+    fix: 'leave out the plugin, --config, --live and --control',
+  });
+}
+
 function subjectsOf(plugin: string | undefined, options: ExplainOptions): readonly Subject[] {
   const own = rulesOf(options, loadRuleFile);
   const { mode, egress } = options;
   if (plugin === undefined && options.config === undefined && own.allow.length + own.deny.length > 0)
-    return [{ rules: own, mode, egress: egress ?? 'transparent' }];
+    return [
+      {
+        ...{ rules: own, mode, egress: egress ?? 'transparent' },
+        gateway: options.gateway === undefined ? undefined : loadGatewayFile(options.gateway, own).gateway,
+      },
+    ];
   const { plugins } = loadConfig(configFile(options.config));
   const subjects = plugins.map(({ config, rules }) => ({
     plugin: config.name,
@@ -256,22 +274,27 @@ function readRequest(text: string): AskedRequest | undefined {
     : { method, host: meant, port: PLAIN_PORTS.upstream, target, isPlain: true };
 }
 
+/** Of the plugins, or of the program that has no name yet. */
+function gatewaysOf(
+  options: ExplainOptions,
+): readonly { readonly name: string | null; readonly gateway?: PluginConfig['gateway'] }[] {
+  const { config, gateway } = options;
+  if (gateway === undefined) return loadConfig(configFile(config)).plugins.map((one) => one.config);
+  return [{ name: null, ...loadGatewayFile(gateway, rulesOf(options, loadRuleFile)) }];
+}
+
 /** @throws PosternError `no_plugin`, `usage` */
 function explainRequest(
   [plugin]: readonly string[],
   { method, host, port, target, isPlain }: AskedRequest,
   options: ExplainOptions,
 ): number {
-  const { config: file, json, live, control, gateway: path } = options;
+  const { json, live, control } = options;
   if (live === true || control !== undefined)
     throw new PosternError('usage', 'A running postern cannot be asked about a request', {
       fix: 'leave out --live and --control: the rules of the file answer, and a change of them restarts the plugin',
     });
-  const plugins =
-    path === undefined
-      ? loadConfig(configFile(file)).plugins.map(({ config }) => config)
-      : [{ name: null, ...loadGatewayFile(path, rulesOf(options, loadRuleFile)) }];
-  const answers = plugins.flatMap(({ name, gateway = [] }) => {
+  const answers = gatewaysOf(options).flatMap(({ name, gateway = [] }) => {
     const own = gateway.find((one) => one.host === host && one.ports.includes(port));
     if (own === undefined || (isPlain && own.baseUrl !== true) || (plugin !== undefined && plugin !== name))
       return [];
@@ -286,8 +309,9 @@ function explainRequest(
     return [{ plugin: name, method, host, port, target, decision, reason, rule, suggestion, signed }];
   });
   if (answers.length === 0) {
-    const who = plugin === undefined ? 'no plugin' : `"${plugin}" no`;
-    throw new PosternError('usage', `There is ${who} gateway for ${quoteDestination(host, port)}`, {
+    const who = options.gateway ?? plugin;
+    const what = who === undefined ? 'No plugin has a' : `"${who}" has no`;
+    throw new PosternError('usage', `${what} gateway for ${quoteDestination(host, port)}`, {
       fix: `leave out the method to ask about the connection: postern explain ${host}:${port}`,
     });
   }

@@ -274,11 +274,7 @@ function underPostern(server: Server, options: McpRuleOptions, postern: string, 
   const repeated = (option: string, values: readonly string[]): readonly string[] =>
     values.flatMap((value) => [option, value]);
   const launcher = LAUNCHERS[basename(server.command)];
-  // Of its variables, the server does not get those about which the gateway decides.
-  const { secrets, placeholders } = variablesOfGateway(
-    options.gateway === undefined ? {} : gatewayIn(options, options.gateway),
-  );
-  const kept = [...secrets, ...placeholders];
+  if (options.gateway !== undefined) requireKeyElsewhere(server, gatewayIn(options, options.gateway));
   const presets = launcher === undefined || options.preset.includes(launcher) ? [] : [launcher];
   const shown = [...options.visible, ...options.writable].map((path) => resolve(path));
   const visible = [...new Set(namedPaths(server).map(folderOf))].filter(
@@ -302,13 +298,36 @@ function underPostern(server: Server, options: McpRuleOptions, postern: string, 
       ...(options.gateway === undefined ? [] : ['--gateway', resolve(options.gateway)]),
       ...repeated(
         '--env',
-        server.variables.filter((name) => VARIABLE_NAME.test(name) && !kept.includes(name)),
+        server.variables.filter((name) => VARIABLE_NAME.test(name)),
       ),
       '--',
       server.command,
       ...server.args,
     ],
   };
+}
+
+/** A server may be able to read the file of its client, and copies of it. @throws PosternError `usage` */
+function requireKeyElsewhere({ name, variables }: Server, gateway: FileGateway): void {
+  const { secrets, placeholders } = variablesOfGateway(gateway);
+  // protects: G23 gateway: no key stays in the file of a client, which its server may read => const kept = undefined;
+  const kept = variables.find((one) => secrets.includes(one) || placeholders.includes(one));
+  if (kept === undefined) return;
+  throw new PosternError(
+    'usage',
+    `The server ${quote(name)} has ${kept} in its env, where it could read the key in the file of its client`,
+    { fix: 'take it out of env, and name a file in secrets that only you can read: {file: PATH}' },
+  );
+}
+
+/** Other options take the place of those of an entry. Without its gateway a server would reach the host directly. @throws PosternError `usage` */
+function requireNoGateway({ name, args }: Server, within: Started | undefined): void {
+  const own = within === undefined ? [] : args.slice(0, args.length - within.args.length - 1);
+  const at = own.lastIndexOf('--gateway');
+  if (at < 0) return;
+  throw new PosternError('usage', `The server ${quote(name)} has a gateway, which these options leave out`, {
+    fix: `add --gateway ${shellWord(own[at + 1] ?? '')}, or undo first`,
+  });
 }
 
 /** Edits the text at one key, in the manner of the text. */
@@ -345,10 +364,15 @@ export function wrapServers(
   requireNames(names, servers);
   const isMeant = ({ name }: Server): boolean => names === undefined || names.includes(name);
   const hasOptions = Object.values(options).some((value) => (Array.isArray(value) ? value.length > 0 : true));
+  const meant = servers.filter(isMeant);
+  if (options.gateway !== undefined && names === undefined && meant.length > 1)
+    throw new PosternError('usage', 'Several servers would get this gateway, with its keys', {
+      fix: 'name the one that needs it: --server NAME',
+    });
   const changes: McpChange[] = [];
   const left = names === undefined ? [...remarks] : [];
   let changed = text;
-  for (const server of servers.filter(isMeant)) {
+  for (const server of meant) {
     // protects: G14 mcp: no file of variables acts on postern
     if (server.hasVariablesFile)
       throw new PosternError(
@@ -357,6 +381,7 @@ export function wrapServers(
         { fix: 'write them into env, and leave envFile out' },
       );
     const within = wrapped(server);
+    if (hasOptions && options.gateway === undefined) requireNoGateway(server, within);
     const after =
       within === undefined || hasOptions
         ? underPostern({ ...server, ...within }, options, postern, file)

@@ -2,7 +2,7 @@
 // checked where it is read.
 
 import { resolve, resolve as resolvePath } from 'node:path';
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { callsBy, checkCall } from '../../shared/config/call-forms.js';
 import { didYouMean } from '../../shared/config/config-problem.js';
 import type { FileGateway } from '../../shared/config/gateway-file.js';
@@ -65,7 +65,13 @@ function repeatable(flags: string, description: string): Option {
 // --gateway of `run`, `learn`, `explain` and `mcp`.
 
 export function gatewayOption(): Option {
-  return new Option('--gateway <file>', 'a file with gateway: and secrets:, for requests with a key');
+  return new Option(
+    '--gateway <file>',
+    'a file with gateway: and secrets:, for requests with a key',
+  ).argParser((path: string, former: string | undefined) => {
+    if (former === undefined) return path;
+    throw new InvalidArgumentError('Give one file: a program has one gateway.');
+  });
 }
 
 // --dns of `run` and `explain`: the DNS servers that the broker asks.

@@ -214,8 +214,8 @@ export class HostServer {
   #refusePlain(): Server {
     const { host } = this.#settings;
     const server = serverOf(this.#limits, (refusal) => this.#account(this.#unread(), refusal));
-    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-      if (givenUp.has(request.socket)) return;
+    const refuse = (request: IncomingMessage, response: ServerResponse): void => {
+      if (!this.#takes(request, response)) return;
       const refusal: HttpRefusal = {
         reason: 'https_only',
         message: `${host} is reached by https alone: a secret must not leave in the clear`,
@@ -224,7 +224,8 @@ export class HostServer {
       writeRefusal(response, refusal);
       // For the program alone: it is no rule.
       this.#account(this.#measured(headOf(request)), { ...refusal, suggestion: undefined });
-    });
+    };
+    server.on('request', refuse).on('checkContinue', refuse).on('checkExpectation', refuse);
     return server;
   }
 
@@ -232,16 +233,7 @@ export class HostServer {
   #serveHttp1(plainName?: string): Server {
     const server = serverOf(this.#limits, (refusal) => this.#account(this.#unread(), refusal));
     const serve = (request: IncomingMessage, response: ServerResponse): void => {
-      const { socket } = request;
-      // protects: G23 gateway: nothing behind a refused head is read as a request
-      if (givenUp.has(socket)) return;
-      // protects: G8 gateway: answers by HTTP/1.1 that a program does not take are bounded
-      if (!this.#hasRoom(response, socket)) {
-        givenUp.add(socket);
-        socket.destroy();
-        this.#account(this.#measured(headOf(request)), TOO_MANY_ANSWERS);
-        return;
-      }
+      if (!this.#takes(request, response)) return;
       follow(request, response);
       void this.#serve(exchangeOf(request, response, plainName));
     };
@@ -300,6 +292,21 @@ export class HostServer {
     };
     for (const one of ends) one.once('close', free);
     return this.#shared.answers <= OPEN_ANSWERS;
+  }
+
+  /** Whether a request by HTTP/1.1 is served. Node keeps one that is not until its connection ends, so that counts too. */
+  #takes(request: IncomingMessage, response: ServerResponse): boolean {
+    const { socket } = request;
+    const isOver = givenUp.has(socket);
+    // protects: G8 gateway: answers by HTTP/1.1 that a program does not take are bounded
+    if (!this.#hasRoom(response, socket)) {
+      givenUp.add(socket);
+      socket.destroy();
+      if (!isOver) this.#account(this.#measured(headOf(request)), TOO_MANY_ANSWERS);
+      return false;
+    }
+    // protects: G23 gateway: nothing behind a refused head is read as a request => return true;
+    return !isOver;
   }
 
   async #serve(exchange: Exchange): Promise<void> {

@@ -57,7 +57,9 @@ function asText(key: KeyPath): string {
 function explainIssue(issue: z.core.$ZodIssue, schema: z.ZodType, source: YamlSource): ConfigProblem[] {
   const key = keyOf(issue);
   const value = source.valueAt(key);
-  const found = describeValue(value, source.writtenAt(key));
+  // protects: G23 gateway: a mistake does not print what may be a secret => const isPrinted = true;
+  const isPrinted = typeof value !== 'string' || (key.length > 0 && key[0] !== 'secrets');
+  const found = isPrinted ? describeValue(value, source.writtenAt(key)) : 'a text';
   switch (issue.code) {
     case 'unrecognized_keys':
       return issue.keys.map((unknown) =>
@@ -69,7 +71,7 @@ function explainIssue(issue: z.core.$ZodIssue, schema: z.ZodType, source: YamlSo
         source.problem(
           key,
           `${issue.message}, not ${found}`,
-          suggestValue(value, source.writtenAt(key), issue, key),
+          isPrinted ? suggestValue(value, source.writtenAt(key), issue, key) : undefined,
         ),
       ];
     case 'invalid_value':

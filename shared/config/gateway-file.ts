@@ -26,6 +26,9 @@ export function loadGatewayFile(path: string, rules: PlacedRules): FileGateway {
     ...(parsed.success ? [] : explainIssues(parsed.error.issues, gatewayFileSchema, source)),
     ...checkSecrets(source, folder),
     ...checkGateway(source, [], rules, absolute),
+    ...(source.keysAt(['gateway'])?.length === 0
+      ? [source.problem(['gateway'], 'it names no host', 'name one, as {api.example.com: {}}')]
+      : []),
   ];
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   const { gateway, secrets = {} } = parsed.data;

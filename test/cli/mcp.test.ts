@@ -42,22 +42,35 @@ test('postern run stands before each server that a client starts, and all else i
   assert.doesNotMatch(text, /--env", "LISTEN_FDS/);
 });
 
-test('with a gateway, the server gets none of the variables about which the gateway decides', () => {
+// proves: gateway: no key stays in the file of a client, which its server may read
+test('a gateway is for one server, whose key is not in the file of its client', () => {
   const gateway = join(readableFolder(), 'gateway.yaml');
   writeFileSync(
     gateway,
-    `secrets: {key: {env: API_KEY}}
+    `secrets: {key: {file: /home/ada/key}}
 gateway: {api.example.com: {placeholder: {name: API_KEY, secret: key, in: [authorization]}}}
 `,
   );
+  const file = FILE.replace('"API_KEY": "text", ', '');
   const options = { ...NONE, allow: ['api.example.com'], gateway };
-  const { text, changes } = wrapServers(FILE, ['everything'], options, POSTERN, AT);
+  assert.throws(
+    () => wrapServers(file, undefined, options, POSTERN, AT),
+    /Several servers would get this gateway/,
+  );
+  assert.throws(() => wrapServers(FILE, ['everything'], options, POSTERN, AT), /has API_KEY in its env/);
+  const { text, changes } = wrapServers(file, ['everything'], options, POSTERN, AT);
   assert.deepEqual(changes[0]?.after.args, [
     ...['run', '--name', 'everything', '--preset', 'npm', '--allow', 'api.example.com'],
     ...['--gateway', gateway, '--', 'npx', '--yes', '@modelcontextprotocol/server-everything'],
   ]);
-  // The client's file keeps the secret: postern takes it from there.
-  assert.match(text, /"POSTERN_OUTSIDE_API_KEY": "text"/);
+  // Other rules would leave it out, and the server would reach the host directly.
+  const others = { ...NONE, allow: ['other.example.com'] };
+  assert.throws(
+    () => wrapServers(text, ['everything'], others, POSTERN, AT),
+    /has a gateway, which these options leave out/,
+  );
+  assert.equal(wrapServers(text, ['everything'], NONE, POSTERN, AT).text, text);
+  assert.equal(wrapServers(text, ['everything'], options, POSTERN, AT).text, text);
 });
 
 test('undo gives each server its command again', () => {

@@ -71,7 +71,7 @@ export const brokenConfigs: readonly BrokenConfig[] = [
   {
     name: 'a word',
     text: 'web\n',
-    messages: ['postern.yaml:1:1: expected a map with the key plugins, not "web"'],
+    messages: ['postern.yaml:1:1: expected a map with the key plugins, not a text'],
   },
   {
     name: 'no plugins',
@@ -624,7 +624,7 @@ export const brokenConfigs: readonly BrokenConfig[] = [
   {
     name: 'a key without a colon',
     text: 'plugins\n  web\n',
-    messages: ['postern.yaml:1:1: expected a map with the key plugins, not "plugins web"'],
+    messages: ['postern.yaml:1:1: expected a map with the key plugins, not a text'],
   },
   {
     name: 'a second document',

@@ -79,6 +79,17 @@ plugins: {}
   assert.match(problemsOf('secrets: {}\n', '--allow', HOST), /gateway/);
 });
 
+// proves: gateway: a mistake does not print what may be a secret
+test('a file that is the secret, or has it in place of its source, is not printed', () => {
+  const key = 'ghs_never-printed';
+  for (const text of [`${key}\n`, `secrets: ${key}\n`, `secrets: {key: ${key}}\ngateway: {${HOST}: {}}\n`]) {
+    const problems = problemsOf(text, '--allow', HOST);
+    assert.match(problems, /expected a map/);
+    assert.ok(!problems.includes(key), problems);
+  }
+  assert.match(problemsOf('gateway: {}\n', '--allow', HOST), /it names no host/);
+});
+
 test('an option that does not go with the gateway is refused', () => {
   assert.equal(problemsOf(GOOD, '--allow', HOST, '--limit', 'total_memory_mib=128'), '');
   const refused: readonly (readonly [readonly string[], RegExp])[] = [

@@ -659,6 +659,26 @@ test('answers that wait behind another one on a connection by HTTP/1.1 count, an
   });
 });
 
+// proves: gateway: answers by HTTP/1.1 that a program does not take are bounded
+test('requests behind a refused head count, too, although nobody reads them', () => {
+  const shared = { connections: 0, requests: 0, answers: 790, heldBytes: 0, onBegun: () => {} };
+  const held: Http2ServerResponse[] = [];
+  const answer = (_: unknown, response: Http2ServerResponse): void => void held.push(response);
+  return inWorld({ shared, allow: ['GET /a'], answer }, async (world) => {
+    const ask = (path: string, host = HOST): string => `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
+    const socket = await world.open(['http/1.1']);
+    socket.write(ask('/a'));
+    await until(() => (held.length === 1 ? true : undefined));
+    // Its answer would end the connection, and waits for the first one.
+    socket.write(ask('/b', 'other.example.com') + ask('/c').repeat(8));
+    await until(() => (shared.answers === 800 ? true : undefined));
+    socket.write(ask('/c').repeat(100));
+    await once(socket, 'close');
+    await until(() => (shared.answers === 790 ? true : undefined));
+    assert.deepEqual(world.events.map(({ path }) => path).sort(), ['/a', '/b']);
+  });
+});
+
 // proves: gateway: a request that a gateway's end breaks off has its event
 test('requests that the end of the gateway breaks off have their events, once', () => {
   const taken: string[] = [];

@@ -115,30 +115,29 @@ test('the command writes the entry that the page shows, and undo brings back wha
   assert.equal(readFileSync(file, 'utf8'), first);
 });
 
-test('a server with a gateway gets a worthless token of the name that its key has in the file', async (t) => {
+test('a server with a gateway gets a worthless token in the variable for its key', async (t) => {
   const folder = readableFolder();
   const [file, gateway] = [join(folder, 'mcp.json'), join(folder, 'gateway.yaml')];
-  const name = 'GITHUB_PERSONAL_ACCESS_TOKEN';
-  const env = { [name]: 'ghp_never-in-the-server' };
-  const server = { command: 'printenv', args: [name], env };
+  const KEY = '/home/ada/.config/github-token';
+  const kept = join(readableFolder(), 'token');
+  const server = { command: 'printenv', args: ['GITHUB_PERSONAL_ACCESS_TOKEN'] };
   writeFileSync(file, JSON.stringify({ mcpServers: { github: server } }));
-  writeFileSync(gateway, page.file('gateway.yaml'));
-  for (const path of [folder, file, gateway]) chownTo('user', path);
-  const options = '--gateway gateway.yaml --allow api.github.com';
+  writeFileSync(kept, 'ghp_never-in-the-server\n', { mode: 0o600 });
+  const text = page.file('gateway.yaml');
+  assert.ok(text.includes(KEY));
+  writeFileSync(gateway, text.replace(KEY, kept));
+  for (const path of [folder, file, gateway, kept]) chownTo('user', path);
+  const options = '--server github --gateway gateway.yaml --allow api.github.com';
   assert.ok(page.text.includes(options));
   const where = { cwd: folder, within: asUser('user') };
   const wrapped = await runCommands(t, `postern mcp wrap mcp.json ${options}`, where);
   assert.equal(wrapped.status, 0, wrapped.stderr);
-  const { github } = (
-    JSON.parse(readFileSync(file, 'utf8')) as {
-      mcpServers: Record<string, { args: readonly string[]; env: Readonly<Record<string, string>> }>;
-    }
-  ).mcpServers;
-  const { args = [], env: kept = {} } = github ?? {};
-  const variables = Object.entries(kept).map((entry) => quote(entry.join('=')));
-  const started = await runCommands(t, ['env', ...variables, 'postern', ...args.map(quote)].join(' '), where);
+  const { mcpServers } = JSON.parse(readFileSync(file, 'utf8')) as {
+    mcpServers: Record<string, { args: readonly string[] }>;
+  };
+  const words = ['postern', ...(mcpServers['github']?.args ?? []).map(quote)];
+  const started = await runCommands(t, words.join(' '), where);
   assert.match(started.stdout, /^postern_[0-9a-f]+\n$/, started.stderr);
-  assert.doesNotMatch(started.stderr, /ghp_never/);
 });
 
 test('a client starts the server by mcp.json, and the server reaches nobody but the registry', async (t) => {
