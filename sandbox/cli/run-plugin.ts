@@ -49,12 +49,7 @@ export async function runPlugin(
   readsAll: boolean,
   control?: OperatorControl,
 ): Promise<number> {
-  for (const { message } of config.egress === 'channel' ? [] : loopbackProblems(config.allow)) warn(message);
-  for (const key of options.env)
-    if (!key.includes('=') && outsideEnvironment()[key] === undefined)
-      warn(
-        `--env ${key} passes nothing on: the variable is not set here; write --env ${key}=VALUE to set it`,
-      );
+  warnOf(config, options);
   const unseen: Unseen[] = [];
   let wasTold = false;
   const uncovered = laterConfigs([config], hostFiles).filter((path) => hostFiles.kind(path) !== 'file');
@@ -86,8 +81,10 @@ export async function runPlugin(
     config.unknown === 'ask' ? askAtTerminal(supervisor.asks, terminal, control?.path) : undefined;
   let sandbox: Sandbox | undefined;
   let since = performance.now();
+  const early = new EarlyEnd(config, () => void supervisor.stopPlugin(config.name));
   const signals = forwardSignals({
     sandbox: () => sandbox,
+    endStart: (signal) => early.by(signal),
     stop: () => void supervisor.stopPlugin(config.name),
     toTerminal: (signal) => terminal?.signal(signal) === true,
   });
@@ -120,6 +117,8 @@ export async function runPlugin(
     }
     for (const path of uncovered) if (hostFiles.kind(path) !== 'absent') say(madeConfig(path));
     return status || (failures.length > 0 ? 125 : 0);
+  } catch (error) {
+    return early.statusOf(error);
   } finally {
     await terminal?.end();
     await operated.close();
@@ -174,6 +173,42 @@ function showWithOptions(paths: readonly string[]): string {
 
 function madeConfig(path: string): string {
   return `a program that was not trusted may have made "${printable(path)}", which "postern up" obeys in that folder: read the file, or remove it`;
+}
+
+/** A secret's command takes its time, and may ask for a password. A signal that comes meanwhile is not for the program. */
+class EarlyEnd {
+  readonly #waits: boolean;
+  readonly #stop: () => void;
+  #signal: number | undefined;
+
+  constructor({ secrets = {} }: PluginConfig, stop: () => void) {
+    this.#waits = Object.values(secrets).some(({ from }) => from === 'command');
+    this.#stop = stop;
+  }
+
+  /** @returns false where a start waits for no command */
+  by(signal: number): boolean {
+    // protects: G23 gateway: a signal ends a start that waits for a secret => return false;
+    if (!this.#waits) return false;
+    this.#signal ??= signal;
+    this.#stop();
+    return true;
+  }
+
+  /** @throws the error, unless it comes of a signal */
+  statusOf(error: unknown): number {
+    if (this.#signal === undefined) throw error;
+    return 128 + this.#signal;
+  }
+}
+
+function warnOf(config: PluginConfig, { env }: RunPluginOptions): void {
+  for (const { message } of config.egress === 'channel' ? [] : loopbackProblems(config.allow)) warn(message);
+  for (const key of env)
+    if (!key.includes('=') && outsideEnvironment()[key] === undefined)
+      warn(
+        `--env ${key} passes nothing on: the variable is not set here; write --env ${key}=VALUE to set it`,
+      );
 }
 
 function statusOf(end: PluginEnd): number {

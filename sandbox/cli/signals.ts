@@ -10,23 +10,32 @@ import type { Sandbox } from '../supervisor/start/sandbox.js';
 /** SIGTERM is handled separately: it stops the plugin within a bounded time. */
 const FORWARDED = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const;
 
+/** What would end a program that does not take it, and is meant to. */
+const ENDING: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGTERM'];
+
 interface SignalTarget {
   /** Undefined until the plugin runs. */
   readonly sandbox: () => Sandbox | undefined;
   readonly stop: () => void;
+  /** Ends a start that may take long. @returns false where the signal waits for the plugin */
+  readonly endStart: (signal: number) => boolean;
   /** Passes a signal of the user's terminal on to the plugin's terminal. @returns false if it is for the plugin's first process */
   readonly toTerminal: (signal: number) => boolean;
 }
 
-/** Passes signals of this process on to the plugin. A signal that comes before the plugin runs is sent as soon as it runs. */
-export function forwardSignals({ sandbox, stop, toTerminal }: SignalTarget): {
+/** Passes signals of this process on to the plugin. One that comes before the plugin runs ends the start, or is sent as soon as the plugin runs. */
+export function forwardSignals({ sandbox, stop, endStart, toTerminal }: SignalTarget): {
   readonly deliver: () => void;
   readonly release: () => void;
 } {
   const early: (() => void)[] = [];
   const handlers = new Map<NodeJS.Signals, () => void>();
   const handle = (signal: NodeJS.Signals, act: () => void): void => {
-    const handler = (): void => void (sandbox() === undefined ? early.push(act) : act());
+    const handler = (): void => {
+      if (sandbox() !== undefined) act();
+      else if (!ENDING.includes(signal) || isIgnored(signal) || !endStart(constants.signals[signal]))
+        early.push(act);
+    };
     handlers.set(signal, handler);
     process.on(signal, handler);
   };

@@ -1,9 +1,12 @@
 // `postern run --gateway`: one program, with a gateway from a file.
 import assert from 'node:assert/strict';
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type PosternResult, postern } from '../harness/postern.js';
+import { userInTurn } from '../harness/asked.js';
+import { type PosternResult, postern, startPostern } from '../harness/postern.js';
+import { hasEnded } from '../harness/processes.js';
+import { until } from '../harness/until.js';
 import { chownTo, readableFolder, type User, users } from '../harness/users.js';
 import { HOST, PORT, SECRET, useOutside } from './gateway-scene.js';
 
@@ -95,6 +98,41 @@ for (const as of users) {
     assert.match(short.stderr, /Cannot use the secret "key": it has less than 8 characters/);
   });
 }
+
+// proves: gateway: a signal ends a start that waits for a secret
+for (const [signal, status] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const)
+  for (const as of userInTurn(status))
+    test(`${signal} ends a start that waits for a secret's command, and the command (${as})`, async (t) => {
+      const folder = readableFolder();
+      const [file, slow, begun] = ['gateway.yaml', 'slow', 'begun'].map((name) => join(folder, name)) as [
+        string,
+        string,
+        string,
+      ];
+      writeFileSync(slow, `#!/bin/sh\necho $$ >${begun}\nexec sleep 1000\n`, { mode: 0o755 });
+      writeFileSync(
+        file,
+        `secrets: {key: {command: [./slow]}}\ngateway: {${HOST}: {headers: {x-key: "{key}"}}}\n`,
+      );
+      for (const path of [slow, file, folder]) chownTo(as, path);
+      const { child, result } = startPostern(
+        ['run', '--gateway', file, '--allow', HOST, '--', 'echo', 'started'],
+        { as },
+      );
+      t.after(() => child.kill('SIGKILL'));
+      const pid = await until(() => {
+        if (child.exitCode !== null) throw new Error('It has ended');
+        return Number(existsSync(begun) && readFileSync(begun, 'utf8')) || undefined;
+      });
+      child.kill(signal);
+      const end = await result;
+      assert.deepEqual([end.status, end.stdout, end.stderr], [status, '', '']);
+      await until(() => hasEnded(pid) || undefined);
+    });
 
 function shortKey(as: User): string {
   const folder = readableFolder();
