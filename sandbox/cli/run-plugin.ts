@@ -186,13 +186,11 @@ class EarlyEnd {
     this.#stop = stop;
   }
 
-  /** @returns false where a start waits for no command */
-  by(signal: number): boolean {
-    // protects: G23 gateway: a signal ends a start that waits for a secret => return false;
-    if (!this.#waits) return false;
+  by(signal: number): void {
+    // protects: G23 gateway: a signal ends a start that waits for a secret => return;
+    if (!this.#waits) return;
     this.#signal ??= signal;
     this.#stop();
-    return true;
   }
 
   /** @throws the error, unless it comes of a signal */

@@ -17,8 +17,8 @@ interface SignalTarget {
   /** Undefined until the plugin runs. */
   readonly sandbox: () => Sandbox | undefined;
   readonly stop: () => void;
-  /** Ends a start that may take long. @returns false where the signal waits for the plugin */
-  readonly endStart: (signal: number) => boolean;
+  /** Ends a start that may take long. */
+  readonly endStart: (signal: number) => void;
   /** Passes a signal of the user's terminal on to the plugin's terminal. @returns false if it is for the plugin's first process */
   readonly toTerminal: (signal: number) => boolean;
 }
@@ -32,9 +32,13 @@ export function forwardSignals({ sandbox, stop, endStart, toTerminal }: SignalTa
   const handlers = new Map<NodeJS.Signals, () => void>();
   const handle = (signal: NodeJS.Signals, act: () => void): void => {
     const handler = (): void => {
-      if (sandbox() !== undefined) act();
-      else if (!ENDING.includes(signal) || isIgnored(signal) || !endStart(constants.signals[signal]))
-        early.push(act);
+      if (sandbox() !== undefined) {
+        act();
+        return;
+      }
+      // A program that runs all the same, since its start was too far, gets it.
+      early.push(act);
+      if (ENDING.includes(signal) && !isIgnored(signal)) endStart(constants.signals[signal]);
     };
     handlers.set(signal, handler);
     process.on(signal, handler);
