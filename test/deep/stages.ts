@@ -57,7 +57,7 @@ export const STAGES: readonly Stage[] = [
   {
     name: 'matrix',
     shows: 'every test as root and as an ordinary user',
-    slices: shards(4, ...TESTS, '--as=both', 'integration/', 'escape/', 'library/', 'plugin/', 'docs/'),
+    slices: shards(8, ...TESTS, '--as=both', 'integration/', 'escape/', 'library/', 'plugin/', 'docs/'),
     needsRoot: true,
     minutes: SLICE_MINUTES,
   },

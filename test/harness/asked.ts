@@ -23,6 +23,11 @@ export function userInTurn(turn: number): readonly User[] {
   return users.slice(hash % users.length).slice(0, 1);
 }
 
+/** Whether it is the user's turn: for a test that does not depend on the user, among others that do. */
+export function inTurn(user: User, turn: number): boolean {
+  return userInTurn(turn).includes(user);
+}
+
 /**
  * Registers a test that shows that an attempt succeeds once its protections are gone. It shows that the test of the refusal can fail. Such twins
  * run where they are asked for (`--twins`): they take as long as the tests of the refusals, and only change when these do. Node's `--test-only` runs

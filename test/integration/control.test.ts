@@ -4,14 +4,14 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { userInTurn } from '../harness/asked.js';
+import { anyUser, userInTurn } from '../harness/asked.js';
 import { freePort } from '../harness/free-port.js';
 import { listen } from '../harness/listener.js';
 import { postern, type RunningPostern, startPostern } from '../harness/postern.js';
 import { hasEnded } from '../harness/processes.js';
 import { rawControl, request } from '../harness/raw-control.js';
 import { until } from '../harness/until.js';
-import { asUser, chownTo, readableFolder, type User, users } from '../harness/users.js';
+import { asUser, chownTo, readableFolder, type User } from '../harness/users.js';
 
 const TALKER = `
 import socket, sys, time
@@ -99,7 +99,7 @@ async function running({ path }: Scene, name: string): Promise<number> {
   }
 }
 
-for (const user of users) {
+for (const user of anyUser) {
   test(`an operator sees the plugins, what they wrote, and what was refused to them (${user})`, async (t) => {
     const scene = await startUp(t, user);
     const pid = await running(scene, 'talker');

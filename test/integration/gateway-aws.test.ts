@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type Internet, startInternet } from '../docs/internet.js';
+import { anyUser } from '../harness/asked.js';
 import { type PosternResult, postern } from '../harness/postern.js';
-import { readableFolder, type User, users } from '../harness/users.js';
+import { readableFolder, type User } from '../harness/users.js';
 import {
   type GatewayScene,
   HOST,
@@ -88,7 +89,7 @@ function digestOf(body: Buffer): string {
 
 const bash = (script: string): readonly string[] => ['bash', '-ec', script];
 
-for (const as of users) {
+for (const as of anyUser) {
   test(`curl: the upstream takes each request that the gateway has signed (${as})`, async () => {
     const { said, heard, stderr } = await talk(
       as,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Denial } from '../../sandbox/supervisor/control/denials.js';
 import type { OpenConnection } from '../../shared/protocol/open-connections.js';
-import { anyUser } from '../harness/asked.js';
+import { anyUser, inTurn } from '../harness/asked.js';
 import { type PosternResult, postern, type RunningPostern, startPostern } from '../harness/postern.js';
 import { childrenOf, commandOf, hasEnded } from '../harness/processes.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
@@ -122,9 +122,10 @@ print("done")
 
   // proves: gateway: what a killed gateway took along is told
   // proves: gateway: a request is announced before it goes out
-  test(`a killed gateway ends its connections, and the next one serves who waits and checks them (${as})`, async (t) => {
-    const up = startLive(t, as, {
-      script: `${CLIENT}
+  if (inTurn(as, 0))
+    test(`a killed gateway ends its connections, and the next one serves who waits and checks them (${as})`, async (t) => {
+      const up = startLive(t, as, {
+        script: `${CLIENT}
 held = connect()
 held.request("GET", "/hold")
 while not os.path.exists("go"):
@@ -142,33 +143,37 @@ try:
 except OSError:
     say("ended")
 `,
+      });
+      const from = outside.upstream.heard().length;
+      await until(() => outside.upstream.heard()[from]?.path === '/hold' || undefined, 20_000);
+      const killed = gatewayOf(up.child.pid ?? 0);
+      assert.ok(killed !== undefined);
+      process.kill(killed, 'SIGSTOP');
+      writeFileSync(join(up.folder, 'go'), '');
+      await up.told('waits');
+      process.kill(killed, 'SIGKILL');
+      const { status, stderr } = await up.result;
+      assert.equal(status, 0, stderr);
+      assert.deepEqual(up.lines(), ['waits', 'GET /headers 200', 'POST /headers 403', 'ended']);
+      assert.match(
+        stderr,
+        /the gateway of "agent" has ended, and its connections with it; another one starts/,
+      );
+      const heard = outside.upstream.heard().slice(from);
+      assert.deepEqual(
+        heard.map(({ method, path, authorization }) => `${method} ${path} ${authorization}`),
+        [`GET /hold Bearer ${SECRET}`, `GET /headers Bearer ${SECRET}`],
+      );
+      const logged = readFileSync(up.audit, 'utf8');
+      assert.match(logged, /"event":"gap","ts":"[^"]*","events":1,/, logged);
     });
-    const from = outside.upstream.heard().length;
-    await until(() => outside.upstream.heard()[from]?.path === '/hold' || undefined, 20_000);
-    const killed = gatewayOf(up.child.pid ?? 0);
-    assert.ok(killed !== undefined);
-    process.kill(killed, 'SIGSTOP');
-    writeFileSync(join(up.folder, 'go'), '');
-    await up.told('waits');
-    process.kill(killed, 'SIGKILL');
-    const { status, stderr } = await up.result;
-    assert.equal(status, 0, stderr);
-    assert.deepEqual(up.lines(), ['waits', 'GET /headers 200', 'POST /headers 403', 'ended']);
-    assert.match(stderr, /the gateway of "agent" has ended, and its connections with it; another one starts/);
-    const heard = outside.upstream.heard().slice(from);
-    assert.deepEqual(
-      heard.map(({ method, path, authorization }) => `${method} ${path} ${authorization}`),
-      [`GET /hold Bearer ${SECRET}`, `GET /headers Bearer ${SECRET}`],
-    );
-    const logged = readFileSync(up.audit, 'utf8');
-    assert.match(logged, /"event":"gap","ts":"[^"]*","events":1,/, logged);
-  });
 
   // proves: gateway: at SIGTERM it says what was under way
-  test(`at its end open requests end and are in the log, no process is left, and one that hangs holds up no stop (${as})`, async (t) => {
-    const up = startLive(t, as, {
-      gateway: GATEWAY.replace('"GET /hold"', '"GET /hold", "GET /events"'),
-      script: `${CLIENT}
+  if (inTurn(as, 1))
+    test(`at its end open requests end and are in the log, no process is left, and one that hangs holds up no stop (${as})`, async (t) => {
+      const up = startLive(t, as, {
+        gateway: GATEWAY.replace('"GET /hold"', '"GET /hold", "GET /events"'),
+        script: `${CLIENT}
 held = connect()
 held.request("GET", "/hold")
 stream = connect()
@@ -183,33 +188,34 @@ for wait in (held.getresponse, answer.read):
 say("ended")
 time.sleep(600)
 `,
+      });
+      const pid = up.child.pid ?? 0;
+      const from = outside.upstream.heard().length;
+      await up.told('data: begun');
+      await until(() => outside.upstream.heard().length >= from + 2 || undefined);
+      const first = gatewayOf(pid) ?? 0;
+      process.kill(first, 'SIGTERM');
+      await up.told('ended');
+      await until(() => hasEnded(first) || undefined);
+      const paths = await until(() => {
+        const found = [...readFileSync(up.audit, 'utf8').matchAll(/"event":"http".*"path":"([^"]*)"/g)];
+        return found.length < 2 ? undefined : found.map(([, path]) => path);
+      });
+      assert.deepEqual(paths.sort(), ['/events', '/hold']);
+      const next = await until(() => gatewayOf(pid), 20_000);
+      process.kill(next, 'SIGSTOP');
+      const stopped = await up.ask('stop', 'agent');
+      assert.equal(stopped.status, 0, stopped.stderr);
+      // One that is ending has no command line any more.
+      await until(() => (gatewayOf(pid) === undefined && hasEnded(next)) || undefined);
+      up.child.kill('SIGTERM');
+      await up.result;
     });
-    const pid = up.child.pid ?? 0;
-    const from = outside.upstream.heard().length;
-    await up.told('data: begun');
-    await until(() => outside.upstream.heard().length >= from + 2 || undefined);
-    const first = gatewayOf(pid) ?? 0;
-    process.kill(first, 'SIGTERM');
-    await up.told('ended');
-    await until(() => hasEnded(first) || undefined);
-    const paths = await until(() => {
-      const found = [...readFileSync(up.audit, 'utf8').matchAll(/"event":"http".*"path":"([^"]*)"/g)];
-      return found.length < 2 ? undefined : found.map(([, path]) => path);
-    });
-    assert.deepEqual(paths.sort(), ['/events', '/hold']);
-    const next = await until(() => gatewayOf(pid), 20_000);
-    process.kill(next, 'SIGSTOP');
-    const stopped = await up.ask('stop', 'agent');
-    assert.equal(stopped.status, 0, stopped.stderr);
-    // One that is ending has no command line any more.
-    await until(() => (gatewayOf(pid) === undefined && hasEnded(next)) || undefined);
-    up.child.kill('SIGTERM');
-    await up.result;
-  });
 
-  test(`a reload takes another secret, and the program goes on (${as})`, async (t) => {
-    const up = startLive(t, as, {
-      script: `${CLIENT}
+  if (inTurn(as, 2))
+    test(`a reload takes another secret, and the program goes on (${as})`, async (t) => {
+      const up = startLive(t, as, {
+        script: `${CLIENT}
 say("began")
 while not os.path.exists("end"):
     try:
@@ -217,34 +223,34 @@ while not os.path.exists("end"):
     except (OSError, http.client.HTTPException):
         pass
 `,
+      });
+      const next = 'ghs_the-next-one-0123456789';
+      const from = outside.upstream.heard().length;
+      const has = (secret: string): boolean =>
+        outside.upstream
+          .heard()
+          .slice(from)
+          .some(({ authorization }) => authorization === `Bearer ${secret}`);
+      await until(() => has(SECRET) || undefined, 20_000);
+      replaceToken(as, up, next);
+      up.child.kill('SIGHUP');
+      await until(() => has(next) || undefined, 20_000);
+      const since = outside.upstream.heard().length;
+      // One that cannot be read leaves the former in force.
+      writeFileSync(up.token, '');
+      up.child.kill('SIGHUP');
+      await until(() => /the former configuration stays/.test(up.stderr()) || undefined);
+      await until(() => outside.upstream.heard().length > since + 2 || undefined);
+      writeFileSync(join(up.folder, 'end'), '');
+      const { status, stderr } = await up.result;
+      assert.equal(status, 0, stderr);
+      assert.equal(up.lines().filter((line) => line === 'began').length, 1);
+      const later = outside.upstream.heard().slice(since);
+      assert.ok(later.every(({ authorization }) => authorization === `Bearer ${next}`));
+      for (const secret of [SECRET, next])
+        for (const text of [up.stdout(), stderr, readFileSync(up.audit, 'utf8')])
+          assert.ok(!text.includes(secret));
     });
-    const next = 'ghs_the-next-one-0123456789';
-    const from = outside.upstream.heard().length;
-    const has = (secret: string): boolean =>
-      outside.upstream
-        .heard()
-        .slice(from)
-        .some(({ authorization }) => authorization === `Bearer ${secret}`);
-    await until(() => has(SECRET) || undefined, 20_000);
-    replaceToken(as, up, next);
-    up.child.kill('SIGHUP');
-    await until(() => has(next) || undefined, 20_000);
-    const since = outside.upstream.heard().length;
-    // One that cannot be read leaves the former in force.
-    writeFileSync(up.token, '');
-    up.child.kill('SIGHUP');
-    await until(() => /the former configuration stays/.test(up.stderr()) || undefined);
-    await until(() => outside.upstream.heard().length > since + 2 || undefined);
-    writeFileSync(join(up.folder, 'end'), '');
-    const { status, stderr } = await up.result;
-    assert.equal(status, 0, stderr);
-    assert.equal(up.lines().filter((line) => line === 'began').length, 1);
-    const later = outside.upstream.heard().slice(since);
-    assert.ok(later.every(({ authorization }) => authorization === `Bearer ${next}`));
-    for (const secret of [SECRET, next])
-      for (const text of [up.stdout(), stderr, readFileSync(up.audit, 'utf8')])
-        assert.ok(!text.includes(secret));
-  });
 }
 
 for (const as of anyUser) {

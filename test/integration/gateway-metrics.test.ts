@@ -5,9 +5,10 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { postern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
-import { chownTo, readableFolder, users } from '../harness/users.js';
+import { chownTo, readableFolder } from '../harness/users.js';
 import { HOST, linesOf, PORT, SECRET, useOutside, writeScene } from './gateway-scene.js';
 
 /** In the network of the test's own. */
@@ -17,7 +18,7 @@ const CLOSED = PORT + 1;
 
 const outside = useOutside();
 
-for (const as of users)
+for (const as of anyUser)
   test(`requests are counted by outcome, with secrets sent and masked, and no metric, status or report has one (${as})`, async (t) => {
     const scene = writeScene(as, {
       command: [

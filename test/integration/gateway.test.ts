@@ -4,8 +4,9 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type Internet, startInternet } from '../docs/internet.js';
+import { anyUser } from '../harness/asked.js';
 import { type PosternResult, postern } from '../harness/postern.js';
-import { chownTo, readableFolder, type User, users } from '../harness/users.js';
+import { chownTo, readableFolder, type User } from '../harness/users.js';
 import { HOST, linesOf, OTHER, SECRET, writeScene } from './gateway-scene.js';
 
 const INTERNAL = 'vault.example.com';
@@ -39,7 +40,7 @@ async function up(as: User, script: string, gateway: string): Promise<Scene> {
 
 const BEARER = '{headers: {authorization: "Bearer {github}"}, allow: ["GET /headers", "GET /"]}';
 
-for (const as of users) {
+for (const as of anyUser) {
   // proves: gateway: the plugin trusts its authority
   test(`the upstream gets the secret, and the program trusts the gateway (${as})`, async () => {
     const scene = await up(

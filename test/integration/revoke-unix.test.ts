@@ -4,7 +4,7 @@ import { chmodSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { userInTurn } from '../harness/asked.js';
+import { inTurn, userInTurn } from '../harness/asked.js';
 import { brokerOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { readableFolder, type User, users } from '../harness/users.js';
@@ -108,45 +108,52 @@ for (const [turn, [who, program]] of Object.entries({
 }
 
 for (const user of users) {
-  test(`a deny rule ends it too (${user})`, async (t) => {
-    const scene = await startScene(t, user, 'go_on(dial(lost), "lost")');
-    await programHas(scene);
-    scene.withdraw({ deny: [`unix:${scene.lost.path}`] });
-    await until(() => (scene.said().includes('lost ended') && scene.lost.open() === 0) || undefined);
-    await goesOn(scene);
-  });
+  if (inTurn(user, 0))
+    test(`a deny rule ends it too (${user})`, async (t) => {
+      const scene = await startScene(t, user, 'go_on(dial(lost), "lost")');
+      await programHas(scene);
+      scene.withdraw({ deny: [`unix:${scene.lost.path}`] });
+      await until(() => (scene.said().includes('lost ended') && scene.lost.open() === 0) || undefined);
+      await goesOn(scene);
+    });
 
-  test(`drain: the connection to a UNIX socket goes on (${user})`, async (t) => {
-    const scene = await startScene(t, user, DIALS_ON);
-    await programHas(scene);
-    scene.withdraw({ revoke: 'drain' });
-    await until(() => /refused \d/.test(scene.said()) || undefined);
-    const made = scene.lost.made();
-    const before = scene.lost.carried();
-    await until(() => scene.lost.carried() > before + 20 || undefined);
-    assert.deepEqual(scene.revoked(), []);
-    assert.equal(scene.lost.made(), made);
-  });
+  if (inTurn(user, 1))
+    test(`drain: the connection to a UNIX socket goes on (${user})`, async (t) => {
+      const scene = await startScene(t, user, DIALS_ON);
+      await programHas(scene);
+      scene.withdraw({ revoke: 'drain' });
+      await until(() => /refused \d/.test(scene.said()) || undefined);
+      const made = scene.lost.made();
+      const before = scene.lost.carried();
+      await until(() => scene.lost.carried() > before + 20 || undefined);
+      assert.deepEqual(scene.revoked(), []);
+      assert.equal(scene.lost.made(), made);
+    });
 
   // proves: accounts: a connection to a UNIX socket that ends with its plugin has its event
-  test(`one that waits in a message, and no process holds, ends with its plugin (${user})`, async (t) => {
-    const scene = await startScene(t, user, QUEUES);
-    await until(() => scene.said().includes('queued') || undefined);
-    scene.withdraw();
-    await until(() => scene.lost.open() === 0 || undefined);
-    await until(() => /no process holds it: the plugin is ended/.test(scene.said()) || undefined);
-    await until(() => /talker: ended with signal 9/.test(scene.said()) || undefined);
-    const [event] = await until(() => (scene.revoked().length > 0 ? scene.revoked() : undefined));
-    assert.equal(event?.['host'], `unix:${scene.lost.path}`);
-  });
+  if (inTurn(user, 2))
+    test(`one that waits in a message, and no process holds, ends with its plugin (${user})`, async (t) => {
+      const scene = await startScene(t, user, QUEUES);
+      await until(() => scene.said().includes('queued') || undefined);
+      scene.withdraw();
+      await until(() => scene.lost.open() === 0 || undefined);
+      await until(() => /no process holds it: the plugin is ended/.test(scene.said()) || undefined);
+      await until(() => /talker: ended with signal 9/.test(scene.said()) || undefined);
+      const [event] = await until(() => (scene.revoked().length > 0 ? scene.revoked() : undefined));
+      assert.equal(event?.['host'], `unix:${scene.lost.path}`);
+    });
 
-  test(`a rule that is withdrawn while no broker runs ends its connection once one does (${user})`, async (t) => {
-    const scene = await startScene(t, user, 'go_on(dial(lost), "lost")');
-    // A broker that dies before ends the connect.
-    await programHas(scene);
-    process.kill(await until(() => brokerOf(scene.pid)), 'SIGKILL');
-    scene.withdraw();
-    await until(() => (scene.said().includes('lost ended') && scene.lost.open() === 0) || undefined, 20_000);
-    await goesOn(scene);
-  });
+  if (inTurn(user, 3))
+    test(`a rule that is withdrawn while no broker runs ends its connection once one does (${user})`, async (t) => {
+      const scene = await startScene(t, user, 'go_on(dial(lost), "lost")');
+      // A broker that dies before ends the connect.
+      await programHas(scene);
+      process.kill(await until(() => brokerOf(scene.pid)), 'SIGKILL');
+      scene.withdraw();
+      await until(
+        () => (scene.said().includes('lost ended') && scene.lost.open() === 0) || undefined,
+        20_000,
+      );
+      await goesOn(scene);
+    });
 }

@@ -4,6 +4,7 @@ import { existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { TopRow } from '../../sandbox/cli/control/top.js';
+import { anyUser } from '../harness/asked.js';
 import { listen } from '../harness/listener.js';
 import { postern, startPostern } from '../harness/postern.js';
 import { brokerOf } from '../harness/processes.js';
@@ -86,7 +87,7 @@ async function start(t: TestContext, user: User): Promise<Scene> {
   return { path, pid: child.pid ?? 0, top, busy, received: () => received };
 }
 
-for (const user of users) {
+for (const user of anyUser) {
   test(`top shows connections, rates, bytes, denials, memory and processor time of each plugin (${user})`, async (t) => {
     const scene = await start(t, user);
     const first = await until(async () => {

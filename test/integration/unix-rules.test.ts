@@ -4,6 +4,7 @@ import { chmodSync, renameSync, symlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { inTurn } from '../harness/asked.js';
 import { postern } from '../harness/postern.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { readableFolder, type User, users } from '../harness/users.js';
@@ -125,46 +126,48 @@ for (const user of users) {
     );
   });
 
-  test(`mode audit opens no socket, and learn names the rule that would (${user})`, async () => {
-    const open = await serve(of('audit'));
-    const { answers } = await run(user, ['--mode', 'audit'], [open]);
-    assert.equal(answers[0]?.reason, 'no_rule');
-    const command = ['/usr/bin/python3', '-c', PROGRAM, open];
-    const { stderr } = await postern(['learn', '--json', '--', ...command], { as: user });
-    const report = JSON.parse(stderr.trimEnd().split('\n').at(-1) ?? '');
-    assert.deepEqual(report.allow, []);
-    assert.equal(report.refused[0]?.suggestion, open);
-    assert.ok(!heard.includes(of('audit')));
-  });
+  if (inTurn(user, 0))
+    test(`mode audit opens no socket, and learn names the rule that would (${user})`, async () => {
+      const open = await serve(of('audit'));
+      const { answers } = await run(user, ['--mode', 'audit'], [open]);
+      assert.equal(answers[0]?.reason, 'no_rule');
+      const command = ['/usr/bin/python3', '-c', PROGRAM, open];
+      const { stderr } = await postern(['learn', '--json', '--', ...command], { as: user });
+      const report = JSON.parse(stderr.trimEnd().split('\n').at(-1) ?? '');
+      assert.deepEqual(report.allow, []);
+      assert.equal(report.refused[0]?.suggestion, open);
+      assert.ok(!heard.includes(of('audit')));
+    });
 
-  test(`what fails says why, to the operator with the uid that lacks permission (${user})`, async () => {
-    const shut = await serve(of('private'), 0o700);
-    const gone = `unix:${join(folder, of('gone'))}`;
-    const options = ['--allow', shut, '--allow', gone];
-    const { answers, stderr } = await run(user, options, [shut, gone]);
-    assert.deepEqual(
-      answers.map(({ errno, reason }) => [errno, reason]),
-      [
-        ['EACCES', 'unreachable'],
-        ['ENOENT', 'unreachable'],
-      ],
-    );
-    assert.match(answers[0]?.message ?? '', /postern has no permission for it$/);
-    const uid = /uid (\d+) needs write permission for it/.exec(stderr)?.[1];
-    assert.ok(uid !== undefined && uid !== '0', stderr);
-    assert.match(stderr, /nothing is at this path$/m);
-    const { events } = await run(user, [...options, '--audit', '-'], [shut, gone]);
-    assert.deepEqual(
-      events.map(({ event, outcome, reason }) => [event, outcome ?? reason]),
-      [
-        ['decision', 'unreachable'],
-        ['decision', 'unreachable'],
-        ['failed', 'unreachable'],
-        ['failed', 'unreachable'],
-      ],
-    );
-    assert.ok(!heard.includes(of('private')));
-  });
+  if (inTurn(user, 1))
+    test(`what fails says why, to the operator with the uid that lacks permission (${user})`, async () => {
+      const shut = await serve(of('private'), 0o700);
+      const gone = `unix:${join(folder, of('gone'))}`;
+      const options = ['--allow', shut, '--allow', gone];
+      const { answers, stderr } = await run(user, options, [shut, gone]);
+      assert.deepEqual(
+        answers.map(({ errno, reason }) => [errno, reason]),
+        [
+          ['EACCES', 'unreachable'],
+          ['ENOENT', 'unreachable'],
+        ],
+      );
+      assert.match(answers[0]?.message ?? '', /postern has no permission for it$/);
+      const uid = /uid (\d+) needs write permission for it/.exec(stderr)?.[1];
+      assert.ok(uid !== undefined && uid !== '0', stderr);
+      assert.match(stderr, /nothing is at this path$/m);
+      const { events } = await run(user, [...options, '--audit', '-'], [shut, gone]);
+      assert.deepEqual(
+        events.map(({ event, outcome, reason }) => [event, outcome ?? reason]),
+        [
+          ['decision', 'unreachable'],
+          ['decision', 'unreachable'],
+          ['failed', 'unreachable'],
+          ['failed', 'unreachable'],
+        ],
+      );
+      assert.ok(!heard.includes(of('private')));
+    });
 
   // proves: a rule for a socket that a plugin could replace is refused
   test(`a socket that the plugin could replace refuses the start (${user})`, async () => {
