@@ -96,9 +96,9 @@ function add(
 
 // Which of sent_mib and received_mib a plugin has used up. Pure.
 
-const MIB = 1_048_576;
+export const MIB: number = 1_048_576;
 
-const QUOTAS = [
+export const QUOTAS = [
   { limit: 'sentMib', carried: 'sentBytes', key: 'sent_mib', word: 'sent' },
   { limit: 'receivedMib', carried: 'receivedBytes', key: 'received_mib', word: 'received' },
 ] as const;

@@ -6,6 +6,7 @@ import { setImmediate } from 'node:timers/promises';
 import { LISTED_AT_ONCE, SURVEY_MS, SURVEYED_CONNECTIONS, USAGE_AT_ONCE } from '../../shared/limits.js';
 import type { BrokerLine } from '../../shared/protocol/link.js';
 import type { PluginUsage } from '../../shared/protocol/open-connections.js';
+import { MIB, QUOTAS } from '../ledger/byte-sums.js';
 import { answerTogether } from '../record/answer-together.js';
 import type { UsedLimit } from '../record/broker-metrics.js';
 import type { Plugin, Services } from './plugin.js';
@@ -65,7 +66,6 @@ type Limited = Pick<Plugin, 'connections' | 'limits' | 'metrics'> & {
   readonly queue: Pick<Plugin['queue'], 'queued'>;
 };
 
-const MIB = 1_048_576;
 const part = (used: number, most: number | undefined): number | undefined =>
   most === undefined || most === 0 ? undefined : used / most;
 
@@ -73,11 +73,13 @@ const part = (used: number, most: number | undefined): number | undefined =>
 const USED: readonly (readonly [UsedLimit, (plugin: Limited) => number | undefined])[] = [
   ['connections', ({ connections, limits }) => part(connections?.open ?? 0, limits.connections)],
   ['queue', ({ queue, limits }) => part(queue.queued, limits.queuedRequests)],
-  ['sent', ({ connections, limits }) => part((connections?.total().sentBytes ?? 0) / MIB, limits.sentMib)],
-  [
-    'received',
-    ({ connections, limits }) => part((connections?.total().receivedBytes ?? 0) / MIB, limits.receivedMib),
-  ],
+  ...QUOTAS.map(
+    ({ word, limit, carried }) =>
+      [
+        word,
+        ({ connections, limits }: Limited) => part((connections?.total()[carried] ?? 0) / MIB, limits[limit]),
+      ] as const,
+  ),
 ];
 
 /** Puts it into the metrics. A limit may have gone with a reload. */

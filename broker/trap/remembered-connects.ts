@@ -1,7 +1,7 @@
 // The destinations that one sandbox has connected to the general way, and that it may connect to ordinarily (ordinary-connect.ts): their verdicts, found by
 // number. A verdict is a pure function of what isCurrent() compares. Runs in the broker.
 
-import type { Limits } from '../../shared/config/limit-forms.js';
+import { boundsEachConnect, type Limits } from '../../shared/config/limit-forms.js';
 import { REMEMBERED_VERDICTS } from '../../shared/limits.js';
 import type { Address } from '../../shared/policy/address.js';
 import type { HostContext } from '../../shared/policy/host-block.js';
@@ -9,7 +9,6 @@ import type { Policy } from '../../shared/policy/policy.js';
 import { type Endpoint, familyOf, portOf } from '../../shared/sys/sockaddr.js';
 import { inetForm } from '../caller/caller-memory.js';
 import type { Grants } from '../dns/grants.js';
-import { hasQuota } from '../ledger/byte-sums.js';
 import type { Judgement } from '../request/judgement.js';
 import type { Plugin, Services } from '../request/plugin.js';
 import type { Upstream } from '../upstream/upstream.js';
@@ -73,7 +72,7 @@ export class RememberedConnects {
     // protects: G6 a connect with a proxy, a source address or a mark is not ordinary
     if (upstream.proxy !== undefined || upstream.sources !== undefined || upstream.mark !== undefined) return;
     // protects: G22 a connect whose bytes are limited is not ordinary
-    if (hasQuota(limits) || limits.bytesPerSecond !== undefined) return;
+    if (boundsEachConnect(limits)) return;
     // find() has looked before this was decided.
     // protects: G7 what was decided while something changed makes no connect ordinary => this.#isCurrent();
     if (!this.#isCurrent()) return;

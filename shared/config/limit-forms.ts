@@ -13,6 +13,10 @@ export interface LimitForm {
   readonly past: string;
   /** The kernel must have sock_diag(7). */
   readonly needsSockDiag?: true;
+  /** Each connect is held against it: a plugin that has it makes no ordinary connect (broker/trap/ordinary-connect.ts). */
+  readonly eachConnect?: true;
+  /** It bounds the sandbox itself. A gateway has a sandbox of its own, and none of its plugin's. */
+  readonly ofSandbox?: true;
   /** Missing: no metric counts it. */
   readonly metric?: CountedLimit;
 }
@@ -47,6 +51,7 @@ export const LIMIT_FORMS = {
   sent_mib: {
     unit: 'MiB',
     needsSockDiag: true,
+    eachConnect: true,
     min: 1,
     max: 1_073_741_824,
     help: 'What all connections to the outside send in sum, over all starts of the plugin while this postern runs.',
@@ -56,6 +61,7 @@ export const LIMIT_FORMS = {
   received_mib: {
     unit: 'MiB',
     needsSockDiag: true,
+    eachConnect: true,
     min: 1,
     max: 1_073_741_824,
     help: 'What all connections to the outside receive in sum, over all starts of the plugin while this postern runs.',
@@ -64,6 +70,7 @@ export const LIMIT_FORMS = {
   },
   bytes_per_second: {
     unit: 'bytes',
+    eachConnect: true,
     min: 1024,
     max: 100_000_000_000,
     help: 'What each connection to the outside sends within a second (SO_MAX_PACING_RATE). What it receives is not slowed down.',
@@ -128,6 +135,7 @@ export const LIMIT_FORMS = {
   },
   descriptors: {
     unit: 'descriptors',
+    ofSandbox: true,
     min: 16,
     // Half of the broker's: the kernel counts descriptors in flight by uid. More than the default breaks select(2), so a plugin asks for it.
     max: 8192,
@@ -137,6 +145,7 @@ export const LIMIT_FORMS = {
   },
   processes: {
     unit: 'processes',
+    ofSandbox: true,
     min: 1,
     max: 1_000_000,
     default: 4096,
@@ -146,6 +155,7 @@ export const LIMIT_FORMS = {
   },
   memory_mib: {
     unit: 'MiB',
+    ofSandbox: true,
     min: 16,
     max: 16_777_216,
     help: 'Private writable memory that one process reserves (RLIMIT_DATA).',
@@ -153,6 +163,7 @@ export const LIMIT_FORMS = {
   },
   total_memory_mib: {
     unit: 'MiB',
+    ofSandbox: true,
     min: 16,
     max: 16_777_216,
     help: 'Memory that the whole sandbox uses, with its /tmp, home and /dev/shm (cgroup v2, memory.max).',
@@ -161,6 +172,7 @@ export const LIMIT_FORMS = {
   },
   cpu_seconds: {
     unit: 'seconds',
+    ofSandbox: true,
     min: 1,
     max: 1_000_000_000,
     help: 'Processor time of one process (RLIMIT_CPU).',
@@ -168,6 +180,7 @@ export const LIMIT_FORMS = {
   },
   cpu_percent: {
     unit: 'percent of one processor',
+    ofSandbox: true,
     min: 1,
     max: 100_000,
     help: 'Processor time of the whole sandbox (cgroup v2, cpu.max).',
@@ -180,6 +193,7 @@ export const LIMIT_FORMS = {
   },
   file_mib: {
     unit: 'MiB',
+    ofSandbox: true,
     min: 1,
     max: 16_777_216,
     help: 'Size of each file that the plugin writes (RLIMIT_FSIZE).',
@@ -187,6 +201,7 @@ export const LIMIT_FORMS = {
   },
   tmp_mib: {
     unit: 'MiB',
+    ofSandbox: true,
     min: 1,
     max: 16_777_216,
     default: 1024,
@@ -195,6 +210,7 @@ export const LIMIT_FORMS = {
   },
   home_mib: {
     unit: 'MiB',
+    ofSandbox: true,
     min: 1,
     max: 16_777_216,
     default: 1024,
@@ -203,6 +219,7 @@ export const LIMIT_FORMS = {
   },
   shm_mib: {
     unit: 'MiB',
+    ofSandbox: true,
     min: 1,
     max: 16_777_216,
     default: 256,
@@ -247,12 +264,25 @@ export function limitsBySockDiag(limits: Limits): readonly string[] {
   );
 }
 
+/** Whether a plugin has a limit that each connect is held against. */
+export function boundsEachConnect(limits: Limits): boolean {
+  return EACH_CONNECT.some((key) => limits[key] !== undefined);
+}
+
 function hasEveryDefault(limits: Readonly<Record<string, number | undefined>>): limits is Limits {
   return FORMS.every(([name, form]) => form.default === undefined || limits[camel(name)] !== undefined);
 }
 
 function camel(name: string): string {
   return name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+const EACH_CONNECT = keysWith('eachConnect');
+/** The limits of the sandbox itself. */
+export const SANDBOX_LIMITS: readonly (keyof Limits)[] = keysWith('ofSandbox');
+
+function keysWith(flag: 'eachConnect' | 'ofSandbox'): readonly (keyof Limits)[] {
+  return FORMS.filter(([, form]) => form[flag]).map(([name]) => camel(name) as keyof Limits);
 }
 
 // The limits that postern_limit_rejections_total counts, by the word of its label `limit`. Made from the table of limits. Pure.

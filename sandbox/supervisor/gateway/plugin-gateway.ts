@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { bundlePath } from '../../../shared/bundles.js';
 import type { GatewayHost } from '../../../shared/config/gateway-keys.js';
-import { type Limits, limitsOf } from '../../../shared/config/limit-forms.js';
+import { type Limits, limitsOf, SANDBOX_LIMITS } from '../../../shared/config/limit-forms.js';
 import { type PluginConfig, plainPlugin } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
 import { gatewayAddress, gatewayName, PLAIN_PORTS, plainNameOf } from '../../../shared/gateway.js';
@@ -241,20 +241,6 @@ function javaBundle(pem: string): Buffer {
 /** Of its process. Its buffers are bounded, so only one that was taken over needs more. */
 const MEMORY_MIB = 1024;
 
-/** What its process needs. A plugin may have less, or all of the host. */
-const OWN_LIMITS: readonly (keyof Limits)[] = [
-  'descriptors',
-  'processes',
-  'memoryMib',
-  'cpuSeconds',
-  'fileMib',
-  'tmpMib',
-  'homeMib',
-  'shmMib',
-  'totalMemoryMib',
-  'cpuPercent',
-];
-
 /** One for each configuration: the broker's line of it is made once. */
 const configs = new WeakMap<PluginConfig, PluginConfig>();
 
@@ -287,6 +273,6 @@ function configFor(plugin: PluginConfig): PluginConfig {
     deny: plugin.deny,
     via: plugin.via,
     revoke: plugin.revoke,
-    limits: { ...plugin.limits, ...Object.fromEntries(OWN_LIMITS.map((key) => [key, own[key]])) },
+    limits: { ...plugin.limits, ...Object.fromEntries(SANDBOX_LIMITS.map((key) => [key, own[key]])) },
   };
 }
