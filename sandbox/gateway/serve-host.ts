@@ -9,6 +9,7 @@ import {
   type Http2Server,
   type Http2ServerRequest,
   type Http2ServerResponse,
+  type ServerHttp2Session,
 } from 'node:http2';
 import type { Socket } from 'node:net';
 import { type Duplex, Readable, type Writable } from 'node:stream';
@@ -205,7 +206,7 @@ export class HostServer {
     server.on('secureConnection', (secure) => {
       secure.on('error', note);
       secure.setMaxListeners(0);
-      if (secure.alpnProtocol === 'h2') this.#http2.emit('connection', secure);
+      if (secure.alpnProtocol === 'h2') this.#beginHttp2(secure);
       else this.#http1.emit('connection', secure);
     });
     return server;
@@ -259,11 +260,13 @@ export class HostServer {
     const server = createHttp2Server({
       maxSessionMemory: 10,
       maxSessionInvalidFrames: 100,
-      settings: { maxConcurrentStreams: STREAMS, maxHeaderListSize: HEADER_BYTES },
+      settings: {
+        // protects: G8 gateway: streams of a connection are bounded
+        maxConcurrentStreams: STREAMS,
+        maxHeaderListSize: HEADER_BYTES,
+      },
     });
     server.on('sessionError', () => {});
-    // protects: G8 gateway: a connection by HTTP/2 without a stream ends
-    server.on('session', (session) => limitIdle(session, this.#limits));
     const serve = (request: Http2ServerRequest, response: Http2ServerResponse): void => {
       const exchange = http2ExchangeOf(request, response);
       const { stream } = request;
@@ -278,6 +281,17 @@ export class HostServer {
     server.on('request', serve).on('checkContinue', serve).on('checkExpectation', serve);
     server.on('connect', serve);
     return server;
+  }
+
+  #beginHttp2(connection: TLSSocket): void {
+    // The server tells the session at once.
+    const begin = (session: ServerHttp2Session): void => {
+      // protects: G8 gateway: a connection by HTTP/2 without a stream ends
+      limitIdle(session, connection, this.#limits);
+    };
+    this.#http2.once('session', begin);
+    this.#http2.emit('connection', connection);
+    this.#http2.removeListener('session', begin);
   }
 
   /** Whether there is room for one more answer. It counts until one of these is closed: the program has taken it then, or has left. */

@@ -45,11 +45,19 @@ export function limitHeads(
   return settle;
 }
 
-/** Of a session of HTTP/2. Its frames tell nobody outside the parser whether a head has begun. */
-export function limitIdle(session: ServerHttp2Session, { idleMs }: TimeLimits): void {
+/**
+ * Of a session of HTTP/2. Its frames tell nobody outside the parser whether a head has begun. Its end waits for what is written, which the program may never
+ * read: then its connection ends as long after.
+ */
+export function limitIdle(session: ServerHttp2Session, connection: Socket, { idleMs }: TimeLimits): void {
   let streams = 0;
   const timer = setTimeout(() => {
-    if (streams === 0) session.destroy();
+    // protects: G8 gateway: a connection by HTTP/2 that its program does not read ends => session.destroy();
+    if (session.destroyed) connection.destroy();
+    else if (streams === 0) {
+      session.destroy();
+      timer.refresh();
+    }
   }, idleMs);
   session.on('stream', (stream) => {
     streams += 1;
