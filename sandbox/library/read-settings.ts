@@ -8,6 +8,7 @@ import {
   type ProgramKeys,
 } from '../../shared/config/config-file.js';
 import { ConfigError, didYouMean } from '../../shared/config/config-problem.js';
+import type { GivenSecrets } from '../../shared/config/gateway-keys.js';
 import { readConfig } from '../../shared/config/load-config.js';
 import { isNameServer, parseHostPort } from '../../shared/config/parse-host-port.js';
 import {
@@ -16,10 +17,12 @@ import {
   plainPlugin,
   pluginNameOf,
 } from '../../shared/config/plugin-config.js';
+import { secretOf, secretProblem } from '../../shared/config/secret-template.js';
 import { PosternError } from '../../shared/errors.js';
-import { exampleOf, openings } from '../../shared/policy/compare-policies.js';
+import { exampleOf } from '../../shared/policy/compare-policies.js';
 import { compilePolicy } from '../../shared/policy/compile-policy.js';
 import { quote } from '../../shared/policy/quote.js';
+import { openingsBeyond } from '../supervisor/policy/boundary.js';
 import { PLUGIN_EVENTS } from './plugin-events.js';
 import { type PluginSettings, type PolicySettings, STREAM_KINDS, type SupervisorSettings } from './types.js';
 
@@ -140,6 +143,34 @@ function mistakesOfListeners(on: unknown): readonly string[] {
   });
 }
 
+/**
+ * Takes the values out of `secrets`. The text that is checked then holds none, so no message can quote one.
+ *
+ * @param secrets the checks say if it is no map of maps
+ */
+function takeValues(secrets: unknown): {
+  readonly written: unknown;
+  readonly given: GivenSecrets;
+  readonly mistakes: readonly string[];
+} {
+  const given = new Map<string, () => string>();
+  const mistakes: string[] = [];
+  if (!isMap(secrets)) return { written: secrets, given, mistakes };
+  const written = Object.entries(secrets).map(([name, one]) => {
+    if (!isMap(one) || !('value' in one)) return [name, one] as const;
+    const { value, ...others } = one;
+    const problem = typeof value === 'string' ? secretProblem(secretOf(value)) : 'expected a string';
+    if (problem !== undefined) mistakes.push(`secrets.${name}.value: ${problem}`);
+    given.set(name, () => String(value));
+    return [name, others] as const;
+  });
+  return { written: Object.fromEntries(written), given, mistakes };
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 interface ReadKeys {
   readonly config?: PluginConfig;
   readonly mistakes: readonly string[];
@@ -155,20 +186,22 @@ function readKeys(
 ): ReadKeys {
   const ordering = ORDERING.filter((key) => key in keys).map((key) => unknownKey(key, []));
   if (ordering.length > 0) return { mistakes: ordering };
+  const { written, given, mistakes: ofValues } = takeValues(secrets);
+  const wrong = ofValues.map(placeOf);
   try {
-    const written = textOf({ secrets, plugins: { [name]: keys } });
-    const { plugins, files } = readConfig(NO_FILE, written, process.cwd());
+    const text = textOf({ secrets: written, plugins: { [name]: keys } });
+    const { plugins, files } = readConfig(NO_FILE, text, process.cwd(), given);
     const [, ...ruleFiles] = files;
     const [read] = plugins;
-    if (read === undefined) return { mistakes: [] };
-    return { config: ruleFiles.length === 0 ? read.config : { ...read.config, ruleFiles }, mistakes: [] };
+    if (read === undefined) return { mistakes: wrong };
+    return { config: ruleFiles.length === 0 ? read.config : { ...read.config, ruleFiles }, mistakes: wrong };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const mistakes = error.problems.map(({ key, message, suggestion }) => {
       const place = key.replace(`plugins.${name}`, '').replace(/^\./, '') || 'settings';
       return [`${placeOf(place)}: ${message}`, suggestion].filter((part) => part !== undefined).join('; ');
     });
-    return { mistakes, cause: error };
+    return { mistakes: [...mistakes, ...wrong], cause: error };
   }
 }
 
@@ -176,6 +209,7 @@ function readKeys(
  * Reads what a program is started with, for those who name command and arguments apart.
  *
  * @param keys known ones
+ * @param secrets those that the gateway names
  * @param placeOf a key in the words of the caller
  * @param others mistakes that were found already
  * @throws PosternError `bad_config` with a line for each mistake
@@ -183,7 +217,8 @@ function readKeys(
 export function readProgram(
   command: unknown,
   args: unknown,
-  keys: Omit<ProgramKeys, 'command'>,
+  keys: Omit<ProgramKeys, 'command'> & GatewayKeys,
+  secrets: unknown,
   placeOf: (key: string) => string,
   others: readonly string[],
 ): PluginConfig {
@@ -194,7 +229,7 @@ export function readProgram(
   const read = readKeys(
     pluginNameOf(program),
     { ...keys, command: areWords ? [program, ...words] : [program] },
-    undefined,
+    secrets,
     placeOf,
   );
   const wrong = [
@@ -232,8 +267,8 @@ export function requireWithin(config: PluginConfig, within: unknown, place: stri
     ),
   ];
   if (wrong.length > 0) throw new PosternError('bad_config', wrong);
-  // protects: G24 library: what goes beyond the rules that bound it is not started => const [opening] = openings({ allow: [], deny: [] }, { allow, deny });
-  const [opening] = openings(config, { allow, deny });
+  // protects: G24 library: what goes beyond the rules that bound it is not started => const [opening] = openingsBeyond({ ...config, allow: [] }, { allow, deny });
+  const [opening] = openingsBeyond(config, { allow, deny });
   if (opening === undefined) return;
   const what = opening.rule === undefined ? 'mode audit' : `the rule ${quote(opening.rule)}`;
   throw new PosternError('bad_config', [

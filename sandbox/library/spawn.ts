@@ -77,7 +77,7 @@ function readSpawn(command: string, args: readonly string[], options: SpawnOptio
     return value === undefined || isGood(value) ? [] : [`options.${key}: ${expected}`];
   });
   const { policy = {}, cwd, env } = wrong.length > 0 ? {} : options;
-  const { within, ...keys } = policy;
+  const { within, secrets, ...keys } = policy;
   const config = readProgram(
     command,
     args,
@@ -86,11 +86,12 @@ function readSpawn(command: string, args: readonly string[], options: SpawnOptio
       ...(cwd === undefined ? {} : { cwd: typeof cwd === 'string' ? cwd : fileURLToPath(cwd) }),
       ...(env === undefined ? {} : { env: variablesOf(env) }),
     },
+    secrets,
     (key) => (/^(?:cwd|env)\b/.test(key) ? `options.${key}` : `options.policy.${key}`),
     [
       ...unknownKeys('options', options, Object.keys(OPTIONS)),
       ...wrong,
-      ...unknownKeys('options.policy', policy, POLICY_KEYS),
+      ...unknownKeys('options.policy', policy, [...POLICY_KEYS, 'secrets']),
     ],
   );
   requireWithin(config, within, 'options.policy');

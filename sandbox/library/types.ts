@@ -73,6 +73,17 @@ export interface PluginStreams<S extends Stdio = Stdio> {
   readonly stderr: StreamOf<KindOf<S, 2>, Readable>;
 }
 
+/** Where a secret is read, as postern.yaml has it: a file, a variable, a credential of systemd, or what a command prints. Or its value. */
+export type SecretSetting =
+  | WrittenSecrets[string]
+  | {
+      /** 8 to 8192 printable ASCII characters. It stays in the memory of this process and of the gateway: no argument, variable, file, event or message has it. */
+      readonly value: string;
+    };
+
+/** Secrets by name, for `gateway` to name as `{NAME}`. The program gets none. */
+export type SecretSettings = Readonly<Record<string, SecretSetting>>;
+
 /** What a program may do: keys of postern.yaml (docs/config.md). Paths are relative to the working directory of this process. */
 export type PluginPolicy = Omit<ProgramKeys, 'command' | 'env' | 'cwd' | 'unknown' | 'restart' | 'stop'>;
 
@@ -82,18 +93,24 @@ export interface WithinPolicy {
   readonly deny?: readonly string[] | undefined;
 }
 
-/** The policy of one program. */
-export interface ProgramPolicy extends PluginPolicy {
+/** A policy that another one may bound. */
+export interface BoundedPolicy extends PluginPolicy {
   /** Nothing starts where the policy lets a destination through that these rules do not. */
   readonly within?: WithinPolicy | undefined;
+}
+
+/** The policy of one program. */
+export interface ProgramPolicy extends BoundedPolicy, GatewayKeys {
+  /** Those that `gateway` names. The program gets none. */
+  readonly secrets?: SecretSettings | undefined;
 }
 
 /** A plugin, with the keys of postern.yaml. Paths are relative to the working directory of this process. */
 export interface PluginSettings<S extends Stdio = Stdio> extends ProgramKeys, GatewayKeys {
   /** a-z, 0-9, _ and -, at most 63 characters, a letter or digit first. */
   readonly name: string;
-  /** Those that `gateway` names, as postern.yaml has them beside its plugins. The program gets none. */
-  readonly secrets?: WrittenSecrets | undefined;
+  /** Those that `gateway` names. The program gets none. */
+  readonly secrets?: SecretSettings | undefined;
   /** Missing: `pipe`. */
   readonly stdio?: S | undefined;
   /**
@@ -222,7 +239,13 @@ export interface PosternSupervisor extends EventEmitter<SupervisorEvents>, Async
 }
 
 /** What `wrap` gives a command to do, with its variables and its folder. */
-export type WrapPolicy = ProgramPolicy & Pick<ProgramKeys, 'env' | 'cwd'>;
+export interface WrapPolicy extends BoundedPolicy, Pick<ProgramKeys, 'env' | 'cwd'> {
+  /**
+   * The path of a file with `gateway` and `secrets`, as `postern run --gateway` takes it. There is no other way here: the command line would show a secret
+   * to every user of the host.
+   */
+  readonly gateway?: string | undefined;
+}
 
 /** A command that a host starts itself, as child_process and MCP clients take it. */
 export interface WrappedCommand {

@@ -1,6 +1,11 @@
 // The command line of `postern run` for a program and its policy, for hosts that start processes themselves.
+import { resolve } from 'node:path';
 import { bundlePath } from '../../shared/bundles.js';
+import { ConfigError } from '../../shared/config/config-problem.js';
+import { type FileGateway, loadGatewayFile } from '../../shared/config/gateway-file.js';
+import { variablesOfGateway } from '../../shared/config/gateway-keys.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
+import { PosternError } from '../../shared/errors.js';
 import { KEPT, mayPass, outsideEnvironment } from '../supervisor/start/plugin-environment.js';
 import { readProgram, requireObject, requireWithin, unknownKeys } from './read-settings.js';
 import type { WrapPolicy, WrappedCommand } from './types.js';
@@ -56,6 +61,7 @@ const OPTIONS: { readonly [K in keyof Required<WrapPolicy>]: Options } = {
           ...repeated('--dns', via.resolvers),
         ],
   env: (_written, { env }) => repeated('--env', Object.keys(env)),
+  gateway: ({ gateway }) => (gateway === undefined ? NOTHING : ['--gateway', resolve(gateway)]),
   cwd: ({ cwd }, config) => (cwd === undefined ? NOTHING : ['--cwd', config.cwd]),
   // It is compared here.
   within: () => NOTHING,
@@ -86,12 +92,23 @@ export const POLICY_KEYS: readonly string[] = Object.keys(ofPolicy);
  */
 export function wrap(command: string, args: readonly string[], policy: WrapPolicy = {}): WrappedCommand {
   requireObject('policy', policy);
-  const unknown = unknownKeys('policy', policy, Object.keys(OPTIONS));
-  const { within, ...keys } = policy;
-  const config = readProgram(command, args, keys, (key) => `policy.${key}`, unknown);
-  requireWithin(config, within, 'policy');
+  const { within, gateway, secrets: refused, ...keys }: WrapPolicy & { readonly secrets?: unknown } = policy;
+  const wrong = [
+    ...unknownKeys('policy', policy, [...Object.keys(OPTIONS), 'secrets']),
+    ...(refused === undefined ? [] : [`policy.secrets: ${NO_SECRETS}`]),
+    ...(gateway === undefined || (typeof gateway === 'string' && gateway !== '')
+      ? []
+      : [`policy.gateway: ${NO_GATEWAY}`]),
+  ];
+  const config = readProgram(command, args, keys, undefined, (key) => `policy.${key}`, wrong);
+  const own = gateway === undefined ? {} : gatewayOf(gateway, config);
+  requireWithin({ ...config, ...own }, within, 'policy');
+  // The program gets none of these.
+  const { secrets } = variablesOfGateway(own);
   const outside = Object.entries(outsideEnvironment()).flatMap(([key, value]) =>
-    value !== undefined && (key === 'HOME' || mayPass(key)) ? [[key, value] as const] : [],
+    value !== undefined && (key === 'HOME' || mayPass(key) || secrets.includes(key))
+      ? [[key, value] as const]
+      : [],
   );
   // Under their own names, PATH and LD_PRELOAD of the program would choose what postern itself runs, outside of the sandbox.
   const inside = Object.entries(config.env).map(
@@ -108,4 +125,30 @@ export function wrap(command: string, args: readonly string[], policy: WrapPolic
     ],
     env: Object.fromEntries([...outside, ...inside]),
   };
+}
+
+const NO_SECRETS =
+  'a command line would show them to every user of the host; name a file that has secrets and gateway (policy.gateway), or take spawn()';
+const NO_GATEWAY =
+  'expected the path of a file that has gateway and secrets; spawn() takes them without a file';
+
+/** @throws PosternError `bad_config` with a line for each mistake in the file */
+function gatewayOf(path: string, { allow, deny }: PluginConfig): FileGateway {
+  const placed = (
+    list: readonly string[],
+    place: string,
+  ): { readonly text: string; readonly place: string }[] => list.map((text) => ({ text, place }));
+  try {
+    return loadGatewayFile(path, {
+      allow: placed(allow, 'policy.allow'),
+      deny: placed(deny, 'policy.deny'),
+    });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new PosternError(
+      'bad_config',
+      error.lines.map((line) => `policy.gateway: ${line}`),
+      { cause: error },
+    );
+  }
 }

@@ -15,6 +15,7 @@ import {
   DEFAULT_REFLECT,
   GATEWAY_MIB,
   type GatewayHost,
+  type GivenSecrets,
   type SecretSource,
   type WrittenGateway,
   type WrittenSecret,
@@ -36,12 +37,14 @@ const MOST_LISTENERS = 128;
  *
  * @param rules of the plugin, checked
  * @param absolute makes a path of the file absolute
+ * @param given those of the secrets whose values the caller has
  */
 export function pluginGateway(
   written: Readonly<Record<string, WrittenGateway>> | undefined,
   secrets: Readonly<Record<string, WrittenSecret>>,
   rules: PlacedRules,
   absolute: (path: string) => string,
+  given?: GivenSecrets,
 ): {
   readonly gateway?: readonly GatewayHost[];
   readonly secrets?: Readonly<Record<string, SecretSource>>;
@@ -49,7 +52,10 @@ export function pluginGateway(
 } {
   const sourcesOf = (isMeant: (name: string) => boolean): readonly (readonly [string, SecretSource])[] =>
     Object.entries(secrets).flatMap(([name, one]) => {
-      const read = isMeant(name) ? secretSource(one, absolute) : undefined;
+      if (!isMeant(name)) return [];
+      const value = given?.get(name);
+      const read: SecretSource | undefined =
+        value === undefined ? secretSource(one, absolute) : { from: 'given', read: value };
       return read === undefined ? [] : [[name, read] as const];
     });
   const others = (
@@ -127,8 +133,8 @@ function portsBy({ allow, deny }: PlacedRules): (host: string) => readonly numbe
 
 // What is a mistake.
 
-/** Of the file's secrets. */
-export function checkSecrets(source: YamlSource, folder: string): ConfigProblem[] {
+/** Of the file's secrets. @param given as {@link pluginGateway} has it: each is one way. Undefined: a file has no values */
+export function checkSecrets(source: YamlSource, folder: string, given?: GivenSecrets): ConfigProblem[] {
   return (source.keysAt(['secrets']) ?? []).flatMap((name) => {
     const key = ['secrets', name];
     const problems = checkHook(source, [...key, 'command'], folder);
@@ -137,11 +143,11 @@ export function checkSecrets(source: YamlSource, folder: string): ConfigProblem[
         source.keyProblem(['secrets'], name, 'not a name of a-z, 0-9, _ and -, a letter or digit first'),
       );
     const ways = source.keysAt(key);
-    if (ways !== undefined && ways.length !== 1)
+    if (ways !== undefined && ways.length + (given?.has(name) === true ? 1 : 0) !== 1)
       problems.push(
         source.problem(
           key,
-          'expected one of file, env, credential and command',
+          `expected one of ${given === undefined ? '' : 'value, '}file, env, credential and command`,
           'write {file: PATH}, for example',
         ),
       );

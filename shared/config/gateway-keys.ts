@@ -50,12 +50,16 @@ export interface WrittenGateway {
 /** The least `total_memory_mib` beside a gateway: what its process needs, and some more for the program. */
 export const GATEWAY_MIB = 128;
 
-/** Where a secret is read. Its value is in no configuration. */
+/** Where a secret is read. Its value is in no configuration: no text that is made of one has it. */
 export type SecretSource =
+  | { readonly from: 'given'; readonly read: () => string }
   | { readonly from: 'file'; readonly path: string }
   | { readonly from: 'env'; readonly variable: string }
   | { readonly from: 'credential'; readonly name: string }
   | { readonly from: 'command'; readonly command: HookCommand };
+
+/** The values that an application has given itself, by name. A function, since no JSON holds one and nothing prints what it returns. */
+export type GivenSecrets = ReadonlyMap<string, () => string>;
 
 /** A host whose TLS ends at the gateway. */
 export interface GatewayHost {

@@ -21,6 +21,7 @@ import { readConfigText } from './config-text.js';
 import { explainIssues } from './explain-issue.js';
 import { DEFAULT_EXPORT_S, EXPORT_SIGNALS, type ExportConfig } from './export-config.js';
 import { checkGateway, checkSecrets, pluginGateway } from './gateway-config.js';
+import type { GivenSecrets } from './gateway-keys.js';
 import { findHook, type HookCommand } from './hook-command.js';
 import { limitsOf } from './limit-forms.js';
 import type { PlacedRules } from './placed-rules.js';
@@ -102,9 +103,10 @@ export function loadConfig(path: string): Config {
 /**
  * @param path of the file with this text
  * @param folder for relative paths in the text, absolute
+ * @param given values of secrets that the text names without saying where they are
  * @throws ConfigError as {@link loadConfig} does
  */
-export function readConfig(path: string, text: string, folder: string): Config {
+export function readConfig(path: string, text: string, folder: string, given?: GivenSecrets): Config {
   const absolute = (relative: string): string => resolve(folder, relative);
   const source = new YamlSource(path, text);
   const parsed = configSchema.safeParse(source.value);
@@ -113,7 +115,7 @@ export function readConfig(path: string, text: string, folder: string): Config {
     : explainIssues(parsed.error.issues, configSchema, source);
   const { rules, presets, problems: ruleProblems } = gatherRules(source, dirname(path));
   problems.push(...ruleProblems);
-  problems.push(...checkValues(source, absolute), ...checkSecrets(source, absolute('.')));
+  problems.push(...checkValues(source, absolute), ...checkSecrets(source, absolute('.'), given));
   for (const name of source.keysAt(['plugins']) ?? [])
     problems.push(...checkGateway(source, ['plugins', name], rules(name), absolute));
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
@@ -175,7 +177,7 @@ export function readConfig(path: string, text: string, folder: string): Config {
         allow: placed.allow.map(({ text }) => text),
         deny: placed.deny.map(({ text }) => text),
         ...withSecret(
-          pluginGateway(plugin.gateway, parsed.data.secrets ?? {}, placed, absolute),
+          pluginGateway(plugin.gateway, parsed.data.secrets ?? {}, placed, absolute, given),
           exported?.headersFile,
         ),
         revoke: parsed.data.reload?.revoke ?? DEFAULT_REVOKE,

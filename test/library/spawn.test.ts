@@ -98,7 +98,7 @@ for (const user of userInTurn(1)) {
 }
 
 /** With each key, and with values that differ from the defaults. */
-const POLICY: Required<Omit<WrapPolicy, 'within'>> = {
+const POLICY: Required<Omit<WrapPolicy, 'within' | 'gateway'>> = {
   allow: ['api.example.com', '10.1.2.3:5432'],
   deny: ['*.example.net'],
   presets: ['rules.yaml'],

@@ -96,12 +96,12 @@ export class AllHeld {
 const NOTHING: Held = { secrets: new Map(), files: new Map() };
 
 /** @throws PosternError `bad_secret`, `path_not_apart` */
-export async function readHeld(
-  { gateway = [], secrets = {} }: PluginConfig,
-  reader: SecretReader,
-): Promise<Held> {
+export async function readHeld(config: PluginConfig, reader: SecretReader): Promise<Held> {
+  const { gateway = [], secrets = {} } = config;
+  const values = await readSecrets(secrets, reader);
+  for (const [name, value] of values) requireKept(config, name, value);
   return {
-    secrets: await readSecrets(secrets, reader),
+    secrets: values,
     files: new Map(gateway.map((one) => [one.host, filesOf(one, reader)])),
   };
 }
@@ -146,12 +146,32 @@ function checkedValue(name: string, source: SecretSource, read: string): string 
   return value;
 }
 
+/** The program must not get by its own settings what its gateway keeps from it: an application may pass all of its variables on. @throws PosternError `bad_secret` */
+function requireKept({ name: plugin, command, env }: PluginConfig, name: string, value: string): void {
+  const [variable] = Object.entries(env).find(([, text]) => text.includes(value)) ?? [];
+  // protects: G23 gateway: no variable of the program holds a secret
+  if (variable !== undefined)
+    throw refused(
+      secretCalled(name),
+      `the variable ${variable} of "${plugin}" has it too, for the program to read`,
+      `leave ${variable} out: the gateway sets the secret`,
+    );
+  // protects: G23 gateway: no argument of the program holds a secret
+  if (command.some((word) => word.includes(value)))
+    throw refused(
+      secretCalled(name),
+      `an argument of "${plugin}" has it too, for the program and for every user of the host to read`,
+      'leave it out there: the gateway sets the secret',
+    );
+}
+
 /** @returns what a start would refuse. A command is not run for that */
 export function secretProblems(
   plugins: readonly PluginConfig[],
   { written, environment }: Omit<FileReader, 'plugin'>,
 ): readonly StartProblem[] {
-  return plugins.flatMap(({ name: plugin, secrets = {}, gateway = [] }) => {
+  return plugins.flatMap((config) => {
+    const { name: plugin, secrets = {}, gateway = [] } = config;
     const reader = { plugin, written, environment };
     const problemsOf = (read: () => unknown): readonly StartProblem[] => {
       try {
@@ -166,7 +186,9 @@ export function secretProblems(
       ...Object.entries(secrets).flatMap(([name, source]) =>
         source.from === 'command'
           ? []
-          : problemsOf(() => checkedValue(name, source, readFrom(name, source, reader))),
+          : problemsOf(() =>
+              requireKept(config, name, checkedValue(name, source, readFrom(name, source, reader))),
+            ),
       ),
       ...gateway.flatMap((one) => problemsOf(() => filesOf(one, reader))),
     ];
@@ -175,6 +197,8 @@ export function secretProblems(
 
 function readFrom(name: string, source: FileSource, reader: FileReader): string {
   switch (source.from) {
+    case 'given':
+      return source.read();
     case 'file':
       return readPrivateFile(secretCalled(name), source.path, reader);
     case 'env':
@@ -271,6 +295,8 @@ function errorName(error: unknown): string {
 
 function describeSource(source: SecretSource): string {
   switch (source.from) {
+    case 'given':
+      return 'its value';
     case 'file':
       return `the file "${source.path}"`;
     case 'env':

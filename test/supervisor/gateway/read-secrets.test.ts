@@ -179,3 +179,30 @@ test('a command starts in /, finds programs of the system alone, and its time is
   over.abort();
   await assert.rejects(reading, /its time is over/);
 });
+
+// proves: gateway: no variable of the program holds a secret
+// proves: gateway: no argument of the program holds a secret
+test('a secret that a variable or an argument of the program holds is refused, wherever it is read', async () => {
+  const file: SecretSource = { from: 'file', path: fileWith(`${SECRET}\n`) };
+  const holds = [
+    { ...plainPlugin('agent', ['true']), env: { A: 'other', KEY: `Bearer ${SECRET}` } },
+    plainPlugin('agent', ['curl', `-Hx: ${SECRET}`]),
+  ];
+  const told = [/the variable KEY of "agent" has it too/, /an argument of "agent" has it too/];
+  for (const [index, one] of holds.entries()) {
+    const message = told[index] ?? /never/;
+    await assert.rejects(readHeld({ ...one, secrets: { github: command('/bin/echo', SECRET) } }, READER), {
+      code: 'bad_secret',
+      message,
+    });
+    const [problem] = secretProblems([{ ...one, secrets: { github: file } }], READER);
+    assert.match(String(problem?.message), message);
+  }
+  const apart = {
+    ...plainPlugin('agent', ['true', 'ghs_']),
+    env: { KEY: 'postern' },
+    secrets: { github: file },
+  };
+  assert.equal((await readHeld(apart, READER)).secrets.get('github'), SECRET);
+  assert.deepEqual(secretProblems([apart], READER), []);
+});
