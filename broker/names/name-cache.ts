@@ -70,6 +70,12 @@ export class NameCache implements NameSource {
     return question;
   }
 
+  /** What it knows, without a question. */
+  kept(name: string, family: 4 | 6): FamilyAnswer | undefined {
+    const kept = this.#kept.get(`${family} ${name}`);
+    return kept !== undefined && kept.until > this.#now() ? kept.answer : undefined;
+  }
+
   #take(key: string): FamilyAnswer | undefined {
     const kept = this.#kept.get(key);
     if (kept === undefined) return undefined;

@@ -44,6 +44,8 @@ export interface NameSource {
   readonly servers: readonly string[];
   /** @param holder of the plugin that asks, even if others wait for the same answer later */
   ask(name: string, family: 4 | 6, holder: SocketHolder): Asked;
+  /** What it knows without a question. Missing: it keeps nothing. */
+  kept?(name: string, family: 4 | 6): FamilyAnswer | undefined;
 }
 
 const RESOLV_CONF: string = '/etc/resolv.conf';

@@ -71,6 +71,15 @@ export class NameResolver {
     return { kind: 'addresses', addresses: local.slice(0, DNS_ANSWERS), ttl: LOCAL_TTL_S };
   }
 
+  /** The addresses that a name has, as far as that is known without a question to a server. */
+  known(name: string): readonly Address[] {
+    const kept = (family: 4 | 6): readonly Address[] => {
+      const answer = this.#servers.kept?.(name, family);
+      return answer === undefined ? [] : addressesOf(answer);
+    };
+    return this.#lookUp(name) ?? [...kept(4), ...kept(6)];
+  }
+
   /** Whether no server has to be asked for a name. */
   knows(name: string): boolean {
     return this.#lookUp(name) !== undefined;

@@ -7,6 +7,7 @@ import { approvalOf, orApproved } from '../approval/ask-about.js';
 import type { RequestLife } from '../limit/request-life.js';
 import type { FamilyAnswer } from '../names/name-servers.js';
 import { countLookup } from '../record/metrics.js';
+import { besideGateway } from './beside-gateway.js';
 import { type Destination, denial, type Judgement, refuseDescriptor } from './judgement.js';
 import type { Plugin, Services } from './plugin.js';
 
@@ -37,7 +38,10 @@ export function decideRequest(
   if (verdict.kind === 'resolve') return decideName(services, plugin, policy, verdict, life, seconds);
   services.metrics.observe('decisionDuration', {}, seconds);
   const { decision } = verdict;
-  return { decision, policy, considered: [], dnsMs: null, ...approvalOf(plugin.asks, decision) };
+  return {
+    decision: besideGateway(services, plugin, decision),
+    ...{ policy, considered: [], dnsMs: null, ...approvalOf(plugin.asks, decision) },
+  };
 }
 
 async function decideName(

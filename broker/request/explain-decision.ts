@@ -18,6 +18,7 @@ import { orApproved } from '../approval/ask-about.js';
 import { RequestLife } from '../limit/request-life.js';
 import { proxyText } from '../upstream/upstream.js';
 import { dnsProblem } from './account.js';
+import { besideGateway } from './beside-gateway.js';
 import { placeOf, proxyTargets, ruleAround } from './connect-upstream.js';
 import { decideRequest, proxyResolves } from './decide-request.js';
 import { denial, type Judgement, refuseDescriptor, refuseSpent, spentOf } from './judgement.js';
@@ -54,7 +55,7 @@ export async function explainDecision(
     ? await judgeOwnConnect(services, plugin, policy, line)
     : await judgeRequested(services, plugin, line);
   const spent = judged.decision === 'deny' ? undefined : spentOf(plugin);
-  const decision = spent === undefined ? judged : refuseSpent(spent, judged);
+  const decision = spent === undefined ? besideGateway(services, plugin, judged) : refuseSpent(spent, judged);
   const { host, port, reason, rule, suggestion, nameSuggestion, message } = decision;
   return {
     decision: decision.decision,

@@ -9,6 +9,7 @@ import type { Policy } from '../../shared/policy/policy.js';
 import { approvalOf, decideOrApproved } from '../approval/ask-about.js';
 import type { Grants } from '../dns/grants.js';
 import type { RequestLife } from '../limit/request-life.js';
+import { besideGateway } from '../request/beside-gateway.js';
 import { askFamily, proxyResolves, unresolved } from '../request/decide-request.js';
 import { denial, type Judgement } from '../request/judgement.js';
 import type { Plugin, Services } from '../request/plugin.js';
@@ -61,8 +62,8 @@ export function decideGranted(
   services.metrics.observe('decisionDuration', {}, (performance.now() - start) / 1000);
   const names = fresh.length > 0 ? fresh : stale;
   const settled = (decision: Decision): Judgement => ({
-    ...{ decision, policy, considered, names, dnsMs: null },
-    ...approvalOf(plugin.asks, decision),
+    decision: besideGateway(services, plugin, decision),
+    ...{ policy, considered, names, dnsMs: null, ...approvalOf(plugin.asks, decision) },
   });
   if (best.decision === 'allow' || literal.reason === 'denied_by_rule') return settled(best);
   const hopeful = stale.filter((name) => judgeUnder(bare, name).decision !== 'deny');

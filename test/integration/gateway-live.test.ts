@@ -340,6 +340,12 @@ while True:
     assert.match(live.stdout, /decision +allow\n[\s\S]*because .*through the gateway/);
     const other = await up.ask('explain', 'agent', `${HOST}:9`);
     assert.equal(other.status, 1);
+    const bare = await up.ask('explain', 'agent', `${outside.internet.addresses[HOST]}:${PORT}`);
+    assert.match(
+      bare.stdout,
+      new RegExp(`it is an address of "${HOST}", which has a gateway\\. Connect by that name\n`),
+    );
+    assert.ok(bare.status === 1 && !/--allow|suggest/.test(bare.stdout), bare.stdout);
     const ask = (...words: readonly string[]): Promise<PosternResult> =>
       postern(['explain', ...words, '--config', up.config], { as });
     const plain = `${HOST}.gateway.internal`;

@@ -98,6 +98,39 @@ for (const as of anyUser) {
     assert.ok(!scene.stdout.includes(String(address)));
   });
 
+  test(`a refused connect to the address of its host says to connect by the name, and suggests no rule (${as})`, async () => {
+    const address = internet.addresses[HOST];
+    const bare = `curl -sS --max-time 5 --resolve ${HOST}:443:${address} https://${HOST}/`;
+    const scene = await up(
+      as,
+      `${bare}; curl -sS -o /dev/null https://${HOST}/headers; ${bare}; curl -sS --max-time 5 http://${address}:81/; exit 0`,
+      BEARER,
+    );
+    const told = scene.audit
+      .split('\n')
+      .filter((line) => line.includes('"event":"decision"') && line.includes('"decision":"deny"'))
+      .map((line) => JSON.parse(line))
+      .map(({ message, suggestion }) => [message, suggestion]);
+    const refused = (port: number): string =>
+      `Cannot connect to "${address}:${port}": no rule allows "${address}"`;
+    assert.deepEqual(told, [
+      [
+        `${refused(443)}; the plugin has a gateway on port 443, so no rule may open addresses there. Connect by the name of the host`,
+        undefined,
+      ],
+      [
+        `${refused(443)}; it is an address of "${HOST}", which has a gateway. Connect by that name`,
+        undefined,
+      ],
+      [refused(81), `${address}:81`],
+    ]);
+    assert.match(
+      scene.stderr,
+      /may open addresses there\. Connect by the name of the host \("curl", pid \d+\)$/m,
+    );
+    assert.deepEqual(scene.connections, [`${HOST}:443`]);
+  });
+
   test(`a placeholder becomes the secret on the way to its host alone (${as})`, async () => {
     const scene = await up(
       as,

@@ -47,6 +47,19 @@ test('an answer is kept for its TTL, comes with the TTL that is left, and is ask
   assert.equal(asked.length, 2);
 });
 
+test('what is known for now is told without a question', async () => {
+  const { cache, asked, pass } = clocked((_, family) => (family === 4 ? found(60) : { kind: 'nodata' }));
+  const resolver = new NameResolver(new HostsFile('/dev/null'), cache);
+  assert.deepEqual(resolver.known('a.test'), []);
+  assert.deepEqual(asked, []);
+  await resolve(resolver, 'a.test');
+  pass(59);
+  assert.deepEqual(resolver.known('a.test'), ADDRESS);
+  pass(1);
+  assert.deepEqual(resolver.known('a.test'), []);
+  assert.equal(asked.length, 2);
+});
+
 test('families and names are apart', async () => {
   const { cache, asked } = clocked((_, family) => (family === 4 ? found(60) : { kind: 'nodata' }));
   assert.deepEqual(await ask(cache, 'a.test', 4), found(60));
