@@ -104,7 +104,7 @@ for (const [turn, way] of (['spawn', 'start'] as const).entries())
       assert.deepEqual(inVariable, {
         code: 'bad_secret',
         message: inVariable['message'],
-        fix: 'leave HEADER out: the gateway sets the secret',
+        fix: 'leave HEADER out, or write something else there: the gateway sets the secret',
         shows: false,
       });
       assert.match(

@@ -154,7 +154,7 @@ function requireKept({ name: plugin, command, env }: PluginConfig, name: string,
     throw refused(
       secretCalled(name),
       `the variable ${variable} of "${plugin}" has it too, for the program to read`,
-      `leave ${variable} out: the gateway sets the secret`,
+      `leave ${variable} out, or write something else there: the gateway sets the secret`,
     );
   // protects: G23 gateway: no argument of the program holds a secret
   if (command.some((word) => word.includes(value)))
