@@ -1,10 +1,5 @@
 // One line of the audit log for each event, as docs/audit.md shows it.
-import type {
-  AuditEvent,
-  AuditEventName,
-  GapEvent,
-  PolicyEvent,
-} from '../../shared/protocol/audit-events.js';
+import type { AuditEvent, AuditEventName, SupervisorEventName } from '../../shared/protocol/audit-events.js';
 
 const HASH = '7c1d5f1f1d8f0f6b3f0b1f0f2e6f6a8f4f0c7a1e5f9f1b2c3d4e5f60718293a4';
 
@@ -194,18 +189,25 @@ export const AUDIT_EXAMPLES: { readonly [E in AuditEventName]: AuditEvent<E> } =
   },
 };
 
-export const GAP_EXAMPLE: GapEvent = {
-  event: 'gap',
-  ts: '2026-01-15T09:31:10.004Z',
-  events: 412,
-  from: '2026-01-15T09:30:58.120Z',
-  to: '2026-01-15T09:31:09.871Z',
-};
-
-export const POLICY_EXAMPLE: PolicyEvent = {
-  event: 'policy',
-  ts: '2026-01-15T09:32:00.310Z',
-  serial: 41,
-  result: 'invalid',
-  message: 'its signature is not that of the public key',
+export const SUPERVISOR_EXAMPLES: { readonly [E in SupervisorEventName]: AuditEvent<E> } = {
+  gap: {
+    event: 'gap',
+    ts: '2026-01-15T09:31:10.004Z',
+    events: 412,
+    from: '2026-01-15T09:30:58.120Z',
+    to: '2026-01-15T09:31:09.871Z',
+  },
+  policy: {
+    event: 'policy',
+    ts: '2026-01-15T09:32:00.310Z',
+    serial: 41,
+    result: 'invalid',
+    message: 'its signature is not that of the public key',
+  },
+  reload_failed: {
+    event: 'reload_failed',
+    ts: '2026-01-15T09:33:20.518Z',
+    message:
+      '/etc/postern/postern.yaml:4:5: plugins.reports.alow: unknown key; did you mean "allow"?, and 1 more',
+  },
 };

@@ -7,7 +7,7 @@ import {
   type EventForm,
   SUPERVISOR_EVENTS,
 } from '../../shared/protocol/audit-events.js';
-import { AUDIT_EXAMPLES, GAP_EXAMPLE, POLICY_EXAMPLE } from './audit-examples.js';
+import { AUDIT_EXAMPLES, SUPERVISOR_EXAMPLES } from './audit-examples.js';
 import { choice, code, meanings, table } from './markdown.js';
 import {
   ACTION_MEANINGS,
@@ -25,8 +25,7 @@ import {
 
 const EXAMPLES: Readonly<Record<string, unknown>> = {
   ...AUDIT_EXAMPLES,
-  gap: GAP_EXAMPLE,
-  policy: POLICY_EXAMPLE,
+  ...SUPERVISOR_EXAMPLES,
 };
 
 /** Words that have their own table on the page. */
@@ -63,7 +62,7 @@ each event, in ASCII.
 \`postern audit\` prints the file that \`audit\` of postern.yaml names, one line an event, with the rule that would allow what was refused.
 \`postern audit FILE\` prints another one. It needs no running postern.
 
-- \`--plugin NAME\` and \`--since 1h\` choose events. A line \`gap\` concerns every plugin.
+- \`--plugin NAME\` and \`--since 1h\` choose events. A line without a plugin, as \`gap\`, concerns every plugin.
 - \`--follow\` goes on, also in the file that takes the place of the log at a rotation.
 - \`--json\` prints the chosen events as they are.
 - It reads regular files alone: a pipe would lose what it reads. With \`audit: stderr\` the log is where the output of \`up\` goes, for example in the journal.
@@ -153,7 +152,7 @@ ${meanings('`result` of a look for the signed policy', POLICY_MEANINGS)}
 
 /** Which class and types the examples have in the other forms. */
 function formTable(): string {
-  const rows = [...Object.values(AUDIT_EXAMPLES), GAP_EXAMPLE].map((event) => {
+  const rows = [...Object.values(AUDIT_EXAMPLES), ...Object.values(SUPERVISOR_EXAMPLES)].map((event) => {
     const { class_uid: uid } = ocsf(event);
     const { event: described } = ecs(event);
     return [

@@ -267,6 +267,7 @@ export function describeAuditLine(
     (known && describeOther(known)) ??
     describeGap(written) ??
     describePolicy(written) ??
+    describeReload(written) ??
     `${event} ${asciiJson(fields)}`;
   return `${head} ${/* protects: G13 a line of the audit log does not act on the terminal => text */ printable(shorten(text, LONGEST_SHOWN))}`;
 }
@@ -304,6 +305,12 @@ function describeGap({ event, events, from, to, message }: Written): string | un
 
 function describePolicy({ event, serial, message }: Written): string | undefined {
   return event === 'policy' ? `The signed policy, serial ${String(serial)}: ${String(message)}` : undefined;
+}
+
+function describeReload({ event, message }: Written): string | undefined {
+  return event === 'reload_failed'
+    ? `A reload failed, and the former configuration stays in force: ${String(message)}`
+    : undefined;
 }
 
 function placeOf({ host, port }: { readonly host: string | null; readonly port: number | null }): string {

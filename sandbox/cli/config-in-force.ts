@@ -204,6 +204,8 @@ export class ConfigInForce {
     const { named, supervisor, say } = this.#given;
     const former = this.#config;
     const before = this.#bounded.plugins.map(({ config }) => config);
+    // They may change meanwhile.
+    const tried = looksOf(former.files);
     try {
       const next = loadChecked(configFile(named));
       // protects: G24 policy: a reload neither takes it away nor brings one
@@ -218,7 +220,7 @@ export class ConfigInForce {
       const plan = await this.#put(next, bounded);
       await putExport();
       this.#config = next;
-      supervisor.rulesLoaded(true);
+      supervisor.rulesLoaded();
       this.#problem = null;
       for (const line of needsNewStart(former, next)) say(line);
       this.warn();
@@ -227,9 +229,11 @@ export class ConfigInForce {
       const names = [...plan.added, ...plan.removed, ...plan.restarted, ...plan.changed];
       return { ...plan, destinations: await describeChange(before, after, names) };
     } catch (error) {
-      supervisor.rulesLoaded(false);
       const [first = '', ...rest] = describeError(error);
       this.#problem = rest.length === 0 ? first : `${first}, and ${rest.length} more`;
+      supervisor.rulesLoaded(this.#problem);
+      // What watches the files need not try the same ones again.
+      this.watch(tried);
       throw error;
     }
   }

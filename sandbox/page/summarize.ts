@@ -1,6 +1,6 @@
 // Sums up audit events for a report: how much happened when, where plugins connected, what was refused, and what became of names. Pure. A plugin chooses
 // destinations and how many there are, so each table is bounded, and says how many it leaves out.
-import type { AuditEvent, GapEvent } from '../../shared/protocol/audit-events.js';
+import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import { addRequest, type RequestSum } from './requests.js';
 
 const MOST_ROWS = 1_000;
@@ -137,7 +137,7 @@ export class Summarizer {
     }
   }
 
-  gap({ events }: Pick<GapEvent, 'events'>): void {
+  gap({ events }: Pick<AuditEvent<'gap'>, 'events'>): void {
     this.#missing += events;
   }
 

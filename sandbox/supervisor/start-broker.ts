@@ -62,7 +62,7 @@ export async function startBroker(
   for (const { name } of served) records.addPlugin(name);
   await broker.start(served.map((plugin) => lineOf(plugin, written)));
   records.brokerIsUp(true);
-  records.rulesLoaded(true);
+  records.rulesLoaded();
 }
 
 /** Each plugin, and behind it the one that its gateway is to the broker. */

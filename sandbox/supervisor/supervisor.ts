@@ -389,9 +389,9 @@ export class Supervisor {
     await Promise.all([...this.#gateways.values()].map((gateway) => gateway.renew()));
   }
 
-  /** Counts an attempt to load the rules. */
-  rulesLoaded(good: boolean): void {
-    this.#records.rulesLoaded(good);
+  /** Counts an attempt to load the rules. @param problem why it failed: an event of the audit log */
+  rulesLoaded(problem?: string): void {
+    this.#records.rulesLoaded(problem);
   }
 
   /** Cancels a start that waits. Sends the signal, and SIGKILL after a time. Resolves when every process of the plugin is gone. */

@@ -401,28 +401,14 @@ export const SUPERVISOR_EVENTS = {
     optional: [],
     always: {},
   },
+  reload_failed: {
+    what: 'The configuration could not be put in force anew, and the former one stays in force. One line stands for each attempt, and `message` says why. `postern_policy_reloads_total` counts the attempts.',
+    fields: ['message'],
+    nullable: [],
+    optional: [],
+    always: {},
+  },
 } as const;
-
-/** A line of the log about the signed policy. */
-export interface PolicyEvent {
-  readonly event: 'policy';
-  readonly ts: string;
-  /** Of the policy in force. */
-  readonly serial: number | null;
-  readonly result: PolicyResult;
-  readonly message: string;
-}
-
-/** A line of the log in the place of events that are missing. */
-export interface GapEvent {
-  readonly event: 'gap';
-  readonly ts: string;
-  readonly events: number;
-  readonly from: string;
-  readonly to: string;
-  /** Only if the file was deleted or renamed. */
-  readonly message?: string;
-}
 
 /** The table with the same type for each event. */
 export interface EventForm {
@@ -434,35 +420,39 @@ export interface EventForm {
 }
 
 type Fields = typeof AUDIT_FIELDS;
-type Events = typeof AUDIT_EVENTS;
+type Events = typeof AUDIT_EVENTS & typeof SUPERVISOR_EVENTS;
 
 type AuditField = keyof Fields;
-export type AuditEventName = keyof Events;
+export type AuditEventName = keyof typeof AUDIT_EVENTS;
+export type SupervisorEventName = keyof typeof SUPERVISOR_EVENTS;
 
 type Word<W> = W extends readonly (infer One)[] ? One : W;
 
-type Value<E extends AuditEventName, F extends AuditField> =
+type Value<E extends keyof Events, F extends AuditField> =
   | (F extends keyof Events[E]['always'] ? Word<Events[E]['always'][F]> : AuditTypes[Fields[F]['type']])
   | (F extends Events[E]['nullable'][number] ? null : never);
 
 /** The fields of any event, each as one that may be missing. */
 export type AnyAuditFields = { readonly [F in AuditField]?: AuditTypes[Fields[F]['type']] | null };
 
-type Optional<E extends AuditEventName> = Events[E]['optional'][number];
+type Optional<E extends keyof Events> = Events[E]['optional'][number];
 
 /** The fields of an event, without `event` and `ts`. */
-export type AuditFields<E extends AuditEventName> = {
+export type AuditFields<E extends keyof Events> = {
   readonly [F in Exclude<Events[E]['fields'][number], Optional<E>>]: Value<E, F>;
 } & { readonly [F in Optional<E>]?: Value<E, F> };
 
-/** One line of the log. Without `E`: any event; `event` says which. */
-export type AuditEvent<E extends AuditEventName = AuditEventName> = E extends AuditEventName
+/** One line of the log. Without `E`: any event of the broker or a gateway; `event` says which. */
+export type AuditEvent<E extends keyof Events = AuditEventName> = E extends keyof Events
   ? {
       readonly event: E;
       /** When it was logged: ISO 8601 in UTC, with milliseconds. */
       readonly ts: string;
     } & AuditFields<E>
   : never;
+
+/** One line of the log that the supervisor adds. */
+export type SupervisorEvent = AuditEvent<SupervisorEventName>;
 
 // Checks one line of the audit log against the table. Runs in the supervisor, which does not trust the broker's lines.
 

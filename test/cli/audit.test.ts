@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AUDIT_EXAMPLES, GAP_EXAMPLE } from '../../deploy/reference/audit-examples.js';
+import { AUDIT_EXAMPLES, SUPERVISOR_EXAMPLES } from '../../deploy/reference/audit-examples.js';
 import { describeAuditLine } from '../../sandbox/cli/audit.js';
 
 const { decision, closed, question, datagram, failed } = AUDIT_EXAMPLES;
@@ -32,8 +32,12 @@ test('describeAuditLine() makes one sentence of each event', () => {
       '2026-01-15T09:30:03.500Z reports: Cannot send UDP to "192.0.2.10:443": only TCP leaves the sandbox ("chromium", pid 48120) (3 times)',
     ],
     [
-      GAP_EXAMPLE,
+      SUPERVISOR_EXAMPLES.gap,
       '2026-01-15T09:31:10.004Z 412 events are missing here, from 2026-01-15T09:30:58.120Z to 2026-01-15T09:31:09.871Z',
+    ],
+    [
+      SUPERVISOR_EXAMPLES.reload_failed,
+      '2026-01-15T09:33:20.518Z A reload failed, and the former configuration stays in force: /etc/postern/postern.yaml:4:5: plugins.reports.alow: unknown key; did you mean "allow"?, and 1 more',
     ],
   ] as const) {
     const { message, suggestion, ...allowed } = { message: undefined, suggestion: undefined, ...event };
@@ -47,7 +51,7 @@ test('describeAuditLine() shows an event that it does not know as it is, and eac
   const unknown = { event: 'later', ts: '2026-01-15T09:30:00.000Z', plugin: 'web', what: 'x' };
   assert.equal(describeAuditLine(unknown), '2026-01-15T09:30:00.000Z web: later {"plugin":"web","what":"x"}');
   const hostile = `\n\x1b[2J\u202e${'x'.repeat(9_000)}`;
-  for (const event of [...Object.values(AUDIT_EXAMPLES), GAP_EXAMPLE, unknown]) {
+  for (const event of [...Object.values(AUDIT_EXAMPLES), ...Object.values(SUPERVISOR_EXAMPLES), unknown]) {
     const texts = Object.entries(event).map(([key, value]) => [
       key,
       typeof value === 'string' && key !== 'event' ? hostile : value,

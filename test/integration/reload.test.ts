@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { anyUser } from '../harness/asked.js';
 import { freePort } from '../harness/free-port.js';
 import { type Listener, listen } from '../harness/listener.js';
@@ -87,6 +88,13 @@ const trying = (port: number, ...words: string[]): readonly string[] => [
   String(port),
   ...words,
 ];
+
+/** The messages of the log's lines about reloads that failed. The log goes to stderr. */
+const failedReloads = (said: string): readonly string[] =>
+  said.split('\n').flatMap((line) => {
+    const { event, message } = line.startsWith('{"event":"reload_failed"') ? JSON.parse(line) : {};
+    return event === undefined ? [] : [message];
+  });
 
 /** What a plugin can do to its own places: a folder that is named later is missing, linked or closed, and so are its home and the folder of its socket. */
 const SPOILS = (base: string): string =>
@@ -243,7 +251,7 @@ for (const user of anyUser) {
       plugins: { tries: { command: trying(port), allow: [`127.0.0.1:${port}`] } },
     });
     await up.next('connected');
-    for (const [broken, words] of [
+    const mistakes = [
       [{ plugins: { tries: { command: trying(port), allow: ['bad rule'] } } }, 'allow[0]'],
       [{ plugins: { tries: { command: trying(port), alow: [] } } }, 'alow'],
       [{ plugins: {} }, 'there is no plugin to run'],
@@ -256,7 +264,8 @@ for (const user of anyUser) {
         },
         'another socket has that port',
       ],
-    ] as const) {
+    ] as const;
+    for (const [broken, words] of mistakes) {
       up.write(broken);
       up.hangUp();
       await up.next('is not put in force: the former configuration stays');
@@ -267,6 +276,9 @@ for (const user of anyUser) {
     assert.equal(await up.metric('postern_policy_last_reload_successful'), '0');
     assert.equal(await up.metric('postern_policy_reloads_total{result="error"}'), '4');
     assert.equal(await up.metric('postern_plugin_up{plugin="other"}'), undefined);
+    const logged = failedReloads(up.said());
+    assert.equal(logged.length, mistakes.length, 'an event of the audit log for each attempt');
+    for (const [at, [, words]] of mistakes.entries()) assert.ok(logged[at]?.includes(words), logged[at]);
   });
 
   test(`a plugin gets another name and keeps its address (${user})`, async (t) => {
@@ -343,4 +355,11 @@ test('a watched file is read again when it changes, also by the swapped link of 
   writeFileSync(join(folder, 'two', 'postern.yaml'), '{');
   await until(() => said().includes('the former configuration stays') || undefined);
   assert.equal(said().split('began').length - 1, 1);
+  assert.equal(failedReloads(said()).length, 1);
+  // What a signal had read is not tried again. Two looks would do that.
+  writeFileSync(join(folder, 'two', 'postern.yaml'), '[');
+  child.kill('SIGHUP');
+  await until(() => failedReloads(said()).length > 1 || undefined);
+  await setTimeout(3_000);
+  assert.equal(failedReloads(said()).length, 2);
 });

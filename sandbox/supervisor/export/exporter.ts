@@ -5,7 +5,7 @@
 import { performance } from 'node:perf_hooks';
 import type { ExportConfig, ExportSignal } from '../../../shared/config/export-config.js';
 import { printable } from '../../../shared/printable.js';
-import type { GapEvent } from '../../../shared/protocol/audit-events.js';
+import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
 import type { ServerRequest } from '../../requester/messages.js';
 import { otlpRecord, type Written } from '../record/audit-formats.js';
 import type { ServerAnswer } from '../requester/requester.js';
@@ -83,7 +83,7 @@ export interface ExportFacts {
   readonly waiting: number;
 }
 
-type Missing = Pick<GapEvent, 'events' | 'from' | 'to'>;
+type Missing = Pick<AuditEvent<'gap'>, 'events' | 'from' | 'to'>;
 
 interface Failure {
   readonly problem: string;
@@ -235,7 +235,7 @@ export class Exporter {
   #tellGap(): void {
     if (this.#gap === undefined || this.#characters > MOST_CHARACTERS / 2) return;
     const missing = this.#gap;
-    const gap: GapEvent = { event: 'gap', ts: new Date().toISOString(), ...missing };
+    const gap: AuditEvent<'gap'> = { event: 'gap', ts: new Date().toISOString(), ...missing };
     if (this.#put(gap, missing)) this.#gap = undefined;
   }
 

@@ -10,13 +10,12 @@ import {
   type AnyAuditFields,
   AUDIT_FIELDS,
   type AuditEvent,
-  type GapEvent,
-  type PolicyEvent,
+  type SupervisorEvent,
 } from '../../../shared/protocol/audit-events.js';
 import type { DecisionWord } from '../../../shared/words.js';
 
 /** What a log has. */
-export type Written = AuditEvent | GapEvent | PolicyEvent;
+export type Written = AuditEvent | SupervisorEvent;
 type WrittenName = Written['event'];
 interface Fields extends Omit<AnyAuditFields, 'reason'> {
   readonly event: WrittenName;
@@ -56,7 +55,7 @@ interface Kind {
 }
 
 /** They ask nobody to act at once. */
-const QUIET: readonly string[] = ['limited', 'policy'] satisfies readonly WrittenName[];
+const QUIET: readonly string[] = ['limited', 'policy', 'reload_failed'] satisfies readonly WrittenName[];
 
 const incident = (title: string): Kind => ({ about: 'incident', what: () => 'found', title });
 
@@ -82,6 +81,7 @@ const KINDS: { readonly [E in WrittenName]: Kind } = {
   protocol_error: incident('A plugin broke the protocol of its channel'),
   gap: incident('Events are missing in the audit log'),
   policy: incident('A look for the signed policy had another result'),
+  reload_failed: incident('A reload failed, and the former configuration stays in force'),
 };
 
 /** Of a failure: DNS, and no peer, did not work. It has no port. */

@@ -21,7 +21,7 @@ import { asciiJson } from '../../../shared/ascii-json.js';
 import type { AuditFormat, WhenFull } from '../../../shared/config/config-file.js';
 import { PosternError } from '../../../shared/errors.js';
 import { AUDIT_BACKLOG_BYTES, AUDIT_LOOK_MS } from '../../../shared/limits.js';
-import type { AuditEvent, GapEvent, PolicyEvent } from '../../../shared/protocol/audit-events.js';
+import type { AuditEvent, SupervisorEvent } from '../../../shared/protocol/audit-events.js';
 import { openFolder } from '../../../shared/sys/open-folder.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { kindOf, Output, type OutputEvents, type OwnDescriptor, openOwn } from '../output/output.js';
@@ -43,7 +43,7 @@ interface AuditSinkEvents {
   readonly onNotice: (text: string) => void;
 }
 
-type Missing = Pick<GapEvent, 'events' | 'from' | 'to' | 'message'>;
+type Missing = Pick<AuditEvent<'gap'>, 'events' | 'from' | 'to' | 'message'>;
 
 export class AuditSink {
   readonly #destination: string;
@@ -129,7 +129,7 @@ export class AuditSink {
     return new Promise((resolve) => this.#onceRoom.push(resolve));
   }
 
-  write(event: AuditEvent | PolicyEvent): void {
+  write(event: AuditEvent | SupervisorEvent): void {
     this.#tellGap();
     const mayWrite = this.#gap === undefined && this.#output.waiting <= this.#mostBytes;
     if (mayWrite && this.#put(event)) return;
@@ -237,7 +237,7 @@ export class AuditSink {
   }
 
   /** @returns whether there was room */
-  #put(event: AuditEvent | GapEvent | PolicyEvent): boolean {
+  #put(event: AuditEvent | SupervisorEvent): boolean {
     const written = formatAudit(this.#format, event);
     const line = `${/* protects: G13 the audit log has one line an event, in ASCII => JSON.stringify(written) */ asciiJson(written)}\n`;
     if (!this.#output.write(line)) return false;
@@ -283,7 +283,7 @@ export class AuditSink {
   #tellGap(): void {
     // A gap is shorter than most events. Written too soon, it would take the last room, and the next event would make another one.
     if (this.#gap === undefined || this.#output.isFull) return;
-    const gap: GapEvent = { event: 'gap', ts: new Date().toISOString(), ...this.#gap };
+    const gap: AuditEvent<'gap'> = { event: 'gap', ts: new Date().toISOString(), ...this.#gap };
     if (!this.#put(gap)) return;
     this.#gap = undefined;
     this.#tellUp();

@@ -8,7 +8,7 @@ import { ownerOfGateway } from '../../../shared/gateway.js';
 import { OUTPUT_TIMEOUT_MS } from '../../../shared/limits.js';
 import { MetricSet } from '../../../shared/metrics/metric-set.js';
 import { PluginMetrics } from '../../../shared/metrics/plugin-metrics.js';
-import type { AuditEvent, PolicyEvent } from '../../../shared/protocol/audit-events.js';
+import type { AuditEvent, AuditFields, SupervisorEvent } from '../../../shared/protocol/audit-events.js';
 import type { ListenerAddress } from '../../../shared/protocol/link.js';
 import {
   type ExitCause,
@@ -171,14 +171,14 @@ export class Records {
   }
 
   /** A look for the signed policy. @param isLogged whether it says something new */
-  policy({ serial, result, message }: Omit<PolicyEvent, 'event' | 'ts'>, isLogged: boolean): void {
+  policy({ serial, result, message }: AuditFields<'policy'>, isLogged: boolean): void {
     this.#metrics.count('policyFetches', { result });
     if (result === 'new' || result === 'same') this.#metrics.set('policyChecked', {}, Date.now() / 1000);
     const ts = new Date().toISOString();
     if (isLogged) this.#write({ event: 'policy', ts, serial, result, message });
   }
 
-  #write(event: AuditEvent | PolicyEvent): void {
+  #write(event: AuditEvent | SupervisorEvent): void {
     this.#sink?.write(event);
     this.exporter?.take(event);
   }
@@ -271,11 +271,13 @@ export class Records {
     this.#kept.forget(plugin);
   }
 
-  /** @param good false: the former rules stay in force */
-  rulesLoaded(good: boolean): void {
+  /** @param problem why the former rules stay in force */
+  rulesLoaded(problem?: string): void {
+    const good = problem === undefined;
     this.#metrics.count('reloads', { result: good ? 'ok' : 'error' });
     this.#metrics.set('lastReload', {}, good ? 1 : 0);
     if (good) this.#metrics.set('lastSuccess', {}, Date.now() / 1000);
+    else this.#write({ event: 'reload_failed', ts: new Date().toISOString(), message: problem });
   }
 
   pluginStarted(plugin: string, cause: StartCause): void {

@@ -6,7 +6,7 @@ import { hostname } from 'node:os';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Metrics } from '../../../broker/record/metrics.js';
-import { AUDIT_EXAMPLES, GAP_EXAMPLE, POLICY_EXAMPLE } from '../../../deploy/reference/audit-examples.js';
+import { AUDIT_EXAMPLES, SUPERVISOR_EXAMPLES } from '../../../deploy/reference/audit-examples.js';
 import { logsBody, metricsBodies, resourceOf } from '../../../sandbox/supervisor/export/otlp.js';
 import { otlpRecord } from '../../../sandbox/supervisor/record/audit-formats.js';
 import { VERSION } from '../../../shared/bundles.js';
@@ -69,7 +69,7 @@ function readOtlp(signal: 'logs' | 'metrics', ...bodies: readonly string[]): rea
 const valuesOf = ({ attributes = [] }: Attributed): Readonly<Record<string, unknown>> =>
   Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
 
-const EVENTS = [...Object.values(AUDIT_EXAMPLES), GAP_EXAMPLE, POLICY_EXAMPLE];
+const EVENTS = [...Object.values(AUDIT_EXAMPLES), ...Object.values(SUPERVISOR_EXAMPLES)];
 
 test('each audit event is a log record, with its time, its severity and each of its fields', () => {
   const body = logsBody(

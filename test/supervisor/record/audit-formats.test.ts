@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { AUDIT_EXAMPLES, GAP_EXAMPLE } from '../../../deploy/reference/audit-examples.js';
+import { AUDIT_EXAMPLES, SUPERVISOR_EXAMPLES } from '../../../deploy/reference/audit-examples.js';
 import { formatAudit } from '../../../sandbox/supervisor/record/audit-formats.js';
-import type { AuditEvent, GapEvent } from '../../../shared/protocol/audit-events.js';
+import type { AuditEvent, SupervisorEvent } from '../../../shared/protocol/audit-events.js';
 import { DECISIONS, ENDED_BY, FAILURES, OUTCOMES } from '../../../shared/words.js';
 import { TOP } from '../../docs/page.js';
 
@@ -23,9 +23,9 @@ const { fields: ecsFields } = schema<{ fields: Readonly<Record<string, string>> 
 
 type Json = Readonly<Record<string, unknown>>;
 const { decision, closed, http, failed, question } = AUDIT_EXAMPLES;
-const made: readonly (AuditEvent | GapEvent)[] = [
+const made: readonly (AuditEvent | SupervisorEvent)[] = [
   ...Object.values(AUDIT_EXAMPLES),
-  GAP_EXAMPLE,
+  ...Object.values(SUPERVISOR_EXAMPLES),
   ...DECISIONS.flatMap((word) => OUTCOMES.map((outcome) => ({ ...decision, decision: word, outcome }))),
   ...ENDED_BY.map((ended_by) => ({ ...closed, ended_by })),
   ...FAILURES.flatMap((reason) => [null, 443].map((port) => ({ ...failed, reason, port }))),
