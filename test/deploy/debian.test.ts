@@ -1,30 +1,23 @@
-// The Debian package, made and looked at. What its scripts do shows only a machine with systemd: docs/hosts.md.
+// The Debian package, made and looked at. What its scripts do is shown in a container without systemd (test/containers), and in a machine with it:
+// docs/hosts.md.
 // needs: lintian, apparmor
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { parseSubordinateIds } from '../../sandbox/host/id-range.js';
 import { anyUser } from '../harness/asked.js';
-import { asUser, distFor, readableFolder } from '../harness/users.js';
+import { asUser, readableFolder } from '../harness/users.js';
+import { buildDeb, runIn } from './build-deb.js';
 
-const top = join(distFor('root'), '..');
 const folder = readableFolder();
 const root = join(folder, 'root');
+const run = (...words: readonly string[]): string => runIn(folder, ...words);
 let deb = '';
 
-function run(...words: readonly string[]): string {
-  const [command = '', ...args] = words;
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd: folder, encoding: 'utf8' });
-  assert.equal(status, 0, `${words.join(' ')}\n${stdout}${stderr}`);
-  return stdout;
-}
-
 before(() => {
-  run('npm', 'pack', top, '--ignore-scripts', '--silent', '--pack-destination', folder);
-  const [tarball = ''] = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
-  deb = run(join(top, 'deploy/debian/build.sh'), tarball, folder).trim();
+  deb = buildDeb(folder);
   run('dpkg-deb', '--raw-extract', deb, root);
 });
 
