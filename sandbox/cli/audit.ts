@@ -89,7 +89,7 @@ async function audit(log: string | undefined, options: AuditOptions): Promise<nu
       if (!process.stdout.write(text)) await once(process.stdout, 'drain');
     });
   } catch (error) {
-    say(describeError(error));
+    say(describeError(error), 'error');
     return 1;
   }
   if (strange > 0) say(`${strange} line${strange === 1 ? ' is no event' : 's are no events'}`);

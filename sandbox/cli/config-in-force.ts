@@ -166,7 +166,10 @@ export class ConfigInForce {
       say([describeReload(path, reloaded), ...reloaded.destinations]);
     } catch (error) {
       if (this.#closed) return;
-      say([...describeError(error), `"${path}" is not put in force: the former configuration stays`]);
+      say(
+        [...describeError(error), `"${path}" is not put in force: the former configuration stays`],
+        'warning',
+      );
     }
   }
 

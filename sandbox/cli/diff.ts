@@ -62,7 +62,7 @@ Exit status: 0 where neither differs, 1 where one does, 2 for wrong usage or an 
         plugins = differences(loadConfig(before), loadConfig(after));
       } catch (error) {
         if (!(error instanceof ConfigError)) throw error;
-        say(describeError(error));
+        say(describeError(error), 'error');
         process.exitCode = 2;
         return;
       }

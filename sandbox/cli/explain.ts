@@ -121,7 +121,7 @@ async function explain(words: readonly string[], options: ExplainOptions): Promi
       answers = await explainLive(plugin, { ...destination, ...way, ...addresses }, options);
     } else answers = await ask(subjectsOf(plugin, options), destination, options);
   } catch (error) {
-    say(describeError(error));
+    say(describeError(error), 'error');
     return error instanceof PosternError && HOST_FAULTS.includes(error.code) ? 1 : 2;
   }
   const text = options.json === true ? answers.map(asciiJson) : answers.map(describeExplanation);

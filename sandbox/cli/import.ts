@@ -475,7 +475,7 @@ function importTo(
     text = written(importFile(kind, path, name), kind, path, command);
   } catch (error) {
     if (!(error instanceof ConfigError) && !(error instanceof PosternError)) throw error;
-    say(describeError(error));
+    say(describeError(error), 'error');
     return 2;
   }
   if (output === undefined) {
@@ -485,7 +485,7 @@ function importTo(
   try {
     new NewFile(output).write(text);
   } catch (error) {
-    say(describeError(error));
+    say(describeError(error), 'error');
     return 1;
   }
   process.stdout.write(`Wrote ${printable(output)}. Next: postern check ${printable(output)}\n`);

@@ -33,7 +33,7 @@ function writeFirst(file: string): number {
   try {
     new NewFile(file).write(firstFile(schemaFor(file)));
   } catch (error) {
-    say(describeError(error));
+    say(describeError(error), 'error');
     return 1;
   }
   // The other commands find the usual file by themselves.

@@ -113,7 +113,7 @@ async function learn(command: readonly string[], options: LearnOptions): Promise
     } else say(describeLearnt(learnt, written));
     return status;
   } catch (error) {
-    say(describeError(error));
+    say(describeError(error), 'error');
     return runStatus(error);
   }
 }

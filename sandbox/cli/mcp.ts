@@ -563,7 +563,7 @@ function edit(path: string, isDry: boolean, change: (text: string) => McpEdit, f
     return 0;
   } catch (error) {
     if (!(error instanceof PosternError)) throw error;
-    say(describeError(error));
+    say(describeError(error), 'error');
     return error.code === 'usage' || error.code === 'bad_rules' ? 2 : 1;
   }
 }

@@ -44,7 +44,7 @@ export async function runProgram(commands: readonly Command[]): Promise<void> {
   try {
     await makeProgram(commands).parseAsync(wordsOf(process.argv.slice(2)), { from: 'user' });
   } catch (error) {
-    if (isSystemError(error)) say(describeError(error));
+    if (isSystemError(error)) say(describeError(error), 'error');
     else if (!(error instanceof CommanderError)) throw error;
     if (!(error instanceof CommanderError) || error.exitCode !== 0)
       process.exitCode = runsAProgram(commands) ? RUN_USAGE : USAGE;

@@ -80,7 +80,7 @@ async function report(named: string, options: ReportOptions): Promise<number> {
       });
     }
   } catch (error) {
-    say(describeError(error));
+    say(describeError(error), 'error');
     return 1;
   }
   process.stdout.write(`${printable(path)} is written: read it before you send it\n`);

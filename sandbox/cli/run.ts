@@ -85,7 +85,7 @@ async function run(
     say(report.summary());
     return status;
   } catch (error) {
-    say(describeError(error));
+    say(describeError(error), 'error');
     return runStatus(error);
   }
 }

@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { anyUser } from '../harness/asked.js';
 import { freePort } from '../harness/free-port.js';
 import { PATIENCE } from '../harness/patience.js';
-import { postern } from '../harness/postern.js';
+import { postern, startPostern } from '../harness/postern.js';
+import { until } from '../harness/until.js';
 import { asUser, distFor, readableFolder, type User, users } from '../harness/users.js';
 
 const MANAGER = fileURLToPath(new URL('./service-manager.py', import.meta.url));
@@ -122,6 +123,18 @@ test('log lines as JSON: each has the time, and who wrote it', async () => {
   assert.ok(!stderr.includes('\u001b'));
 });
 
+test('a reload by a signal that fails is a warning', async (t) => {
+  const cwd = readableFolder();
+  const path = join(cwd, 'postern.yaml');
+  writeFileSync(path, 'plugins:\n  a: {command: [sh, -c, "echo began; exec sleep 1017"]}\n');
+  const { child, said } = startPostern(['up', '--log-format', 'json'], { as: anyone, cwd });
+  t.after(() => child.kill('SIGKILL'));
+  await until(() => said().includes('"began"') || undefined);
+  writeFileSync(path, 'plugins: {a: {}}\n');
+  child.kill('SIGHUP');
+  await until(() => /"level":"warning","message":"\\"[^"]+\\" is not put in force/.test(said()) || undefined);
+});
+
 test('lines for journald have a priority, and those for another reader have none', async () => {
   const cwd = readableFolder();
   writeFileSync(join(cwd, 'postern.yaml'), CONFIG);
@@ -136,11 +149,15 @@ test('lines for journald have a priority, and those for another reader have none
   ] as const) {
     writeFileSync(path, '');
     const env = { PATH: '/usr/bin:/bin', JOURNAL_STREAM: stream };
-    for (const words of [['up'], ['up', 'bad.yaml']])
+    for (const words of [['up'], ['up', 'bad.yaml'], ['reload', '--control', join(cwd, 'none')]])
       await postern(words, { as: anyone, cwd, env, stdio: ['ignore', 'ignore', fd] });
     const own = readFileSync(path, 'utf8')
       .split('\n')
       .filter((line) => line.includes('postern: '));
+    assert.match(
+      own.at(-1) ?? '',
+      first === '<' ? /^<3>postern: Cannot ask postern/ : /^postern: Cannot ask postern/,
+    );
     const priorities = own.map((line) => /^<(\d)>/.exec(line)?.[1]);
     assert.deepEqual(
       new Set(priorities),

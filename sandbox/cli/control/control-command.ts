@@ -47,7 +47,7 @@ export async function withControl(
   try {
     status = await ask(await openControl(options));
   } catch (error) {
-    say([...describeError(error), ...(hint === undefined ? [] : [hint])]);
+    say([...describeError(error), ...(hint === undefined ? [] : [hint])], 'error');
     status = error instanceof PosternError && error.code === 'usage' ? 2 : 1;
   }
   await writeOut();

@@ -74,7 +74,7 @@ function actCommand(name: 'start' | 'stop' | 'restart', describe: Act): Command 
         const done = await describe(client, act);
         for (const [at, answer] of answers.entries()) {
           const plugin = plugins[at] ?? '';
-          if (answer.status === 'rejected') say(describeError(answer.reason));
+          if (answer.status === 'rejected') say(describeError(answer.reason), 'error');
           else if (options.json === true) process.stdout.write(`${asciiJson(answer.value)}\n`);
           else process.stdout.write(`"${printable(plugin)}" ${done(plugin)}\n`);
         }
@@ -302,7 +302,7 @@ function disconnectCommand(): Command {
           ids.map((id) => client.call('disconnect', { plugin, decision_id: id })),
         );
         for (const [at, answer] of answers.entries()) {
-          if (answer.status === 'rejected') say(describeError(answer.reason));
+          if (answer.status === 'rejected') say(describeError(answer.reason), 'error');
           else if (options.json === true) process.stdout.write(`${asciiJson(answer.value)}\n`);
           else process.stdout.write(`"${printable(ids[at] ?? '')}" is ended\n`);
         }

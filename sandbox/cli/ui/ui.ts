@@ -86,7 +86,7 @@ async function serveFor(options: UiOptions): Promise<void> {
     // The terminal's signals are for `up`, which ends this process.
     for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP'] as const) process.on(signal, () => {});
   } catch (error) {
-    say(describeError(error));
+    say(describeError(error), 'error');
     process.exit(1);
   }
 }
