@@ -1,10 +1,11 @@
-// Inside a machine: the Debian package is installed, upgraded, removed and purged, as an administrator does it. Argument: a part of PARTS, which
+// Inside a machine: the Debian package is installed, steered by systemctl(1), upgraded, removed and purged, as an administrator does it. Argument: a part of PARTS, which
 // goes on where the one before it has ended. The machine has no network and a slow processor: nothing here judges by time.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, get, type Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -16,6 +17,10 @@ const DEBS = fileURLToPath(new URL('../../../deb', import.meta.url));
 /** Of the package, and of the one that it is upgraded to. */
 const [FIRST = '', SECOND = ''] = readdirSync(DEBS).sort();
 const CONFIG = '/etc/postern/postern.yaml';
+const AUDIT = '/var/log/postern/audit.log';
+const DROP_INS = '/run/systemd/system/postern.service.d';
+/** A start takes minutes on this processor. */
+const SLOW = '[Service]\nTimeoutStartSec=1800\nTimeoutStopSec=600\n';
 const PROFILES = '/sys/kernel/security/apparmor/profiles';
 const BEFORE = '/root/before.json';
 /** What packages and services leave in general, this program's own files, and its checkout. */
@@ -42,7 +47,7 @@ server = ThreadingHTTPServer(('', 0), Handler, bind_and_activate=False)
 server.socket = socket.socket(fileno=3)
 server.serve_forever()
 `;
-const fileOf = (permitted: number): string => `audit: /var/log/postern/audit.log
+const fileOf = (permitted: number): string => `audit: ${AUDIT}
 plugins:
   web:
     command: [python3, /srv/web/server.py]
@@ -85,7 +90,17 @@ const apt = (action: string, what: string): readonly string[] => [
   action,
   what,
 ];
-const property = (name: string): string => run('systemctl', 'show', '--value', '-p', name, 'postern');
+const property = (name: string, unit = 'postern'): string =>
+  run('systemctl', 'show', '--value', '-p', name, unit);
+const hangUp = (): string => run('systemctl', 'kill', '--signal=HUP', '--kill-whom=main', 'postern');
+
+/** Writes a drop-in of a unit. */
+function dropIn(unit: string, name: string, text: string): void {
+  const folder = `/run/systemd/system/${unit}.service.d`;
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, name), text);
+  run('systemctl', 'daemon-reload');
+}
 const versionOf = (deb: string): string =>
   run('dpkg-deb', '--field', join(DEBS, deb), 'Version').replace(/-1$/, '');
 
@@ -103,6 +118,19 @@ function traces(): unknown {
 async function ask(path: string): Promise<string> {
   const [response] = await once(get({ host: '127.0.0.1', port: 8080, path, agent: false }), 'response');
   return (await response.toArray()).join('');
+}
+
+/** Waits for a line of the unit's. @returns its priority */
+async function priorityOf(unit: string, words: RegExp): Promise<string | undefined> {
+  for (;;) {
+    run('journalctl', '--sync');
+    const lines = run('journalctl', '--output=json', '--unit', unit).split('\n').filter(Boolean);
+    const found = lines
+      .map((line): Readonly<Record<string, unknown>> => JSON.parse(line))
+      .find(({ MESSAGE: message }) => words.test(String(message)));
+    if (found !== undefined) return String(found['PRIORITY']);
+    await setTimeout(1_000);
+  }
 }
 
 /** A server of the host that counts its clients. */
@@ -135,18 +163,122 @@ const PARTS: Readonly<Record<string, () => void | Promise<void>>> = {
     writeFileSync('/srv/web/server.py', PLUGIN);
     writeFileSync(CONFIG, fileOf(permitted.port));
     run('cp', '/usr/share/doc/postern/examples/postern.socket', '/etc/systemd/system');
-    // A start takes minutes on this processor.
-    mkdirSync('/run/systemd/system/postern.service.d', { recursive: true });
-    writeFileSync(
-      '/run/systemd/system/postern.service.d/slow.conf',
-      '[Service]\nTimeoutStartSec=1800\nTimeoutStopSec=600\nWatchdogSec=900\n',
-    );
-    run('systemctl', 'daemon-reload');
+    dropIn('postern', 'slow.conf', `${SLOW}WatchdogSec=900\n`);
     run('systemctl', 'enable', '--now', 'postern.socket', 'postern');
     assert.equal(await ask(`/${permitted.port}`), '0 permitted');
     assert.match(await ask(`/${refused.port}`), /^7 curl: /);
     assert.deepEqual([permitted.heard(), refused.heard()], [1, 0]);
     for (const { server } of [permitted, refused]) server.close().closeAllConnections();
+  },
+
+  // The rules change, and the process goes on.
+  reload: async () => {
+    const [first, second] = [await listening(), await listening()];
+    const pid = property('MainPID');
+    for (const [permitted, refused] of [
+      [first, second],
+      [second, first],
+    ] as const) {
+      writeFileSync(CONFIG, fileOf(permitted.port));
+      run('systemctl', 'reload', 'postern');
+      assert.equal(await ask(`/${permitted.port}`), '0 permitted');
+      assert.match(await ask(`/${refused.port}`), /^7 curl: /);
+    }
+    writeFileSync(CONFIG, 'plugins: {web: {comand: [echo]}}\n');
+    assert.notEqual(tried('systemctl', 'reload', 'postern').status, 0);
+    assert.match(readFileSync(AUDIT, 'utf8'), /^\{"event":"reload_failed",.*comand: unknown key/m);
+    assert.equal(await ask(`/${second.port}`), '0 permitted');
+    assert.deepEqual([first.heard(), second.heard()], [1, 2]);
+    writeFileSync(CONFIG, fileOf(second.port));
+    run('systemctl', 'reload', 'postern');
+    assert.equal(property('MainPID'), pid);
+    for (const { server } of [first, second]) server.close().closeAllConnections();
+  },
+
+  // The refusals and the failed reload of the part before it are there, too.
+  'the journal': async () => {
+    const config = readFileSync(CONFIG, 'utf8');
+    hangUp();
+    assert.equal(await priorityOf('postern', /^postern: ".*" was read again; no plugin changed$/), '6');
+    assert.equal(await priorityOf('postern', /^postern: web: Nothing listens at "127\.0\.0\.1:/), '4');
+    assert.equal(await priorityOf('postern', /^postern: .*comand: unknown key/), '3');
+    writeFileSync(CONFIG, 'plugins: {}\n');
+    hangUp();
+    assert.equal(await priorityOf('postern', /^postern: ".*" is not put in force/), '4');
+    writeFileSync(CONFIG, config);
+    run('systemctl', 'reload', 'postern');
+  },
+
+  // Beside the service, with a key that systemd reads and only a gateway gets.
+  'an instance': async () => {
+    const [unit, key, pid] = ['postern@other', 'worthless-in-a-test', property('MainPID')];
+    const [names, config] = [readFileSync('/etc/hosts', 'utf8'), '/etc/postern/other.yaml'];
+    const [pem, own] = ['/srv/web/own.pem', '/root/own.key'];
+    const request = [
+      'openssl',
+      'req',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-subj',
+      '/CN=api.example.com',
+    ];
+    run(...request, '-addext', 'subjectAltName=DNS:api.example.com', '-keyout', own, '-out', pem);
+    const heard: (string | undefined)[] = [];
+    const server = createSecureServer(
+      { key: readFileSync(own), cert: readFileSync(pem) },
+      (asked, answer) => {
+        heard.push(asked.headers.authorization);
+        answer.end('the API answers\n');
+      },
+    );
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+    writeFileSync('/etc/hosts', `${names}127.0.0.1 api.example.com\n`);
+    writeFileSync('/root/token', `${key}\n`, { mode: 0o600 });
+    writeFileSync(
+      config,
+      `audit: /var/log/postern/other.log
+secrets: {token: {credential: token}}
+plugins:
+  caller:
+    command: [sh, -c, "until curl -sSf https://api.example.com:${port}/; do sleep 1; done; exec sleep infinity"]
+    cwd: /srv/web
+    allow: ["api.example.com:${port}"]
+    gateway:
+      api.example.com: {headers: {authorization: "Bearer {token}"}, addresses: ["127.0.0.1:${port}"], ca: ${pem}}
+`,
+    );
+    dropIn(unit, 'slow.conf', `${SLOW}WatchdogSec=900\nRestart=no\n`);
+    assert.notEqual(tried('systemctl', 'start', unit).status, 0);
+    assert.equal(await priorityOf(unit, /^postern: .*Cannot use the secret "token"/), '3');
+    assert.deepEqual(heard, []);
+    dropIn(unit, 'credential.conf', '[Service]\nLoadCredential=token:/root/token\n');
+    run('systemctl', 'start', unit);
+    await priorityOf(unit, /^caller \| the API answers$/);
+    assert.deepEqual([...new Set(heard)], [`Bearer ${key}`]);
+    assert.ok(!run('journalctl', '--unit', unit).includes(key));
+    assert.deepEqual([property('ActiveState', unit), property('MainPID')], ['active', pid]);
+    run('systemctl', 'stop', unit);
+    assert.deepEqual([property('Result', unit), property('MainPID')], ['success', pid]);
+    server.close().closeAllConnections();
+    writeFileSync('/etc/hosts', names);
+    run('rm', '-r', config, `/run/systemd/system/${unit}.service.d`);
+    run('systemctl', 'daemon-reload');
+  },
+
+  // A process that is stopped does not end by itself, and nobody but the watchdog of the unit ends it.
+  'the watchdog': async () => {
+    dropIn('postern', 'slow.conf', SLOW);
+    run('systemctl', 'restart', 'postern');
+    const former = property('MainPID');
+    assert.deepEqual([await ask('/'), property('NRestarts')], ['here', '0']);
+    process.kill(Number(former), 'SIGSTOP');
+    while (property('ActiveState') !== 'active' || property('NRestarts') !== '1') await setTimeout(1_000);
+    assert.notEqual(property('MainPID'), former);
+    assert.equal(await ask('/'), 'here');
+    dropIn('postern', 'slow.conf', `${SLOW}WatchdogSec=900\n`);
   },
 
   // The kernel knows no rule for programs without a profile, so one stands for them that has every permission but this.
@@ -235,7 +367,7 @@ const PARTS: Readonly<Record<string, () => void | Promise<void>>> = {
     run(...apt('purge', 'postern'));
     // What the administrator made.
     run('systemctl', 'disable', '--now', 'postern.socket');
-    run('rm', '-r', '/etc/systemd/system/postern.socket', '/run/systemd/system/postern.service.d');
+    run('rm', '-r', '/etc/systemd/system/postern.socket', DROP_INS);
     run('systemctl', 'daemon-reload');
     assert.deepEqual(traces(), JSON.parse(readFileSync(BEFORE, 'utf8')));
   },

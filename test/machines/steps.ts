@@ -90,7 +90,8 @@ function parts(name: string, program: string, ...all: readonly string[]): readon
 export const packaged: readonly Step[] = parts(
   'package',
   'deb',
-  ...['install', 'serve', 'the profile', 'the profile for containers', 'upgrade', 'remove', 'purge'],
+  ...['install', 'serve', 'reload', 'the journal', 'an instance', 'the watchdog'],
+  ...['the profile', 'the profile for containers', 'upgrade', 'remove', 'purge'],
 );
 
 /** The how-to of Docker Swarm. */
