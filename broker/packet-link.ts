@@ -91,12 +91,12 @@ function channelEnds({ type, answers }: ChannelPacket, descriptors: readonly Own
 }
 
 function trapEnds(
-  { type, otherIds, notify: notifies }: TrapPacket,
+  { type, otherIds, notify: hasNotices }: TrapPacket,
   descriptors: readonly OwnedFd[],
 ): TrapEnds {
   const [notifyFd, calls, dnsDatagrams, dnsListener, root, ...more] = descriptors;
   const unixDiag = otherIds ? undefined : more.shift();
-  const notify = notifies ? more.shift() : undefined;
+  const noticeSocket = hasNotices ? more.shift() : undefined;
   if (
     notifyFd === undefined ||
     calls === undefined ||
@@ -104,11 +104,11 @@ function trapEnds(
     dnsListener === undefined ||
     root === undefined ||
     otherIds !== (unixDiag === undefined) ||
-    notifies !== (notify !== undefined) ||
+    hasNotices !== (noticeSocket !== undefined) ||
     more.length > 0
   )
-    throw miscounted(type, descriptors, 5 + (otherIds ? 0 : 1) + (notifies ? 1 : 0));
-  return { notifyFd, calls, dnsDatagrams, dnsListener, unixDiag, root, notify };
+    throw miscounted(type, descriptors, 5 + (otherIds ? 0 : 1) + (hasNotices ? 1 : 0));
+  return { notifyFd, calls, dnsDatagrams, dnsListener, unixDiag, root, noticeSocket };
 }
 
 function onlyOne({ type }: Packet, descriptors: readonly OwnedFd[]): OwnedFd {

@@ -14,7 +14,7 @@ const SEARCHED_DESCRIPTORS = 64;
 
 /** A call that waits, and the socket that it gets. */
 export interface Placement {
-  /** The seccomp notify descriptor that the call came by. */
+  /** By which the filter reported the call. */
   readonly notifyFd: number;
   readonly id: bigint;
   readonly tid: number;
@@ -74,7 +74,7 @@ function replace({ notifyFd, id, socket }: Placement, { descriptor, closesOnExec
 
 /** A call that waits, and the socket that it gets. */
 export interface Installation {
-  /** The seccomp notify descriptor that the call came by. */
+  /** By which the filter reported the call. */
   readonly notifyFd: number;
   readonly id: bigint;
   readonly tid: number;

@@ -84,7 +84,7 @@ export class SlowLane {
     return copied ?? result;
   }
 
-  /** As placeSocket(). @param placement its socket stays open meanwhile; the notify descriptor may be closed when its sandbox ends */
+  /** As placeSocket(). @param placement its socket stays open meanwhile; the notifyFd may be closed when its sandbox ends */
   place(stall: StallBudget, placement: Placement): Promise<number> {
     return this.#answer(stall, { kind: 'place', ...placement });
   }

@@ -26,7 +26,7 @@ import { closeTaken } from './close-taken.js';
 import { connectDatagram, connectStream, noteAsker } from './inet-sockets.js';
 import { answerInterfaces, answerQueueRead, bindNetlink, setLinger, setsLinger } from './rare-answers.js';
 import type { TrapContext, TrappedSocket } from './trap-context.js';
-import { answerPair, connectNotifySocket, connectUnix, giveNotifySocket } from './unix-sockets.js';
+import { answerPair, connectNoticeSocket, connectUnix, giveNoticeSocket } from './unix-sockets.js';
 
 const { EINVAL, EACCES, EAFNOSUPPORT, ENOTSOCK, ENOTTY } = constants.errno;
 const AF_NETLINK = 16;
@@ -90,7 +90,7 @@ const CALLS: Readonly<Record<TrapCall, SocketCall | OtherCall>> = {
   socketpair: { begin: (context, call) => void answerPair(context, call) },
   socket: {
     // protects: G4 notify: the kernel makes no datagram socket for a plugin => begin: (_, call) => call.proceed()
-    begin: (context, call) => void giveNotifySocket(context, call),
+    begin: (context, call) => void giveNoticeSocket(context, call),
   },
 };
 
@@ -191,7 +191,7 @@ function connect(
   // protects: G2 the kernel executes no AF_UNIX connect on the word of the plugin
   if (domain === AF_UNIX)
     return (
-      !connectNotifySocket(context, call, descriptor, address) && connectUnix(context, call, socket, address)
+      !connectNoticeSocket(context, call, descriptor, address) && connectUnix(context, call, socket, address)
     );
   if (domain !== AF_INET && domain !== AF_INET6) {
     connectNetlink(context, call, socket, address);

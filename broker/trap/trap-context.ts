@@ -39,7 +39,7 @@ export interface TrapContext {
   /** Whether Landlock denies TCP in the sandbox. If so an AF_UNIX bind may go on: a swapped socket only gets an errno. */
   readonly landlockDeniesTcp: boolean;
   /** What the sandbox gets for an AF_UNIX datagram socket; undefined: it gets none. */
-  readonly notify: OwnedFd | undefined;
+  readonly noticeSocket: OwnedFd | undefined;
 }
 
 // The socket of a trapped call.

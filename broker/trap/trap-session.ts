@@ -1,5 +1,5 @@
 // One sandbox's trap: it receives the calls of the sandbox's filter, and serves its DNS. It ends with the sandbox. Runs in the broker, the
-// only process that receives from the notify descriptor.
+// only process that receives from the notifyFd.
 
 import { constants } from 'node:os';
 import { NOTIFIED_CALLS } from '../../shared/limits.js';
@@ -55,7 +55,7 @@ export interface TrapEnds {
   /** The sandbox's root folder. */
   readonly root: OwnedFd;
   /** What the sandbox gets for an AF_UNIX datagram socket; undefined: it gets none. */
-  readonly notify: OwnedFd | undefined;
+  readonly noticeSocket: OwnedFd | undefined;
 }
 
 const WRITABLE_SOCKETS = new WritableOnce();
@@ -82,7 +82,7 @@ export class TrapSession {
   readonly number: number;
   readonly plugin: Plugin;
   readonly #ends: TrapEnds;
-  readonly #calls: NotifiedCalls;
+  readonly #calls: ReportedCalls;
   readonly #context: TrapContext;
   readonly #dns: DnsServer;
   readonly #supervised: SupervisedOrders;
@@ -105,7 +105,7 @@ export class TrapSession {
       listener: ends.dnsListener,
     });
     this.#dns.grants.take(setup.given);
-    this.#calls = new NotifiedCalls(ends.calls);
+    this.#calls = new ReportedCalls(ends.calls);
     const processes = new CallerProcesses(plugin.descriptors);
     this.#context = {
       services,
@@ -140,7 +140,7 @@ export class TrapSession {
       setFolderMode: this.#supervised.setFolderMode,
       answerCaller: this.#supervised.answerCaller,
       landlockDeniesTcp,
-      notify: ends.notify,
+      noticeSocket: ends.noticeSocket,
     };
     wakeSynchronously(ends.notifyFd.number);
     const left = resumed
@@ -181,7 +181,7 @@ export class TrapSession {
     this.#ends.dnsListener.close();
     this.#ends.unixDiag?.close();
     this.#ends.root.close();
-    this.#ends.notify?.close();
+    this.#ends.noticeSocket?.close();
     this.#calls.close();
     this.#ends.calls.close();
     // The connects that are canceled here are accounted for first.
@@ -220,7 +220,7 @@ export class TrapSession {
 
   /**
    * Takes a few calls, then gives other plugins their turn: the watch is level-triggered. Each receipt comes after another poll, since it
-   * would block without a call: libuv also calls a notify descriptor readable whose sandbox is gone.
+   * would block without a call: libuv also calls a notifyFd readable whose sandbox is gone.
    */
   #receive(): void {
     const { notifyFd } = this.#ends;
@@ -272,7 +272,7 @@ interface ReceivedCall {
   readonly notification: Notification;
 }
 
-class NotifiedCalls {
+class ReportedCalls {
   readonly #memory: MappedMemory;
   readonly #slots: readonly Uint8Array[];
   readonly #free: number[] = [];

@@ -285,15 +285,15 @@ function endWith(call: TrappedCall, result: number): void {
 // address. At the other end a process of the sandbox reads.
 
 /** Ends the call. Never rejects. */
-export async function giveNotifySocket(context: TrapContext, call: TrappedCall): Promise<void> {
+export async function giveNoticeSocket(context: TrapContext, call: TrappedCall): Promise<void> {
   const [, type, protocol] = call.notification.ints;
   const flags = type & ~SOCK_TYPE_MASK;
-  if (context.notify === undefined) call.end(-EPERM, 'refused');
+  if (context.noticeSocket === undefined) call.end(-EPERM, 'refused');
   else if ((flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) !== 0) call.end(-EINVAL, 'error');
   else if (protocol !== 0 && protocol !== PF_UNIX) call.end(-EPROTONOSUPPORT, 'error');
   else {
     // SOCK_NONBLOCK is left out: the mode would be that of every such socket of the sandbox, since all are one open file description.
-    const result = await installed(context, call, context.notify, (flags & SOCK_CLOEXEC) !== 0, true);
+    const result = await installed(context, call, context.noticeSocket, (flags & SOCK_CLOEXEC) !== 0, true);
     if (result < 0) call.end(result, 'error');
     else call.gotDescriptor();
   }
@@ -308,16 +308,16 @@ export async function giveNotifySocket(context: TrapContext, call: TrappedCall):
  * @param address as the call passed it, copied
  * @returns whether the call was about it
  */
-export function connectNotifySocket(
-  { notify }: TrapContext,
+export function connectNoticeSocket(
+  { noticeSocket }: TrapContext,
   call: TrappedCall,
   descriptor: OwnedFd,
   address: Uint8Array,
 ): boolean {
-  if (notify === undefined || !isSame(notify, descriptor)) return false;
+  if (noticeSocket === undefined || !isSame(noticeSocket, descriptor)) return false;
   if (address[0] !== AF_UNIX || address[1] !== 0 || address.length > UN.size) call.end(-EINVAL, 'error');
   else if (
-    /* protects: G4 notify: connect(2) of the socket works to its own path alone => true */ namesNotify(
+    /* protects: G4 notify: connect(2) of the socket works to its own path alone => true */ namesNoticeSocket(
       address,
     )
   )
@@ -334,7 +334,7 @@ function inode({ number }: OwnedFd): bigint {
   return fstatSync(number, { bigint: true }).ino;
 }
 
-function namesNotify(address: Uint8Array): boolean {
+function namesNoticeSocket(address: Uint8Array): boolean {
   const name = Buffer.from(address.subarray(UN.sun_path));
   const end = name.indexOf(0);
   return name.subarray(0, end < 0 ? name.length : end).equals(Buffer.from(NOTIFY_PATH));

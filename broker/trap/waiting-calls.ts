@@ -1,5 +1,5 @@
 // Calls that wait for a connection. The broker looks whether a caller is gone or has a signal to handle: the kernel reports neither to a
-// notify descriptor. Runs in the broker.
+// notifyFd. Runs in the broker.
 import { constants } from 'node:os';
 
 import { signalsOf } from '../caller/caller-processes.js';

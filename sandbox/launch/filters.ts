@@ -32,23 +32,23 @@ import { optionRules } from './filter/socket-options.js';
 type Egress = 'transparent' | 'channel';
 
 /** No other filter may refuse a call that one filter reports, since the strictest answer counts. */
-const reporting = (datagrams: boolean, notify: boolean): Filter => ({
+const reporting = (datagrams: boolean, hasNotices: boolean): Filter => ({
   otherwise: 'allow',
   rules: [
-    { calls: WHOLLY_TRAPPED, action: 'notify' },
-    ...optionRules(['judged', 'rare'], 'notify'),
-    ...setGidModes('notify'),
-    ...readRules('notify'),
+    { calls: WHOLLY_TRAPPED, action: 'report' },
+    ...optionRules(['judged', 'rare'], 'report'),
+    ...setGidModes('report'),
+    ...readRules('report'),
     // protects: G2 a read of the error queue is reported, and gets no entry
-    /* test point: reported_error_queue */ ...errorQueueReads('notify'),
+    /* test point: reported_error_queue */ ...errorQueueReads('report'),
     ...(datagrams
       ? []
       : /* test point: reported_pairs => [] */ [
           /* protects: G2 a pair of AF_UNIX datagram sockets is reported, and becomes one of packet sockets */ datagramPairs(
-            'notify',
+            'report',
           ),
         ]),
-    ...(notify ? [datagramSockets('notify')] : []),
+    ...(hasNotices ? [datagramSockets('report')] : []),
   ],
 });
 const REFUSED_IN_CHANNEL = [
@@ -88,7 +88,7 @@ export interface FilterChoice {
   /** Whether Landlock keeps AF_UNIX datagrams within the sandbox. */
   readonly datagrams?: boolean;
   /** Whether AF_UNIX datagram sockets are reported to the broker, which gives the notify socket. Only where egress is `transparent`. */
-  readonly notify?: boolean;
+  readonly hasNotices?: boolean;
 }
 
 export function filters({
@@ -96,7 +96,7 @@ export function filters({
   added = [],
   onlyIds,
   datagrams = false,
-  notify = false,
+  hasNotices = false,
 }: FilterChoice): readonly Filter[] {
   const conditional = [...conditionalCalls, ...(onlyIds === undefined ? [] : [ownIds(onlyIds)])];
   const reported: readonly string[] = egress === 'transparent' ? REFUSED_IN_CHANNEL : [];
@@ -138,7 +138,7 @@ export function filters({
         ...((datagrams || egress === 'transparent') && judged.has('socketpair')
           ? [datagramPairs('allow')]
           : []),
-        ...((datagrams || notify) && judged.has('socket') ? [datagramSockets('allow')] : []),
+        ...((datagrams || hasNotices) && judged.has('socket') ? [datagramSockets('allow')] : []),
       ],
     },
     { otherwise: 'ENOSYS', rules: [{ calls: [...known], action: 'allow' }] },
@@ -164,8 +164,8 @@ function reportsCalls(egress: Egress): boolean {
 
 /** The filters of a plugin, as if they were loaded in this order. */
 export function filterStack(choice: FilterChoice): readonly Filter[] {
-  const { egress, datagrams = false, notify = false } = choice;
-  return [...(reportsCalls(egress) ? [reporting(datagrams, notify)] : []), ...filters(choice)];
+  const { egress, datagrams = false, hasNotices = false } = choice;
+  return [...(reportsCalls(egress) ? [reporting(datagrams, hasNotices)] : []), ...filters(choice)];
 }
 
 /** The filters of the sandbox's init: those of a plugin, in case that the plugin writes its memory, and its own. */

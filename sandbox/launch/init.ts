@@ -36,7 +36,7 @@ say(INIT_WORDS.tied);
 // With the word comes a pipe, if the plugin says itself when it is ready. The pair belongs to the sandbox's network namespace.
 const [notices] = waitFor(INIT_WORDS.stay);
 const { filter, programs } = JSON.parse(textOf(receive())) as InitSpec;
-const notify = notices === undefined ? undefined : packetSocketPair();
+const noticeSockets = notices === undefined ? undefined : packetSocketPair();
 // protects: G15 init: no capability
 dropAllCapabilities();
 setNoNewPrivileges();
@@ -45,8 +45,9 @@ setCloseOnExecFrom(3);
 // While pid 1 ignores it, the kernel itself reaps each orphan, wait(2).
 resetSignals([constants.signals.SIGCHLD]);
 loadFilter(filter);
-if (notices !== undefined && notify !== undefined) relayNotices(programs.copy, notify[1], notices);
-say(INIT_WORDS.ready, notify === undefined ? [] : [notify[0]]);
+if (notices !== undefined && noticeSockets !== undefined)
+  relayNotices(programs.copy, noticeSockets[1], notices);
+say(INIT_WORDS.ready, noticeSockets === undefined ? [] : [noticeSockets[0]]);
 const [loader, sleep] = programs.sleep;
 execve(loader, [INIT_NAME, sleep, SECONDS], /* test point: init's environment => $& */ []);
 // Its event loop must not run under the filter, see main.ts.

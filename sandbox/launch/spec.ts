@@ -77,7 +77,7 @@ export interface LaunchSpec {
   /** The numbers of signals that the plugin finds ignored, because postern found them ignored at its start. */
   readonly ignoredSignals: readonly number[];
   /** Whether the plugin has a notify socket, with egress `transparent`. */
-  readonly notify: boolean;
+  readonly hasNotices: boolean;
   /** How many listeners come between the standard streams and the channel. */
   readonly listeners: number;
   /** Where its gateway listens in the sandbox. Only where egress is `transparent`. */
@@ -129,7 +129,7 @@ export const EXEC_WORD = 'exec';
 export const GO_WORD = 'go';
 
 /**
- * Where egress is transparent, these descriptors come with the word, in this order: the filter's notify descriptor; the UDP socket and the
+ * Where egress is transparent, these descriptors come with the word, in this order: the notifyFd of the filter; the UDP socket and the
  * listening TCP socket of port 53 on the sandbox's loopback; a netlink socket that asks about its AF_UNIX sockets; its root folder
  * (O_PATH). Behind them come the listeners of the gateway, if there is one. The launcher keeps none of them.
  */
@@ -137,7 +137,7 @@ export const TRAP_DESCRIPTORS = 5;
 /** The processes beside a plugin with a terminal, see launch-steps.ts. They count in its limits. */
 export const JOB_CONTROL_PROCESSES = 3;
 /** The process that reads a plugin's notify socket, see init.ts. It counts likewise, where it has the plugin's uid or control group. */
-export const NOTIFY_PROCESSES = 1;
+export const NOTICE_PROCESSES = 1;
 /** If the plugin has a terminal, both of its ends come behind these: the master, then the terminal. */
 export const TERMINAL_DESCRIPTORS = 2;
 

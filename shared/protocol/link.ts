@@ -367,7 +367,7 @@ export interface SocketFilePacket {
 }
 
 /**
- * A packet from supervisor to broker with descriptors: the seccomp_unotify(2) listener of a sandbox, the memory of its calls in flight, the
+ * A packet from supervisor to broker with descriptors: the notifyFd of a sandbox (seccomp_unotify(2)), the memory of its calls in flight, the
  * UDP and TCP sockets of its DNS, a netlink socket that asks about its AF_UNIX sockets, its root folder, and with `notify` its notify socket.
  */
 export interface TrapPacket {

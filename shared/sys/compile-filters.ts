@@ -37,7 +37,7 @@ const ARCHITECTURES: Readonly<Record<string, number>> = { x64: 0xc000003e, arm64
  * One program that answers as these filters do when they are stacked, seccomp(2). Calls of another ABI (i386, x32) get ENOSYS. A rule leaves out a call that
  * this architecture does not have: nobody can make it.
  *
- * @param stack in the order in which they would be loaded. Only the first may have the action `notify`
+ * @param stack in the order in which they would be loaded. Only the first may have the action `report`
  * @param numberOf the number of a call by its name, negative for a call that this architecture does not have
  * @throws PosternError `seccomp` for an unknown call, and for more instructions than the kernel takes; `missing_library` without libseccomp
  */
@@ -78,7 +78,7 @@ export function compileFilters(
 }
 
 function reports({ otherwise, rules }: Filter): boolean {
-  return otherwise === 'notify' || rules.some(({ action }) => action === 'notify');
+  return otherwise === 'report' || rules.some(({ action }) => action === 'report');
 }
 
 function loadAndSearch(code: FilterCode, ranges: readonly Range[]): number {
@@ -131,7 +131,7 @@ interface CallRules {
  * The decision of stacked filters, seccomp(2): the strictest action counts, and of two errnos that of the filter loaded last. So the filters are
  * asked from the last to the first, and where one allows the call, the next one is asked.
  *
- * @param stack in the order in which they would be loaded. Only the first may have the action `notify`: the others are asked before it, so that their
+ * @param stack in the order in which they would be loaded. Only the first may have the action `report`: the others are asked before it, so that their
  *   errno counts
  */
 function decideCall(stack: readonly CallRules[]): Decision {
@@ -466,7 +466,7 @@ function rangesOf(cases: ReadonlyMap<number, Plan>, otherwise: Plan): readonly R
 
 function codeOf(action: FilterAction): number {
   if (action === 'allow') return RET_ALLOW;
-  if (action === 'notify') return RET_USER_NOTIF;
+  if (action === 'report') return RET_USER_NOTIF;
   // The kernel does not execute the call, and returns minus the errno, here 0.
   return action === 'skip' ? RET_ERRNO : RET_ERRNO | FILTER_ERRNOS[action];
 }

@@ -41,13 +41,13 @@ export function loadProgramInAllThreads(program: FilterProgram): void {
 }
 
 /**
- * Loads a filter with the action `notify`, like {@link loadProgram}. libseccomp before 2.6 cannot set SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+ * Loads a filter with the action `report`, like {@link loadProgram}. libseccomp before 2.6 cannot set SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
  * (Linux 5.19). Without that flag, every handled signal restarts a received call.
  *
  * @returns the listener, close-on-exec
  * @throws PosternError `seccomp`
  */
-export function loadNotifyingProgram(program: FilterProgram): OwnedFd {
+export function loadReportingProgram(program: FilterProgram): OwnedFd {
   let result = load(program, NEW_LISTENER | WAIT_KILLABLE_RECV);
   if (result === -constants.errno.EINVAL) result = load(program, NEW_LISTENER);
   checkStep(result, 'seccomp SET_MODE_FILTER NEW_LISTENER');

@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 /**
  * The action of a rule: allow the call, report it to a listener, return 0 without the call (`skip`), or fail it with an errno, by name.
  */
-export type FilterAction = 'allow' | 'notify' | 'skip' | keyof typeof FILTER_ERRNOS;
+export type FilterAction = 'allow' | 'report' | 'skip' | keyof typeof FILTER_ERRNOS;
 /** Node does not name all of Linux. */
 export const FILTER_ERRNOS: typeof constants.errno & { readonly ESOCKTNOSUPPORT: number } = {
   ...constants.errno,

@@ -31,7 +31,7 @@ child.stdout?.setEncoding('utf8').on('data', (text: string) => {
 theirs.close();
 const before = descriptors();
 const [notifyFd] = await receive();
-if (notifyFd === undefined) throw new Error('No notify descriptor');
+if (notifyFd === undefined) throw new Error('No notifyFd');
 
 let swapped = false;
 /** The first guarded work of a call takes its descriptor and its address. */
@@ -58,7 +58,7 @@ const session = new TrapSession({
     dnsListener: listeningSocket(LOOPBACK, 1),
     unixDiag: openUnixDiag(),
     root: openFolder('/'),
-    notify: undefined,
+    noticeSocket: undefined,
   },
   onEnd: () => {},
 });

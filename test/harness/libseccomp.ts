@@ -57,7 +57,7 @@ function library(): Library {
 }
 
 function actionCode(action: FilterAction): number {
-  if (action === 'notify') return SCMP_ACT_NOTIFY;
+  if (action === 'report') return SCMP_ACT_NOTIFY;
   // The kernel does not execute the call, and returns minus the errno, here 0.
   if (action === 'skip') return SCMP_ACT_ERRNO;
   return action === 'allow' ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO | FILTER_ERRNOS[action];

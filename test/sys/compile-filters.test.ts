@@ -25,14 +25,14 @@ const LOW_32 = 0xffffffffn;
 const ACTION = 0xffff0000;
 const ERRNO = 0x0005_0000;
 const ALLOW = 0x7fff_0000;
-const NOTIFY = 0x7fc0_0000;
+const REPORT = 0x7fc0_0000;
 /** AUDIT_ARCH_I386. */
 const OTHER_ABI = 0x40000003;
 const X32 = 0x40000000;
 const OWN_IDS = { uid: 1000, gid: 1000 };
 const STACKS: Readonly<Record<string, readonly Filter[]>> = {
   transparent: filterStack({ egress: 'transparent' }),
-  'transparent, with the notify socket': filterStack({ egress: 'transparent', notify: true }),
+  'transparent, with the notify socket': filterStack({ egress: 'transparent', hasNotices: true }),
   'transparent, one id': filterStack({ egress: 'transparent', onlyIds: OWN_IDS, datagrams: true }),
   channel: filterStack({ egress: 'channel' }),
   'channel, with added calls': filterStack({ egress: 'channel', added: ['bpf', 'mount', 'ptrace'] }),
@@ -65,7 +65,7 @@ function asWritten(stack: readonly Filter[], args: readonly bigint[]): number {
       : (Number((args[index] ?? 0n) & LOW_32) & mask) >>> 0 === equals >>> 0;
   const code = (action: FilterAction): number => {
     if (action === 'allow') return ALLOW;
-    if (action === 'notify') return NOTIFY;
+    if (action === 'report') return REPORT;
     return action === 'skip' ? ERRNO : ERRNO | FILTER_ERRNOS[action];
   };
   const matches = ({ when = [] }: FilterRule): boolean => when.every(holds);
@@ -160,7 +160,7 @@ function randomStack(next: () => number): readonly Filter[] {
     otherwise: pick(ACTIONS),
     rules: Array.from({ length: next() % 8 }, () => ({
       calls: ['connect'],
-      action: pick(at === 0 ? [...ACTIONS, 'notify' as const] : ACTIONS),
+      action: pick(at === 0 ? [...ACTIONS, 'report' as const] : ACTIONS),
       when: Array.from({ length: 1 + (next() % 3) }, match),
     })),
   }));
@@ -193,13 +193,13 @@ test('any compiled filters answer as they are written', () => {
 
 // proves: the filter loaded last is asked first
 test('of two errnos that of the last filter counts, and an errno before a report', () => {
-  const all = (['notify', 'EPERM', 'EACCES'] as const).map(
+  const all = (['report', 'EPERM', 'EACCES'] as const).map(
     (action): Filter => ({ otherwise: 'allow', rules: [{ calls: ['connect'], action }] }),
   );
   const connect = callNumber('connect');
   assert.equal(runFilter(compileFilters(all), connect, []), ERRNO | constants.errno.EACCES);
   assert.equal(runFilter(compileFilters(all.slice(0, 2)), connect, []), ERRNO | constants.errno.EPERM);
-  assert.equal(runFilter(compileFilters(all.slice(0, 1)), connect, []), NOTIFY);
+  assert.equal(runFilter(compileFilters(all.slice(0, 1)), connect, []), REPORT);
 });
 
 for (const egress of ['transparent', 'channel'] as const)
@@ -229,7 +229,7 @@ for (const egress of ['transparent', 'channel'] as const)
 test('only the first filter may report calls', () => {
   const all: readonly Filter[] = [
     { otherwise: 'EPERM', rules: [] },
-    { otherwise: 'notify', rules: [] },
+    { otherwise: 'report', rules: [] },
   ];
   assert.throws(() => compileFilters(all), { code: 'seccomp' });
 });

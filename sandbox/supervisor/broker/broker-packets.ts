@@ -78,7 +78,7 @@ export class BrokerPackets {
   }
 
   trap(trap: KeptTrap, resumed: boolean): void {
-    const { session, plugin, landlockDeniesTcp, pluginId, notify, descriptors } = trap;
+    const { session, plugin, landlockDeniesTcp, pluginId, noticeSocket, descriptors } = trap;
     const scratch = trap.scratch.map(String);
     const otherIds = pluginId !== undefined;
     this.#send(
@@ -90,7 +90,7 @@ export class BrokerPackets {
         landlockDeniesTcp,
         scratch,
         otherIds,
-        notify: notify !== undefined,
+        notify: noticeSocket !== undefined,
       },
       descriptors,
     );

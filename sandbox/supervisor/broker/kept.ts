@@ -323,7 +323,7 @@ export interface TrapFacts {
   /** The plugin's uid and gid on the host, where they are not the broker's. */
   readonly pluginId: number | undefined;
   /** The plugin's notify socket, if it has one; owned by the trap. */
-  readonly notify?: OwnedFd | undefined;
+  readonly noticeSocket?: OwnedFd | undefined;
   /** The sandbox's pid namespace, as proc(5) names it. */
   readonly pidNamespace: string | undefined;
   /** Ends the sandbox. */
@@ -332,7 +332,7 @@ export interface TrapFacts {
 
 export interface KeptTrap extends TrapFacts {
   readonly session: number;
-  /** Those that a broker gets: notify descriptor, calls in flight, DNS datagrams, DNS listener, root folder, AF_UNIX questions, notify socket. It gets the last two if it needs them. */
+  /** Those that a broker gets: notifyFd, calls in flight, DNS datagrams, DNS listener, root folder, AF_UNIX questions, notify socket. It gets the last two if it needs them. */
   readonly descriptors: readonly OwnedFd[];
   readonly calls: OwnedFd;
   /** Of the descriptors: those of DNS and the notify socket. A broker that was taken over can connect them, and have them linger. */
@@ -359,15 +359,15 @@ export class TrapKeeper {
     const calls = createMemoryFile(CALLS, CALLS_BYTES);
     const session = this.#next;
     this.#next += 1;
-    const notify = facts.notify === undefined ? [] : [facts.notify];
+    const noticeSocket = facts.noticeSocket === undefined ? [] : [facts.noticeSocket];
     // Who shares this socket can take the answers to another one's questions. The supervisor itself asks where the plugin has other ids.
     const questions =
       /* protects: G16 unix orders: no broker has the socket by which the supervisor asks => [unixDiag] */ facts.pluginId ===
       undefined
         ? [unixDiag]
         : [];
-    const descriptors = [notifyFd, calls, dnsDatagrams, dnsListener, root, ...questions, ...notify];
-    const sockets = [dnsDatagrams, dnsListener, ...notify];
+    const descriptors = [notifyFd, calls, dnsDatagrams, dnsListener, root, ...questions, ...noticeSocket];
+    const sockets = [dnsDatagrams, dnsListener, ...noticeSocket];
     const kept = { ...facts, session, descriptors, calls, sockets, unixDiag, root };
     this.#kept.set(session, kept);
     return kept;

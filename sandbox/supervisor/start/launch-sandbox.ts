@@ -35,7 +35,7 @@ import {
   type LaunchSpec,
   type LaunchStep,
   MOST_MESSAGE,
-  NOTIFY_PROCESSES,
+  NOTICE_PROCESSES,
   type SpecHeader,
   TERMINAL_DESCRIPTORS,
   TRAP_DESCRIPTORS,
@@ -84,10 +84,10 @@ interface LaunchRequest {
 
 export interface LaunchedSandbox {
   readonly sandbox: Sandbox;
-  /** Where egress is transparent: the filter's listener, and the sockets of the sandbox's DNS, owned by the caller. */
+  /** Where egress is transparent: notifyFd, and the sockets of the sandbox's DNS, owned by the caller. */
   readonly trap: readonly OwnedFd[];
   /** The plugin's notify socket, if it has one, owned by the caller. */
-  readonly notify?: OwnedFd | undefined;
+  readonly noticeSocket?: OwnedFd | undefined;
   /** The plugin's terminal, if it has one, owned by the caller. */
   readonly terminal?: TerminalPair;
 }
@@ -102,7 +102,7 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
   const { ended, words, session, launcherInbox, initInbox, programs } = script;
   let launcher: OwnedFd | undefined;
   let init: OwnedFd | undefined;
-  let notify: OwnedFd | undefined;
+  let noticeSocket: OwnedFd | undefined;
   try {
     const [filter, ofInit] = [filterOf(request.choice), filterOfInit()];
     await deadline.race(ended);
@@ -117,7 +117,7 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
     leaveMemoryProtection(`/proc/${initPid}/oom_score_adj`);
     // protects: G15 launch: the launcher, which becomes the plugin, gives that protection up
     leaveMemoryProtection(`/proc/${pid}/oom_score_adj`);
-    notify = await deadline.race(settleInit(initInbox, { filter: ofInit, programs }, request));
+    noticeSocket = await deadline.race(settleInit(initInbox, { filter: ofInit, programs }, request));
     sendSpec(launcherInbox, { ...request.spec, filter }, request);
     const sent = await deadline.race(preparation(launcherInbox, request.spec));
     deadline.cancel();
@@ -125,9 +125,9 @@ export async function launchSandbox(request: LaunchRequest): Promise<LaunchedSan
     const trap = sent.slice(0, trapDescriptors(request.spec));
     const [master, slave] = sent.slice(trap.length + gatewayDescriptors(request.spec));
     const sandbox = new Sandbox(pid, launcher, init, request.notices?.inbox, initPid);
-    return { sandbox, trap, notify, ...(master && slave && { terminal: { master, slave } }) };
+    return { sandbox, trap, noticeSocket, ...(master && slave && { terminal: { master, slave } }) };
   } catch (error) {
-    notify?.close();
+    noticeSocket?.close();
     await Promise.all([endSandbox(launcher, init), script.end()]);
     throw shortStart(words(), error) ?? error;
   } finally {
@@ -195,15 +195,15 @@ async function settleInit(
     inbox.send(INIT_WORDS.stay, notices === undefined ? [] : [notices.pipe.number]);
     inbox.send(JSON.stringify(spec));
     const { payload, descriptors } = await inbox.next();
-    const [notify, ...more] = descriptors;
+    const [noticeSocket, ...more] = descriptors;
     if (
       textOf(payload) === INIT_WORDS.ready &&
       more.length === 0 &&
-      (notices === undefined) === (notify === undefined) &&
+      (notices === undefined) === (noticeSocket === undefined) &&
       // No id may be mapped before: its last program is closed to the broker, too.
       (await inbox.word()) === ''
     )
-      return notify;
+      return noticeSocket;
     for (const descriptor of descriptors) descriptor.close();
   }
   throw launchFailed('namespaces', 'The init of the sandbox ended');
@@ -223,7 +223,7 @@ function takeIn(pid: number, { cgroup, spec }: LaunchRequest): void {
   if (cgroup === undefined) return;
   cgroup.limit(
     (spec.terminal === undefined ? 0 : JOB_CONTROL_PROCESSES) +
-      (spec.notify ? NOTIFY_PROCESSES : 0) +
+      (spec.hasNotices ? NOTICE_PROCESSES : 0) +
       (spec.gateway.length === 0 ? 0 : GATEWAY_PROCESSES),
   );
   cgroup.add(pid);

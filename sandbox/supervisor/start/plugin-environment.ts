@@ -14,7 +14,7 @@ const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin';
  * @param named the variables that the configuration sets
  * @param isVisible whether a path of the host shows in the sandbox
  * @param descriptors the numbers of the channel's descriptors, and the names of the listeners, which come before them
- * @param notify whether the plugin has a notify socket
+ * @param hasNotices whether the plugin has a notify socket
  * @returns KEY=VALUE strings
  */
 export function pluginEnvironment(
@@ -22,7 +22,7 @@ export function pluginEnvironment(
   named: Readonly<Record<string, string>>,
   isVisible: (path: string) => boolean,
   descriptors: { readonly request: number; readonly reply: number; readonly listeners: readonly string[] },
-  notify = false,
+  hasNotices = false,
 ): readonly string[] {
   const result: Record<string, string> = { PATH: DEFAULT_PATH };
   for (const [key, value] of Object.entries(outside)) {
@@ -42,7 +42,7 @@ export function pluginEnvironment(
     result['LISTEN_FDS'] = String(descriptors.listeners.length);
     result['LISTEN_FDNAMES'] = descriptors.listeners.join(':');
   }
-  if (notify) result['NOTIFY_SOCKET'] = NOTIFY_PATH;
+  if (hasNotices) result['NOTIFY_SOCKET'] = NOTIFY_PATH;
   return Object.entries(result).map(([key, value]) => `${key}=${value}`);
 }
 

@@ -18,7 +18,7 @@ import {
   hasTrap,
   JOB_CONTROL_PROCESSES,
   type LaunchSpec,
-  NOTIFY_PROCESSES,
+  NOTICE_PROCESSES,
   type RootEntry,
 } from '../../launch/spec.js';
 import type { BrokerProcess } from '../broker/broker-process.js';
@@ -121,7 +121,7 @@ async function prepareAndLaunch(
     const { passed, inherits } = passDescriptors(start);
     const spec = specOf(start, entries, passed.length);
     giveStreams(start);
-    notices = spec.notify ? openNotices(held) : undefined;
+    notices = spec.hasNotices ? openNotices(held) : undefined;
     const launched = await launchSandbox({
       spec,
       choice: filterChoice(start, spec),
@@ -176,7 +176,7 @@ function specOf(
   entries: readonly RootEntry[],
   passed: number,
 ): PlannedSpec {
-  const notify = config.ready?.by === 'notify';
+  const hasNotices = config.ready?.by === 'notify';
   return {
     ...(range === undefined ? { mapIds: ids } : { becomeIds: ids }),
     hostname: config.name.slice(0, HOSTNAME_BYTES),
@@ -196,18 +196,18 @@ function specOf(
       { ...npmVariables(config), ...host.gateway?.view.variables, ...config.env },
       (path) => shows(plan.entries, path) && hostFiles.real(path) !== undefined,
       { listeners: host.listeners.map(({ name }) => name), request: passed - 2, reply: passed - 1 },
-      notify,
+      hasNotices,
     ),
     limits: launchLimits(config.limits, {
       asUser: host.privileges === 'user',
       grouped: host.cgroup !== undefined,
       terminal: streams.terminal !== undefined,
-      notify,
+      hasNotices,
     }),
     egress: config.egress,
     keepsUnix: keepsUnix(landlockVersion()),
     ignoredSignals: IGNORED_SIGNALS,
-    notify,
+    hasNotices,
     listeners: host.listeners.length,
     gateway: host.gateway?.view.places ?? [],
   };
@@ -215,14 +215,14 @@ function specOf(
 
 function filterChoice(
   { config, ids, range }: Start,
-  { keepsUnix: datagrams, notify }: PlannedSpec,
+  { keepsUnix: datagrams, hasNotices }: PlannedSpec,
 ): FilterChoice {
   return {
     egress: config.egress,
     added: config.addedCalls,
     onlyIds: range === undefined ? ids : undefined,
     datagrams,
-    notify,
+    hasNotices,
   };
 }
 
@@ -234,7 +234,7 @@ function giveStreams({ streams, range }: Start): void {
 /** Lets the broker serve the sandbox. A failure ends it. @param inherits whether a listener may bring descriptors of a former run */
 async function openWays(
   { host, config, range }: Start,
-  { sandbox, trap, notify }: LaunchedSandbox,
+  { sandbox, trap, noticeSocket }: LaunchedSandbox,
   spec: PlannedSpec,
   inherits: boolean,
 ): Promise<void> {
@@ -252,13 +252,13 @@ async function openWays(
       scratch: scratchDevices(trap.at(-1), spec.root),
       pluginId: range === undefined ? undefined : range.base + INNER_ID,
       pidNamespace,
-      notify,
+      noticeSocket,
       kill: () => sandbox.kill(),
     });
   } catch (error) {
     // No descriptor may be left for what the broker needs.
     for (const descriptor of trap) descriptor.close();
-    notify?.close();
+    noticeSocket?.close();
     sandbox.kill();
     await sandbox.ended;
     host.broker.endSandbox(config.name);
@@ -326,12 +326,12 @@ function launchLimits(
     asUser,
     grouped,
     terminal,
-    notify,
+    hasNotices,
   }: {
     readonly asUser: boolean;
     readonly grouped: boolean;
     readonly terminal: boolean;
-    readonly notify: boolean;
+    readonly hasNotices: boolean;
   },
 ): Limits {
   return {
@@ -340,7 +340,7 @@ function launchLimits(
     processes:
       limits.processes +
       (asUser ? INIT_PROCESSES : 0) +
-      (notify && (asUser || grouped) ? NOTIFY_PROCESSES : 0) +
+      (hasNotices && (asUser || grouped) ? NOTICE_PROCESSES : 0) +
       (grouped ? 1 : 0) +
       (terminal ? JOB_CONTROL_PROCESSES : 0),
   };

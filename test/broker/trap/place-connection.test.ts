@@ -17,7 +17,7 @@ import { until } from '../../harness/until.js';
 const EAGAIN = -11;
 const ENOTTY = -25;
 
-/** Places a socket for a slow plugin, by a notify descriptor that is none. @returns what the call ends with, and whether the plugin has the socket */
+/** Places a socket for a slow plugin, by a notifyFd that is none. @returns what the call ends with, and whether the plugin has the socket */
 async function place(
   hasDescriptors: boolean,
   steps: string[] = [],

@@ -19,7 +19,7 @@ test('each part of a choice has a filter of its own', () => {
     { ...CHOICE, onlyIds: { uid: 1000, gid: 1000 } },
     { ...CHOICE, onlyIds: { uid: 1001, gid: 1000 } },
     { ...CHOICE, datagrams: true },
-    { ...CHOICE, notify: true },
+    { ...CHOICE, hasNotices: true },
   ];
   const all = choices.map((choice) => JSON.stringify(filterOf(choice)));
   assert.equal(new Set(all).size, choices.length);
