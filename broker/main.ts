@@ -30,12 +30,12 @@ import { NameServers } from './names/name-servers.js';
 import { NameResolver } from './names/resolve.js';
 import { tellProblem } from './names/watched-file.js';
 import { receivePackets } from './packet-link.js';
+import { Plugins } from './plugins.js';
 import { Audit, EventTally } from './record/audit.js';
 import { LogRoom } from './record/log-gate.js';
 import { Metrics } from './record/metrics.js';
 import type { Services } from './request/plugin.js';
 import { enterSandbox, sealMounts, takeIds } from './sandbox/enter-sandbox.js';
-import { Sessions } from './sessions.js';
 import { guardNobody, startGuards } from './stall/start-guards.js';
 import { type Line, takeLine } from './take-line.js';
 
@@ -53,19 +53,19 @@ process.on('SIGINT', () => {});
 /** At once: Node would end its threads first, and the supervisor waits for this exit. */
 const leave = /* protects: G11 broker: it ends with its supervisor's link => () => { } */ (): void =>
   exitAtOnce(0);
-let sessions: Sessions | undefined;
+let plugins: Plugins | undefined;
 const link = new LineLink(
   new Socket({ fd: BROKER_LINE_FD, writable: false }),
   new Socket({ fd: BROKER_LINES_OUT_FD, readable: false }),
   take,
   leave,
-  () => sessions?.end(),
+  () => plugins?.end(),
 );
 const metrics = new Metrics();
 const tally = new EventTally();
 
 function take(line: SupervisorLine): void {
-  takeLine(line, sessions && { sessions, metrics, link }, (first) => void start(first));
+  takeLine(line, plugins && { plugins, metrics, link }, (first) => void start(first));
 }
 
 async function start(line: Line<'start'>): Promise<void> {
@@ -74,7 +74,7 @@ async function start(line: Line<'start'>): Promise<void> {
     yieldToCallers();
     const hosts = new HostsFile('/etc/hosts', tellProblem);
     services = await makeServices(line, hosts);
-    sessions = new Sessions(services, link, new ResolverSets(hosts), line.alone);
+    plugins = new Plugins(services, link, new ResolverSets(hosts), line.alone);
     limitHeap();
     confine(line);
   } catch (error) {
@@ -83,7 +83,7 @@ async function start(line: Line<'start'>): Promise<void> {
     link.drain(() => process.exit(1));
     return;
   }
-  receivePackets(BROKER_DESCRIPTOR_FD, { sessions, tally }, leave);
+  receivePackets(BROKER_DESCRIPTOR_FD, { plugins, tally }, leave);
   link.send({ type: 'ready', link: LINK_VERSION, version: VERSION });
 }
 

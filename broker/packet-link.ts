@@ -13,13 +13,13 @@ import { receiveMessage } from '../shared/sys/message.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
 import { READABLE, Watch } from '../shared/sys/uv-poll.js';
 import type { ChannelEnds } from './channel/session.js';
+import type { PluginPacket, Plugins } from './plugins.js';
 import type { EventTally } from './record/audit.js';
-import type { PluginPacket, Sessions } from './sessions.js';
 import type { TrapEnds } from './trap/trap-session.js';
 
 /** The parts of a broker that packets are for. */
 interface Takers {
-  readonly sessions: Sessions;
+  readonly plugins: Plugins;
   readonly tally: EventTally;
 }
 
@@ -43,7 +43,7 @@ export function receivePackets(fd: number, takers: Takers, end: () => void): voi
       // protects: G8 a packet without its descriptors ends one session => if (truncated) throw new RangeError('A packet is cut short'); else $&
       if (truncated) {
         for (const descriptor of descriptors) descriptor.close();
-        takers.sessions.cutShort(packet as PluginPacket);
+        takers.plugins.cutShort(packet as PluginPacket);
       } else dispatch(packet, descriptors, takers);
     }
   });
@@ -60,18 +60,20 @@ const PACKETS: {
     descriptors: readonly OwnedFd[],
   ) => void;
 } = {
-  channel: ({ sessions }, packet, descriptors) => sessions.attach(packet, channelEnds(packet, descriptors)),
-  connections: ({ sessions }, packet, descriptors) =>
+  channel: ({ plugins: sessions }, packet, descriptors) =>
+    sessions.attach(packet, channelEnds(packet, descriptors)),
+  connections: ({ plugins: sessions }, packet, descriptors) =>
     sessions.noteConnections(packet, onlyOne(packet, descriptors)),
-  ends: ({ sessions }, packet, descriptors) => sessions.attachEnds(onlyOne(packet, descriptors)),
-  marks: ({ sessions }, packet, descriptors) => sessions.attachMarks(onlyOne(packet, descriptors)),
-  run_ended: ({ sessions }, { plugin }) => sessions.endRun(plugin),
-  sandbox: ({ sessions }, packet, descriptors) =>
+  ends: ({ plugins: sessions }, packet, descriptors) => sessions.attachEnds(onlyOne(packet, descriptors)),
+  marks: ({ plugins: sessions }, packet, descriptors) => sessions.attachMarks(onlyOne(packet, descriptors)),
+  run_ended: ({ plugins: sessions }, { plugin }) => sessions.endRun(plugin),
+  sandbox: ({ plugins: sessions }, packet, descriptors) =>
     sessions.attachSandbox(packet, onlyOne(packet, descriptors)),
-  socket_file: ({ sessions }, packet, descriptors) =>
+  socket_file: ({ plugins: sessions }, packet, descriptors) =>
     sessions.orders.done(packet, onlyOne(packet, descriptors)),
   tally: ({ tally }, packet, descriptors) => tally.attach(onlyOne(packet, descriptors)),
-  trap: ({ sessions }, packet, descriptors) => sessions.attachTrap(packet, trapEnds(packet, descriptors)),
+  trap: ({ plugins: sessions }, packet, descriptors) =>
+    sessions.attachTrap(packet, trapEnds(packet, descriptors)),
 };
 
 function dispatch(packet: Packet, descriptors: readonly OwnedFd[], takers: Takers): void {

@@ -2,15 +2,16 @@
 import { PosternError } from '../shared/errors.js';
 import type { SupervisorLine } from '../shared/protocol/link.js';
 import type { LineLink } from './line-link.js';
+import type { Plugins } from './plugins.js';
 import type { Metrics } from './record/metrics.js';
-import { retire, type Sessions } from './sessions.js';
+import { retire } from './retire.js';
 
 type LineType = SupervisorLine['type'];
 export type Line<T extends LineType> = SupervisorLine & { readonly type: T };
 
 /** The parts of a broker that serves. */
 export interface Serving {
-  readonly sessions: Sessions;
+  readonly plugins: Plugins;
   readonly metrics: Metrics;
   readonly link: LineLink;
 }
@@ -19,24 +20,24 @@ export interface Serving {
 const LINES: {
   readonly [T in Exclude<LineType, 'start'>]: (serving: Serving, line: Line<T>) => void;
 } = {
-  plugin: ({ sessions }, line) => sessions.configure(line),
-  forget: ({ sessions }, { plugin, left }) => sessions.forget(plugin, left),
-  ask_answered: ({ sessions }, line) => sessions.askAnswered(line),
-  session_dropped: ({ sessions }, { session }) => sessions.channels.dropped(session),
-  channel_refused: ({ sessions }, { id }) => sessions.channels.refused(id),
-  limited: ({ sessions }, line) => sessions.limited(line),
-  audit_room: ({ sessions }, { room }) => sessions.auditRoom(room),
+  plugin: ({ plugins: sessions }, line) => sessions.configure(line),
+  forget: ({ plugins: sessions }, { plugin, left }) => sessions.forget(plugin, left),
+  ask_answered: ({ plugins: sessions }, line) => sessions.askAnswered(line),
+  session_dropped: ({ plugins: sessions }, { session }) => sessions.channels.dropped(session),
+  channel_refused: ({ plugins: sessions }, { id }) => sessions.channels.refused(id),
+  limited: ({ plugins: sessions }, line) => sessions.limited(line),
+  audit_room: ({ plugins: sessions }, { room }) => sessions.auditRoom(room),
   audit_dropped: ({ metrics }, { events }) => metrics.count('auditEventsDropped', {}, events),
-  order_done: ({ sessions }, line) => sessions.traps.orderDone(line),
-  plugin_order_done: ({ sessions }, line) => sessions.orders.done(line, line.result),
-  explain: ({ sessions }, line) => void sessions.explain(line),
-  metrics: ({ sessions }, { id }) => void sessions.reportMetrics(id),
-  connections: ({ sessions }, line) => sessions.lists.answer(line),
-  end_connection: ({ sessions }, line) => void sessions.endConnection(line),
-  tell_refusals: ({ sessions }, { plugin }) => sessions.traps.tellRefusals(plugin),
-  usage: ({ sessions }, { id }) => void sessions.reportUsage(id),
-  retire: ({ sessions, link }, { id }) => void retire(sessions, link, id, () => process.exit(0)),
-  given_names: ({ sessions }, line) => sessions.traps.keepNames(line),
+  order_done: ({ plugins: sessions }, line) => sessions.traps.orderDone(line),
+  plugin_order_done: ({ plugins: sessions }, line) => sessions.orders.done(line, line.result),
+  explain: ({ plugins: sessions }, line) => void sessions.explain(line),
+  metrics: ({ plugins: sessions }, { id }) => void sessions.reportMetrics(id),
+  connections: ({ plugins: sessions }, line) => sessions.lists.answer(line),
+  end_connection: ({ plugins: sessions }, line) => void sessions.endConnection(line),
+  tell_refusals: ({ plugins: sessions }, { plugin }) => sessions.traps.tellRefusals(plugin),
+  usage: ({ plugins: sessions }, { id }) => void sessions.reportUsage(id),
+  retire: ({ plugins: sessions, link }, { id }) => void retire(sessions, link, id, () => process.exit(0)),
+  given_names: ({ plugins: sessions }, line) => sessions.traps.keepNames(line),
   ping: ({ link }, { id }) => link.send({ type: 'pong', id }),
 };
 

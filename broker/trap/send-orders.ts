@@ -30,12 +30,12 @@ export type AnswerCaller = (tid: number, answer: Uint8Array, done: (result: numb
 type Packet = UnixConnectPacket | FolderModePacket | CallerAnswerPacket;
 
 export class SupervisedOrders {
-  readonly #session: number;
+  readonly #trap: number;
   readonly #orders = new OrderQueue<'host'>();
   #next = 1;
 
-  constructor(session: number) {
-    this.#session = session;
+  constructor(trap: number) {
+    this.#trap = trap;
   }
 
   /** @param fd stays open until `done` */
@@ -69,7 +69,7 @@ export class SupervisedOrders {
   #name(): { readonly session: number; readonly id: number } {
     const id = this.#next;
     this.#next += 1;
-    return { session: this.#session, id };
+    return { session: this.#trap, id };
   }
 
   #add(packet: Packet, descriptors: readonly number[], done: Done): void {

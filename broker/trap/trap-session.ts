@@ -65,7 +65,7 @@ const LAST_HOLDER = LastHolder.make();
 interface TrapSetup {
   readonly services: Services;
   readonly plugin: Plugin;
-  /** Names the session to the supervisor. */
+  /** Names the trap to the supervisor. */
   readonly number: number;
   readonly landlockDeniesTcp: boolean;
   /** st_dev of each file system of the sandbox's own, as decimal text. */

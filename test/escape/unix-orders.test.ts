@@ -112,7 +112,7 @@ async function connectTo(file: {
   const unixDiag = openUnixDiag();
   using root = openFolder('/');
   const scratch = [statSync(folder, { bigint: true }).dev];
-  const order = ordersOf({ session: 1, root, unixDiag, scratch, pluginId: PLUGIN_ID, kill: () => {} });
+  const order = ordersOf({ number: 1, root, unixDiag, scratch, pluginId: PLUGIN_ID, kill: () => {} });
   const result = await order(made(), { kind: 'path', path: Buffer.from(path), self: undefined });
   unixDiag.close();
   if (result === 0 && heard() === 0) await once(server, 'connection');
@@ -125,7 +125,7 @@ interface Busy {
   readonly kept: SandboxSockets & { readonly root: OwnedFd };
   /** The orders that have ended, with their results. */
   readonly ends: readonly string[];
-  readonly order: (session: number, name: string) => Promise<void>;
+  readonly order: (trap: number, name: string) => Promise<void>;
   /** Of the first sandbox, as many as may wait. */
   readonly greedy: readonly Promise<void>[];
 }
@@ -137,9 +137,9 @@ async function busySandbox(): Promise<Busy> {
   const kept = { ...sockets, root: openFolder('/') };
   const connects = new ConnectsAsPlugin();
   const ends: string[] = [];
-  const order = (session: number, name: string): Promise<void> =>
+  const order = (trap: number, name: string): Promise<void> =>
     new Promise((resolve) => {
-      const sandbox = { ...kept, session, scratch: [], pluginId: PLUGIN_ID, kill: () => {} };
+      const sandbox = { ...kept, number: trap, scratch: [], pluginId: PLUGIN_ID, kill: () => {} };
       const alive = setInterval(() => {}, 1000);
       connects.connect(sandbox, made(), ABSTRACT, (result) => {
         clearInterval(alive);
@@ -159,7 +159,7 @@ for (const user of users.filter((one) => one === 'root')) {
     const { server, heard } = await hostListener(`\0${NAME}`);
     const address = boundAddress();
     using root = openFolder('/');
-    const order = ordersOf({ session: 1, root, unixDiag, scratch: [], pluginId: PLUGIN_ID, kill: () => {} });
+    const order = ordersOf({ number: 1, root, unixDiag, scratch: [], pluginId: PLUGIN_ID, kill: () => {} });
     try {
       // The name is the listener's.
       const reached = once(server, 'connection');
@@ -183,7 +183,7 @@ for (const user of users.filter((one) => one === 'root')) {
     const { unixDiag, unix, tcp } = await sandboxSockets();
     unix.close();
     using root = openFolder('/');
-    const order = ordersOf({ session: 1, root, unixDiag, scratch: [], pluginId: PLUGIN_ID, kill: () => {} });
+    const order = ordersOf({ number: 1, root, unixDiag, scratch: [], pluginId: PLUGIN_ID, kill: () => {} });
     assert.equal(await order(tcp, LISTEN), -13);
     unixDiag.close();
   });
@@ -248,7 +248,7 @@ for (const user of users.filter((one) => one === 'root')) {
       killed += 1;
       holder.kill('SIGKILL');
     };
-    const order = ordersOf({ session: 1, root, unixDiag, scratch: [], pluginId: PLUGIN_ID, kill });
+    const order = ordersOf({ number: 1, root, unixDiag, scratch: [], pluginId: PLUGIN_ID, kill });
     let over = false;
     const giveUp = setTimeout(() => {
       over = true;

@@ -78,14 +78,14 @@ export class BrokerPackets {
   }
 
   trap(trap: KeptTrap, resumed: boolean): void {
-    const { session, plugin, landlockDeniesTcp, pluginId, noticeSocket, descriptors } = trap;
+    const { number, plugin, landlockDeniesTcp, pluginId, noticeSocket, descriptors } = trap;
     const scratch = trap.scratch.map(String);
     const otherIds = pluginId !== undefined;
     this.#send(
       {
         type: 'trap',
         plugin,
-        session,
+        session: number,
         resumed,
         landlockDeniesTcp,
         scratch,

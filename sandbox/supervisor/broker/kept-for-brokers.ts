@@ -82,8 +82,8 @@ export class KeptForBrokers {
   }
 
   /** Whether a trap's sandbox runs. */
-  hasTrap(session: number): boolean {
-    return this.#traps.get(session) !== undefined;
+  hasTrap(trap: number): boolean {
+    return this.#traps.get(trap) !== undefined;
   }
 
   /** The broker is gone. */
@@ -136,13 +136,13 @@ export class KeptForBrokers {
   drop(plugin: string): void {
     this.#lanes.end(plugin);
     for (const kept of this.#channels.all()) if (kept.plugin === plugin) this.#channels.drop(kept.session);
-    for (const kept of this.#traps.all()) if (kept.plugin === plugin) this.#dropTrap(kept.session);
+    for (const kept of this.#traps.all()) if (kept.plugin === plugin) this.#dropTrap(kept.number);
   }
 
   /** Ends everything. */
   close(): void {
     for (const { session } of this.#channels.all()) this.#channels.drop(session);
-    for (const { session } of this.#traps.all()) this.#dropTrap(session);
+    for (const { number } of this.#traps.all()) this.#dropTrap(number);
     for (const { alarm } of this.#sandboxes.values()) alarm.close();
     this.#sandboxes.clear();
     this.#connections.close();
@@ -168,13 +168,13 @@ export class KeptForBrokers {
   }
 
   /** The broker names the trap. It gains nothing by another one's: the socket must be that sandbox's. */
-  #connectUnix({ session, id, target }: UnixOrder, socket: SentSocket | undefined): void {
-    const answer = this.#answerTo(session, id);
+  #connectUnix({ session: number, id, target }: UnixOrder, socket: SentSocket | undefined): void {
+    const answer = this.#answerTo(number, id);
     if (socket === undefined) {
       answer(-constants.errno.EAGAIN);
       return;
     }
-    const trap = this.#traps.get(session);
+    const trap = this.#traps.get(number);
     const pluginId = trap?.pluginId;
     if (trap === undefined || pluginId === undefined) {
       socket.close();
@@ -222,24 +222,24 @@ export class KeptForBrokers {
   }
 
   /** The broker names the trap. It gains nothing by another one's: the folder is that sandbox's, and its plugin could do the same. */
-  #setMode({ session, id, change }: ModeOrder): void {
-    const trap = this.#traps.get(session);
+  #setMode({ session: number, id, change }: ModeOrder): void {
+    const trap = this.#traps.get(number);
     if (trap === undefined) return;
-    this.#lanes.setMode(trap, change, this.#answerTo(session, id));
+    this.#lanes.setMode(trap, change, this.#answerTo(number, id));
   }
 
   /** The broker names the caller, too. It gains nothing by another one: the kernel must confirm that it waits for an answer. */
-  #answerCaller({ session, id, tid, bytes }: AnswerOrder): void {
-    const trap = this.#traps.get(session);
+  #answerCaller({ session: number, id, tid, bytes }: AnswerOrder): void {
+    const trap = this.#traps.get(number);
     if (trap === undefined) return;
     const answer = { tid, pidNamespace: trap.pidNamespace, bytes };
-    this.#lanes.answer(session, answer, this.#answerTo(session, id));
+    this.#lanes.answer(number, answer, this.#answerTo(number, id));
   }
 
-  #answerTo(session: number, id: number): (result: number | 'host') => void {
+  #answerTo(trap: number, id: number): (result: number | 'host') => void {
     // A successor numbers its own orders: it must not take the answer to this one.
     const lines = this.#link?.lines;
-    return (result) => lines?.send({ type: 'order_done', session, id, result });
+    return (result) => lines?.send({ type: 'order_done', session: trap, id, result });
   }
 
   /** A plugin that is alone delays nobody. */
@@ -249,9 +249,9 @@ export class KeptForBrokers {
     };
   }
 
-  #dropTrap(session: number): void {
-    this.#lanes.end(session);
-    this.#unixConnects.end(session, this.#traps.drop(session));
+  #dropTrap(trap: number): void {
+    this.#lanes.end(trap);
+    this.#unixConnects.end(trap, this.#traps.drop(trap));
   }
 
   #letGo(session: number): void {

@@ -331,7 +331,7 @@ export interface TrapFacts {
 }
 
 export interface KeptTrap extends TrapFacts {
-  readonly session: number;
+  readonly number: number;
   /** Those that a broker gets: notifyFd, calls in flight, DNS datagrams, DNS listener, root folder, AF_UNIX questions, notify socket. It gets the last two if it needs them. */
   readonly descriptors: readonly OwnedFd[];
   readonly calls: OwnedFd;
@@ -357,7 +357,7 @@ export class TrapKeeper {
     )
       throw new RangeError(`A trap of ${trap.length} descriptors`);
     const calls = createMemoryFile(CALLS, CALLS_BYTES);
-    const session = this.#next;
+    const number = this.#next;
     this.#next += 1;
     const noticeSocket = facts.noticeSocket === undefined ? [] : [facts.noticeSocket];
     // Who shares this socket can take the answers to another one's questions. The supervisor itself asks where the plugin has other ids.
@@ -368,14 +368,14 @@ export class TrapKeeper {
         : [];
     const descriptors = [notifyFd, calls, dnsDatagrams, dnsListener, root, ...questions, ...noticeSocket];
     const sockets = [dnsDatagrams, dnsListener, ...noticeSocket];
-    const kept = { ...facts, session, descriptors, calls, sockets, unixDiag, root };
-    this.#kept.set(session, kept);
+    const kept = { ...facts, number, descriptors, calls, sockets, unixDiag, root };
+    this.#kept.set(number, kept);
     return kept;
   }
 
   /** Before a new broker gets all of it. */
   renewMemory(): void {
-    for (const [session, kept] of this.#kept) {
+    for (const [number, kept] of this.#kept) {
       const calls =
         /* protects: G2 who has a former broker's memory of calls changes none of the next one's => kept.calls */ renewMemoryFile(
           kept.calls,
@@ -383,7 +383,7 @@ export class TrapKeeper {
           CALLS_BYTES,
         );
       const descriptors = kept.descriptors.map((one) => (one === kept.calls ? calls : one));
-      this.#kept.set(session, { ...kept, calls, descriptors });
+      this.#kept.set(number, { ...kept, calls, descriptors });
     }
   }
 
@@ -391,15 +391,15 @@ export class TrapKeeper {
     return [...this.#kept.values()];
   }
 
-  get(session: number): KeptTrap | undefined {
-    return this.#kept.get(session);
+  get(number: number): KeptTrap | undefined {
+    return this.#kept.get(number);
   }
 
   /** The sandbox has ended. @returns the descriptors that connects with the plugin's ids may still use, to be closed by the caller */
-  drop(session: number): readonly OwnedFd[] {
-    const kept = this.#kept.get(session);
+  drop(number: number): readonly OwnedFd[] {
+    const kept = this.#kept.get(number);
     if (kept === undefined) return [];
-    this.#kept.delete(session);
+    this.#kept.delete(number);
     const { root, unixDiag, sockets, descriptors } = kept;
     // protects: G13 what a broker made of a sandbox's sockets is closed by another process => for (const socket of sockets) socket.close();
     closeElsewhere(...sockets);

@@ -34,7 +34,7 @@ type Orders = {
     /** The plugin's uid and gid. */
     readonly id: number;
     /** Of the sandbox. No other sandbox ever has it. */
-    readonly session: number;
+    readonly trap: number;
     readonly root: number;
     readonly diag: number;
     readonly scratch: readonly bigint[];
@@ -56,7 +56,7 @@ type Orders = {
   /** A descriptor that a broker sent. */
   readonly close: { readonly descriptor: number };
   /** A sandbox that has ended. Such an order gets no report. */
-  readonly forget: { readonly session: number };
+  readonly forget: { readonly trap: number };
 };
 
 type Kind = keyof Orders;
@@ -89,8 +89,8 @@ const WORK: { readonly [K in Kind]: (order: Orders[K]) => Report | undefined } =
   open: ({ path }) => ({ result: openFile(path) }),
   receive: ({ packets }) => receivePackets(packets),
   close: ({ descriptor }) => closeAtOnce(new OwnedFd(descriptor)),
-  forget: ({ session }) => {
-    sandboxes.delete(session);
+  forget: ({ trap }) => {
+    sandboxes.delete(trap);
     return undefined;
   },
 };
@@ -139,10 +139,10 @@ function openFile(path: string): number {
 }
 
 function connectAsPlugin(order: Orders['connect']): number | 'host' {
-  const { id, session, root, diag, scratch, socket, target } = order;
+  const { id, trap, root, diag, scratch, socket, target } = order;
   if (!isOfSandbox(socket, diag)) return -EACCES;
-  const listeners = sandboxes.get(session) ?? new SandboxListeners(diag, scratch);
-  sandboxes.set(session, listeners);
+  const listeners = sandboxes.get(trap) ?? new SandboxListeners(diag, scratch);
+  sandboxes.set(trap, listeners);
   try {
     return /* protects: G14 unix orders: the thread connects with the plugin's ids (as root) => ((withThreadIds) => $&)((_, work) => work(undefined)) */ withThreadIds(
       id,

@@ -13,7 +13,8 @@ const STALL_LOOKS = 10;
 
 /** What the supervisor keeps of a sandbox whose plugin has its own ids. */
 export interface OwnIdsSandbox {
-  readonly session: number;
+  /** Of its trap. */
+  readonly number: number;
   readonly root: OwnedFd;
   readonly unixDiag: OwnedFd;
   readonly scratch: readonly bigint[];
@@ -36,7 +37,7 @@ export class ConnectsAsPlugin {
     everyMs: STALL_LIMIT_MS / STALL_LOOKS,
     // In the kernel, for no processor and no disk.
     waits: (state) => state === 'S',
-    takesLong: (session, looks) => this.#takesLong(session, looks),
+    takesLong: (trap, looks) => this.#takesLong(trap, looks),
   });
 
   /**
@@ -50,8 +51,8 @@ export class ConnectsAsPlugin {
     target: UnixTarget,
     done: Ordered<'host'>['done'],
   ): void {
-    const { session, root, unixDiag, scratch, pluginId, kill } = sandbox;
-    const pending = this.#pending.get(session) ?? { count: 0, kill, last: [] };
+    const { number: trap, root, unixDiag, scratch, pluginId, kill } = sandbox;
+    const pending = this.#pending.get(trap) ?? { count: 0, kill, last: [] };
     // protects: G9 unix orders: those of a sandbox are bounded (as root)
     if (pending.count >= UNIX_ORDERS) {
       socket.close();
@@ -59,8 +60,8 @@ export class ConnectsAsPlugin {
       return;
     }
     pending.count += 1;
-    this.#pending.set(session, pending);
-    const sandboxOf = { session, root: root.number, diag: unixDiag.number, scratch };
+    this.#pending.set(trap, pending);
+    const sandboxOf = { trap, root: root.number, diag: unixDiag.number, scratch };
     const order = {
       kind: 'connect',
       ...sandboxOf,
@@ -72,34 +73,34 @@ export class ConnectsAsPlugin {
       socket.close();
       pending.count -= 1;
       if (pending.count === 0) {
-        this.#pending.delete(session);
-        if (pending.last.length > 0) this.#forget(session, pending.last);
+        this.#pending.delete(trap);
+        if (pending.last.length > 0) this.#forget(trap, pending.last);
       }
       done(result);
     };
-    this.#lane.add({ owner: session, order: () => order, done: finish });
+    this.#lane.add({ owner: trap, order: () => order, done: finish });
   }
 
   /** A sandbox has ended. @param descriptors closed once none of its orders uses them */
-  end(session: number, descriptors: readonly OwnedFd[]): void {
-    const pending = this.#pending.get(session);
+  end(trap: number, descriptors: readonly OwnedFd[]): void {
+    const pending = this.#pending.get(trap);
     // protects: G9 unix orders: an ended sandbox's descriptors stay open for them (as root)
     if (pending !== undefined) pending.last = descriptors;
-    else this.#forget(session, descriptors);
+    else this.#forget(trap, descriptors);
   }
 
-  #forget(session: number, descriptors: readonly OwnedFd[]): void {
+  #forget(trap: number, descriptors: readonly OwnedFd[]): void {
     for (const descriptor of descriptors) descriptor.close();
-    this.#lane.tell({ kind: 'forget', session });
+    this.#lane.tell({ kind: 'forget', trap });
   }
 
   /**
    * A plugin can hold the thread up only by its own locks. One that does so for the stall limit is ended, as by the broker. One look alone
    * proves nothing on a busy machine, so STALL_LOOKS must find the thread asleep.
    */
-  #takesLong(session: Owner, looks: number): void {
+  #takesLong(trap: Owner, looks: number): void {
     if (looks % STALL_LOOKS === 0)
       // protects: G9 unix orders: a plugin that makes the thread wait is ended (as root)
-      this.#pending.get(session)?.kill();
+      this.#pending.get(trap)?.kill();
   }
 }

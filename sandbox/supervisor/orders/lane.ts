@@ -9,7 +9,7 @@ import type { ThreadOrder } from './connect-thread.js';
 
 const { EAGAIN } = constants.errno;
 
-/** The session of a sandbox, or the name of a plugin. */
+/** The number of a trap, or the name of a plugin. */
 export type Owner = number | string;
 
 /** @typeParam R a result besides 0 or more, and minus errno */

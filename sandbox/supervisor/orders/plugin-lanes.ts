@@ -17,8 +17,8 @@ const { EAGAIN } = constants.errno;
 
 /** What the order for a mode needs of a sandbox. */
 export interface ModeSandbox {
-  /** No other sandbox ever has it. */
-  readonly session: number;
+  /** Of its trap. No other sandbox ever has it. */
+  readonly number: number;
   readonly root: OwnedFd;
   /** Undefined where the plugin has the supervisor's ids. */
   readonly pluginId: number | undefined;
@@ -37,10 +37,14 @@ export class PluginLanes {
   #common: Lane = this.#newLane();
 
   /** @param done gets -EAGAIN at once if too many orders of the sandbox wait, and if the sandbox ends before its turn */
-  setMode({ session, root, pluginId: id }: ModeSandbox, change: FolderMode, done: Ordered['done']): void {
+  setMode(
+    { number: trap, root, pluginId: id }: ModeSandbox,
+    change: FolderMode,
+    done: Ordered['done'],
+  ): void {
     let copy: OwnedFd | undefined;
     this.#add({
-      owner: session,
+      owner: trap,
       order: () => {
         copy = duplicate(root.number);
         return { kind: 'mode', id, root: copy.number, change };
@@ -53,8 +57,8 @@ export class PluginLanes {
   }
 
   /** @param done as of {@link setMode} */
-  answer(session: number, answer: CallerAnswer, done: Ordered['done']): void {
-    this.#add({ owner: session, order: () => ({ kind: 'answer', ...answer }), done });
+  answer(trap: number, answer: CallerAnswer, done: Ordered['done']): void {
+    this.#add({ owner: trap, order: () => ({ kind: 'answer', ...answer }), done });
   }
 
   /** @param socket owned from here on @param done as of {@link setMode} */

@@ -172,7 +172,7 @@ function keptMemory(): readonly (readonly [memory: OwnedFd, bytes: number, close
       calls,
       NOTIFIED_CALLS * NOTIFICATION_BYTES,
       () => {
-        for (const descriptor of traps.drop(trap.session)) descriptor.close();
+        for (const descriptor of traps.drop(trap.number)) descriptor.close();
       },
     ],
   ];
@@ -241,7 +241,7 @@ test("the next broker has a memory of calls of its own, with the former one's ca
   const traps = new TrapKeeper();
   const ends = [0, 1, 2, 3, 4].map(() => makePipe().read);
   const facts = { plugin: 'web', landlockDeniesTcp: false, scratch: [], kill: () => {} };
-  const { session } = traps.keep(ends, { ...facts, pluginId: undefined, pidNamespace: undefined });
+  const { number: session } = traps.keep(ends, { ...facts, pluginId: undefined, pidNamespace: undefined });
   const calls = (): OwnedFd => {
     const kept = traps.get(session);
     assert.ok(kept?.descriptors[1] === kept?.calls && kept !== undefined);
@@ -275,7 +275,11 @@ test('where the supervisor connects AF_UNIX sockets, the broker does not get its
     const traps = new TrapKeeper();
     const ends = [0, 1, 2, 3, 4].map(() => makePipe().read);
     const facts = { plugin: 'web', landlockDeniesTcp: false, scratch: [], kill: () => {} };
-    const { session, descriptors, unixDiag } = traps.keep(ends, {
+    const {
+      number: session,
+      descriptors,
+      unixDiag,
+    } = traps.keep(ends, {
       ...facts,
       pluginId,
       pidNamespace: undefined,

@@ -109,7 +109,7 @@ const SCENES: Readonly<Record<string, () => Promise<void>>> = {
       pluginId: undefined,
       pidNamespace: undefined,
     });
-    traps.drop(trap.session);
+    traps.drop(trap.number);
   },
   'the control socket': async () => {
     const target = { isOwn: () => true } as unknown as ControlTarget;

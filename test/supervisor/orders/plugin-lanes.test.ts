@@ -40,7 +40,13 @@ async function inScene(work: (scene: Scene) => Promise<void>): Promise<void> {
     });
   const modeOf = (name: string): number => statSync(join(top, name)).mode & 0o7777;
   try {
-    await work({ modes, set, modeOf, top, sandbox: (session) => ({ session, root, pluginId: undefined }) });
+    await work({
+      modes,
+      set,
+      modeOf,
+      top,
+      sandbox: (session) => ({ number: session, root, pluginId: undefined }),
+    });
   } finally {
     clearInterval(alive);
   }

@@ -1,14 +1,9 @@
-// The plugins, their channels and their traps, as the supervisor names them. Runs in the broker.
+// The table of plugins, with their channels, their traps and the ledger: does what the supervisor's lines and packets say. Runs in the broker.
 
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PosternError } from '../shared/errors.js';
-import { gatewayAddress } from '../shared/gateway.js';
-import { END_AGAIN_MS, GIVEN_NAMES_A_LINE, KEPT_TEXT, TOLD_PROBLEMS } from '../shared/limits.js';
-import { compilePolicy } from '../shared/policy/compile-policy.js';
-import { judgeRequest } from '../shared/policy/decide.js';
-import { mayBeAsked } from '../shared/policy/may-be-asked.js';
-import type { Policy, RuleProblem } from '../shared/policy/policy.js';
+import { END_AGAIN_MS } from '../shared/limits.js';
 import type {
   BrokerLine,
   ChannelPacket,
@@ -20,9 +15,9 @@ import type {
   TrapPacket,
 } from '../shared/protocol/link.js';
 import type { OwnedFd } from '../shared/sys/owned-fd.js';
-import type { Asked } from './approval/plugin-approvals.js';
 import { ChannelSessions } from './channel/channel-sessions.js';
 import type { ChannelEnds } from './channel/session.js';
+import { configurePlugin } from './configure-plugin.js';
 import { NO_CONNECTIONS, type NotedConnection } from './ledger/connection-slots.js';
 import { Ledger } from './ledger/ledger.js';
 import { monotonicMs } from './ledger/slot-memory.js';
@@ -40,25 +35,21 @@ import { endConnections } from './revoke/end-connections.js';
 import { Quota } from './revoke/quota.js';
 import { Revocation } from './revoke/revocation.js';
 import { type TrapEnds, TrapSessions } from './trap/trap-session.js';
-import { upstreamOf } from './upstream/upstream.js';
-
-/** How long a broker that is replaced on purpose may finish what it does. New requests wait meanwhile. */
-const RETIRE_MS = 500;
 
 /** A packet about one plugin. */
 export type PluginPacket = ChannelPacket | ConnectionsPacket | SandboxPacket | SocketFilePacket | TrapPacket;
 
 /** Does what the supervisor's lines and packets say. */
-export class Sessions {
+export class Plugins {
   readonly #services: Services;
   readonly #link: LineLink;
   readonly #resolvers: ResolverSets;
-  readonly #plugins: Map<string, Plugin>;
+  readonly #byName: Map<string, Plugin>;
   readonly #alone: boolean;
   readonly channels: ChannelSessions;
   readonly traps: TrapSessions;
   readonly #marks = new RequestMarks();
-  readonly #accounts: Ledger;
+  readonly #ledger: Ledger;
   readonly #survey: Survey;
   /** Lists open connections for the operator. */
   readonly lists: ConnectionLists;
@@ -75,15 +66,15 @@ export class Sessions {
     this.#alone = alone;
     this.#resolvers = resolvers;
     this.#services = services;
-    this.#plugins = services.plugins;
+    this.#byName = services.plugins;
     this.#link = link;
     const send = (line: BrokerLine): void => link.send(line);
     this.channels = new ChannelSessions(services, send);
     this.traps = new TrapSessions(services, send);
-    this.#accounts = new Ledger(services.audit);
-    this.lists = new ConnectionLists(services, this.#plugins, send);
-    this.#survey = new Survey(services, this.#plugins);
-    this.reportUsage = usageReports(this.#plugins, () => this.#count(), send);
+    this.#ledger = new Ledger(services.audit);
+    this.lists = new ConnectionLists(services, this.#byName, send);
+    this.#survey = new Survey(services, this.#byName);
+    this.reportUsage = usageReports(this.#byName, () => this.#count(), send);
     this.reportMetrics = metricsAnswers(services.metrics, () => this.#show(), send);
   }
 
@@ -104,8 +95,8 @@ export class Sessions {
     answer,
     by,
   }: SupervisorLine & { readonly type: 'ask_answered' }): void {
-    // protects: G20 ask: an answer during a replacement is not lost => this.#plugins.get(plugin)?.asks.answer(id, { host, port }, { answer, by });
-    if (!this.#retiring) this.#plugins.get(plugin)?.asks.answer(id, { host, port }, { answer, by });
+    // protects: G20 ask: an answer during a replacement is not lost => this.#byName.get(plugin)?.asks.answer(id, { host, port }, { answer, by });
+    if (!this.#retiring) this.#byName.get(plugin)?.asks.answer(id, { host, port }, { answer, by });
   }
 
   /** Explains to the operator what would be decided. */
@@ -131,9 +122,9 @@ export class Sessions {
 
   /** Ends a plugin's channels, its trap and its connections, and removes its metrics. @param left see `forget` of the link */
   forget(name: string, left: number | undefined): void {
-    const plugin = this.#plugins.get(name);
+    const plugin = this.#byName.get(name);
     if (plugin === undefined) return;
-    this.#plugins.delete(name);
+    this.#byName.delete(name);
     this.#resolvers.use(name, undefined);
     this.#endSessions(plugin);
     this.#services.audit.flush();
@@ -170,7 +161,7 @@ export class Sessions {
     const { id, plugin: name, decisionId } = line;
     // What was answered is described first.
     this.#services.audit.flush();
-    const plugin = this.#plugins.get(name);
+    const plugin = this.#byName.get(name);
     let found = false;
     for (const register of [plugin?.connections, plugin?.connections?.hostSockets]) {
       if (plugin === undefined || register === undefined) continue;
@@ -189,20 +180,20 @@ export class Sessions {
     this.channels.end();
     this.traps.end();
     this.#services.audit.hurry();
-    for (const { failures } of this.#plugins.values()) failures.flush();
-    this.#accounts.end(this.#plugins.values());
+    for (const { failures } of this.#byName.values()) failures.flush();
+    this.#ledger.end(this.#byName.values());
   }
 
   /** Takes nothing from any plugin any more. */
   stopTaking(): void {
     this.#retiring = true;
-    for (const { turn } of this.#plugins.values()) turn.stop();
+    for (const { turn } of this.#byName.values()) turn.stop();
   }
 
   /** Whether something is under way that may be done soon. */
   get isBusy(): boolean {
     const asks = ({ queue, questions }: Plugin): boolean => queue.inFlight > 0 || questions.count > 0;
-    return [...this.#plugins.values()].some(asks) || this.traps.isBusy;
+    return [...this.#byName.values()].some(asks) || this.traps.isBusy;
   }
 
   /** Sessions of channels with requests that have no answer. No further ones come once nothing is taken. */
@@ -220,7 +211,7 @@ export class Sessions {
     // protects: G11 what gathers in a trap is written before its broker is replaced
     this.traps.flush();
     this.#services.audit.hurry();
-    for (const { failures } of this.#plugins.values()) failures.flush();
+    for (const { failures } of this.#byName.values()) failures.flush();
   }
 
   /** Leaves the calls that wait to the next broker. Nothing may be done for them from now on. */
@@ -267,17 +258,17 @@ export class Sessions {
   /** @param memory see {@link Ledger.note} */
   noteConnections({ plugin, left }: ConnectionsPacket, memory: OwnedFd): void {
     if (left === undefined) {
-      this.#accounts.note(this.#plugin(plugin), memory);
+      this.#ledger.note(this.#plugin(plugin), memory);
       return;
     }
     // It has no series, and another plugin may have its name.
     const gone = makePlugin(plugin, { ...this.#services, metrics: new Metrics() }, () => true, NO_ASKS);
-    this.#accounts.note(gone, memory);
+    this.#ledger.note(gone, memory);
     this.#left.set(left, gone);
   }
 
   attachEnds(reports: OwnedFd): void {
-    this.#accounts.begin(reports);
+    this.#ledger.begin(reports);
     for (const [left, plugin] of this.#left) void this.#endLeft(plugin, left);
     this.#left.clear();
   }
@@ -292,7 +283,7 @@ export class Sessions {
     const owner = this.#plugin(plugin);
     owner.unguarded = false;
     // The kernel gives the number of a namespace that has ended to another one.
-    for (const other of this.#plugins.values())
+    for (const other of this.#byName.values())
       if (other.pidNamespace === pidNamespace) other.pidNamespace = undefined;
     owner.pidNamespace = pidNamespace;
     // protects: G22 a run that inherits the queue of a listener answers for the former one => owner.runsSince = (void inherits, owner.runsSince === undefined ? 0 : monotonicMs());
@@ -302,7 +293,7 @@ export class Sessions {
 
   /** What the run has passed on to others is of no use to them any more. */
   endRun(name: string): void {
-    const plugin = this.#plugins.get(name);
+    const plugin = this.#byName.get(name);
     // protects: G7 a channel does not outlive the run that got it
     if (plugin !== undefined) this.#endSessions(plugin);
   }
@@ -310,7 +301,7 @@ export class Sessions {
   /** Brings the metrics up to date. */
   async #show(): Promise<void> {
     await this.#count();
-    for (const plugin of this.#plugins.values()) {
+    for (const plugin of this.#byName.values()) {
       const { metrics, queue, asks, connections } = plugin;
       showUsedLimits(plugin);
       metrics.set('asksOpen', {}, asks.size);
@@ -326,7 +317,7 @@ export class Sessions {
     this.#services.audit.flush();
     await this.#survey.take();
     // What has ended meanwhile counts whole.
-    this.#accounts.update();
+    this.#ledger.update();
   }
 
   #endSessions(plugin: Plugin): void {
@@ -340,15 +331,15 @@ export class Sessions {
   }
 
   #plugin(name: string): Plugin {
-    const known = this.#plugins.get(name);
+    const known = this.#byName.get(name);
     if (known !== undefined) return known;
     // protects: G9 a broker without guards serves no second plugin
-    if (this.#alone && this.#plugins.size > 0)
+    if (this.#alone && this.#byName.size > 0)
       throw new PosternError('link', `A broker for one plugin got "${name}" too`);
     const link = { nextId: () => this.#nextAsk(), send: (line: BrokerLine) => this.#link.send(line) };
-    const plugin = makePlugin(name, this.#services, () => this.#plugins.size > 1, link);
+    const plugin = makePlugin(name, this.#services, () => this.#byName.size > 1, link);
     if (this.#retiring) plugin.turn.stop();
-    this.#plugins.set(name, plugin);
+    this.#byName.set(name, plugin);
     return plugin;
   }
 }
@@ -375,100 +366,4 @@ function makePlugin(
     age.begin();
   };
   return plugin;
-}
-
-// Puts a plugin's rules in force, with what else the supervisor says of it.
-
-type PluginLine = SupervisorLine & { readonly type: 'plugin' };
-
-/** @returns the answer. If a rule is invalid, the former rules stay, and the answer has the problems */
-function configurePlugin(
-  plugin: Plugin,
-  line: PluginLine,
-  services: Services,
-  resolvers: ResolverSets,
-): BrokerLine {
-  const { allow, deny, mode } = line;
-  const compiled = compilePolicy({ allow, deny, mode });
-  const direct = compilePolicy({ allow: [], deny: line.via?.direct ?? [] });
-  if (compiled.ok && direct.ok) {
-    putInForce(plugin, compiled.policy, direct.policy, line, services, resolvers);
-    return { type: 'plugin_ready', plugin: plugin.name, policyHash: compiled.policy.hash };
-  }
-  const problems = [
-    ...(compiled.ok ? [] : compiled.problems.map((problem) => textOf(problem.list, problem))),
-    ...(direct.ok ? [] : direct.problems.map((problem) => textOf('via.direct', problem))),
-  ];
-  const told = problems.slice(0, TOLD_PROBLEMS).map((problem) => problem.slice(0, KEPT_TEXT));
-  return { type: 'plugin_refused', plugin: plugin.name, problems: told };
-}
-
-function textOf(list: string, { text, message, suggestion }: RuleProblem): string {
-  const fix = suggestion === undefined ? '' : ` (write "${suggestion}")`;
-  return `${list} "${text}": ${message}${fix}`;
-}
-
-function putInForce(
-  plugin: Plugin,
-  policy: Policy,
-  direct: Policy,
-  { limits, via, unknown, approved = [], revoke = 'drain', gateways = [] }: PluginLine,
-  services: Services,
-  resolvers: ResolverSets,
-): void {
-  plugin.configure(policy, limits, via && upstreamOf(via, via.direct && direct));
-  plugin.gateways = new Map(
-    gateways.flatMap((names, index) => names.map((name) => [name, gatewayAddress(index)] as const)),
-  );
-  const { resolvers: servers, source = [] } = via ?? {};
-  plugin.names = resolvers.use(plugin.name, servers && { servers, from: source });
-  const isOpen = (asked: Asked): boolean => {
-    const host = services.host.context();
-    const verdict = judgeRequest(policy, asked, host);
-    return verdict.kind === 'settled' && mayBeAsked(policy, verdict.decision, host);
-  };
-  plugin.asks.configure(unknown === 'ask', approved, isOpen);
-  if (unknown === 'ask') plugin.shows('ask');
-  plugin.revoke = revoke;
-  // protects: G7 new rules decide again on open connections
-  plugin.revokeConnections();
-  plugin.boundConnections();
-}
-
-// The end of a broker that is replaced on purpose. It takes nothing new, finishes what is soon done, tells what the next broker has to know, and
-// exits. The next broker serves what still waits.
-
-/** Between two looks whether work is done. */
-const LOOK_MS = 5;
-
-/** @param page of the question for metrics that is answered last @param exit ends this process at once */
-export async function retire(
-  sessions: Sessions,
-  link: LineLink,
-  page: number,
-  exit: () => never,
-): Promise<void> {
-  sessions.stopTaking();
-  const until = performance.now() + RETIRE_MS;
-  while (sessions.isBusy && performance.now() < until) await sleep(LOOK_MS);
-  for (const [session, names] of sessions.giveUp())
-    for (let at = 0; at < names.length; at += GIVEN_NAMES_A_LINE)
-      link.send({ type: 'given_names', session, names: names.slice(at, at + GIVEN_NAMES_A_LINE) });
-  // What was looked at until now has its end in this turn of the event loop.
-  await sleep(0);
-  sessions.flush();
-  // protects: G11 metrics: what a broker has counted stays when it is replaced
-  await sessions.reportMetrics(page);
-  link.send({ type: 'retired', unanswered: sessions.unanswered });
-  const leave = (): void => {
-    sessions.flush();
-    if (link.backlogBytes > 0) {
-      link.drain(leave);
-      return;
-    }
-    // Both in one step: in between, this process could answer a call that the next broker serves again.
-    sessions.leaveCalls();
-    exit();
-  };
-  leave();
 }
