@@ -6,8 +6,8 @@ import { decideUnix } from '../../../shared/policy/decide-unix.js';
 import { printable } from '../../../shared/printable.js';
 import type { ApprovedDestination, SupervisorLine } from '../../../shared/protocol/link.js';
 import type { BrokerLines } from './broker-lines.js';
+import type { Permissions } from './carry-out-orders.js';
 import type { Heartbeat } from './heartbeat.js';
-import type { Permissions } from './kept-for-brokers.js';
 
 export type PluginLine = Extract<SupervisorLine, { type: 'plugin' }>;
 

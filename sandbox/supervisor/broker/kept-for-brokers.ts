@@ -1,53 +1,35 @@
 // What outlives a broker: each plugin's channels and traps, its connections, and what ends its sandbox. Runs in the supervisor. It gives
 // all of it to each new broker, and answers what a broker says about it.
-import { constants } from 'node:os';
-import type { BrokerLine, HostSocketPacket, MarkSocketPacket } from '../../../shared/protocol/link.js';
-import { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { ConnectsAsPlugin } from '../orders/connects-as-plugin.js';
-import { PluginLanes } from '../orders/plugin-lanes.js';
-import type { SentSocket } from '../orders/sent-descriptors.js';
-import { type AnswerOrder, type ModeOrder, receiveOrders, type UnixOrder } from './answer-orders.js';
-import type { BrokerLines } from './broker-lines.js';
-import type { BrokerPackets } from './broker-packets.js';
+import type { BrokerLine } from '../../../shared/protocol/link.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { type Link, Orders, type Permissions } from './carry-out-orders.js';
 import {
   type Channel,
   ChannelKeeper,
   ConnectionsKeeper,
   EndAlarm,
   type KeptSandbox,
-  type KeptTrap,
   type SandboxFacts,
   type TrapFacts,
   TrapKeeper,
 } from './kept.js';
 
-/** The ways to a running broker. */
-interface Link {
-  readonly lines: BrokerLines;
-  readonly packets: BrokerPackets;
-}
-
-/** What the operator has permitted. */
-export interface Permissions {
-  /** Whether there is such a plugin, and whether the operator has set that mark. */
-  readonly mayMark: (plugin: string, mark: number) => boolean;
-  /** Whether the plugin's rules open the host's socket at that path. */
-  readonly mayReach: (plugin: string, path: string) => boolean;
-}
-
 export class KeptForBrokers {
   readonly #channels = new ChannelKeeper();
   readonly #traps = new TrapKeeper();
   readonly #connections = new ConnectionsKeeper();
-  readonly #unixConnects = new ConnectsAsPlugin();
-  readonly #lanes = new PluginLanes();
+  readonly #orders: Orders;
   /** For each plugin, what ends its current sandbox. */
   readonly #sandboxes = new Map<string, KeptSandbox>();
-  readonly #permissions: Permissions;
   #link: Link | undefined;
 
   constructor(permissions: Permissions) {
-    this.#permissions = permissions;
+    this.#orders = new Orders({
+      permissions,
+      link: () => this.#link,
+      trap: (number) => this.#traps.get(number),
+      hasNeighbours: () => this.#sandboxes.size > 1,
+    });
   }
 
   /** Before a new broker gets all that is kept, and after the end of the former one. @throws SystemError if no descriptor or no memory is left */
@@ -134,7 +116,7 @@ export class KeptForBrokers {
 
   /** Ends a plugin's channels and traps. */
   drop(plugin: string): void {
-    this.#lanes.end(plugin);
+    this.#orders.endPlugin(plugin);
     for (const kept of this.#channels.all()) if (kept.plugin === plugin) this.#channels.drop(kept.session);
     for (const kept of this.#traps.all()) if (kept.plugin === plugin) this.#dropTrap(kept.number);
   }
@@ -156,102 +138,13 @@ export class KeptForBrokers {
     else if (line.type === 'channel_wanted') this.#answerChannel(line.plugin, line.session, line.id);
   }
 
-  /** Receives the broker's orders for calls of plugins. @param packets owned from here on @returns what ends that, and closes the socket */
+  /** See {@link Orders.receive}. */
   receiveOrders(packets: OwnedFd): () => void {
-    return receiveOrders(packets, {
-      unix_connect: (order, socket) => this.#connectUnix(order, socket),
-      mark_socket: (order, socket) => this.#markSocket(order, socket),
-      host_socket: (order) => this.#openSocket(order),
-      folder_mode: (order) => this.#setMode(order),
-      caller_answer: (order) => this.#answerCaller(order),
-    });
-  }
-
-  /** The broker names the trap. It gains nothing by another one's: the socket must be that sandbox's. */
-  #connectUnix({ session: number, id, target }: UnixOrder, socket: SentSocket | undefined): void {
-    const answer = this.#answerTo(number, id);
-    if (socket === undefined) {
-      answer(-constants.errno.EAGAIN);
-      return;
-    }
-    const trap = this.#traps.get(number);
-    const pluginId = trap?.pluginId;
-    if (trap === undefined || pluginId === undefined) {
-      socket.close();
-      return;
-    }
-    this.#unixConnects.connect({ ...trap, pluginId, kill: this.#killerOf(trap) }, socket, target, answer);
-  }
-
-  /** The broker names the plugin. It gains nothing by another one: it makes the connections of all of them. */
-  #markSocket({ plugin, id, mark }: MarkSocketPacket, socket: SentSocket | undefined): void {
-    const lines = this.#link?.lines;
-    const answer = (result: number): void => lines?.send({ type: 'plugin_order_done', plugin, id, result });
-    if (socket === undefined) answer(-constants.errno.EAGAIN);
-    else if (
-      /* protects: G22 a broker gets no mark that is in no rules => true */ this.#permissions.mayMark(
-        plugin,
-        mark,
-      )
-    ) {
-      this.#lanes.mark(plugin, socket, mark, answer);
-    } else {
-      socket.close();
-      answer(-constants.errno.EPERM);
-    }
-  }
-
-  /** The broker names the plugin. It gains nothing by another one: it makes the connections of all of them. */
-  #openSocket({ plugin, id, path }: HostSocketPacket): void {
-    const link = this.#link;
-    const refuse = (result: number): void =>
-      link?.lines.send({ type: 'plugin_order_done', plugin, id, result });
-    if (
-      /* protects: G16 a broker gets no socket of the host that no rule names => false */ !this.#permissions.mayReach(
-        plugin,
-        path,
-      )
-    )
-      refuse(-constants.errno.EACCES);
-    else
-      this.#lanes.openSocket(plugin, path, (result) => {
-        if (result < 0) refuse(result);
-        else if (link === undefined) new OwnedFd(result).close();
-        else link.packets.socketFile(plugin, id, new OwnedFd(result));
-      });
-  }
-
-  /** The broker names the trap. It gains nothing by another one's: the folder is that sandbox's, and its plugin could do the same. */
-  #setMode({ session: number, id, change }: ModeOrder): void {
-    const trap = this.#traps.get(number);
-    if (trap === undefined) return;
-    this.#lanes.setMode(trap, change, this.#answerTo(number, id));
-  }
-
-  /** The broker names the caller, too. It gains nothing by another one: the kernel must confirm that it waits for an answer. */
-  #answerCaller({ session: number, id, tid, bytes }: AnswerOrder): void {
-    const trap = this.#traps.get(number);
-    if (trap === undefined) return;
-    const answer = { tid, pidNamespace: trap.pidNamespace, bytes };
-    this.#lanes.answer(number, answer, this.#answerTo(number, id));
-  }
-
-  #answerTo(trap: number, id: number): (result: number | 'host') => void {
-    // A successor numbers its own orders: it must not take the answer to this one.
-    const lines = this.#link?.lines;
-    return (result) => lines?.send({ type: 'order_done', session: trap, id, result });
-  }
-
-  /** A plugin that is alone delays nobody. */
-  #killerOf(trap: KeptTrap): () => void {
-    return () => {
-      if (this.#sandboxes.size > 1) trap.kill();
-    };
+    return this.#orders.receive(packets);
   }
 
   #dropTrap(trap: number): void {
-    this.#lanes.end(trap);
-    this.#unixConnects.end(trap, this.#traps.drop(trap));
+    this.#orders.endTrap(trap, this.#traps.drop(trap));
   }
 
   #letGo(session: number): void {

@@ -1,5 +1,5 @@
-// What the broker may have the supervisor do for it: connect an AF_UNIX socket inside a sandbox, open the file of a host's socket, mark a socket, set a
-// folder's mode, answer a caller.
+// Reads and checks the broker's orders: to connect an AF_UNIX socket inside a sandbox, to open the file of a host's socket, to mark a socket, to set a
+// folder's mode, to answer a caller. carry-out-orders.ts does them.
 // Runs in the supervisor. The broker may have been taken over: an order is checked as a plugin's call would be. A packet of another form is dropped, and
 // another thread closes its descriptors, since a close can wait.
 import type {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readOrder } from '../../../sandbox/supervisor/broker/answer-orders.js';
+import { readOrder } from '../../../sandbox/supervisor/broker/read-orders.js';
 
 const base64 = (bytes: Uint8Array | string): string => Buffer.from(bytes).toString('base64');
 const read = (packet: unknown): unknown => readOrder(Buffer.from(JSON.stringify(packet)));
