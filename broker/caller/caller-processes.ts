@@ -168,7 +168,7 @@ export function processOfThread(tid: number): number | undefined {
 /** The name that Node 22 and later give their first thread, and so their process. */
 const NODES_NAME = /^(?:node-)?MainThread$/;
 
-/** Of a name, as in proc(5) comm. A file's may be far longer, and then a connection's place has no room for what describes it. */
+/** Of a name, as in proc(5) comm. A file's may be far longer, and then a connection's slot has no room for what describes it. */
 const NAME_CHARACTERS = 15;
 
 /** proc(5) comm of the process, since a thread's own name says less. Not always UTF-8. */

@@ -5,7 +5,7 @@ import type { ConnectRequest, ExplainRequest } from '../../shared/protocol/messa
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { askAbout } from '../approval/ask-about.js';
 import type { AskTicket } from '../approval/plugin-approvals.js';
-import type { Claim } from '../ledger/connection-slots.js';
+import type { Claim } from '../ledger/register.js';
 import type { RequestLife } from '../limit/request-life.js';
 import { CHANNEL } from '../record/audit.js';
 import {
@@ -135,12 +135,19 @@ function connectAndHandOver(
       audit.owe();
       return andThen(handOver(requester, request.id, socket), (left): Ending => {
         if (!left) claim?.withdraw();
-        const place = left ? claim : undefined;
-        return { outcome: left ? 'connected' : 'canceled', dialed, connectMs, passage, isOwed: true, place };
+        const held = left ? claim : undefined;
+        return {
+          outcome: left ? 'connected' : 'canceled',
+          dialed,
+          connectMs,
+          passage,
+          isOwed: true,
+          claim: held,
+        };
       });
     }
     const { outcome, errno, cause } = connection;
-    // Before the answer, or the plugin's next request may find the place taken.
+    // Before the answer, or the plugin's next request may find the slot taken.
     claim?.release();
     audit.owe();
     void requester.answer(outcomeReply(request.id, decision, outcome, errno, cause));
@@ -181,12 +188,12 @@ async function connectToSocket(
       services.audit.owe();
       const left = await handOver(requester, id, made.socket);
       const ending = { ...made.ending, isOwed: true };
-      if (!left) made.ending.place?.withdraw();
+      if (!left) made.ending.claim?.withdraw();
       account(
         services,
         plugin,
         judgement,
-        left ? ending : { ...ending, outcome: 'canceled', place: undefined },
+        left ? ending : { ...ending, outcome: 'canceled', claim: undefined },
       );
     }
   }

@@ -17,11 +17,11 @@ import type { TcpAccount } from '../../shared/sys/socket-state.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
 import type { EndCause } from '../../shared/words.js';
 import { ByteSums } from './byte-sums.js';
+import { HostSocketRegister } from './host-socket-register.js';
 import {
   type Claim,
   type ConnectionDescription,
   type ConnectionEvents,
-  type ConnectionSlots,
   type Entry,
   entryOf,
   firstOf,
@@ -34,10 +34,10 @@ import {
   notedOf,
   oldestOf,
   REFUSED,
+  type Register,
   readDescription,
   writeDescription,
-} from './connection-slots.js';
-import { HostSockets } from './host-socket-register.js';
+} from './register.js';
 import { type Carried, type ConnectionSlot, monotonicMs, SlotMemory } from './slot-memory.js';
 import type { SocketEnds, SocketOwner } from './socket-ends.js';
 
@@ -48,12 +48,12 @@ const LOOKED_AT_CONNECTIONS = 256;
 
 type Ends = Pick<SocketEnds, 'add' | 'remove' | 'own' | 'disown' | 'take' | 'look' | 'knowsUnix'>;
 
-export class ConnectionRegister implements ConnectionSlots, SocketOwner {
+export class ConnectionRegister implements Register, SocketOwner {
   readonly #ends: Ends;
   readonly #events: ConnectionEvents;
   readonly #slots: SlotMemory;
   readonly #sums: ByteSums;
-  readonly hostSockets: HostSockets;
+  readonly hostSockets: HostSocketRegister;
   readonly #known = new KnownConnections();
   #limit: number = CONNECTION_SLOTS;
   #claimed = 0;
@@ -69,7 +69,7 @@ export class ConnectionRegister implements ConnectionSlots, SocketOwner {
     this.#slots = new SlotMemory(memory);
     this.#sums = new ByteSums(this.#slots, (more) => events.carried(more));
     const ofHost = this.#slots.taken.filter(({ id }) => isUnixSocketId(id));
-    this.hostSockets = new HostSockets(this.#slots, ofHost, ends, events);
+    this.hostSockets = new HostSocketRegister(this.#slots, ofHost, ends, events);
     for (const slot of this.#slots.taken.filter(({ id }) => !isUnixSocketId(id))) {
       this.#known.add(slot.cookie, slot);
       ends.own(slot.cookie, this);
@@ -298,7 +298,7 @@ export class ConnectionRegister implements ConnectionSlots, SocketOwner {
   }
 
   /**
-   * A closed connection gives its place back at once. The kernel may still deliver the last bytes, and reports the end later.
+   * A closed connection gives its slot back at once. The kernel may still deliver the last bytes, and reports the end later.
    *
    * @returns the cookies of those that are gone
    */
@@ -329,9 +329,9 @@ export class ConnectionRegister implements ConnectionSlots, SocketOwner {
   }
 }
 
-// One place of a register: claimed, then held by a connection, which the plugin gets or not.
+// One slot of a register: claimed, then held by a connection, which the plugin gets or not.
 
-/** The register, as its places see it. */
+/** The register, as its claims see it. */
 type SlotOwner = Pick<ConnectionRegister, 'conclude' | 'hold' | 'settle' | 'discard'>;
 
 class ClaimedSlot implements Claim {

@@ -1,5 +1,5 @@
 // The connections of one plugin to UNIX sockets of the host, so that they end when their rule is withdrawn. Runs in the broker. The kernel does
-// not report the end of such a socket. So each new connection looks at some old ones, and those that have ended give their places back. For
+// not report the end of such a socket. So each new connection looks at some old ones, and those that have ended give their slots back. For
 // each look the kernel goes through all UNIX sockets of the host, those of other plugins too. So a plugin may have HOST_SOCKETS.
 import { HOST_SOCKETS } from '../../shared/limits.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -12,22 +12,22 @@ import {
   type Entry,
   entryOf,
   firstOf,
-  type HostSocketSlots,
+  type HostRegister,
   lookAt,
   type NotedConnection,
   noteCause,
   readDescription,
   writeDescription,
-} from './connection-slots.js';
+} from './register.js';
 import { type ConnectionSlot, monotonicMs, type SlotMemory } from './slot-memory.js';
 import type { SocketEnds } from './socket-ends.js';
 
-/** Old connections that a new one looks at; and where no place is free. */
+/** Old connections that a new one looks at; and where no slot is free. */
 const LOOKED_AT = 2;
 const LOOKED_AT_IN_NEED = 32;
 const NO_PEER = { bytes: new Uint8Array(0), port: 0 };
 
-export class HostSockets implements HostSocketSlots {
+export class HostSocketRegister implements HostRegister {
   readonly #slots: SlotMemory;
   readonly #ends: Pick<SocketEnds, 'look' | 'knowsUnix'>;
   readonly #events: Pick<ConnectionEvents, 'owe' | 'ended'>;
@@ -50,7 +50,7 @@ export class HostSockets implements HostSocketSlots {
 
   hold(socket: OwnedFd, description: ConnectionDescription): Claim | 'full' | undefined {
     if (!this.#open || !this.#ends.knowsUnix) return undefined;
-    // protects: G8 accounts: ended connections to UNIX sockets give their places back
+    // protects: G8 accounts: ended connections to UNIX sockets give their slots back
     this.#lookAtOld();
     const slot =
       /* protects: G8 a plugin has so many connections to UNIX sockets => (HOST_SOCKETS, false) */ this.#held
@@ -132,7 +132,7 @@ export class HostSockets implements HostSocketSlots {
     }
   }
 
-  /** Those that are gone give their places back. */
+  /** Those that are gone give their slots back. */
   #lookAt(entries: readonly Entry[]): readonly (readonly [SocketLook, Entry])[] {
     const looks = lookAt(this.#ends, entries, false);
     for (const [look, [cookie, slot]] of looks) {

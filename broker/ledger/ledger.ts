@@ -4,14 +4,14 @@ import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Audit } from '../record/audit.js';
 import type { METRICS } from '../record/broker-metrics.js';
 import { ConnectionRegister } from './connection-register.js';
-import type { ConnectionSlots, EndedConnection } from './connection-slots.js';
+import type { EndedConnection, Register } from './register.js';
 import type { Counted } from './slot-memory.js';
 import { SocketEnds } from './socket-ends.js';
 
 /** A plugin whose connections are noted. */
 interface Owner extends LedgerPlugin {
-  readonly connections: ConnectionSlots | undefined;
-  register(connections: ConnectionSlots | undefined): void;
+  readonly connections: Register | undefined;
+  register(connections: Register | undefined): void;
   /** Decides again on its open connections. */
   revokeConnections(): void;
   /** Keeps its open connections within their age, and within what they may carry. */

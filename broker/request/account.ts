@@ -6,7 +6,7 @@ import { quote } from '../../shared/policy/quote.js';
 import type { AuditFields } from '../../shared/protocol/audit-events.js';
 import type { FailureReply } from '../../shared/protocol/messages.js';
 import type { FailureWord, Outcome } from '../../shared/words.js';
-import type { Claim, ConnectionDescription } from '../ledger/connection-slots.js';
+import type { Claim, ConnectionDescription } from '../ledger/register.js';
 import { EARLY_ERRNO, type EarlyEnd, type RequestLife } from '../limit/request-life.js';
 import { CHANNEL, type Origin } from '../record/audit.js';
 import { dnsServers, failureMessage, PATIENCE_MS } from '../record/failures.js';
@@ -27,8 +27,8 @@ export interface Ending {
   readonly passage?: Passage | undefined;
   /** Whether its event was counted before the plugin had the connection, with {@link Audit.owe}. */
   readonly isOwed?: boolean;
-  /** The plugin has the connection, in this place. Missing if it has none, or if it is not noted. */
-  readonly place?: Claim | undefined;
+  /** The plugin has the connection, in this slot. Missing if it has none, or if it is not noted. */
+  readonly claim?: Claim | undefined;
   /** See {@link unwatched}. */
   readonly isUnwatched?: boolean;
   /** What the outcome does not say, as a sentence for the operator: why a socket of the host was not connected, or what the proxy did. */
@@ -121,14 +121,14 @@ function accountNow({ services, plugin, judgement, ending, origin, at }: Account
     plugin.metrics.count('connects', { outcome });
     if (connectMs !== null) services.metrics.observe('connectDuration', { outcome }, connectMs / 1000);
   }
-  const decisionId = ending?.place?.decisionId ?? services.audit.nextDecisionId();
-  ending?.place?.settle(
+  const decisionId = ending?.claim?.decisionId ?? services.audit.nextDecisionId();
+  ending?.claim?.settle(
     ending.outcome === 'connected' ||
       /* protects: G22 accounts: a connection that nobody watched has its event => false */ ending.isUnwatched ===
         true,
   );
   // Its rules have changed since this was decided.
-  if (ending?.place !== undefined && judgement.policy !== plugin.policy) plugin.revokeConnections();
+  if (ending?.claim !== undefined && judgement.policy !== plugin.policy) plugin.revokeConnections();
   noteResult(services, plugin, judgement, origin, ending);
   const mustBeSeen = decision.decision !== 'allow';
   const event = (): AuditFields<'decision'> => describe(decisionId, plugin, judgement, origin, ending);

@@ -6,7 +6,7 @@ import { addressFromBytes } from '../../shared/policy/address.js';
 import type { BrokerLine, SupervisorLine } from '../../shared/protocol/link.js';
 import type { OpenConnection } from '../../shared/protocol/open-connections.js';
 import type { SocketLook } from '../../shared/sys/socket-diag.js';
-import type { NotedConnection } from '../ledger/connection-slots.js';
+import type { NotedConnection } from '../ledger/register.js';
 import { monotonicMs } from '../ledger/slot-memory.js';
 import type { Plugin, Services } from './plugin.js';
 

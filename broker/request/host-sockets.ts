@@ -17,7 +17,7 @@ import { RequestLife } from '../limit/request-life.js';
 import type { Origin } from '../record/audit.js';
 import { account, accountLate, describeConnection, type Ending } from './account.js';
 import { outcomeOf } from './dial.js';
-import { denial, type Judgement, refuseDescriptor, refusePlace, refuseQueued } from './judgement.js';
+import { denial, type Judgement, refuseDescriptor, refuseQueued, refuseSlot } from './judgement.js';
 import type { Plugin, Services } from './plugin.js';
 
 const { EACCES, EAGAIN, ECANCELED, ENOENT, ETIMEDOUT } = constants.errno;
@@ -147,16 +147,20 @@ export async function connectSocket(
     if (life.ended !== undefined) return fail(life.ended === 'timeout' ? ETIMEDOUT : ECANCELED, real);
     const socket = await dialSocket(file, type, life, descriptors);
     if (typeof socket === 'number') return fail(-socket, real);
-    const place = plugin.connections?.hostSockets?.hold(
+    const claim = plugin.connections?.hostSockets?.hold(
       socket,
       describeConnection(services, judgement, origin, { dialed: real }),
     );
-    if (place === 'full') {
+    if (claim === 'full') {
       socket.close();
-      return { kind: 'denied', judgement: refusePlace(plugin, judgement) };
+      return { kind: 'denied', judgement: refuseSlot(plugin, judgement) };
     }
     const connectMs = performance.now() - start;
-    return { kind: 'connected', socket, ending: { outcome: 'connected', dialed: real, connectMs, place } };
+    return {
+      kind: 'connected',
+      socket,
+      ending: { outcome: 'connected', dialed: real, connectMs, claim: claim },
+    };
   } finally {
     file.close();
   }

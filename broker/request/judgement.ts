@@ -6,7 +6,7 @@ import type { Policy } from '../../shared/policy/policy.js';
 import type { Reason } from '../../shared/words.js';
 import type { Answered } from '../approval/plugin-approvals.js';
 import { hasQuota, type SpentQuota, spentQuota } from '../ledger/byte-sums.js';
-import type { Claim } from '../ledger/connection-slots.js';
+import type { Claim } from '../ledger/register.js';
 import { NO_DESCRIPTOR } from '../limit/descriptor-shares.js';
 import type { QueueRefusal } from '../limit/request-queue.js';
 import type { Resolution } from '../names/resolve.js';
@@ -58,11 +58,11 @@ const UNCOUNTED_MS = 1_000;
 export interface Admission {
   /** The judgement as it was, or a refusal. */
   readonly judgement: Judgement;
-  /** The place of the connection. Missing where connections are not noted, or nothing is dialled. */
+  /** The slot of the connection. Missing where connections are not noted, or nothing is dialled. */
   readonly claim: Claim | undefined;
 }
 
-/** Claims a place for a permitted connect, and counts a refusal. */
+/** Claims a slot for a permitted connect, and counts a refusal. */
 export function admitConnection(plugin: Plugin, judgement: Judgement): Admission {
   const { connections, metrics, descriptors } = plugin;
   if (judgement.decision.decision === 'deny') return { judgement, claim: undefined };
@@ -80,7 +80,7 @@ export function admitConnection(plugin: Plugin, judgement: Judgement): Admission
   let claim = connections.claim();
   if (
     !claim.granted &&
-    /* protects: G8 a connect that its program gave up holds no place => false */ plugin.leaveGivenUp()
+    /* protects: G8 a connect that its program gave up holds no slot => false */ plugin.leaveGivenUp()
   )
     claim = connections.claim();
   if (claim.granted) return spendApproval(plugin, { judgement, claim });
@@ -133,7 +133,7 @@ export function refuseDescriptor({ metrics }: Plugin, judgement: Judgement): Jud
 }
 
 /** A plugin whose connections fill its register gets no further one. Counts the refusal. */
-export function refusePlace({ metrics }: Plugin, judgement: Judgement): Judgement {
+export function refuseSlot({ metrics }: Plugin, judgement: Judgement): Judgement {
   metrics.count('limitRejections', { limit: 'connections' });
   return limited(judgement, 'too many connections are open');
 }

@@ -13,7 +13,7 @@ import { TokenBucket } from '../../shared/token-bucket.js';
 import type { SlowAction } from '../../shared/words.js';
 import { type AskEnds, PluginAsks } from '../approval/plugin-approvals.js';
 import { hasQuota } from '../ledger/byte-sums.js';
-import type { ConnectionSlots } from '../ledger/connection-slots.js';
+import type { Register } from '../ledger/register.js';
 import type { DescriptorPool, DescriptorShare } from '../limit/descriptor-shares.js';
 import { OpenQuestions } from '../limit/open-questions.js';
 import type { PluginOrders } from '../limit/plugin-orders.js';
@@ -102,14 +102,14 @@ export class Plugin {
   readonly gate: LogGate;
   queue: RequestQueue;
   #limits = DEFAULT_LIMITS;
-  #connections: ConnectionSlots | undefined;
+  #connections: Register | undefined;
 
   get limits(): Limits {
     return this.#limits;
   }
 
   /** Its register of connections. Missing before it came, or if the kernel cannot report the end of connections. */
-  get connections(): ConnectionSlots | undefined {
+  get connections(): Register | undefined {
     return this.#connections;
   }
 
@@ -171,7 +171,7 @@ export class Plugin {
   }
 
   /** @param connections where its connections are noted from now on; undefined: nowhere */
-  register(connections: ConnectionSlots | undefined): void {
+  register(connections: Register | undefined): void {
     this.#connections?.close();
     this.#connections = connections;
     connections?.bound(this.#limits.connections);

@@ -1,6 +1,6 @@
 // Ends connections of a plugin that are older than connection_seconds. Runs in the broker.
 
-import type { NotedConnection } from '../ledger/connection-slots.js';
+import type { NotedConnection } from '../ledger/register.js';
 import { monotonicMs } from '../ledger/slot-memory.js';
 import type { Plugin, Services } from '../request/plugin.js';
 import { endConnections } from './end-connections.js';

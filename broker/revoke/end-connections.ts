@@ -21,12 +21,7 @@ import { threadMilliseconds } from '../../shared/sys/process-control.js';
 import type { SocketLook } from '../../shared/sys/socket-diag.js';
 import { socketCookie, tcpAccount } from '../../shared/sys/socket-state.js';
 import type { EndCause } from '../../shared/words.js';
-import type {
-  ConnectionSlots,
-  HeldConnection,
-  NotedConnection,
-  OpenRegister,
-} from '../ledger/connection-slots.js';
+import type { HeldConnection, NotedConnection, OpenRegister, Register } from '../ledger/register.js';
 import { SEARCH_MS } from '../limit/vain-searches.js';
 import type { Plugin, Services } from '../request/plugin.js';
 
@@ -105,7 +100,7 @@ async function chosen(
 export async function countOver(
   services: Services,
   plugin: Plugin,
-  register: Pick<ConnectionSlots, 'has' | 'total'> & OpenRegister,
+  register: Pick<Register, 'has' | 'total'> & OpenRegister,
   over: readonly HeldConnection[],
 ): Promise<number> {
   const end = new End(services, plugin, register, undefined, threadMilliseconds);

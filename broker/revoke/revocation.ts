@@ -8,7 +8,7 @@ import type { HostContext } from '../../shared/policy/host-block.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import { UNIX_PREFIX } from '../../shared/policy/socket-path.js';
 import { socketCookie } from '../../shared/sys/socket-state.js';
-import type { ConnectionDescription, NotedConnection, OpenRegister } from '../ledger/connection-slots.js';
+import type { ConnectionDescription, NotedConnection, OpenRegister } from '../ledger/register.js';
 import type { Plugin, Services } from '../request/plugin.js';
 import { endConnections } from './end-connections.js';
 import { pauseBeforeLook } from './quota.js';

@@ -13,7 +13,7 @@ import { askAbout } from '../approval/ask-about.js';
 import type { AskOutcome, AskTicket } from '../approval/plugin-approvals.js';
 import type { InetAddress } from '../caller/caller-memory.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
-import type { Claim } from '../ledger/connection-slots.js';
+import type { Claim } from '../ledger/register.js';
 import { RequestLife } from '../limit/request-life.js';
 import { account, accountLate, type Ending } from '../request/account.js';
 import { proxyTargets } from '../request/connect-upstream.js';

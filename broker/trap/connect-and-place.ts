@@ -27,7 +27,7 @@ import type { Outcome } from '../../shared/words.js';
 import type { Holding } from '../caller/caller-processes.js';
 import { type Placement, placeAndClose, placeSocket } from '../caller/place-socket.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
-import type { Claim } from '../ledger/connection-slots.js';
+import type { Claim } from '../ledger/register.js';
 import type { RequestLife } from '../limit/request-life.js';
 import type { Origin } from '../record/audit.js';
 import { describeConnection, type Ending, unwatched } from '../request/account.js';
@@ -56,7 +56,7 @@ export interface Replaced {
 /**
  * Ends the call.
  *
- * @param claim the connection's place, if the plugin's connections are noted
+ * @param claim the connection's slot, if the plugin's connections are noted
  * @returns how the connect ended, or the object that will say so
  */
 export function connectAndPlace(
@@ -146,7 +146,7 @@ class Attempt implements Dialer {
   }
 
   fail(result: number): Ending {
-    // Before the call ends, or the plugin's next one may find the place taken.
+    // Before the call ends, or the plugin's next one may find the slot taken.
     this.#claim?.withdraw();
     this.#owe();
     this.#replaced.call.end(result, 'brokered');
@@ -227,8 +227,8 @@ class Attempt implements Dialer {
   /** @param placed whether the plugin has the socket */
   #endingOf(outcome: Outcome, placed = false): Ending {
     const connectMs = performance.now() - this.#startedAt;
-    const place = placed ? this.#claim : undefined;
-    return { outcome, dialed: this.#dialed, connectMs, isOwed: this.#isOwed, place };
+    const claim = placed ? this.#claim : undefined;
+    return { outcome, dialed: this.#dialed, connectMs, isOwed: this.#isOwed, claim };
   }
 }
 

@@ -12,7 +12,7 @@ import { socketCookie, TCP_STATE, tcpAccount, tcpState } from '../../shared/sys/
 import { type CallerProcesses, type HeldSocket, processOfThread } from '../caller/caller-processes.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import { hasQuota } from '../ledger/byte-sums.js';
-import { firstOf } from '../ledger/connection-slots.js';
+import { firstOf } from '../ledger/register.js';
 import type { Plugin, Services } from '../request/plugin.js';
 
 /** How often the broker looks whether a program has closed a connection that is to be reset then, and how many of a sandbox it looks at each time. */

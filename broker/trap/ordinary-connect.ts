@@ -15,7 +15,7 @@ import { type Dialer, peerOf, startConnect, tcpSocket } from '../../shared/sys/s
 import { awaitPeersEnd } from '../../shared/sys/socket-state.js';
 import type { Outcome } from '../../shared/words.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
-import type { Claim } from '../ledger/connection-slots.js';
+import type { Claim } from '../ledger/register.js';
 import { RequestLife } from '../limit/request-life.js';
 import type { Origin } from '../record/audit.js';
 import { account, describeConnection } from '../request/account.js';
@@ -125,7 +125,7 @@ interface Attempt {
 
 /** @param result minus errno */
 function fail(attempt: Attempt, result: number, socket?: OwnedFd): false {
-  // Before the call ends, or the plugin's next one may find the place taken.
+  // Before the call ends, or the plugin's next one may find the slot taken.
   attempt.claim.withdraw();
   attempt.context.services.audit.owe();
   attempt.call.end(result, 'brokered');
@@ -139,12 +139,12 @@ function record(
   placed: boolean,
 ): false {
   const connectMs = performance.now() - startedAt;
-  const place = placed ? claim : undefined;
+  const held = placed ? claim : undefined;
   account(
     services,
     plugin,
     judgement,
-    { outcome, dialed: address.text, connectMs, isOwed: true, place },
+    { outcome, dialed: address.text, connectMs, isOwed: true, claim: held },
     origin,
   );
   plugin.queue.count();

@@ -88,7 +88,7 @@ export class TrapSession {
   readonly #supervised: SupervisedOrders;
   readonly #watch: Watch;
   readonly #onEnd: (session: TrapSession) => void;
-  /** The calls in flight, by slot. */
+  /** The calls in flight, by call slot. */
   readonly #inFlight = new Map<number, TrappedCall>();
   #open = true;
 
@@ -277,7 +277,7 @@ class ReportedCalls {
   readonly #slots: readonly Uint8Array[];
   readonly #free: number[] = [];
 
-  /** @param memory NOTIFIED_CALLS slots of NOTIFICATION_BYTES */
+  /** @param memory NOTIFIED_CALLS call slots of NOTIFICATION_BYTES */
   constructor(memory: OwnedFd) {
     this.#memory = new MappedMemory(memory.number, NOTIFIED_CALLS * NOTIFICATION_BYTES);
     const slot = (at: number): Uint8Array =>

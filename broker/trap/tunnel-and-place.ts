@@ -8,7 +8,7 @@ import { constants } from 'node:os';
 import { isNonBlocking, makeBlocking } from '../../shared/sys/fcntl.js';
 import { errnoNumber } from '../../shared/sys/libc.js';
 import { isV6Only, sendTimeout } from '../../shared/sys/socket-state.js';
-import type { Claim } from '../ledger/connection-slots.js';
+import type { Claim } from '../ledger/register.js';
 import { describeConnection, type Ending, proxyProblem } from '../request/account.js';
 import { connectUpstream } from '../request/connect-upstream.js';
 import type { SocketForm } from '../request/dial.js';
@@ -21,7 +21,7 @@ const PROXY_PATIENCE_MS = 5_000;
 
 const { ECONNABORTED, EINPROGRESS } = constants.errno;
 
-/** Ends the call. @param claim the connection's place, if the plugin's connections are noted */
+/** Ends the call. @param claim the connection's slot, if the plugin's connections are noted */
 export async function tunnelAndPlace(
   replaced: Replaced,
   judgement: Judgement,
@@ -61,8 +61,8 @@ export async function tunnelAndPlace(
     if (blocks) makeBlocking(socket.number);
     const placed = await placeConnection(context, call, socket, blocks ? 0 : -EINPROGRESS, original);
     if (!placed) claim?.withdraw();
-    const place = placed ? claim : undefined;
-    return { ...ending, outcome: placed ? 'connected' : 'canceled', isOwed: true, place };
+    const held = placed ? claim : undefined;
+    return { ...ending, outcome: placed ? 'connected' : 'canceled', isOwed: true, claim: held };
   } finally {
     socket.close();
   }

@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 
 import { signalsOf } from '../caller/caller-processes.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
-import { firstOf } from '../ledger/connection-slots.js';
+import { firstOf } from '../ledger/register.js';
 
 /** How often the broker looks at a call that waits: has its caller a signal, and does it still exist? */
 const WAITING_CALL_MS = 50;

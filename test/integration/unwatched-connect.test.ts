@@ -172,9 +172,9 @@ for (const user of users)
     assert.match(stderr, new RegExp(`"port":${port}.*"outcome":"canceled"`));
   });
 
-// proves: a connect that its program gave up holds no place
+// proves: a connect that its program gave up holds no slot
 for (const user of anyUser)
-  test(`a connect that its program has given up holds no place of the limit (${user})`, async (t) => {
+  test(`a connect that its program has given up holds no slot of the limit (${user})`, async (t) => {
     const { port } = await startFullServer(t);
     const host = await listen();
     t.after(() => host.close());

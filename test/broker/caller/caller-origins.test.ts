@@ -9,7 +9,7 @@ import {
   type ConnectionDescription,
   readDescription,
   writeDescription,
-} from '../../../broker/ledger/connection-slots.js';
+} from '../../../broker/ledger/register.js';
 import { ConnectionSlot } from '../../../broker/ledger/slot-memory.js';
 import { CONNECTION_SLOT_BYTES } from '../../../shared/limits.js';
 import { ownFolder } from '../../harness/own-folder.js';

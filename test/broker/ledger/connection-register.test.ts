@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { fstatSync, readFileSync } from 'node:fs';
 import { after, before, type TestContext, test } from 'node:test';
 import { ConnectionRegister } from '../../../broker/ledger/connection-register.js';
-import type { ConnectionEvents, EndedConnection } from '../../../broker/ledger/connection-slots.js';
+import type { ConnectionEvents, EndedConnection } from '../../../broker/ledger/register.js';
 import type { Counted } from '../../../broker/ledger/slot-memory.js';
 import { SlotMemory } from '../../../broker/ledger/slot-memory.js';
 import { SocketEnds } from '../../../broker/ledger/socket-ends.js';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConnectionRegister } from '../../../broker/ledger/connection-register.js';
-import type { ConnectionDescription } from '../../../broker/ledger/connection-slots.js';
-import type { HostSockets } from '../../../broker/ledger/host-socket-register.js';
+import type { HostSocketRegister } from '../../../broker/ledger/host-socket-register.js';
+import type { ConnectionDescription } from '../../../broker/ledger/register.js';
 import { SocketEnds } from '../../../broker/ledger/socket-ends.js';
 import { CONNECTIONS_MEMORY_BYTES, HOST_SOCKETS } from '../../../shared/limits.js';
 import { createMemoryFile } from '../../../shared/sys/memory-file.js';
@@ -31,7 +31,7 @@ const NO_EVENTS = { held: () => {}, carried: () => {}, owe: () => {}, ended: () 
 
 function makeRegister(memory: OwnedFd): {
   register: ConnectionRegister;
-  sockets: HostSockets;
+  sockets: HostSocketRegister;
   causes: unknown[];
 } {
   const causes: unknown[] = [];
@@ -44,7 +44,7 @@ function makeRegister(memory: OwnedFd): {
   return { register, sockets: register.hostSockets, causes };
 }
 
-function hold(sockets: HostSockets): { readonly close: () => void } {
+function hold(sockets: HostSocketRegister): { readonly close: () => void } {
   const [socket, peer] = streamSocketPair();
   const claim = sockets.hold(socket, CONNECTION);
   assert.ok(typeof claim === 'object' && claim.granted);
@@ -83,8 +83,8 @@ test('connections to UNIX sockets are noted beside the others, and no limit coun
   register.close();
 });
 
-// proves: accounts: ended connections to UNIX sockets give their places back
-test('those that have ended give their places back while others are made', () => {
+// proves: accounts: ended connections to UNIX sockets give their slots back
+test('those that have ended give their slots back while others are made', () => {
   using memory = createMemoryFile('test', CONNECTIONS_MEMORY_BYTES);
   const { register, sockets, causes } = makeRegister(memory);
   const kept = hold(sockets);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type ConnectionSlots, NO_CONNECTIONS } from '../../../broker/ledger/connection-slots.js';
+import { NO_CONNECTIONS, type Register } from '../../../broker/ledger/register.js';
 import { monotonicMs } from '../../../broker/ledger/slot-memory.js';
 import { ConnectionLists } from '../../../broker/request/connection-lists.js';
 import { StallBudget } from '../../../broker/stall/stall-budget.js';
@@ -34,7 +34,7 @@ async function list(
   let guarded: unknown;
   const plugins = Object.entries(sizes).map(([name, open]) => {
     const stall = new StallBudget(() => {}, { hold: () => {} });
-    const connections: ConnectionSlots = {
+    const connections: Register = {
       ...NO_CONNECTIONS,
       open,
       newest: async function* (most, atOnce) {

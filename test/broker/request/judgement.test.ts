@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { NO_CONNECTIONS } from '../../../broker/ledger/connection-slots.js';
+import { NO_CONNECTIONS } from '../../../broker/ledger/register.js';
 import { admitConnection, type Judgement, refuseSpent, spentOf } from '../../../broker/request/judgement.js';
 import { limitsOf, type WrittenLimits } from '../../../shared/config/limit-forms.js';
 import { makeDecision } from '../../../shared/policy/decision.js';

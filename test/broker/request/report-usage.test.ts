@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { NO_CONNECTIONS } from '../../../broker/ledger/connection-slots.js';
+import { NO_CONNECTIONS } from '../../../broker/ledger/register.js';
 import { Metrics } from '../../../broker/record/metrics.js';
 import { Survey, showUsedLimits, usageReports } from '../../../broker/request/report-usage.js';
 import { StallBudget } from '../../../broker/stall/stall-budget.js';

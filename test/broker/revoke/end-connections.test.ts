@@ -7,7 +7,7 @@ import type {
   ConnectionDescription,
   NotedConnection,
   OpenRegister,
-} from '../../../broker/ledger/connection-slots.js';
+} from '../../../broker/ledger/register.js';
 import type { KeptSocket, Plugin, Services } from '../../../broker/request/plugin.js';
 import { endConnections } from '../../../broker/revoke/end-connections.js';
 import { LISTED_AT_ONCE } from '../../../shared/limits.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ConnectionDescription } from '../../../broker/ledger/connection-slots.js';
+import type { ConnectionDescription } from '../../../broker/ledger/register.js';
 import { isStillAllowed } from '../../../broker/revoke/revocation.js';
 import { ELSEWHERE, policyOf } from '../../policy/rules.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import { leftOfQuota, spentQuota } from '../../../broker/ledger/byte-sums.js';
-import { NO_CONNECTIONS } from '../../../broker/ledger/connection-slots.js';
+import { NO_CONNECTIONS } from '../../../broker/ledger/register.js';
 import { type Carried, carriedOf } from '../../../broker/ledger/slot-memory.js';
 import { pauseBeforeLook, Quota } from '../../../broker/revoke/quota.js';
 import { limitsOf, type WrittenLimits } from '../../../shared/config/limit-forms.js';

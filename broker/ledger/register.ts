@@ -1,4 +1,5 @@
-// What the register knows of one connection, and how the steps of the data path hold a place for it. Runs in the broker.
+// A plugin's register of open connections, as the rest of the broker sees it: the steps of the data path claim a slot and fill it, and others ask what is open.
+// Runs in the broker.
 
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import type { Endpoint } from '../../shared/sys/sockaddr.js';
@@ -8,13 +9,13 @@ import { type DecisionWord, DOORS, type Door, type EndCause } from '../../shared
 import type { Carried, ConnectionSlot, Counted } from './slot-memory.js';
 import type { SocketEnds } from './socket-ends.js';
 
-// The places for a plugin's connections, as the steps of the data path see them.
+// Slots for a plugin's connections, as the steps of the data path see them.
 
-/** A place for one connection, claimed before the dial. */
+/** A slot for one connection, claimed before the dial. */
 export interface Claim {
   /** False: the limit is reached, with the connections that are being made. */
   readonly granted: boolean;
-  /** Of the connection that holds the place; undefined: none does. */
+  /** Of the connection that holds the slot; undefined: none does. */
   readonly decisionId: string | undefined;
   /**
    * The plugin gets the connection: it is open from now on, until its socket ends.
@@ -25,9 +26,9 @@ export interface Claim {
   hold(socket: OwnedFd, own: Endpoint, peer: Endpoint, description: ConnectionDescription): void;
   /** The plugin has the connection, and it is accounted for. @param mayBeConnected what its event says */
   settle(mayBeConnected: boolean): void;
-  /** Gives the place back if no connection holds it. */
+  /** Gives the slot back if no connection holds it. */
   release(): void;
-  /** The plugin did not get the connection: gives the place back in any case. */
+  /** The plugin did not get the connection: gives the slot back in any case. */
   withdraw(): void;
 }
 
@@ -48,9 +49,9 @@ export interface ConnectionEvents {
   held(): void;
   /** Connections have carried more since the last look at them, or since their start. */
   carried(more: Counted): void;
-  /** A connection has ended that was established: its event will follow. A broker that dies before it frees the place has counted one event too many, and never one too few. */
+  /** A connection has ended that was established: its event will follow. A broker that dies before it frees the slot has counted one event too many, and never one too few. */
   owe(): void;
-  /** Its place is free. */
+  /** Its slot is free. */
   ended(ended: EndedConnection): void;
 }
 
@@ -70,7 +71,7 @@ export interface HeldConnection {
   readonly inode: number;
 }
 
-/** No place is free. */
+/** No slot is free. */
 export const REFUSED: Claim = {
   granted: false,
   decisionId: undefined,
@@ -94,19 +95,19 @@ export interface OpenRegister {
   endWithPlugin(connections: readonly NotedConnection[], cause: EndCause): void;
 }
 
-export interface HostSocketSlots extends OpenRegister {
+export interface HostRegister extends OpenRegister {
   /**
    * Notes a connection before the plugin has it.
    *
-   * @returns its place; `full` if there is no room; undefined if the kernel knows nothing of such sockets
+   * @returns its claim; `full` if there is no room; undefined if the kernel knows nothing of such sockets
    */
   hold(socket: OwnedFd, description: ConnectionDescription): Claim | 'full' | undefined;
 }
 
-/** Places for connections. */
-export interface ConnectionSlots extends OpenRegister {
+/** The register of a plugin. */
+export interface Register extends OpenRegister {
   /** Its connections to UNIX sockets of the host. No limit counts them. Missing: they are not noted. */
-  readonly hostSockets: HostSocketSlots | undefined;
+  readonly hostSockets: HostRegister | undefined;
   readonly limit: number;
   /** Connections that a process holds. */
   readonly open: number;
@@ -141,7 +142,7 @@ export interface ConnectionSlots extends OpenRegister {
 }
 
 /** For a plugin whose connections cannot be counted. */
-export const NO_CONNECTIONS: ConnectionSlots = {
+export const NO_CONNECTIONS: Register = {
   hostSockets: undefined,
   limit: 0,
   open: 0,
