@@ -35,7 +35,7 @@ import { Audit, EventTally } from './record/audit.js';
 import { LogRoom } from './record/log-gate.js';
 import { Metrics } from './record/metrics.js';
 import type { Services } from './request/plugin.js';
-import { enterSandbox, sealMounts, takeIds } from './sandbox/enter-sandbox.js';
+import { enterBrokerSandbox, sealMounts, takeIds } from './sandbox/enter-sandbox.js';
 import { guardNobody, startGuards } from './stall/start-guards.js';
 import { type Line, takeLine } from './take-line.js';
 
@@ -136,7 +136,7 @@ function confine({ becomeIds, supervisorMounts }: Line<'start'>): void {
   // protects: G11 broker: it ends with the supervisor
   dieWithParent(constants.signals.SIGKILL);
   if (process.ppid !== parent) throw new PosternError('broker_parent', 'The supervisor has ended');
-  enterSandbox();
+  enterBrokerSandbox();
 }
 
 /** A socket that connects, or that waits to be received, is a descriptor of the broker. @returns the limit */

@@ -249,7 +249,7 @@ export class Plugins {
         this.orders.done(packet, -constants.errno.EMFILE);
         return;
       case 'sandbox':
-        // A plugin that the watchdog cannot end gets no way out.
+        // A plugin that the watchdog cannot end gets no door.
         plugin.unguarded = true;
         this.#endSessions(plugin);
     }

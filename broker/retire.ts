@@ -11,7 +11,7 @@ const RETIRE_MS = 500;
 /** Between two looks whether work is done. */
 const LOOK_MS = 5;
 
-/** @param page of the question for metrics that is answered last @param exit ends this process at once */
+/** @param page of the query for metrics that is answered last @param exit ends this process at once */
 export async function retire(
   plugins: Plugins,
   link: LineLink,

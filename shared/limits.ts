@@ -110,7 +110,7 @@ export const BLAMED_DEATHS: number = 4;
 export const REQUEST_MARKS: number = 4_096;
 /** Packets to the broker that it has not received. Past it the supervisor kills the broker. A start sends four for each plugin. */
 export const UNRECEIVED_PACKETS: number = 16_384;
-/** From one question of the supervisor, whether the broker answers, to the next. */
+/** From one query of the supervisor, whether the broker answers, to the next. */
 export const HEARTBEAT_MS: number = 500;
 /** Without an answer for this long, the supervisor kills the broker and starts another. */
 export const HEARTBEAT_TIMEOUT_MS: number = 3_000;
@@ -155,7 +155,7 @@ export const KEPT_LINE_CHARACTERS: number = 8_192;
 /** Calls of one sandbox that the broker works on at the same time. Further calls wait in the kernel. */
 export const NOTIFIED_CALLS: number = 2048;
 /** Orders of one sandbox or plugin that wait in the supervisor. */
-export const UNIX_ORDERS: number = 64;
+export const WAITING_ORDERS: number = 64;
 /** The broker stalls on a plugin if a call waits longer than this in the kernel. From then on it reaches that plugin on a separate thread. */
 export const STALL_SLOW_MS: number = 20;
 /** A plugin that has caused no stall for this long is served as before its first one. */

@@ -112,7 +112,7 @@ export class TrappedCall {
   }
 
   /**
-   * The order to give the caller a descriptor that it does not have yet.
+   * What gives the caller a descriptor that it does not have yet.
    *
    * @param ends whether the call returns its number
    */
@@ -127,7 +127,7 @@ export class TrappedCall {
     };
   }
 
-  /** The order to put a socket in the place of the caller's own. */
+  /** What puts a socket in the place of the caller's own. */
   placement(socket: OwnedFd): Placement {
     const { tid, descriptor } = this;
     return {

@@ -5,7 +5,7 @@ import { BROKER_DESCRIPTOR_FD } from '../../shared/protocol/link.js';
 import { sendMessage } from '../../shared/sys/message.js';
 
 /** Orders of one sandbox or plugin that one broker sends before it has their answers. */
-const UNIX_ORDERS_SENT = 32;
+const ORDERS_SENT = 32;
 /** Of all orders: their paths can be long. The socket has room for the orders of many sandboxes. */
 const ORDER_BYTES_SENT = 16 * 1024;
 
@@ -49,7 +49,7 @@ export class OrderQueue<R = never> {
   #send(): void {
     for (;;) {
       const [next] = this.#queue;
-      if (next === undefined || this.#sent.size === UNIX_ORDERS_SENT) return;
+      if (next === undefined || this.#sent.size === ORDERS_SENT) return;
       // One that is longer than the bound goes alone.
       if (this.#sent.size > 0 && this.#bytesSent + next.bytes.length > ORDER_BYTES_SENT) return;
       this.#queue.shift();

@@ -1,8 +1,8 @@
-// Makes reports for the supervisor, one at a time, for all who ask. A question that comes meanwhile gets the next report. Runs in the broker.
+// Makes reports for the supervisor, one at a time, for all who ask. A query that comes meanwhile gets the next report. Runs in the broker.
 
 /**
- * @param report makes one, and answers the questions with these ids
- * @returns what takes the id of a question. It resolves when all questions have their answers
+ * @param report makes one, and answers the queries with these ids
+ * @returns what takes the id of a query. It resolves when all queries have their answers
  */
 export function answerTogether(
   report: (ids: readonly number[]) => Promise<void>,

@@ -229,9 +229,9 @@ export class EventTally {
 
 // The process that asked, for the account and the audit log.
 
-/** The way that a request came by, and its process. */
+/** The door that a request came by, and its process. */
 export interface Origin {
-  /** The audit log's field for the way out: `trap` is the transparent one. */
+  /** As the audit log names it: `trap` is the transparent one. */
   readonly door: Door;
   /** The process's id on the host. */
   readonly pid: number | null;

@@ -1,4 +1,4 @@
-// The broker's metrics, and its answers to the supervisor's questions for them. Runs in the broker.
+// The broker's metrics, and its answers to the supervisor's queries for them. Runs in the broker.
 
 import { setImmediate } from 'node:timers/promises';
 import { MetricSet } from '../../shared/metrics/metric-set.js';
@@ -32,9 +32,9 @@ export function countLookup(
   metrics.observe('dnsDuration', {}, milliseconds / 1000);
 }
 
-// Answers the supervisor's questions for the metrics, in parts: a page that is written at once would stop the broker's other work.
+// Answers the supervisor's queries for the metrics, in parts: a page that is written at once would stop the broker's other work.
 
-/** @param show updates the gauges, before each page @returns what takes the id of a question */
+/** @param show updates the gauges, before each page @returns what takes the id of a query */
 export function metricsAnswers(
   metrics: Pick<Metrics, 'parts'>,
   show: () => Promise<void>,

@@ -1,4 +1,4 @@
-// Answers the supervisor's questions for the open connections. Runs in the broker. One question is answered at a time, in parts, and other work goes
+// Answers the supervisor's queries for the open connections. Runs in the broker. One query is answered at a time, in parts, and other work goes
 // on between them: the kernel waits for a connection's lock, which its plugin can hold.
 import { ownerOfGateway } from '../../shared/gateway.js';
 import { LISTED_AT_ONCE } from '../../shared/limits.js';
@@ -16,7 +16,7 @@ interface ListServices {
   readonly audit: Pick<Services['audit'], 'flush'>;
   readonly guard: Services['guard'];
 }
-type Question = SupervisorLine & { readonly type: 'connections' };
+type ConnectionsQuery = SupervisorLine & { readonly type: 'connections' };
 
 export class ConnectionLists {
   readonly #services: ListServices;
@@ -34,11 +34,11 @@ export class ConnectionLists {
     this.#send = send;
   }
 
-  answer(question: Question): void {
-    this.#last = this.#last.then(() => this.#answer(question));
+  answer(query: ConnectionsQuery): void {
+    this.#last = this.#last.then(() => this.#answer(query));
   }
 
-  async #answer({ id, plugin: name, most }: Question): Promise<void> {
+  async #answer({ id, plugin: name, most }: ConnectionsQuery): Promise<void> {
     // What was answered is described first.
     this.#services.audit.flush();
     const plugins = [...this.#plugins.values()].filter(

@@ -50,7 +50,7 @@ export function denial(
   };
 }
 
-// The bounds on a plugin's connections that a new one must keep, for both ways out: how many are open, and what they may carry.
+// The bounds on a plugin's connections that a new one must keep, for both doors: how many are open, and what they may carry.
 
 /** So long the broker may look for the holder of a connection that is over, to count its bytes, before the plugin with a quota gets no other one. */
 const UNCOUNTED_MS = 1_000;
@@ -144,7 +144,7 @@ function limited(judgement: Judgement, cause: string): Judgement {
   return { ...judgement, decision: makeDecision({ decision: 'deny', reason, host, port, dropped, cause }) };
 }
 
-// A request that found its plugin's queue full, for both ways out.
+// A request that found its plugin's queue full, for both doors.
 
 /** Counts the refusal. */
 export function refuseQueued(

@@ -142,7 +142,7 @@ export class Plugin {
     this.stall = new StallBudget(onSlow, descriptors, { now: () => performance.now(), hasNeighbours });
   }
 
-  /** Puts rules, limits and the way out in force for later requests. */
+  /** Puts rules, limits and the upstream in force for later requests. */
   configure(policy: Policy, limits: Limits, upstream: Upstream = STRAIGHT): void {
     this.policy = policy;
     this.upstream = upstream;

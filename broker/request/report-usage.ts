@@ -1,4 +1,4 @@
-// Counts what open connections have carried, and answers the supervisor's questions for what the plugins use of the network. Runs in the broker. The
+// Counts what open connections have carried, and answers the supervisor's queries for what the plugins use of the network. Runs in the broker. The
 // kernel waits for a connection's lock, which its plugin can hold. So other work goes on between the parts of a survey, a plugin that was slow lately is
 // left out, and a survey ends in time: what it leaves out is first in the next one, or counts when it has ended.
 
@@ -93,7 +93,7 @@ export function showUsedLimits(plugin: Limited): void {
 
 type Used = Pick<Plugin, 'name' | 'connections' | 'metrics' | 'queue' | 'asks'>;
 
-/** @param update brings the counts up to date, before each report @returns what takes the id of a question */
+/** @param update brings the counts up to date, before each report @returns what takes the id of a query */
 export function usageReports(
   plugins: ReadonlyMap<string, Used>,
   update: () => Promise<void>,

@@ -10,12 +10,12 @@ import { becomeGroup, becomeIds, becomeUndumpable, becomeUser } from '../../shar
 import { holdsRing } from './holds-ring.js';
 import { sandboxFilters } from './sandbox-rules.js';
 
-// The broker's own sandbox. The broker parses hostile bytes, and an attacker who takes it over must gain nothing more: no exec, no fork, no
+// The broker sandbox. The broker parses hostile bytes, and an attacker who takes it over must gain nothing more: no exec, no fork, no
 // file to write, no other process's memory to change. There is no Landlock
 // domain, which would forbid the broker to read its plugins, ptrace(2).
 
 /** @throws PosternError `broker_cage`, or `seccomp` with the step that failed */
-export function enterSandbox(): void {
+export function enterBrokerSandbox(): void {
   // protects: G16 with an io_uring nothing is served
   if (holdsRing())
     throw new PosternError('broker_cage', 'Cannot confine the broker: its event loop has an io_uring');

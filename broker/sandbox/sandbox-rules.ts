@@ -1,4 +1,4 @@
-// The broker's sandbox as data: the system calls that an attacker would need next, were the broker taken over. Pure.
+// The broker sandbox as data: the system calls that an attacker would need next, were the broker taken over. Pure.
 import type { Filter, FilterRule } from '../../shared/sys/filter.js';
 import { NETLINK_ROUTE, NETLINK_SOCK_DIAG } from '../../shared/sys/netlink.js';
 import { INTERFACE_READS } from '../../shared/sys/network-interface.js';

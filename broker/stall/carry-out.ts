@@ -5,7 +5,7 @@ import { copyAddress, copyPath, type PassedMemory } from '../caller/caller-memor
 import type { CallerProcesses, HeldSocket } from '../caller/caller-processes.js';
 import { type Installation, installSocket, type Placement, placeSocket } from '../caller/place-socket.js';
 
-interface ReachOrder {
+interface ReachStep {
   readonly kind: 'reach';
   readonly tid: number;
   readonly descriptor: number;
@@ -13,43 +13,43 @@ interface ReachOrder {
   readonly passed: PassedMemory | undefined;
 }
 
-interface PathOrder {
+interface PathStep {
   readonly kind: 'path';
   readonly tid: number;
   readonly at: bigint;
 }
 
 /** Of an AF_UNIX socket in its sandbox, see connect-inside.ts. */
-interface ConnectOrder {
+interface ConnectStep {
   readonly kind: 'connect';
   readonly socket: number;
   readonly address: Uint8Array;
 }
 
 /** Whether programs still have sockets where they had them. */
-interface HeldOrder {
+interface HeldStep {
   readonly kind: 'held';
   readonly sockets: readonly HeldSocket[];
 }
 
 /** The thread owns these numbers from here on. */
-interface CloseOrder {
+interface CloseStep {
   readonly kind: 'close';
   readonly descriptors: readonly number[];
 }
 
-export type Order =
-  | ReachOrder
-  | PathOrder
+export type Step =
+  | ReachStep
+  | PathStep
   | ({ readonly kind: 'place' } & Placement)
   | ({ readonly kind: 'install' } & Installation)
-  | ConnectOrder
-  | HeldOrder
-  | CloseOrder;
+  | ConnectStep
+  | HeldStep
+  | CloseStep;
 
 /** A message to the thread. */
-export interface SlowOrder {
-  readonly order: Order;
+export interface SlowStep {
+  readonly step: Step;
   /** What ends the sandbox. */
   readonly alarm: number | undefined;
   /** See Guarded. */
@@ -62,25 +62,25 @@ export interface Report {
   readonly result: number;
   /** Of a reach: the memory. Of a path: the path. */
   readonly copied?: Uint8Array | number | undefined;
-  /** Of an order about held sockets: those that are still held, as they were given. */
+  /** Of a step about held sockets: those that are still held, as they were given. */
   readonly held?: readonly boolean[] | undefined;
   /** Present if it took long. */
   readonly slow?: { readonly killed: boolean; readonly milliseconds: number } | undefined;
 }
 
-export function carryOut(processes: CallerProcesses, order: Order): Report {
-  if (order.kind === 'place') return { result: placeSocket(processes, order) };
+export function carryOut(processes: CallerProcesses, step: Step): Report {
+  if (step.kind === 'place') return { result: placeSocket(processes, step) };
   // protects: G9 the slow lane installs the sockets of a pair
-  if (order.kind === 'install') return { result: installSocket(order) };
-  if (order.kind === 'path') return { result: 0, copied: copyPath(order.tid, order.at) };
-  if (order.kind === 'connect') return { result: connectNow(order.socket, order.address) };
-  if (order.kind === 'held')
-    return { result: 0, held: order.sockets.map((one) => processes.stillHas(one, one.cookie)) };
-  if (order.kind === 'close') {
-    for (const descriptor of order.descriptors) new OwnedFd(descriptor).close();
+  if (step.kind === 'install') return { result: installSocket(step) };
+  if (step.kind === 'path') return { result: 0, copied: copyPath(step.tid, step.at) };
+  if (step.kind === 'connect') return { result: connectNow(step.socket, step.address) };
+  if (step.kind === 'held')
+    return { result: 0, held: step.sockets.map((one) => processes.stillHas(one, one.cookie)) };
+  if (step.kind === 'close') {
+    for (const descriptor of step.descriptors) new OwnedFd(descriptor).close();
     return { result: 0 };
   }
-  const { tid, descriptor, passed } = order;
+  const { tid, descriptor, passed } = step;
   const taken = processes.take(tid, descriptor);
   return {
     result: typeof taken === 'number' ? taken : taken.release(),

@@ -5,14 +5,14 @@ import { STALL_ALLOWANCE_MS, STALL_LIMIT_MS } from '../../shared/limits.js';
 import { tellLoaded, threadData } from '../../shared/native-thread.js';
 import { setNoNewPrivileges } from '../../shared/sys/process-control.js';
 import { CallerProcesses } from '../caller/caller-processes.js';
-import { carryOut, type Report, type SlowOrder } from './carry-out.js';
+import { carryOut, type Report, type SlowStep } from './carry-out.js';
 import { StallGuard } from './stall-guard.js';
 
 const processes = new CallerProcesses();
 const guard = new StallGuard(threadData() as Int32Array);
 setNoNewPrivileges();
 
-function work({ order, alarm, caller }: SlowOrder): Report {
+function work({ step, alarm, caller }: SlowStep): Report {
   let slow: Report['slow'];
   const guarded = {
     alarm: alarm === undefined ? undefined : { number: alarm, open: true },
@@ -27,12 +27,12 @@ function work({ order, alarm, caller }: SlowOrder): Report {
     },
   };
   const report =
-    /* protects: G9 a sandbox that stalls the slow lane is ended => carryOut(processes, order) */ guard.watch(
+    /* protects: G9 a sandbox that stalls the slow lane is ended => carryOut(processes, step) */ guard.watch(
       guarded,
-      () => carryOut(processes, order),
+      () => carryOut(processes, step),
     );
   return { ...report, slow };
 }
 
-parentPort?.on('message', (order: SlowOrder) => parentPort?.postMessage(work(order)));
+parentPort?.on('message', (step: SlowStep) => parentPort?.postMessage(work(step)));
 tellLoaded();

@@ -8,23 +8,23 @@ import { CallerProcesses, type HeldSocket } from '../caller/caller-processes.js'
 import type { Installation, Placement } from '../caller/place-socket.js';
 import { NO_MEMORY, type Reached } from '../caller/reach-caller.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
-import { carryOut, type Order, type Report, type SlowOrder } from './carry-out.js';
+import { carryOut, type Report, type SlowStep, type Step } from './carry-out.js';
 import { stallFields, type WatchedThread } from './judge-stall.js';
 import type { StallBudget } from './stall-budget.js';
 import { startThread } from './start-thread.js';
 
 interface Waiting {
-  readonly order: Order;
+  readonly step: Step;
   readonly stall: StallBudget;
   /** A duplicate: a plugin that starts anew gets another one meanwhile. */
   readonly alarm: OwnedFd | undefined;
   readonly resolve: (report: Report) => void;
 }
 
-/** A thread that carries out orders. */
+/** A thread that carries out steps. */
 interface LaneThread {
   on(event: 'message', listener: (report: Report) => void): unknown;
-  postMessage(order: SlowOrder): void;
+  postMessage(step: SlowStep): void;
 }
 
 export class SlowLane {
@@ -55,7 +55,7 @@ export class SlowLane {
       on: (_event, listener) => {
         take = listener;
       },
-      postMessage: ({ order }) => take(carryOut(processes, order)),
+      postMessage: ({ step }) => take(carryOut(processes, step)),
     });
   }
 
@@ -65,7 +65,7 @@ export class SlowLane {
     { tid, descriptor }: TrappedCall,
     passed: PassedMemory | undefined,
   ): Promise<Reached> {
-    const { result, copied = NO_MEMORY } = await this.#order(
+    const { result, copied = NO_MEMORY } = await this.#take(
       stall,
       {
         kind: 'reach',
@@ -80,7 +80,7 @@ export class SlowLane {
 
   /** As the function of that name. */
   async copyPath(stall: StallBudget, { tid }: TrappedCall, at: bigint): Promise<Uint8Array | number> {
-    const { result, copied } = await this.#order(stall, { kind: 'path', tid, at }, alarmOf(stall));
+    const { result, copied } = await this.#take(stall, { kind: 'path', tid, at }, alarmOf(stall));
     return copied ?? result;
   }
 
@@ -94,11 +94,11 @@ export class SlowLane {
     return this.#answer(stall, { kind: 'install', ...installation });
   }
 
-  async #answer(stall: StallBudget, order: Extract<Order, { notifyFd: number }>): Promise<number> {
-    const notifyFd = duplicate(order.notifyFd);
+  async #answer(stall: StallBudget, step: Extract<Step, { notifyFd: number }>): Promise<number> {
+    const notifyFd = duplicate(step.notifyFd);
     stall.descriptors.hold(notifyFd);
     try {
-      return (await this.#order(stall, { ...order, notifyFd: notifyFd.number }, alarmOf(stall))).result;
+      return (await this.#take(stall, { ...step, notifyFd: notifyFd.number }, alarmOf(stall))).result;
     } finally {
       notifyFd.close();
     }
@@ -106,12 +106,12 @@ export class SlowLane {
 
   /** As connectNow(). @param socket stays open meanwhile, and so does a file that the address names */
   async connect(stall: StallBudget, socket: number, address: Uint8Array): Promise<number> {
-    return (await this.#order(stall, { kind: 'connect', socket, address }, alarmOf(stall))).result;
+    return (await this.#take(stall, { kind: 'connect', socket, address }, alarmOf(stall))).result;
   }
 
   /** As CallerProcesses.stillHas(), of some sockets. */
   async stillHeld(stall: StallBudget, sockets: readonly HeldSocket[]): Promise<readonly boolean[]> {
-    const { held = [] } = await this.#order(stall, { kind: 'held', sockets }, alarmOf(stall));
+    const { held = [] } = await this.#take(stall, { kind: 'held', sockets }, alarmOf(stall));
     return held;
   }
 
@@ -124,13 +124,13 @@ export class SlowLane {
       // No descriptor is left (EMFILE). The watchdog then kills nothing, however long the lane waits.
     }
     const descriptors = ends.map((end) => end.release());
-    await this.#order(stall, { kind: 'close', descriptors }, alarm);
+    await this.#take(stall, { kind: 'close', descriptors }, alarm);
   }
 
-  #order(stall: StallBudget, order: Order, alarm: OwnedFd | undefined): Promise<Report> {
+  #take(stall: StallBudget, step: Step, alarm: OwnedFd | undefined): Promise<Report> {
     return new Promise((resolve) => {
-      // protects: G9 slow plugins are reached by turns => this.#turns.add(undefined, { order, stall, alarm, resolve });
-      this.#turns.add(stall, { order, stall, alarm, resolve });
+      // protects: G9 slow plugins are reached by turns => this.#turns.add(undefined, { step, stall, alarm, resolve });
+      this.#turns.add(stall, { step, stall, alarm, resolve });
       this.#sendNext();
     });
   }
@@ -139,9 +139,9 @@ export class SlowLane {
     if (this.#underWay !== undefined) return;
     this.#underWay = this.#turns.next();
     if (this.#underWay === undefined) return;
-    const { order, stall, alarm } = this.#underWay;
-    const caller = 'tid' in order ? order.tid : stall.caller;
-    this.#worker.postMessage({ order, alarm: alarm?.number, caller } satisfies SlowOrder);
+    const { step, stall, alarm } = this.#underWay;
+    const caller = 'tid' in step ? step.tid : stall.caller;
+    this.#worker.postMessage({ step, alarm: alarm?.number, caller } satisfies SlowStep);
   }
 
   #finish(report: Report): void {

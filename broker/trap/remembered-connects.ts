@@ -95,7 +95,7 @@ export class RememberedConnects {
         this.#host &&
       /* protects: G7 an ordinary connect of former grants is decided anew => true */ granted ===
         this.#granted &&
-      /* protects: G6 an ordinary connect of a former way out is decided anew => true */ upstream ===
+      /* protects: G6 an ordinary connect of a former upstream is decided anew => true */ upstream ===
         this.#upstream &&
       /* protects: G22 an ordinary connect of former limits is decided anew => true */ limits ===
         this.#limits;

@@ -5,9 +5,9 @@ import { loadRuleFile } from '../../shared/config/rule-file.js';
 import { auditCommand } from './audit.js';
 import { checkCommand } from './check.js';
 import { type CommandFacts, factsOf } from './command-facts.js';
-import type { AskingName, CommandName } from './command-table.js';
+import type { CommandName, ControlName } from './command-table.js';
 import { completionCommand } from './completion.js';
-import { ASKING_COMMANDS } from './control/control-commands.js';
+import { CONTROL_COMMANDS } from './control/control-commands.js';
 import { learnLiveCommand } from './control/learn-live.js';
 import { diffCommand } from './diff.js';
 import { doctorCommand } from './doctor.js';
@@ -25,7 +25,7 @@ import { testCommand } from './test.js';
 import { uiCommand } from './ui/ui.js';
 import { upCommand } from './up.js';
 
-const OWN: Readonly<Record<Exclude<CommandName, AskingName>, () => Command>> = {
+const OWN: Readonly<Record<Exclude<CommandName, ControlName>, () => Command>> = {
   run: () => runCommand({ openControl: openRunControl, loadRuleFile, loadGatewayFile, withSrtSettings }),
   mcp: mcpCommand,
   learn: learnCommand,
@@ -46,7 +46,7 @@ const OWN: Readonly<Record<Exclude<CommandName, AskingName>, () => Command>> = {
 
 /** In the order of the help text. */
 export function allCommands(): readonly Command[] {
-  return makeAll({ ...OWN, ...ASKING_COMMANDS });
+  return makeAll({ ...OWN, ...CONTROL_COMMANDS });
 }
 
 /** postern as data, with all commands behind it. `learn NAME` has its own form (choose-program.ts). */

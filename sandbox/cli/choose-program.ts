@@ -7,7 +7,7 @@ import { commandRow } from './command-table.js';
 
 /** @param words of the command line */
 export function chooseProgram([command = '', ...words]: readonly string[]): Bundle {
-  if (commandRow(command)?.asks === true) return 'postern-control';
+  if (commandRow(command)?.operates === true) return 'postern-control';
   if (command === 'learn' && isLiveLearn(words)) return 'postern-control';
   if (command === 'ui') return 'postern-ui';
   if (command !== 'run') return 'postern-main';

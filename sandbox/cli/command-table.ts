@@ -7,8 +7,8 @@ interface CommandRow {
   readonly description: string;
   /** Commands that also stand behind this one, as `asks approve`. */
   readonly parts?: readonly CommandName[];
-  /** It asks a running supervisor, and loads nothing of one. */
-  readonly asks?: true;
+  /** It asks or steers a running supervisor, and loads nothing of one. */
+  readonly operates?: true;
   /** Its exit status is that of the program that it runs. */
   readonly runs?: true;
   /** It starts sandboxes, for which it needs processes and threads. */
@@ -58,26 +58,34 @@ const TABLE = {
     group: 'Rules',
     description: 'run policy vectors: rules, a request, its addresses and the expected decision',
   },
-  status: { group: 'Operate', description: 'show what the running postern and its plugins do', asks: true },
-  top: { group: 'Operate', description: 'show what each plugin uses, each second: q ends it', asks: true },
+  status: {
+    group: 'Operate',
+    description: 'show what the running postern and its plugins do',
+    operates: true,
+  },
+  top: {
+    group: 'Operate',
+    description: 'show what each plugin uses, each second: q ends it',
+    operates: true,
+  },
   ui: { group: 'Operate', description: 'print a link to the live page, and serve it if up does not' },
   connections: {
     group: 'Operate',
     description: 'show the open connections, and the bytes of each so far',
-    asks: true,
+    operates: true,
   },
   denials: {
     group: 'Operate',
     description: 'show what was refused most often, and the rules that would allow it',
-    asks: true,
+    operates: true,
   },
-  disconnect: { group: 'Operate', description: 'end open connections of a plugin', asks: true },
+  disconnect: { group: 'Operate', description: 'end open connections of a plugin', operates: true },
   rules: {
     group: 'Operate',
     description: 'show the rules in force, and how often each has decided',
-    asks: true,
+    operates: true,
   },
-  logs: { group: 'Operate', description: 'show the last lines that plugins wrote', asks: true },
+  logs: { group: 'Operate', description: 'show the last lines that plugins wrote', operates: true },
   audit: { group: 'Operate', description: 'read the audit log: what was allowed, refused and closed' },
   report: {
     group: 'Operate',
@@ -87,27 +95,27 @@ const TABLE = {
   reload: {
     group: 'Operate',
     description: 'read the configuration again, and put it in force',
-    asks: true,
+    operates: true,
   },
-  start: { group: 'Operate', description: 'start plugins that were stopped or have ended', asks: true },
-  stop: { group: 'Operate', description: 'stop plugins until they are started again', asks: true },
-  restart: { group: 'Operate', description: 'stop plugins and start them at once', asks: true },
+  start: { group: 'Operate', description: 'start plugins that were stopped or have ended', operates: true },
+  stop: { group: 'Operate', description: 'stop plugins until they are started again', operates: true },
+  restart: { group: 'Operate', description: 'stop plugins and start them at once', operates: true },
   asks: {
     group: 'Answer',
     description: 'show the destinations that wait for an answer (unknown: ask)',
-    asks: true,
+    operates: true,
     parts: ['approve', 'deny'],
   },
-  approve: { group: 'Answer', description: 'permit a destination that waits for an answer', asks: true },
-  deny: { group: 'Answer', description: 'refuse a destination that waits for an answer', asks: true },
+  approve: { group: 'Answer', description: 'permit a destination that waits for an answer', operates: true },
+  deny: { group: 'Answer', description: 'refuse a destination that waits for an answer', operates: true },
 } as const;
 
 export type CommandName = keyof typeof TABLE;
 type NameOf<Part> = {
   [Name in CommandName]: (typeof TABLE)[Name] extends Part ? Name : never;
 }[CommandName];
-/** The commands that ask a running supervisor. */
-export type AskingName = NameOf<{ readonly asks: true }>;
+/** The commands that ask or steer a running supervisor. */
+export type ControlName = NameOf<{ readonly operates: true }>;
 
 export const COMMANDS: Readonly<Record<CommandName, CommandRow>> = TABLE;
 export const COMMAND_NAMES: readonly CommandName[] = Object.keys(TABLE) as CommandName[];

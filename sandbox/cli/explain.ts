@@ -17,7 +17,7 @@ import { parseName } from '../../shared/policy/parse-host.js';
 import { UNIX_PREFIX } from '../../shared/policy/socket-path.js';
 import { printable } from '../../shared/printable.js';
 import type { ExplainedWay, Explanation } from '../../shared/protocol/link.js';
-import type { LiveQuestion, Status } from '../supervisor/control/control-surface.js';
+import type { LiveQuery, Status } from '../supervisor/control/control-surface.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import type { ControlOptions } from './control/control-client.js';
 import { openControl } from './control/control-command.js';
@@ -226,7 +226,7 @@ function configOf({ rules, mode, via, gateway }: Subject, index: number): Plugin
  */
 async function explainLive(
   plugin: string | undefined,
-  question: LiveQuestion,
+  query: LiveQuery,
   options: ControlOptions & { readonly allow: readonly string[]; readonly deny: readonly string[] },
 ): Promise<readonly PlacedExplanation[]> {
   if (options.allow.length + options.deny.length > 0)
@@ -238,7 +238,7 @@ async function explainLive(
     const { plugins } = (await client.call('status', {})) as Status;
     const answers: PlacedExplanation[] = [];
     for (const name of plugin === undefined ? plugins.map((one) => one.name) : [plugin]) {
-      const answer = (await client.call('explain', { plugin: name, ...question })) as Explanation;
+      const answer = (await client.call('explain', { plugin: name, ...query })) as Explanation;
       answers.push({ plugin: name, ...answer, place: null });
     }
     return answers;

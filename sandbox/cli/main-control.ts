@@ -1,6 +1,6 @@
 // The commands that ask a running postern. They load nothing of a supervisor.
-import { ASKING_COMMANDS } from './control/control-commands.js';
+import { CONTROL_COMMANDS } from './control/control-commands.js';
 import { learnLiveCommand } from './control/learn-live.js';
 import { makeAll, runProgram } from './program.js';
 
-void runProgram(makeAll({ ...ASKING_COMMANDS, learn: learnLiveCommand }));
+void runProgram(makeAll({ ...CONTROL_COMMANDS, learn: learnLiveCommand }));

@@ -1,4 +1,4 @@
-// The options that describe a plugin on the command line, for run, learn and explain: rules, limits, calls, DNS, the way out, files. Each is
+// The options that describe a plugin on the command line, for run, learn and explain: rules, limits, calls, DNS, egress, upstream, files. Each is
 // checked where it is read.
 
 import { resolve, resolve as resolvePath } from 'node:path';

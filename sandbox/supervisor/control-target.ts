@@ -112,10 +112,10 @@ export function controlTarget(parts: ControlParts): ControlTarget {
         plugins: plugins().map((plugin) => topOf(plugin, report)),
       };
     },
-    explain: (plugin, question) =>
+    explain: (plugin, query) =>
       supervisor.explain(plugin, {
-        ...question,
-        egress: question.egress ?? egressOf(plugin),
+        ...query,
+        egress: query.egress ?? egressOf(plugin),
         hostname: plugin,
       }),
     connections: (plugin, most) => supervisor.connections(plugin, most),

@@ -1,5 +1,5 @@
 // The trusted parent of broker and plugins. It runs in the host's network namespace, speaks no protocol with a plugin, and of its bytes
-// parses only its notices (sd_notify(3)). All questions to the broker go through it.
+// parses only its notices (sd_notify(3)). All queries to the broker go through it.
 
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
@@ -449,8 +449,8 @@ export class Supervisor {
   }
 
   /** Asks the broker for its decision, DNS included. @throws PosternError `broker_failed` */
-  async explain(plugin: string, question: ExplainQuestion): Promise<Explanation> {
-    return this.#requireBroker().explain(plugin, question);
+  async explain(plugin: string, query: ExplainQuestion): Promise<Explanation> {
+    return this.#requireBroker().explain(plugin, query);
   }
 
   /** Has the broker write the refused look-ups that it gathers: the next one of each name is an event at once again. */

@@ -115,7 +115,7 @@ const shared = {
   egress: words(
     ['transparent', 'channel'],
     PLAIN.egress,
-    'The way out. transparent: connect(2) goes through the broker. channel: connect(2) is refused, and programs use the client library.',
+    'How the plugin gets connections. transparent: connect(2) goes through the broker. channel: connect(2) is refused, and programs use the client library.',
   ),
   filesystem: z
     .strictObject(

@@ -62,7 +62,7 @@ export const AUDIT_FIELDS = {
     type: 'string',
     what: 'The name of that process, comm in proc(5): 15 bytes at most, which the process chooses itself.',
   },
-  door: { type: 'door', what: 'The way out: `trap` for a call of a program, `channel` for a request.' },
+  door: { type: 'door', what: 'The door: `trap` for a call of a program, `channel` for a request.' },
   mode: { type: 'mode', what: "The plugin's `mode`." },
   decision: {
     type: 'decision',

@@ -119,7 +119,7 @@ export type SupervisorLine =
   | { readonly type: 'usage'; readonly id: number }
   /** Asks whether the broker still answers. */
   | { readonly type: 'ping'; readonly id: number }
-  /** Another broker is about to serve: this one ends its work, says what the other has to know, and exits. `id`: of a question for metrics, answered last. */
+  /** Another broker is about to serve: this one ends its work, says what the other has to know, and exits. `id`: of a query for metrics, answered last. */
   | { readonly type: 'retire'; readonly id: number }
   /** What the former broker's DNS gave a sandbox. It comes before the trap. */
   | GivenNamesLine

@@ -53,8 +53,8 @@ for (const user of users) {
 
 // proves: with an io_uring nothing is served
 test('a process with a ring enters no sandbox', () => {
-  const enterSandbox = new URL('../../broker/sandbox/enter-sandbox.js', import.meta.url).href;
-  const code = `import { enterSandbox } from ${JSON.stringify(enterSandbox)}; enterSandbox(); console.log('entered');`;
+  const module = new URL('../../broker/sandbox/enter-sandbox.js', import.meta.url).href;
+  const code = `import { enterBrokerSandbox } from ${JSON.stringify(module)}; enterBrokerSandbox(); console.log('entered');`;
   const { stdout, stderr } = spawnSync(
     process.execPath,
     ['--import', RING_MAKER, '--input-type=module', '-e', code],

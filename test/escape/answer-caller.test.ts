@@ -8,7 +8,7 @@ import { constants } from 'node:os';
 import { after, before, test } from 'node:test';
 import { answerCaller } from '../../sandbox/supervisor/orders/answer-caller.js';
 import { PluginLanes } from '../../sandbox/supervisor/orders/plugin-lanes.js';
-import { UNIX_ORDERS } from '../../shared/limits.js';
+import { WAITING_ORDERS } from '../../shared/limits.js';
 import { readMemory } from '../../shared/sys/process-memory.js';
 import { pidNamespaceOf } from '../../shared/sys/waiting-thread.js';
 import { compile } from '../harness/compile.js';
@@ -154,7 +154,7 @@ test('a sandbox has a bounded number of answers that wait, and others have their
     });
   const alive = setInterval(() => {}, 1000);
   try {
-    const many = Array.from({ length: UNIX_ORDERS }, () => order(1));
+    const many = Array.from({ length: WAITING_ORDERS }, () => order(1));
     assert.equal(await order(1), EAGAIN);
     assert.equal(await order(2), 0);
     assert.deepEqual(new Set(await Promise.all(many)), new Set([0]));

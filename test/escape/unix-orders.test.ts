@@ -10,7 +10,7 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ConnectsAsPlugin, type OwnIdsSandbox } from '../../sandbox/supervisor/orders/connects-as-plugin.js';
-import { UNIX_ORDERS } from '../../shared/limits.js';
+import { WAITING_ORDERS } from '../../shared/limits.js';
 import { connectNow, type UnixTarget } from '../../shared/sys/connect-inside.js';
 import { duplicate } from '../../shared/sys/fcntl.js';
 import { bind } from '../../shared/sys/libc.js';
@@ -147,7 +147,7 @@ async function busySandbox(): Promise<Busy> {
         resolve();
       });
     });
-  const greedy = Array.from({ length: UNIX_ORDERS }, (_, at) => order(1, `greedy ${at}`));
+  const greedy = Array.from({ length: WAITING_ORDERS }, (_, at) => order(1, `greedy ${at}`));
   return { connects, kept, ends, order, greedy };
 }
 
@@ -231,10 +231,10 @@ for (const user of users.filter((one) => one === 'root')) {
     // Its orders still use them.
     assert.equal(kept.root.open && kept.unixDiag.open, true);
     await Promise.all(greedy);
-    assert.equal(ends.length, UNIX_ORDERS);
+    assert.equal(ends.length, WAITING_ORDERS);
     assert.equal(kept.root.open || kept.unixDiag.open, false);
     // The thread has its own descriptors.
-    assert.ok(readdirSync('/proc/self/fd').length < before + UNIX_ORDERS / 2);
+    assert.ok(readdirSync('/proc/self/fd').length < before + WAITING_ORDERS / 2);
   });
 
   // proves: unix orders: a plugin that makes the thread wait is ended

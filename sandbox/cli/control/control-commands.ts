@@ -21,7 +21,7 @@ import type { Denial } from '../../supervisor/control/denials.js';
 import type { LogLine } from '../../supervisor/control/plugin-logs.js';
 import type { CountedRule } from '../../supervisor/control/recent-events.js';
 import type { ExportFacts } from '../../supervisor/export/exporter.js';
-import type { AskingName } from '../command-table.js';
+import type { ControlName } from '../command-table.js';
 import type { Reloaded } from '../config-in-force.js';
 import { asYamlItems, missingRules } from '../refusal-line.js';
 import { describeError, type Paint, paint, say } from '../say.js';
@@ -40,7 +40,7 @@ import {
 } from './control-command.js';
 import { topCommand } from './top.js';
 
-export const ASKING_COMMANDS: Readonly<Record<AskingName, () => Command>> = {
+export const CONTROL_COMMANDS: Readonly<Record<ControlName, () => Command>> = {
   status: statusCommand,
   top: topCommand,
   connections: connectionsCommand,

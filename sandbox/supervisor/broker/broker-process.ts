@@ -1,5 +1,5 @@
 // Starts the broker, gives it rules and channels, says and asks what it is told, and starts it again when it dies. Runs in the supervisor. Plugins and
-// their connections outlive a broker, because the supervisor keeps what each one needs. Without a broker, words are lost and questions fail.
+// their connections outlive a broker, because the supervisor keeps what each one needs. Without a broker, words are lost and queries fail.
 
 import { EventEmitter } from 'node:events';
 import { BoundedMap } from '../../../shared/bounded-map.js';
@@ -22,7 +22,7 @@ import { Heartbeat } from './heartbeat.js';
 import type { Channel, SandboxFacts, TrapFacts } from './kept.js';
 import { KeptForBrokers } from './kept-for-brokers.js';
 import {
-  type ConnectionsQuestion,
+  type ConnectionsQuery,
   endConnection,
   queryConnections,
   queryExplanation,
@@ -113,10 +113,10 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   }
 
   /** Asks the broker for open connections. @throws PosternError `broker_failed` where the broker gives no answer */
-  async connections(question: ConnectionsQuestion): Promise<OpenConnections> {
+  async connections(query: ConnectionsQuery): Promise<OpenConnections> {
     // Until then it has no register.
     if (this.#run === undefined) throw brokerFailed('it has just been started');
-    return queryConnections(this.#lines, question, this.#plugins);
+    return queryConnections(this.#lines, query, this.#plugins);
   }
 
   /** Ends a connection. @throws PosternError `broker_failed`, `no_such_connection` */
@@ -253,8 +253,8 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
    *
    * @throws PosternError `broker_failed` where the broker gives no answer
    */
-  async explain(plugin: string, question: ExplainQuestion): Promise<Explanation> {
-    return queryExplanation(this.#lines, plugin, question);
+  async explain(plugin: string, query: ExplainQuestion): Promise<Explanation> {
+    return queryExplanation(this.#lines, plugin, query);
   }
 
   /**

@@ -28,7 +28,7 @@ export class Heartbeat {
   readonly #timer: NodeJS.Timeout;
   #silence: Silence;
   #answeredAt = performance.now();
-  #question: number | undefined;
+  #query: number | undefined;
   #stalledBy: string | undefined;
   #verdict: Verdict = 'answers';
   #pauses = 0;
@@ -52,7 +52,7 @@ export class Heartbeat {
     this.#onStalled = onStalled;
     this.#silence = newSilence(performance.now(), processorWait(pid));
     lines.on('line', (line) => {
-      if (line.type === 'pong' && line.id === this.#question) this.#answered();
+      if (line.type === 'pong' && line.id === this.#query) this.#answered();
     });
     this.#timer = setInterval(() => this.#beat(), HEARTBEAT_MS);
     this.#timer.unref();
@@ -83,9 +83,9 @@ export class Heartbeat {
    */
   askedToEnd(plugin: string): void {
     this.#stalledBy = plugin;
-    // A question that waits already may have come long before.
+    // A query that waits already may have come long before.
     this.#silence = newSilence(performance.now(), processorWait(this.#pid));
-    if (this.#question === undefined) this.#ask();
+    if (this.#query === undefined) this.#ask();
   }
 
   /** While the broker works on something long that was asked of it, silence is no fault. */
@@ -111,7 +111,7 @@ export class Heartbeat {
       this.#silence = newSilence(performance.now(), processorWait(this.#pid));
       return;
     }
-    if (this.#question === undefined) {
+    if (this.#query === undefined) {
       this.#silence = newSilence(performance.now(), processorWait(this.#pid));
       this.#ask();
       return;
@@ -132,8 +132,8 @@ export class Heartbeat {
 
   #ask(): void {
     this.#received = this.#lines.receivedBytes;
-    this.#question = this.#lines.nextId();
-    this.#lines.send({ type: 'ping', id: this.#question });
+    this.#query = this.#lines.nextId();
+    this.#lines.send({ type: 'ping', id: this.#query });
   }
 
   /** Whether it has worked since the last look. Where the kernel does not count that, it always does. */
@@ -147,7 +147,7 @@ export class Heartbeat {
 
   #answered(): void {
     const stalledBy = this.#stalledBy;
-    this.#question = undefined;
+    this.#query = undefined;
     this.#stalledBy = undefined;
     this.#answeredAt = performance.now();
     const { own } = laterSilence(this.#silence, this.#answeredAt, processorWait(this.#pid), false);

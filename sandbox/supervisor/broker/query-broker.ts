@@ -1,4 +1,4 @@
-// Asks a running broker. An answer has the id of its question.
+// Asks a running broker. An answer has the id of its query.
 import { PosternError } from '../../../shared/errors.js';
 import { ownerOfGateway } from '../../../shared/gateway.js';
 import { DNS_TIMEOUT_MS } from '../../../shared/limits.js';
@@ -26,7 +26,7 @@ export function queryMetrics(lines: BrokerLines): Promise<string | undefined> {
   return receiveMetrics(lines, id);
 }
 
-/** As {@link queryMetrics}, where the question with that id is asked already. */
+/** As {@link queryMetrics}, where the query with that id is sent already. */
 export function receiveMetrics(lines: BrokerLines, id: number): Promise<string | undefined> {
   let all = '';
   const pick = (line: BrokerLine): string | undefined => {
@@ -46,10 +46,10 @@ export function receiveMetrics(lines: BrokerLines, id: number): Promise<string |
 export function queryExplanation(
   lines: BrokerLines,
   plugin: string,
-  question: ExplainQuestion,
+  query: ExplainQuestion,
 ): Promise<Explanation> {
   const id = lines.nextId();
-  lines.send({ type: 'explain', id, plugin, ...question });
+  lines.send({ type: 'explain', id, plugin, ...query });
   return lines.expect(
     (line) => (line.type === 'explained' && line.id === id ? line.explanation : undefined),
     EXPLAIN_TIMEOUT_MS,
@@ -57,7 +57,7 @@ export function queryExplanation(
 }
 
 /** What is asked for: at most so many connections, of one plugin or of all. */
-export interface ConnectionsQuestion {
+export interface ConnectionsQuery {
   readonly plugin?: string | undefined;
   readonly most: number;
 }
@@ -66,23 +66,23 @@ export interface ConnectionsQuestion {
  * Asks the broker for open connections.
  *
  * @param plugins those that there are
- * @throws PosternError `broker_failed` where no answer comes in time, or one to another question
+ * @throws PosternError `broker_failed` where no answer comes in time, or one to another query
  */
 export function queryConnections(
   lines: BrokerLines,
-  question: ConnectionsQuestion,
+  query: ConnectionsQuery,
   plugins: Pick<ReadonlySet<string>, 'has'>,
 ): Promise<OpenConnections> {
   const id = lines.nextId();
-  lines.send({ type: 'connections', id, ...question });
+  lines.send({ type: 'connections', id, ...query });
   const all: OpenConnection[] = [];
   const isWanted = ({ plugin }: OpenConnection): boolean =>
-    question.plugin === undefined ? plugins.has(plugin) : ownerOfGateway(plugin) === question.plugin;
+    query.plugin === undefined ? plugins.has(plugin) : ownerOfGateway(plugin) === query.plugin;
   return lines.expect((line) => {
     if (line.type !== 'connections' || line.id !== id) return undefined;
     all.push(...line.connections);
     // protects: G13 list: a broker lists no more connections than it was asked for
-    if (all.length > question.most) throw brokerFailed('it lists more connections than it was asked for');
+    if (all.length > query.most) throw brokerFailed('it lists more connections than it was asked for');
     // protects: G13 list: a broker lists no connection of another plugin
     if (!line.connections.every(isWanted)) throw brokerFailed('it lists connections of other plugins');
     return line.last ? { connections: all.map(asOwners), more: line.more } : undefined;

@@ -20,7 +20,7 @@ export interface ControlTarget {
   readonly status: () => Promise<Status>;
   readonly top: () => Promise<TopReport>;
   /** @throws PosternError `broker_failed` */
-  readonly explain: (plugin: string, question: LiveQuestion) => Promise<Explanation>;
+  readonly explain: (plugin: string, query: LiveQuery) => Promise<Explanation>;
   /** @param plugin all plugins without it @param most how many are listed @throws PosternError `broker_failed` */
   readonly connections: (plugin: string | undefined, most: number) => Promise<OpenConnections>;
   /** @throws PosternError `broker_failed`, `no_such_connection` */
@@ -69,7 +69,7 @@ export interface ReplacedBroker extends Omit<Replaced, 'inOrder'> {
   readonly in_order: Replaced['inOrder'];
 }
 
-export interface LiveQuestion extends Pick<ExplainQuestion, 'host' | 'port' | 'resolved'> {
+export interface LiveQuery extends Pick<ExplainQuestion, 'host' | 'port' | 'resolved'> {
   /** Undefined: that of the plugin. */
   readonly egress?: ExplainQuestion['egress'] | undefined;
 }

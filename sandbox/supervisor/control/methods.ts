@@ -111,9 +111,9 @@ export function methodsOf(target: ControlTarget): ReadonlyMap<string, Method> {
     ['top', { ...method(PARAMS.none, () => target.top()), watching: { kind: 'state' } }],
     [
       'explain',
-      method(PARAMS.explain, ({ plugin: name, ...question }) => {
+      method(PARAMS.explain, ({ plugin: name, ...query }) => {
         target.requirePlugin(name);
-        return target.explain(name, question);
+        return target.explain(name, query);
       }),
     ],
     [
@@ -204,14 +204,14 @@ function learnMethod({ learners, requirePlugin, tellRefusals }: ControlTarget): 
     watching: {
       kind: 'events',
       now: (params) => {
-        const question = read(PARAMS.learn, params);
-        requirePlugin(question.plugin);
+        const scope = read(PARAMS.learn, params);
+        requirePlugin(scope.plugin);
         return NOTHING_LEARNT;
       },
       begin: (params, send) => {
-        const question = read(PARAMS.learn, params);
-        tellRefusals(question.plugin);
-        return learners.begin(question, send);
+        const scope = read(PARAMS.learn, params);
+        tellRefusals(scope.plugin);
+        return learners.begin(scope, send);
       },
     },
   };

@@ -1,5 +1,5 @@
 // All plugins of a supervisor, each with its keeper. A plugin is started after the plugins that it names in `after`, and stopped before them. An
-// operator starts and stops single ones. What is asked for one plugin is an order: orders are carried out one after the other, and each looks when
+// operator starts and stops single ones. What is asked for one plugin is a task: tasks are carried out one after the other, and each looks when
 // its turn comes whether the plugin is still there. Otherwise it would start one that nobody lists or stops any more.
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { PosternError } from '../../../shared/errors.js';
@@ -17,9 +17,9 @@ interface Member {
   keeper: PluginKeeper;
   /** Whether it has ended for good, and whether well. Undefined: it may run, or be started by the operator. */
   good: boolean | undefined;
-  /** Resolves when its last order is carried out. */
+  /** Resolves when its last task is carried out. */
   work: Promise<void>;
-  /** How many of its orders start it. Plugins that come after it wait for the run that comes then. */
+  /** How many of its tasks start it. Plugins that come after it wait for the run that comes then. */
   starting: number;
 }
 
@@ -114,7 +114,7 @@ export class Fleet {
   }
 
   /**
-   * Ends plugins that get another configuration. Orders that come meanwhile wait, and so do plugins that come after them.
+   * Ends plugins that get another configuration. Tasks that come meanwhile wait, and so do plugins that come after them.
    *
    * @returns when their runs have ended: what starts them again. One that the operator has stopped stays so
    */
@@ -150,19 +150,19 @@ export class Fleet {
   }
 
   /**
-   * Gives an order for each of the plugins, all at once.
+   * Gives a task for each of the plugins, all at once.
    *
-   * @param order its `later` resolves when the orders for those that come after the plugin are carried out
+   * @param task its `later` resolves when the tasks for those that come after the plugin are carried out
    */
   async #inOrder(
     names: readonly string[],
-    order: (name: string, later: Promise<unknown>) => Promise<void>,
+    task: (name: string, later: Promise<unknown>) => Promise<void>,
   ): Promise<void> {
-    const orders = new Map<string, Promise<void>>();
+    const tasks = new Map<string, Promise<void>>();
     const give = (name: string): Promise<void> => {
       const later = names.filter((other) => this.#members.get(other)?.after.includes(name));
-      const done = orders.get(name) ?? order(name, Promise.allSettled(later.map(give)));
-      orders.set(name, done);
+      const done = tasks.get(name) ?? task(name, Promise.allSettled(later.map(give)));
+      tasks.set(name, done);
       return done;
     };
     await Promise.all(names.map(give));
@@ -196,7 +196,7 @@ export class Fleet {
     return member !== undefined && (member.starting > 0 || !member.keeper.isSettled);
   }
 
-  /** Waits for a plugin that starts, or that an order is about to start. */
+  /** Waits for a plugin that starts, or that a task is about to start. */
   async #awaitOther(name: string): Promise<void> {
     for (;;) {
       const member = this.#members.get(name);
@@ -207,7 +207,7 @@ export class Fleet {
       }
       const { keeper } = member;
       await keeper.settled();
-      // An order may have come meanwhile.
+      // A task may have come meanwhile.
       if (member.keeper === keeper && member.starting === 0) return;
     }
   }
@@ -234,7 +234,7 @@ export class Fleet {
   async #inTurn(name: string, work: (member: Member) => Promise<void>): Promise<void> {
     const member = this.#member(name);
     const done = member.work.then(() => {
-      // protects: G21 an order that waited starts no plugin that is gone
+      // protects: G21 a task that waited starts no plugin that is gone
       if (this.#members.get(name) !== member) throw this.#unknown(name);
       return work(member);
     });

@@ -50,7 +50,7 @@ export interface Learnt {
 
 const HTTPS = 443;
 
-interface LearnQuestion {
+interface LearnScope {
   readonly plugin: string;
   /** Whether what rules allowed is learnt too. */
   readonly allowed: boolean;
@@ -66,7 +66,7 @@ interface LearnQuestion {
 }
 
 export class Learner {
-  readonly #question: LearnQuestion;
+  readonly #scope: LearnScope;
   readonly #endpoints = new Map<string, Map<number, boolean>>();
   #endpointCount = 0;
   readonly #assumed = new Set<string>();
@@ -79,13 +79,13 @@ export class Learner {
   #requestCount = 0;
   #missed = 0;
 
-  constructor(question: LearnQuestion) {
-    this.#question = question;
+  constructor(scope: LearnScope) {
+    this.#scope = scope;
   }
 
   /** @returns whether there may be something new */
   take(event: AuditEvent): boolean {
-    if (event.plugin !== this.#question.plugin) return false;
+    if (event.plugin !== this.#scope.plugin) return false;
     if (event.event === 'question') return this.#takeQuestion(event);
     if (event.event === 'http') return this.#takeRequest(event);
     return event.event === 'decision' && this.#takeDecision(event);
@@ -143,7 +143,7 @@ export class Learner {
       message = `"${host}" is refused: ${reason}`,
     } = event;
     // A rule for the address permitted it. The name, which a rule must open for the look-up, has none.
-    if (decision === 'allow' && !this.#question.allowed) {
+    if (decision === 'allow' && !this.#scope.allowed) {
       const unopened = names.filter((name) => this.#lookedUp.has(name));
       for (const name of unopened) this.#note(name, port, outcome === 'connected', message);
       return unopened.length > 0;
@@ -163,7 +163,7 @@ export class Learner {
   /** @returns whether it has a rule: no special address and no address of this host has one */
   #note(host: string, port: number, connected: boolean, message: string): boolean {
     const parsed = parseHost(host);
-    const isOwn = parsed?.kind === 'address' && this.#question.own.has(parsed.address.text);
+    const isOwn = parsed?.kind === 'address' && this.#scope.own.has(parsed.address.text);
     // protects: G7 no special address of a running plugin becomes a rule
     if (isOwn || suggestionFor(host, port) === undefined) {
       this.#refuse(message, 'address_special');
@@ -172,7 +172,7 @@ export class Learner {
     const ports = this.#endpoints.get(host) ?? new Map<number, boolean>();
     const before = ports.get(port);
     // protects: G8 a plugin that makes up destinations costs little
-    if (before === undefined && this.#endpointCount >= this.#question.mostEndpoints) {
+    if (before === undefined && this.#endpointCount >= this.#scope.mostEndpoints) {
       this.#missed += 1;
       return false;
     }
@@ -193,12 +193,12 @@ export class Learner {
 
   /** Whether a rule for what was refused is learnt. */
   #opens(reason: string | null): boolean {
-    return this.#question.ofRefusals && (reason === 'no_rule' || reason === 'port_not_allowed');
+    return this.#scope.ofRefusals && (reason === 'no_rule' || reason === 'port_not_allowed');
   }
 
   /** @param rules of a run that its operator started. Nothing is suggested of a plugin that runs */
   #refuse(message = '', reason = '', rules: { suggestion?: string; name_suggestion?: string } = {}): void {
-    const { suggestion = null, name_suggestion = null } = this.#question.ofRefusals ? {} : rules;
+    const { suggestion = null, name_suggestion = null } = this.#scope.ofRefusals ? {} : rules;
     if (this.#refusals.has(message) || this.#refusals.size < LEARNT_REFUSALS)
       this.#refusals.set(message, { message, reason, suggestion, name_suggestion });
     else this.#missed += 1;
@@ -215,9 +215,9 @@ export class Learners {
   }
 
   /** @param send takes all that was learnt so far, once a second at most @returns ends it, after a last report */
-  begin(question: Pick<LearnQuestion, 'plugin' | 'allowed'>, send: (learnt: Learnt) => void): () => void {
+  begin(scope: Pick<LearnScope, 'plugin' | 'allowed'>, send: (learnt: Learnt) => void): () => void {
     const learner = new Learner({
-      ...question,
+      ...scope,
       ofRefusals: true,
       own: ownAddresses(),
       mostEndpoints: LIVE_ENDPOINTS,

@@ -1,7 +1,7 @@
 // Makes AF_UNIX connects with a plugin's ids, on a thread that starts with the first one. Runs in the supervisor where it is root. The
 // plugins take turns there, and the orders of each are bounded: a plugin can make calls, and interrupt them, faster than they are carried out.
 import { constants } from 'node:os';
-import { STALL_LIMIT_MS, UNIX_ORDERS } from '../../../shared/limits.js';
+import { STALL_LIMIT_MS, WAITING_ORDERS } from '../../../shared/limits.js';
 import type { UnixTarget } from '../../../shared/sys/connect-inside.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { Lane, type Ordered, type Owner } from './lane.js';
@@ -54,7 +54,7 @@ export class ConnectsAsPlugin {
     const { number: trap, root, unixDiag, scratch, pluginId, kill } = sandbox;
     const pending = this.#pending.get(trap) ?? { count: 0, kill, last: [] };
     // protects: G9 unix orders: those of a sandbox are bounded (as root)
-    if (pending.count >= UNIX_ORDERS) {
+    if (pending.count >= WAITING_ORDERS) {
       socket.close();
       done(-EAGAIN);
       return;

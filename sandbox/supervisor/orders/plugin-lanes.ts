@@ -2,7 +2,7 @@
 // locks that a plugin can hold for seconds, of the folder or of the memory; a broker that was taken over could hold that of a socket. A slow disk
 // looks the same, so no plugin is ended for that. One that takes long gets a thread of its own, and delays only itself.
 import { constants } from 'node:os';
-import { UNIX_ORDERS } from '../../../shared/limits.js';
+import { WAITING_ORDERS } from '../../../shared/limits.js';
 import { duplicate } from '../../../shared/sys/fcntl.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import type { FolderMode } from '../../../shared/sys/set-folder-mode.js';
@@ -89,7 +89,7 @@ export class PluginLanes {
   #add({ owner, order, done }: Ordered): void {
     const pending = this.#pending.get(owner) ?? { count: 0, ended: false };
     // protects: G9 folder modes: the orders of a sandbox are bounded
-    if (pending.count >= UNIX_ORDERS) {
+    if (pending.count >= WAITING_ORDERS) {
       done(-EAGAIN);
       return;
     }

@@ -113,9 +113,9 @@ function twins(): readonly [string, string] {
 // proves: an ordinary connect of former rules is decided anew
 // proves: an ordinary connect of former host addresses is decided anew
 // proves: an ordinary connect of former grants is decided anew
-// proves: an ordinary connect of a former way out is decided anew
+// proves: an ordinary connect of a former upstream is decided anew
 // proves: an ordinary connect of former limits is decided anew
-test('a change of rules, limits, way out, host addresses or grants makes every verdict void', () => {
+test('a change of rules, limits, upstream, host addresses or grants makes every verdict void', () => {
   type Scene = ReturnType<typeof scene>;
   const changes: Readonly<Record<string, (scene: Scene) => void>> = {
     rules: ({ plugin }) => {
@@ -124,7 +124,7 @@ test('a change of rules, limits, way out, host addresses or grants makes every v
     limits: ({ plugin }) => {
       plugin.limits = limitsOf({});
     },
-    'way out': ({ plugin }) => {
+    upstream: ({ plugin }) => {
       plugin.upstream = {};
     },
     'host addresses': ({ around }) => {

@@ -188,7 +188,7 @@ test('a plugin that ends for good before it was ready keeps nobody waiting', asy
   await until(() => starter.log.includes('start second boot') || undefined);
 });
 
-// proves: an order that waited starts no plugin that is gone
+// proves: a task that waited starts no plugin that is gone
 test('an order that waits while its plugin is removed is refused, and starts nothing', async () => {
   const starter = new FakeStarter();
   const fleet = new Fleet(starter, silent, () => {});

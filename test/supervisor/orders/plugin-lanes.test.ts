@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type ModeSandbox, PluginLanes } from '../../../sandbox/supervisor/orders/plugin-lanes.js';
-import { UNIX_ORDERS } from '../../../shared/limits.js';
+import { WAITING_ORDERS } from '../../../shared/limits.js';
 import { openFolder } from '../../../shared/sys/open-folder.js';
 import { compile } from '../../harness/compile.js';
 import { until } from '../../harness/until.js';
@@ -103,9 +103,9 @@ test('past a bound, a sandbox gets its answer at once, and its orders leave no d
   await inScene(async ({ modes, set, sandbox }) => {
     await set(sandbox(1), '/free');
     const before = readdirSync('/proc/self/fd').length;
-    const orders = Array.from({ length: UNIX_ORDERS }, () => set(sandbox(1), '/free'));
+    const orders = Array.from({ length: WAITING_ORDERS }, () => set(sandbox(1), '/free'));
     assert.equal(await set(sandbox(1), '/free'), EAGAIN);
-    assert.deepEqual(await Promise.all(orders), new Array(UNIX_ORDERS).fill(0));
+    assert.deepEqual(await Promise.all(orders), new Array(WAITING_ORDERS).fill(0));
     await until(() => readdirSync('/proc/self/fd').length === before || undefined);
     modes.end(1);
   });
