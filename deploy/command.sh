@@ -12,7 +12,7 @@ done </proc/$$/status
 trap '' USR1
 case ${1-} in up) trap '' HUP ;; esac
 POSTERN_LIBRARIES=${LD_LIBRARY_PATH-}
-# Node must not obey variables that are meant for a plugin, for example NODE_OPTIONS=--inspect. See outside-environment.ts.
+# Node must not obey variables that are meant for a plugin, for example NODE_OPTIONS=--inspect. See outsideEnvironment in plugin-environment.ts.
 # Some of them name libraries and modules that would run outside of every sandbox: ld.so(8), openssl-env(7).
 # protects: G19 debugger: NODE_OPTIONS is kept from Node => for POSTERN_KEY in NODE_REPL_EXTERNAL_MODULE NODE_PATH NODE_CHANNEL_FD NODE_CHANNEL_SERIALIZATION_MODE \
 for POSTERN_KEY in NODE_OPTIONS NODE_REPL_EXTERNAL_MODULE NODE_PATH NODE_CHANNEL_FD NODE_CHANNEL_SERIALIZATION_MODE \

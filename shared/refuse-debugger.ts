@@ -1,4 +1,5 @@
-// Takes SIGUSR1 from Node's debugger, and closes a debugger that is open. Every program of postern imports this first. It is the second
+// Takes SIGUSR1 from Node's debugger, and closes a debugger that is open. The first program of each process of postern imports this, and so has it
+// for the threads and the programs that the process loads later. The library does not: an application's debugger is its own. It is the second
 // layer: with the flags of node-flags.ts and without NODE_OPTIONS, no debugger is open.
 import { createRequire } from 'node:module';
 import { UNBINDABLE_DEBUGGER } from './node-flags.js';

@@ -1,5 +1,5 @@
-// A program's connect to a socket of the host, by connect(2) or by the channel: queue, decide, open the socket's file, check the file, dial it,
-// account. Runs in the broker. It knows nothing of the trap.
+// A program's connect to a socket of the host, by connect(2) or by the channel, in order: queue, decide, open the socket's file, check the file, dial
+// it, account. Runs in the broker. It knows nothing of the trap: the caller places the socket.
 
 import { readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -21,9 +21,6 @@ import { denial, type Judgement, refuseDescriptor, refuseQueued, refuseSlot } fr
 import type { Plugin, Services } from './plugin.js';
 
 const { EACCES, EAGAIN, ECANCELED, ENOENT, ETIMEDOUT } = constants.errno;
-
-// A program's connect(2) to a socket of the host, in order: queue, decide, dial, account. It knows nothing of the trap:
-// the caller places the socket.
 
 /** A connect to a socket of the host. */
 interface HostSocketRequest {

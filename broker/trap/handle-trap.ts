@@ -1,5 +1,5 @@
-// The trapped calls, in one table, and the path that all of them take: take the descriptor, copy the memory that the call passes, find out whose socket it
-// is, then act on the duplicate or put another socket in its place. Runs in the broker. The kernel never executes a connect, bind or listen of an inet
+// The trapped calls, in one table, and the path that the calls about a socket take: take the descriptor, copy the memory that the call passes, find out
+// whose socket it is, then act on the duplicate or put another socket in its place. Runs in the broker. The kernel never executes a connect, bind or listen of an inet
 // socket as the plugin wrote it: between check and execution another thread could swap address or descriptor.
 import { constants } from 'node:os';
 import { LAYOUT } from '../../shared/sys/layout.js';

@@ -1,5 +1,5 @@
-// Trapped calls on AF_UNIX sockets: connect(2), and the pairs and notify sockets that stand in for datagram sockets. Runs in the broker. No
-// AF_UNIX datagram socket can be left to the plugin: sendmsg(2) could send from it to any path, and no filter sees the path.
+// Trapped calls on AF_UNIX sockets: connect(2), and the pairs and notify sockets that stand in for datagram sockets. Runs in the broker. Before
+// Linux 7.1 no AF_UNIX datagram socket can be left to the plugin: sendmsg(2) could send from it to any path, and no filter sees the path.
 
 import { fstatSync } from 'node:fs';
 import { constants } from 'node:os';

@@ -225,7 +225,7 @@ interface Named {
   readonly fix: string;
 }
 
-/** A folder within what another plugin writes is no warning: it is refused (`path_not_apart`). So is a home that two plugins name: see home-warnings.ts. */
+/** A folder within what another plugin writes is no warning: it is refused (`path_not_apart`). So is a home that two plugins name: see {@link homeWarnings}. */
 export function sharedFolderWarnings(
   config: Config,
   plans: readonly PlannedPlugin[],

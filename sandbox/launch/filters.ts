@@ -25,10 +25,7 @@ import { ordinaryCalls } from './filter/ordinary-calls.js';
 import { refusedCalls } from './filter/refused-calls.js';
 import { optionRules } from './filter/socket-options.js';
 
-/**
- * Whether the plugin's own connect, bind, listen, socket options that few programs set, set-gid modes, pairs of AF_UNIX datagram sockets, and reads of interfaces and of the
- * error queue are reported to the broker, or refused.
- */
+/** Whether the trapped calls (ARCHITECTURE.md, "A trapped connect") are reported to the broker, or refused. */
 type Egress = 'transparent' | 'channel';
 
 /** No other filter may refuse a call that one filter reports, since the strictest answer counts. */

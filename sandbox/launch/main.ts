@@ -41,13 +41,13 @@ import {
 import { loadFilter } from './load-filter.js';
 import {
   CODE_FD,
-  EXEC_WORD,
   GO_WORD,
   LAUNCH_FIXES,
   LAUNCH_SOCKET_FD,
   type LaunchFailure,
   type LaunchStep,
   MOST_MESSAGE,
+  PREPARED_WORD,
 } from './spec.js';
 
 let step: LaunchStep = 'spec';
@@ -117,7 +117,7 @@ function launch(): void {
   const trap = notifyFd === undefined ? [] : [notifyFd, ...inNetwork, root, ...gateway];
   const ends = terminal === undefined ? [] : [terminal.master, terminal.slave];
   const descriptors = [...trap, ...ends].map(({ number }) => number);
-  succeed(sendMessage(socket, new TextEncoder().encode(EXEC_WORD), descriptors, true), 'sendmsg');
+  succeed(sendMessage(socket, new TextEncoder().encode(PREPARED_WORD), descriptors, true), 'sendmsg');
   awaitGo();
   if (terminal !== undefined) keepJobControl(documented);
   setLastLimits(spec.limits);

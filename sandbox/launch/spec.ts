@@ -122,14 +122,18 @@ export type LaunchFix = (typeof LAUNCH_FIXES)[number];
 export const MOST_MESSAGE = 4_096;
 
 /**
- * The launcher sends this word right before execve. Success is the word and then the end of the stream, since execve closes the
- * launcher's end of the socket. A failure is a {@link LaunchFailure} as JSON, before or after the word.
+ * The launcher sends this word when all is prepared: the filter is loaded, and what is left is done in its own memory. Then it waits for
+ * {@link GO_WORD}. A failure is a {@link LaunchFailure} as JSON, before or after the word.
  */
-export const EXEC_WORD = 'exec';
+export const PREPARED_WORD = 'exec';
+/**
+ * The supervisor's answer, once the rules are in force and the gateway listens. The launcher sets the last limits and calls execve. Success is
+ * the end of the stream: execve closes the launcher's end of the socket.
+ */
 export const GO_WORD = 'go';
 
 /**
- * Where egress is transparent, these descriptors come with the word, in this order: the notifyFd of the filter; the UDP socket and the
+ * Where egress is transparent, these descriptors come with {@link PREPARED_WORD}, in this order: the notifyFd of the filter; the UDP socket and the
  * listening TCP socket of port 53 on the sandbox's loopback; a netlink socket that asks about its AF_UNIX sockets; its root folder
  * (O_PATH). Behind them come the listeners of the gateway, if there is one. The launcher keeps none of them.
  */

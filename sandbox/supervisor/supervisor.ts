@@ -133,7 +133,7 @@ export class Supervisor {
     );
   }
 
-  /** The address of the metrics listener, after the start. */
+  /** The port of the metrics listener, after the start. */
   get metricsPort(): number | undefined {
     return this.#records.port;
   }

@@ -1,4 +1,4 @@
-// The events of the audit log with their fields. The broker writes them, the supervisor checks them, the CLI reads them. Their types and
+// The events of the audit log with their fields. The broker writes most of them, the supervisor checks them, the CLI reads them. Their types and
 // docs/audit.md are made from these tables.
 
 import { KEPT_TEXT } from '../limits.js';
@@ -210,7 +210,8 @@ const DECISION_NULLABLE = [
 ] as const;
 
 /**
- * Every event with its fields, in the order of the log. A field that is `optional` may be missing, one that is `nullable` may be null,
+ * Every event with its fields, in the order of the log. The broker writes all of them except `http`: the supervisor writes that, with a gateway's
+ * words, and takes none from a broker. A field that is `optional` may be missing, one that is `nullable` may be null,
  * and one in `always` has that one value, or one of those.
  */
 export const AUDIT_EVENTS = {

@@ -17,7 +17,7 @@ import {
 import { LineReader } from '../../../shared/line-reader.js';
 import { parseAddress } from '../../../shared/policy/address.js';
 import { parseName } from '../../../shared/policy/parse-host.js';
-import { readAuditEvent } from '../../../shared/protocol/audit-events.js';
+import { type AuditEvent, readAuditEvent } from '../../../shared/protocol/audit-events.js';
 import {
   ASK_DOORS,
   type BrokerLine,
@@ -240,6 +240,13 @@ const givenNames: Shape<readonly GivenName[]> = (value) =>
       })
     : NONE;
 
+/** `http` is a form of the table too, and the supervisor alone writes it: only a gateway knows what a request was. */
+const brokerEvent: Shape<AuditEvent> = (value) => {
+  const event = readAuditEvent(value);
+  // protects: G13 a broker writes no request of a gateway => return event ?? NONE;
+  return event === undefined || event.event === 'http' ? NONE : event;
+};
+
 const LINES: { readonly [T in LineType]: Fields<Omit<Line<T>, 'type'>> } = {
   ready: { link: number, version: text(MOST_VERSION) },
   failed: { message: kept, fix: orMissing(kept) },
@@ -247,7 +254,7 @@ const LINES: { readonly [T in LineType]: Fields<Omit<Line<T>, 'type'>> } = {
   given_names: { session: number, names: givenNames },
   plugin_ready: { plugin: text(), policyHash: text() },
   plugin_refused: { plugin: text(), problems: list(kept, TOLD_PROBLEMS) },
-  audit: { line: (value) => readAuditEvent(value) ?? NONE },
+  audit: { line: brokerEvent },
   metrics: { id: number, text: text(), last: yesOrNo },
   connections: { id: number, connections: list(connection, LISTED_AT_ONCE), more: count(), last: yesOrNo },
   usage: { id: number, plugins: list(usage, USAGE_AT_ONCE), last: yesOrNo },

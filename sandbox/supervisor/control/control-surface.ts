@@ -25,8 +25,9 @@ export interface ControlTarget {
   readonly connections: (plugin: string | undefined, most: number) => Promise<OpenConnections>;
   /** @throws PosternError `broker_failed`, `no_such_connection` */
   readonly disconnect: (plugin: string, decisionId: string) => Promise<void>;
-  /** The rules in force. @throws PosternError `rule_not_written` where a rule cannot be written; undefined where there is no file */
+  /** The rules in force. */
   readonly rules: () => readonly PluginRules[];
+  /** Writes a rule into the file. Undefined where there is no file. @throws PosternError `rule_not_written` where it cannot be written */
   readonly allow?: ((plugin: string, rule: string) => Promise<void>) | undefined;
   /** Where the live page is, with a token that counts once. Undefined: none is served. */
   readonly page?: (() => string) | undefined;

@@ -23,7 +23,6 @@ import { namespacesFailure, refusalFix } from '../../host/namespaces-failure.js'
 import { shortageIn } from '../../host/shortage.js';
 import { buildFilter, buildInitFilter, type FilterChoice, type ProcessFilter } from '../../launch/filters.js';
 import {
-  EXEC_WORD,
   GO_WORD,
   hasTrap,
   INIT_WORDS,
@@ -36,6 +35,7 @@ import {
   type LaunchStep,
   MOST_MESSAGE,
   NOTICE_PROCESSES,
+  PREPARED_WORD,
   type SpecHeader,
   TERMINAL_DESCRIPTORS,
   TRAP_DESCRIPTORS,
@@ -233,7 +233,7 @@ function takeIn(pid: number, { cgroup, spec }: LaunchRequest): void {
 async function preparation(inbox: LaunchInbox, spec: PlannedSpec): Promise<readonly OwnedFd[]> {
   const { payload, descriptors, truncated } = await inbox.next();
   try {
-    if (textOf(payload) !== EXEC_WORD) throw failureIn(textOf(payload));
+    if (textOf(payload) !== PREPARED_WORD) throw failureIn(textOf(payload));
     // recvmsg(2) drops the descriptors for which this process has no room, and says so by MSG_CTRUNC.
     if (truncated) throw launchFailed('seccomp', 'recvmsg: EMFILE', undefined, 'EMFILE');
     if (descriptors.length !== trapDescriptors(spec) + gatewayDescriptors(spec) + terminalDescriptors(spec))

@@ -5,6 +5,7 @@ import { asAllowOptions, refusalLine } from '../../../sandbox/cli/refusal-line.j
 import { readBrokerLine } from '../../../sandbox/supervisor/broker/broker-lines.js';
 import { KEPT_TEXT, TOLD_PROBLEMS } from '../../../shared/limits.js';
 import { printable } from '../../../shared/printable.js';
+import { AUDIT_EVENTS } from '../../../shared/protocol/audit-events.js';
 
 const explanation = {
   decision: 'deny',
@@ -69,6 +70,14 @@ test('readBrokerLine() refuses a text that is longer than any that a broker writ
     { type: 'audit', line: { ...AUDIT_EXAMPLES.decision, names: [long] } },
   ])
     assert.equal(readBrokerLine(JSON.stringify(line)), undefined, line.type);
+});
+
+// proves: a broker writes no request of a gateway
+test('readBrokerLine() refuses a request of a gateway, and takes every other event of the table', () => {
+  for (const event of Object.keys(AUDIT_EVENTS) as (keyof typeof AUDIT_EVENTS)[]) {
+    const line = { type: 'audit', line: AUDIT_EXAMPLES[event] };
+    assert.deepEqual(readBrokerLine(JSON.stringify(line)), event === 'http' ? undefined : line, event);
+  }
 });
 
 // proves: what a broker writes is shown without what a terminal acts on
