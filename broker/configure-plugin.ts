@@ -6,7 +6,7 @@ import { judgeRequest } from '../shared/policy/decide.js';
 import { mayBeAsked } from '../shared/policy/may-be-asked.js';
 import type { Policy, RuleProblem } from '../shared/policy/policy.js';
 import type { BrokerLine, SupervisorLine } from '../shared/protocol/link.js';
-import type { Asked } from './approval/plugin-approvals.js';
+import type { Asked } from './approval/plugin-asks.js';
 import type { ResolverSets } from './names/name-cache.js';
 import type { Plugin, Services } from './request/plugin.js';
 import { upstreamOf } from './upstream/upstream.js';
@@ -64,5 +64,5 @@ function putInForce(
   plugin.revoke = revoke;
   // protects: G7 new rules decide again on open connections
   plugin.revokeConnections();
-  plugin.boundConnections();
+  plugin.watchLimits();
 }

@@ -60,20 +60,17 @@ const PACKETS: {
     descriptors: readonly OwnedFd[],
   ) => void;
 } = {
-  channel: ({ plugins: sessions }, packet, descriptors) =>
-    sessions.attach(packet, channelEnds(packet, descriptors)),
-  connections: ({ plugins: sessions }, packet, descriptors) =>
-    sessions.noteConnections(packet, onlyOne(packet, descriptors)),
-  ends: ({ plugins: sessions }, packet, descriptors) => sessions.attachEnds(onlyOne(packet, descriptors)),
-  marks: ({ plugins: sessions }, packet, descriptors) => sessions.attachMarks(onlyOne(packet, descriptors)),
-  run_ended: ({ plugins: sessions }, { plugin }) => sessions.endRun(plugin),
-  sandbox: ({ plugins: sessions }, packet, descriptors) =>
-    sessions.attachSandbox(packet, onlyOne(packet, descriptors)),
-  socket_file: ({ plugins: sessions }, packet, descriptors) =>
-    sessions.orders.done(packet, onlyOne(packet, descriptors)),
+  channel: ({ plugins }, packet, descriptors) => plugins.attach(packet, channelEnds(packet, descriptors)),
+  connections: ({ plugins }, packet, descriptors) =>
+    plugins.noteConnections(packet, onlyOne(packet, descriptors)),
+  ends: ({ plugins }, packet, descriptors) => plugins.attachEnds(onlyOne(packet, descriptors)),
+  marks: ({ plugins }, packet, descriptors) => plugins.attachMarks(onlyOne(packet, descriptors)),
+  run_ended: ({ plugins }, { plugin }) => plugins.endRun(plugin),
+  sandbox: ({ plugins }, packet, descriptors) => plugins.attachSandbox(packet, onlyOne(packet, descriptors)),
+  socket_file: ({ plugins }, packet, descriptors) =>
+    plugins.orders.done(packet, onlyOne(packet, descriptors)),
   tally: ({ tally }, packet, descriptors) => tally.attach(onlyOne(packet, descriptors)),
-  trap: ({ plugins: sessions }, packet, descriptors) =>
-    sessions.attachTrap(packet, trapEnds(packet, descriptors)),
+  trap: ({ plugins }, packet, descriptors) => plugins.attachTrap(packet, trapEnds(packet, descriptors)),
 };
 
 function dispatch(packet: Packet, descriptors: readonly OwnedFd[], takers: Takers): void {

@@ -361,7 +361,7 @@ function makePlugin(
   plugin.revokeConnections = () => revocation.begin();
   const quota = new Quota(services, plugin);
   const age = new AgeLimit(services, plugin);
-  plugin.boundConnections = () => {
+  plugin.watchLimits = () => {
     quota.begin();
     age.begin();
   };

@@ -6,7 +6,7 @@ import type { HostContext } from '../../shared/policy/host-block.js';
 import { approvedVerdict, mayBeAsked } from '../../shared/policy/may-be-asked.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type { AskDoor } from '../../shared/protocol/link.js';
-import type { Answered, AskTicket, PluginAsks } from './plugin-approvals.js';
+import type { Answered, AskTicket, PluginAsks } from './plugin-asks.js';
 
 /** A refused destination, and who wants it. */
 interface Refused {

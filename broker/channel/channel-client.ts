@@ -9,7 +9,7 @@ import { RequestLife } from '../limit/request-life.js';
 import type { Plugin } from '../request/plugin.js';
 import type { ReplyWriter } from './reply-writer.js';
 
-export class ChannelClient implements Requester {
+export class ChannelClient {
   readonly plugin: Plugin;
   readonly #replies: ReplyWriter;
   readonly #inFlight = new Map<number, RequestLife>();
@@ -20,6 +20,7 @@ export class ChannelClient implements Requester {
     this.#replies = replies;
   }
 
+  /** False once the channel has ended. */
   get open(): boolean {
     return this.#open;
   }
@@ -45,6 +46,11 @@ export class ChannelClient implements Requester {
     this.#inFlight.get(id)?.end('canceled');
   }
 
+  /**
+   * Answers a request and ends it. The descriptor is closed here once it has left, or cannot.
+   *
+   * @returns whether the answer left; a promise if the plugin has to read first
+   */
   answer(reply: ChannelReply & { readonly id: number }, descriptor?: OwnedFd): boolean | Promise<boolean> {
     if (!this.#open) {
       descriptor?.close();
@@ -90,18 +96,4 @@ export class ChannelClient implements Requester {
     for (const life of this.#inFlight.values()) life.end('canceled');
     this.#inFlight.clear();
   }
-}
-
-// The requester, as the steps of the data path see it: a plugin, and where its answers go.
-
-export interface Requester {
-  readonly plugin: Plugin;
-  /** False once the channel has ended. */
-  readonly open: boolean;
-  /**
-   * Answers a request and ends it. The descriptor is closed here once it has left, or cannot.
-   *
-   * @returns whether the answer left; a promise if the plugin has to read first
-   */
-  answer(reply: ChannelReply & { readonly id: number }, descriptor?: OwnedFd): boolean | Promise<boolean>;
 }

@@ -4,7 +4,7 @@ import { andFinally, andThen, type NowOrLater } from '../../shared/now-or-later.
 import type { ConnectRequest, ExplainRequest } from '../../shared/protocol/messages.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { askAbout } from '../approval/ask-about.js';
-import type { AskTicket } from '../approval/plugin-approvals.js';
+import type { AskTicket } from '../approval/plugin-asks.js';
 import type { Claim } from '../ledger/register.js';
 import type { RequestLife } from '../limit/request-life.js';
 import { CHANNEL } from '../record/audit.js';
@@ -25,7 +25,7 @@ import { decideRequest } from '../request/decide-request.js';
 import { connectSocket } from '../request/host-sockets.js';
 import { admitConnection, type Judgement, refuseQueued } from '../request/judgement.js';
 import type { Services } from '../request/plugin.js';
-import type { Requester } from './channel-client.js';
+import type { ChannelClient } from './channel-client.js';
 
 /**
  * Serves one `connect`. Its turn in the queue ends when its socket has left. So a plugin that does not read its answers holds no more
@@ -35,88 +35,88 @@ import type { Requester } from './channel-client.js';
  */
 export function handleConnect(
   services: Services,
-  requester: Requester,
+  client: ChannelClient,
   request: ConnectRequest,
   life: RequestLife,
 ): NowOrLater<void> {
   if (life.ended !== undefined) {
-    accountLate(services, requester.plugin, request, life);
-    void requester.answer(earlyReply(request.id, request, life.ended));
+    accountLate(services, client.plugin, request, life);
+    void client.answer(earlyReply(request.id, request, life.ended));
     return undefined;
   }
-  return andThen(decideRequest(services, requester.plugin, request, life), (judged) => {
+  return andThen(decideRequest(services, client.plugin, request, life), (judged) => {
     const { decision, policy } = judged;
     const refused = { decision, policy, door: 'channel', pid: null, program: null } as const;
-    const asked = askAbout(requester.plugin.asks, refused, () => services.host.context());
+    const asked = askAbout(client.plugin.asks, refused, () => services.host.context());
     if (asked !== undefined && 'outcome' in asked) {
       // It waits outside of the queue.
-      void awaitAnswer(services, requester, request, judged, life, asked);
+      void awaitAnswer(services, client, request, judged, life, asked);
       return undefined;
     }
     if (asked !== undefined)
-      return connectToAddress(services, requester, request, { ...judged, ...asked }, life);
+      return connectToAddress(services, client, request, { ...judged, ...asked }, life);
     return decision.path === undefined
-      ? connectToAddress(services, requester, request, judged, life)
-      : connectToSocket(services, requester, request, judged, decision.path, life);
+      ? connectToAddress(services, client, request, judged, life)
+      : connectToSocket(services, client, request, judged, decision.path, life);
   });
 }
 
 /** A request with a time limit of its own has no more time for that. */
 async function awaitAnswer(
   services: Services,
-  requester: Requester,
+  client: ChannelClient,
   request: ConnectRequest,
   judged: Judgement,
   life: RequestLife,
   ticket: AskTicket,
 ): Promise<void> {
-  const { plugin } = requester;
+  const { plugin } = client;
   if (request.timeout_ms === undefined) life.hold();
   life.whenEnded((end) => {
     ticket.leave(end === 'timeout' ? 'gave_up' : 'gone');
-    void requester.answer(earlyReply(request.id, request, end));
+    void client.answer(earlyReply(request.id, request, end));
   });
   const outcome = await ticket.outcome;
   life.settle();
   if (request.timeout_ms === undefined) life.resume();
   if (outcome.kind === 'ended') {
-    void requester.answer(earlyReply(request.id, request, 'canceled'));
+    void client.answer(earlyReply(request.id, request, 'canceled'));
     return;
   }
   if (outcome.kind === 'refused') {
     const judgement = { ...judged, answered: outcome.answered };
     account(services, plugin, judgement);
-    void requester.answer(refusalReply(request.id, judgement));
+    void client.answer(refusalReply(request.id, judgement));
     return;
   }
-  const refusal = plugin.queue.add(life, () => handleConnect(services, requester, request, life));
+  const refusal = plugin.queue.add(life, () => handleConnect(services, client, request, life));
   if (refusal === undefined) return;
   const judgement = refuseQueued(plugin, request, refusal);
   account(services, plugin, judgement);
-  void requester.answer(limitReply(request.id, judgement));
+  void client.answer(limitReply(request.id, judgement));
 }
 
 function connectToAddress(
   services: Services,
-  requester: Requester,
+  client: ChannelClient,
   request: ConnectRequest,
   judged: Judgement,
   life: RequestLife,
 ): NowOrLater<void> {
-  const { judgement, claim } = admitConnection(requester.plugin, judged);
+  const { judgement, claim } = admitConnection(client.plugin, judged);
   if (judgement.decision.decision === 'deny') {
-    account(services, requester.plugin, judgement);
-    void requester.answer(refusalReply(request.id, judgement));
+    account(services, client.plugin, judgement);
+    void client.answer(refusalReply(request.id, judgement));
     return undefined;
   }
-  return andThen(connectAndHandOver(services, requester, request, judgement, life, claim), (ending) =>
-    account(services, requester.plugin, judgement, ending),
+  return andThen(connectAndHandOver(services, client, request, judgement, life, claim), (ending) =>
+    account(services, client.plugin, judgement, ending),
   );
 }
 
 function connectAndHandOver(
   services: Services,
-  requester: Requester,
+  client: ChannelClient,
   request: ConnectRequest,
   judgement: Judgement,
   life: RequestLife,
@@ -125,7 +125,7 @@ function connectAndHandOver(
   const { audit } = services;
   const { decision } = judgement;
   const start = life.ended === undefined ? performance.now() : undefined;
-  const pending = connectUpstream(services, requester.plugin, judgement, life);
+  const pending = connectUpstream(services, client.plugin, judgement, life);
   return andThen(pending, ({ connection, passage }) => {
     const connectMs = start === undefined ? null : performance.now() - start;
     const dialed = connection.address?.text ?? null;
@@ -133,7 +133,7 @@ function connectAndHandOver(
       const { socket, own, peer } = connection;
       claim?.hold(socket, own, peer, describeConnection(services, judgement, CHANNEL, { dialed, passage }));
       audit.owe();
-      return andThen(handOver(requester, request.id, socket), (left): Ending => {
+      return andThen(handOver(client, request.id, socket), (left): Ending => {
         if (!left) claim?.withdraw();
         const held = left ? claim : undefined;
         return {
@@ -150,7 +150,7 @@ function connectAndHandOver(
     // Before the answer, or the plugin's next request may find the slot taken.
     claim?.release();
     audit.owe();
-    void requester.answer(outcomeReply(request.id, decision, outcome, errno, cause));
+    void client.answer(outcomeReply(request.id, decision, outcome, errno, cause));
     return {
       outcome,
       dialed,
@@ -165,28 +165,28 @@ function connectAndHandOver(
 /** For a permitted socket of the host. No limit counts its connections. */
 async function connectToSocket(
   services: Services,
-  requester: Requester,
+  client: ChannelClient,
   { id }: ConnectRequest,
   judgement: Judgement,
   path: string,
   life: RequestLife,
 ): Promise<void> {
-  const { plugin } = requester;
+  const { plugin } = client;
   const made = await connectSocket(services, plugin, judgement, CHANNEL, path, 'stream', life);
   switch (made.kind) {
     case 'denied':
       account(services, plugin, made.judgement);
-      void requester.answer(refusalReply(id, made.judgement));
+      void client.answer(refusalReply(id, made.judgement));
       return;
     case 'failed': {
       const { outcome, code, cause } = made.failure;
       account(services, plugin, judgement, made.ending);
-      void requester.answer(outcomeReply(id, judgement.decision, outcome, code, cause));
+      void client.answer(outcomeReply(id, judgement.decision, outcome, code, cause));
       return;
     }
     case 'connected': {
       services.audit.owe();
-      const left = await handOver(requester, id, made.socket);
+      const left = await handOver(client, id, made.socket);
       const ending = { ...made.ending, isOwed: true };
       if (!left) made.ending.claim?.withdraw();
       account(
@@ -207,15 +207,15 @@ async function connectToSocket(
  * @param socket connected to the peer that was decided
  * @returns whether the plugin has it
  */
-function handOver(requester: Requester, id: number, socket: OwnedFd): NowOrLater<boolean> {
-  const { kept } = requester.plugin;
+function handOver(client: ChannelClient, id: number, socket: OwnedFd): NowOrLater<boolean> {
+  const { kept } = client.plugin;
   const waiting = { socket, isPlaced: false, cancel: () => {}, leaveIfGivenUp: () => false };
   kept.add(waiting);
   return andFinally(
     () =>
-      andThen(requester.answer({ id, ok: true }, socket), (left) => {
-        if (left) requester.plugin.metrics.count('socketsPassed', { door: 'channel' });
-        else if (requester.open) refuseDescriptor(requester, id);
+      andThen(client.answer({ id, ok: true }, socket), (left) => {
+        if (left) client.plugin.metrics.count('socketsPassed', { door: 'channel' });
+        else if (client.open) refuseUnreceived(client, id);
         return left;
       }),
     () => {
@@ -226,9 +226,9 @@ function handOver(requester: Requester, id: number, socket: OwnedFd): NowOrLater
 }
 
 /** Plugins do not receive their descriptors. The kernel counts those in flight by uid, and takes no more (ETOOMANYREFS). */
-function refuseDescriptor(requester: Requester, id: number): void {
-  requester.plugin.metrics.count('limitRejections', { limit: 'broker_descriptors' });
-  void requester.answer({
+function refuseUnreceived(client: ChannelClient, id: number): void {
+  client.plugin.metrics.count('limitRejections', { limit: 'broker_descriptors' });
+  void client.answer({
     id,
     ok: false,
     errno: 'EAGAIN',
@@ -242,23 +242,23 @@ function refuseDescriptor(requester: Requester, id: number): void {
 /** Answers as `connect` would, without connecting. */
 export async function handleExplain(
   services: Services,
-  requester: Requester,
+  client: ChannelClient,
   request: ExplainRequest,
   life: RequestLife,
 ): Promise<void> {
   const { id } = request;
   if (life.ended === undefined) {
-    const judgement = await decideRequest(services, requester.plugin, request, life);
-    accountExplanation(services, requester.plugin, judgement);
+    const judgement = await decideRequest(services, client.plugin, request, life);
+    accountExplanation(services, client.plugin, judgement);
     const { decision, reason } = judgement.decision;
     if (decision === 'deny') {
-      void requester.answer(refusalReply(id, judgement));
+      void client.answer(refusalReply(id, judgement));
       return;
     }
     if (life.ended === undefined) {
-      void requester.answer({ id, ok: true, decision, reason });
+      void client.answer({ id, ok: true, decision, reason });
       return;
     }
   }
-  void requester.answer(earlyReply(id, request, life.ended ?? 'canceled'));
+  void client.answer(earlyReply(id, request, life.ended ?? 'canceled'));
 }

@@ -16,7 +16,7 @@ import { mayBeAsked } from '../../shared/policy/may-be-asked.js';
 import { parseName } from '../../shared/policy/parse-host.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import { askAbout, orApproved } from '../approval/ask-about.js';
-import type { Answered, PluginAsks } from '../approval/plugin-approvals.js';
+import type { Answered, PluginAsks } from '../approval/plugin-asks.js';
 import type { FamilyAnswer } from '../names/name-servers.js';
 import type { Origin } from '../record/audit.js';
 import { dnsServers, failureMessage, PATIENCE_MS } from '../record/failures.js';

@@ -14,8 +14,8 @@ interface Owner extends LedgerPlugin {
   register(connections: Register | undefined): void;
   /** Decides again on its open connections. */
   revokeConnections(): void;
-  /** Keeps its open connections within their age, and within what they may carry. */
-  boundConnections(): void;
+  /** See Plugin. */
+  watchLimits(): void;
 }
 
 export class Ledger {
@@ -30,7 +30,7 @@ export class Ledger {
   note(plugin: Owner, memory: OwnedFd): void {
     plugin.register(
       new ConnectionRegister(memory, this.#socketEnds(), {
-        held: () => plugin.boundConnections(),
+        held: () => plugin.watchLimits(),
         carried: (more) => countCarried(plugin, more),
         owe: () => this.#audit.owe(),
         ended: (ended) => accountEnded(this.#audit, plugin, ended),
@@ -42,7 +42,7 @@ export class Ledger {
       // protects: G7 revoke: a further broker decides again
       plugin.revokeConnections();
       // protects: G22 age: a further broker goes on
-      plugin.boundConnections();
+      plugin.watchLimits();
     });
   }
 

@@ -28,7 +28,7 @@ const LIFE_S: Readonly<Record<Exclude<FamilyAnswer['kind'], 'addresses'>, number
   timeout: FAILURE_TTL_S,
 };
 
-interface Kept {
+interface KeptLookUp {
   readonly answer: FamilyAnswer;
   /** By the clock. */
   readonly until: number;
@@ -39,7 +39,7 @@ export class NameCache implements NameSource {
   readonly #source: NameSource;
   readonly #now: () => number;
   /** The least recently used first. */
-  readonly #kept = new BoundedMap<string, Kept>(CACHED_ANSWERS);
+  readonly #kept = new BoundedMap<string, KeptLookUp>(CACHED_ANSWERS);
   readonly #inFlight = new Map<string, Promise<FamilyAnswer>>();
 
   /** @param now milliseconds of a clock that never goes back */

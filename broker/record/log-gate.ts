@@ -5,7 +5,7 @@ import { AUDIT_BACKLOG_BYTES } from '../../shared/limits.js';
 // with when_full: block.
 
 /** A request, as far as it waits here. */
-interface Waiting {
+interface WaitingRequest {
   /** Set once it has ended early. */
   readonly ended: string | undefined;
   whenEnded(callback: () => void): void;
@@ -36,7 +36,7 @@ export class LogGate {
     this.#await();
   }
 
-  async pass(life: Waiting): Promise<void> {
+  async pass(life: WaitingRequest): Promise<void> {
     while (!this.isOpen && life.ended === undefined) {
       await new Promise<void>((resolve) => {
         const done = (): void => {

@@ -97,7 +97,7 @@ function endedEarly(end: EarlyEnd, address?: Address): Connection {
 }
 
 /** A socket that is connecting. */
-interface Attempt {
+interface RacingSocket {
   readonly address: Address;
   /** Missing while the socket is prepared. */
   readonly watch?: Watch;
@@ -110,7 +110,7 @@ class Race {
   readonly #port: number;
   readonly #descriptors: DescriptorShare;
   readonly #form: SocketForm;
-  readonly #waiting = new Map<OwnedFd, Attempt>();
+  readonly #waiting = new Map<OwnedFd, RacingSocket>();
   #next = 0;
   #timer: NodeJS.Timeout | undefined;
   #failure: { readonly errno: number; readonly address: Address } | undefined;

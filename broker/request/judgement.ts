@@ -4,7 +4,7 @@ import type { Address } from '../../shared/policy/address.js';
 import { type Decision, makeDecision } from '../../shared/policy/decision.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import type { Reason } from '../../shared/words.js';
-import type { Answered } from '../approval/plugin-approvals.js';
+import type { Answered } from '../approval/plugin-asks.js';
 import { hasQuota, type SpentQuota, spentQuota } from '../ledger/byte-sums.js';
 import type { Claim } from '../ledger/register.js';
 import { NO_DESCRIPTOR } from '../limit/descriptor-shares.js';

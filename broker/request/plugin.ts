@@ -11,7 +11,7 @@ import type { Policy } from '../../shared/policy/policy.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { TokenBucket } from '../../shared/token-bucket.js';
 import type { SlowAction } from '../../shared/words.js';
-import { type AskEnds, PluginAsks } from '../approval/plugin-approvals.js';
+import { type AskEnds, PluginAsks } from '../approval/plugin-asks.js';
 import { hasQuota } from '../ledger/byte-sums.js';
 import type { Register } from '../ledger/register.js';
 import type { DescriptorPool, DescriptorShare } from '../limit/descriptor-shares.js';
@@ -79,8 +79,8 @@ export class Plugin {
   runsSince: number | undefined;
   /** Decides again on its open connections. Called for new rules, and for a connection that was decided by former rules and is open now. */
   revokeConnections: () => void = () => {};
-  /** Keeps its open connections within limits of their age and bytes. Called when it gets one, and for new limits. */
-  boundConnections: () => void = () => {};
+  /** Watches limits of age and bytes of its open connections: their number is bounded where one is claimed. Called when it gets one, and for new limits. */
+  watchLimits: () => void = () => {};
   /** Does work at the end of its connections. If the broker hangs meanwhile, the plugin is to blame. */
   ending: <T>(work: () => T) => T = (work) => work();
   /** Searches for holders of its connections that found none. */

@@ -10,10 +10,10 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { LISTED_AT_ONCE } from '../../shared/limits.js';
 import {
-  endConnection,
   type HeldDescriptor,
   holdersIn,
   processesIn,
+  resetConnection,
   takeSocket,
 } from '../../shared/sys/held-sockets.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
@@ -312,7 +312,7 @@ class End {
   #end(socket: OwnedFd, connection: NotedConnection, byCookie: Map<bigint, NotedConnection>): void {
     byCookie.delete(connection.cookie);
     const account = tcpAccount(socket.number);
-    if (this.#cause !== undefined) endConnection(socket.number);
+    if (this.#cause !== undefined) resetConnection(socket.number);
     this.#register.ended(connection, account, this.#cause);
   }
 

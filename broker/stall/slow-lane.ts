@@ -13,7 +13,7 @@ import { stallFields, type WatchedThread } from './judge-stall.js';
 import type { StallBudget } from './stall-budget.js';
 import { startThread } from './start-thread.js';
 
-interface Waiting {
+interface WaitingStep {
   readonly step: Step;
   readonly stall: StallBudget;
   /** A duplicate: a plugin that starts anew gets another one meanwhile. */
@@ -29,8 +29,8 @@ interface LaneThread {
 
 export class SlowLane {
   readonly #worker: LaneThread;
-  readonly #turns = new FairTurns<StallBudget, Waiting>();
-  #underWay: Waiting | undefined;
+  readonly #turns = new FairTurns<StallBudget, WaitingStep>();
+  #underWay: WaitingStep | undefined;
 
   constructor(worker: LaneThread) {
     this.#worker = worker;

@@ -10,7 +10,7 @@ import { isNonBlocking } from '../../shared/sys/fcntl.js';
 import { AF_INET } from '../../shared/sys/sockaddr.js';
 import { sendTimeout } from '../../shared/sys/socket-state.js';
 import { askAbout } from '../approval/ask-about.js';
-import type { AskOutcome, AskTicket } from '../approval/plugin-approvals.js';
+import type { AskOutcome, AskTicket } from '../approval/plugin-asks.js';
 import type { InetAddress } from '../caller/caller-memory.js';
 import type { TrappedCall } from '../caller/trapped-call.js';
 import type { Claim } from '../ledger/register.js';

@@ -5,7 +5,7 @@
 //   duplicate of the socket, looks whether the program still has its descriptor, and reads, counts and resets once that is gone.
 // A socket may be another plugin's: a UNIX socket can pass it on. Then the limits of the plugin count that got the connection from postern.
 import { duplicate } from '../../shared/sys/fcntl.js';
-import { endConnection } from '../../shared/sys/held-sockets.js';
+import { resetConnection } from '../../shared/sys/held-sockets.js';
 import type { OwnedFd } from '../../shared/sys/owned-fd.js';
 import { readIntOption, SO_LINGER, SOL_SOCKET, writeOption } from '../../shared/sys/socket.js';
 import { socketCookie, TCP_STATE, tcpAccount, tcpState } from '../../shared/sys/socket-state.js';
@@ -38,7 +38,7 @@ function makerOf({ plugins }: Services, cookie: bigint): Plugin | undefined {
   return [...plugins.values()].find(({ connections }) => connections?.has(cookie));
 }
 
-interface Kept extends HeldSocket {
+interface KeptReset extends HeldSocket {
   readonly socket: OwnedFd;
 }
 
@@ -48,7 +48,7 @@ export class Resets {
   readonly #plugin: Plugin;
   readonly #processes: CallerProcesses;
   /** By cookie. The one with the oldest look comes first. */
-  readonly #kept = new Map<bigint, Kept>();
+  readonly #kept = new Map<bigint, KeptReset>();
   #timer: NodeJS.Timeout | undefined;
   #looking = false;
   #closed = false;
@@ -153,11 +153,11 @@ export class Resets {
     return slowLane.stillHeld(this.#plugin.stall, sockets);
   }
 
-  #reset({ cookie, socket }: Kept): void {
+  #reset({ cookie, socket }: KeptReset): void {
     this.#kept.delete(cookie);
     using reset = socket;
     const account = tcpAccount(reset.number);
-    endConnection(reset.number);
+    resetConnection(reset.number);
     // protects: G22 quota: a reset is counted before
     makerOf(this.#services, cookie)?.connections?.socketEnded(cookie, account);
   }

@@ -54,7 +54,7 @@ export function connectOrdinary(
   const { judgement, address, endpoint, family } = known;
   const startedAt = performance.now();
   services.metrics.observe('decisionDuration', {}, (startedAt - askedAt) / 1000);
-  const attempt: Attempt = {
+  const attempt: OrdinaryConnect = {
     context,
     call,
     judgement,
@@ -113,7 +113,7 @@ export function connectOrdinary(
 }
 
 /** An ordinary connect that has begun. */
-interface Attempt {
+interface OrdinaryConnect {
   readonly context: TrapContext;
   readonly call: TrappedCall;
   readonly judgement: Judgement;
@@ -124,7 +124,7 @@ interface Attempt {
 }
 
 /** @param result minus errno */
-function fail(attempt: Attempt, result: number, socket?: OwnedFd): false {
+function fail(attempt: OrdinaryConnect, result: number, socket?: OwnedFd): false {
   // Before the call ends, or the plugin's next one may find the slot taken.
   attempt.claim.withdraw();
   attempt.context.services.audit.owe();
@@ -134,7 +134,7 @@ function fail(attempt: Attempt, result: number, socket?: OwnedFd): false {
 }
 
 function record(
-  { context: { services, plugin }, judgement, address, claim, startedAt, origin }: Attempt,
+  { context: { services, plugin }, judgement, address, claim, startedAt, origin }: OrdinaryConnect,
   outcome: Outcome,
   placed: boolean,
 ): false {

@@ -31,7 +31,7 @@ export function interruptedResult(why: Exclude<Interruption, 'gone'>, limited: b
   return why === 'signal' && !limited ? -ERESTARTSYS : -EINTR;
 }
 
-interface Waiting {
+interface WaitingCall {
   readonly onInterruption: (why: Interruption) => void;
   /** Whether a signal of the process was pending at the last look. */
   signalSeen: boolean;
@@ -39,7 +39,7 @@ interface Waiting {
 
 export class WaitingCalls {
   /** The one with the oldest look comes first. */
-  readonly #calls = new Map<TrappedCall, Waiting>();
+  readonly #calls = new Map<TrappedCall, WaitingCall>();
   #timer: NodeJS.Timeout | undefined;
 
   /** @param onInterruption called once; it replaces the former callback */
@@ -83,7 +83,11 @@ export class WaitingCalls {
  *
  * @param chosen processes of which this look has interrupted a call
  */
-function whySignal({ tid }: TrappedCall, waiting: Waiting, chosen: Set<number>): Interruption | undefined {
+function whySignal(
+  { tid }: TrappedCall,
+  waiting: WaitingCall,
+  chosen: Set<number>,
+): Interruption | undefined {
   const { pid, signal } = signalsOf(tid);
   if (signal === 'own') {
     chosen.add(pid);

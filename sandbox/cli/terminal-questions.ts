@@ -31,7 +31,7 @@ const CODE_LENGTH = 3;
 interface Shown {
   readonly request: AskRequest;
   readonly code: string;
-  readonly line: AnswerLine;
+  readonly line: TypedLine;
   readonly end: () => void;
 }
 
@@ -65,7 +65,7 @@ export class TerminalQuestions {
     this.#place.say(
       `${PLAIN}\npostern: ${who} ${wants} that no rule allows: ${quoteDestination(host, port)}\n${howTo(code)}`,
     );
-    const line = new AnswerLine();
+    const line = new TypedLine();
     this.#shown = { request, code, line, end: this.#place.begin((bytes) => this.#typed(bytes)) };
   }
 
@@ -121,7 +121,7 @@ const MOST_CHARACTERS = 64;
 const ERASE: readonly number[] = [0x08, 0x7f];
 
 /** Collects a line of printable ASCII. */
-class AnswerLine {
+class TypedLine {
   #text = '';
 
   /** @returns the lines that are complete, and what a terminal that does not echo has to show */

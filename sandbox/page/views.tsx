@@ -5,7 +5,7 @@ import { lasted } from '../../shared/amounts.js';
 import { yamlText } from '../../shared/printable.js';
 import type { Explanation } from '../../shared/protocol/link.js';
 import type { OpenConnection, OpenConnections } from '../../shared/protocol/open-connections.js';
-import type { OpenAsk, PluginStatus } from '../supervisor/control/control-surface.js';
+import type { PluginStatus, ShownAsk } from '../supervisor/control/control-surface.js';
 import type { Denial } from '../supervisor/control/denials.js';
 import type { CountedRule } from '../supervisor/control/recent-events.js';
 import { EVENT_KINDS, type EventKind } from './event-rows.js';
@@ -471,7 +471,7 @@ export function QuestionsView({ store, tell }: ViewProps): JSX.Element {
       tell((error as Error).message);
     }
   };
-  const choices = ({ id, plugin }: OpenAsk): JSX.Element => {
+  const choices = ({ id, plugin }: ShownAsk): JSX.Element => {
     const button = (text: string, act: () => void): JSX.Element => (
       <button type="button" onClick={act}>
         {text}
@@ -497,7 +497,7 @@ export function QuestionsView({ store, tell }: ViewProps): JSX.Element {
       rows={store.status?.asks ?? []}
       keyOf={({ id }) => id}
       columns={[
-        { title: 'Plugin', cell: ({ plugin }: OpenAsk) => <Text of={plugin} /> },
+        { title: 'Plugin', cell: ({ plugin }: ShownAsk) => <Text of={plugin} /> },
         { title: 'Program', wide: true, cell: ({ program }) => <Text of={program ?? '-'} /> },
         { title: 'Asks for', cell: ({ host, port }) => <Text of={placeOf(host, port)} /> },
         { title: 'Until (UTC)', tight: true, cell: ({ deadline }) => timeOf(deadline).slice(0, 8) },

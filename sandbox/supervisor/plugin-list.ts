@@ -9,10 +9,10 @@ import { refusal } from './files/path-problems.js';
 import type { Written } from './files/plugin-links.js';
 import type { PluginChange } from './fleet/reload.js';
 import type { Listeners } from './listeners/listeners.js';
+import { lineOf, withGateways, withRule } from './plugin-line.js';
 import type { LiveRun } from './plugin-runs.js';
 import type { Records } from './record/records.js';
 import { requireStartable, type Startable } from './require-startable.js';
-import { lineOf, withGateways, withRule } from './start-broker.js';
 import { type OwnOptions, ownFilesOf, seenHomes } from './start-problems.js';
 import type { SupervisorOptions } from './supervisor-options.js';
 

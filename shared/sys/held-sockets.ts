@@ -67,7 +67,7 @@ export function takeSocket({
  * which a thread waits refuses that in Linux 6.4 to 6.6, and an AF_UNIX socket always does. Then it is shut down: what waits is still sent, and
  * nothing else.
  */
-export function endConnection(fd: number): void {
+export function resetConnection(fd: number): void {
   if (connect(fd, NO_PEER, NO_PEER.length) < 0) shutDown(fd);
 }
 

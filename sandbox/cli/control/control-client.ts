@@ -36,7 +36,7 @@ export interface News {
   readonly missed?: number;
 }
 
-interface Waiting {
+interface PendingCall {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: PosternError) => void;
   /** Of a `watch`: takes what comes from its answer on. */
@@ -46,7 +46,7 @@ interface Waiting {
 export class ControlClient {
   readonly #path: string;
   readonly #socket: Socket;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #waiting = new Map<number, PendingCall>();
   readonly #watches = new Map<number, (news: News) => void>();
   #number = 0;
   #gone: PosternError | undefined;
@@ -73,7 +73,7 @@ export class ControlClient {
     return this.#ask(method, params, undefined);
   }
 
-  async #ask(method: string, params: unknown, onNews: Waiting['onNews']): Promise<unknown> {
+  async #ask(method: string, params: unknown, onNews: PendingCall['onNews']): Promise<unknown> {
     if (this.#gone !== undefined) throw this.#gone;
     this.#number += 1;
     const id = this.#number;

@@ -11,10 +11,10 @@ import type { OpenConnection, OpenConnections } from '../../../shared/protocol/o
 import { ASK_SCOPES, type AskScope } from '../../../shared/words.js';
 import type {
   AskNews,
-  OpenAsk,
   PluginStatus,
   PolicyStatus,
   ReplacedBroker,
+  ShownAsk,
   Status,
 } from '../../supervisor/control/control-surface.js';
 import type { Denial } from '../../supervisor/control/denials.js';
@@ -206,7 +206,7 @@ function answer(method: string, params: unknown, command: Command, done: string)
   });
 }
 
-const ASK_COLUMNS: readonly Column<OpenAsk>[] = [
+const ASK_COLUMNS: readonly Column<ShownAsk>[] = [
   { title: 'ASK', right: true, rank: 0, cell: ({ id }) => id },
   { title: 'PLUGIN', rank: 0, cell: ({ plugin }) => plugin },
   {
@@ -219,7 +219,7 @@ const ASK_COLUMNS: readonly Column<OpenAsk>[] = [
   { title: 'RULE TO ALLOW IT', rank: 3, cell: ({ suggestion }) => asYamlItems([suggestion]) },
 ];
 
-function describeAsks({ asks }: { readonly asks: readonly OpenAsk[] }): string {
+function describeAsks({ asks }: { readonly asks: readonly ShownAsk[] }): string {
   return asks.length === 0 ? 'nothing waits for an answer\n' : table(ASK_COLUMNS, asks);
 }
 

@@ -23,14 +23,14 @@ const KEPT_RATES = 1_024;
 const ANSWER_KEPT_MS = 60_000;
 
 type AskedLine = Extract<BrokerLine, { type: 'asked' }>;
-export type AnswerLine = Extract<SupervisorLine, { type: 'ask_answered' }>;
+export type AskAnsweredLine = Extract<SupervisorLine, { type: 'ask_answered' }>;
 
 /** What becomes of an answer. */
-interface AskEnds {
+interface AskServices {
   /** Whether somebody may be asked about the destinations of a plugin. */
   readonly mayAsk: (plugin: string) => boolean;
   /** Tells the running broker. */
-  readonly answer: (line: AnswerLine) => void;
+  readonly answer: (line: AskAnsweredLine) => void;
   /** Tells every further broker. */
   readonly keep: (plugin: string, destination: ApprovedDestination) => void;
   /** Writes a rule into the file, and puts it in force. Missing: there is no file. Throws if it cannot write it. @returns when it is in force, and never rejects */
@@ -47,7 +47,7 @@ interface Open {
 }
 
 /** An answer for whichever broker asks again: an approval until a broker acts on it, a denial for its time. */
-interface Kept {
+interface KeptAnswer {
   readonly plugin: string;
   readonly answer: AskEnd;
   readonly by: Answerer;
@@ -56,19 +56,19 @@ interface Kept {
 
 /** Emits `opened` and `closed`, each once for a question. */
 export class Asks extends EventEmitter<{ opened: [AskRequest]; closed: [AskRequest, AskEnding] }> {
-  readonly #ends: AskEnds;
+  readonly #services: AskServices;
   readonly #timeoutMs: number;
   readonly #open = new Map<string, Open>();
-  readonly #kept = new Map<string, Kept>();
+  readonly #kept = new Map<string, KeptAnswer>();
   /** By plugin. One question more at once than the broker, whose lines come sooner or later. */
   readonly #rates = new BoundedMap<string, TokenBucket>(KEPT_RATES);
   #next = 1;
 
   /** @param timeoutMs how long a question waits for its answer */
-  constructor(timeoutMs: number, ends: AskEnds) {
+  constructor(timeoutMs: number, ends: AskServices) {
     super();
     this.#timeoutMs = timeoutMs;
-    this.#ends = ends;
+    this.#services = ends;
   }
 
   /** From the oldest to the newest. */
@@ -98,7 +98,7 @@ export class Asks extends EventEmitter<{ opened: [AskRequest]; closed: [AskReque
     const key = keyOf(line);
     const suggestion = suggestionFor(host, port);
     // protects: G20 ask: a broker asks for no plugin whose unknown destinations are denied => if (suggestion === undefined) return;
-    if (suggestion === undefined || !this.#ends.mayAsk(plugin)) return;
+    if (suggestion === undefined || !this.#services.mayAsk(plugin)) return;
     const all = [...this.#open.values()].filter(({ request }) => request.plugin === plugin);
     // The broker after the one that asked does not know the name that led to an address.
     const known = all.find(
@@ -196,7 +196,7 @@ export class Asks extends EventEmitter<{ opened: [AskRequest]; closed: [AskReque
   }
 
   #putRule({ request: { plugin, suggestion } }: Open): Promise<void> {
-    const { putRule } = this.#ends;
+    const { putRule } = this.#services;
     if (putRule === undefined)
       throw new PosternError('rule_not_written', 'There is no file to write the rule to', {
         fix: 'approve it once, or for this run',
@@ -225,11 +225,11 @@ export class Asks extends EventEmitter<{ opened: [AskRequest]; closed: [AskReque
   }
 
   #keepApproved({ plugin, host, port }: AskRequest, answer: 'run' | 'rule', by: Answerer): void {
-    this.#ends.keep(plugin, { host, port, answer, by });
+    this.#services.keep(plugin, { host, port, answer, by });
   }
 
-  #answer({ plugin, id, host, port }: AskedLine, { answer, by }: Pick<Kept, 'answer' | 'by'>): void {
-    this.#ends.answer({ type: 'ask_answered', plugin, id, host, port, answer, by });
+  #answer({ plugin, id, host, port }: AskedLine, { answer, by }: Pick<KeptAnswer, 'answer' | 'by'>): void {
+    this.#services.answer({ type: 'ask_answered', plugin, id, host, port, answer, by });
   }
 
   /** The broker may end before it has acted on it. */

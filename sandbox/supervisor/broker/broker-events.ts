@@ -59,7 +59,7 @@ export interface LostEvents {
 }
 
 /** One broker's. */
-export class EventTally {
+export class TallyReader {
   /** One number of 8 bytes. */
   readonly memory: OwnedFd = createMemoryFile('postern-events', Float64Array.BYTES_PER_ELEMENT);
   #received = 0;

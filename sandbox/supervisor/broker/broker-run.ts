@@ -16,7 +16,7 @@ import {
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import type { Privileges } from '../../host/privileges.js';
 import type { BrokerDeaths } from './blame.js';
-import { EventTally, type LostEvents } from './broker-events.js';
+import { type LostEvents, TallyReader } from './broker-events.js';
 import { type BrokerLines, brokerFailed } from './broker-lines.js';
 import { type BrokerPlugins, configurePlugin, type PluginLine } from './configure-plugin.js';
 import type { Heartbeat } from './heartbeat.js';
@@ -47,7 +47,7 @@ interface Told {
 
 export class BrokerRun {
   readonly spawned: SpawnedBroker;
-  readonly #tally = new EventTally();
+  readonly #tally = new TallyReader();
   readonly #startedAt = performance.now();
   readonly #exited: Promise<void>;
   readonly #told = new Map<string, Told>();

@@ -47,14 +47,14 @@ export interface ControlTarget {
 }
 
 /** A question as JSON says it. Null: not known. The times are ISO 8601 in UTC. */
-export interface OpenAsk extends Omit<AskRequest, 'pid' | 'program' | 'since' | 'deadline'> {
+export interface ShownAsk extends Omit<AskRequest, 'pid' | 'program' | 'since' | 'deadline'> {
   readonly pid: number | null;
   readonly program: string | null;
   readonly since: string;
   readonly deadline: string;
 }
 
-export type AskNews = { readonly opened: OpenAsk } | { readonly closed: string; readonly answer: string };
+export type AskNews = { readonly opened: ShownAsk } | { readonly closed: string; readonly answer: string };
 
 /** Each throws PosternError `unknown_plugin`; `reload` throws ConfigError, and what a start throws. */
 export interface ControlFleet {
@@ -92,7 +92,7 @@ export interface Status extends SupervisorFacts {
   readonly broker: { readonly pid: number; readonly version: string | null } | null;
   readonly plugins: readonly PluginStatus[];
   /** What waits for an answer. */
-  readonly asks: readonly OpenAsk[];
+  readonly asks: readonly ShownAsk[];
   /** Null: the configuration names no signed policy. A postern of an earlier version does not say so. */
   readonly policy?: PolicyStatus | null;
   /** Null: nothing is exported. A postern of an earlier version does not say so. */

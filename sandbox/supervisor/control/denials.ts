@@ -30,7 +30,7 @@ export interface Denial {
   readonly name_suggestion: string | null;
 }
 
-interface Kept {
+interface KeptDenial {
   denial: Denial;
   /** Its count, and that of the entry whose place it took. */
   weight: number;
@@ -43,7 +43,7 @@ type Listener = (denial: Denial) => void;
 
 export class Denials {
   readonly #isKnown: (plugin: string) => boolean;
-  readonly #plugins = new Map<string, Map<string, Kept>>();
+  readonly #plugins = new Map<string, Map<string, KeptDenial>>();
   readonly #listeners = new Set<Listener>();
 
   /** @param isKnown whether a plugin has that name. The denials of one that is no more are forgotten */
@@ -81,8 +81,8 @@ export class Denials {
     return () => this.#listeners.delete(listener);
   }
 
-  #keep(denial: Denial): Kept {
-    const table = this.#plugins.get(denial.plugin) ?? new Map<string, Kept>();
+  #keep(denial: Denial): KeptDenial {
+    const table = this.#plugins.get(denial.plugin) ?? new Map<string, KeptDenial>();
     this.#plugins.set(denial.plugin, table);
     const { host, port, reason, decision, count, request } = denial;
     const key = JSON.stringify([host, port, reason, decision, request]);
@@ -100,7 +100,7 @@ export class Denials {
 }
 
 /** @returns the weight of the entry that is gone: the lightest, and of several the oldest */
-function makeRoom(table: Map<string, Kept>): number {
+function makeRoom(table: Map<string, KeptDenial>): number {
   let [lightest, least] = ['', Number.POSITIVE_INFINITY];
   for (const [key, { weight }] of table) if (weight < least) [lightest, least] = [key, weight];
   table.delete(lightest);

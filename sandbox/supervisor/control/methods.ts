@@ -7,7 +7,7 @@ import { AUDIT_EVENTS, type AuditEventName } from '../../../shared/protocol/audi
 import { ASK_SCOPES } from '../../../shared/words.js';
 import type { AskEnding, AskRequest, Asks } from '../approval/asks.js';
 import type { Learnt } from '../learn/learner.js';
-import type { AskNews, ControlTarget, OpenAsk } from './control-surface.js';
+import type { AskNews, ControlTarget, ShownAsk } from './control-surface.js';
 import type { Denials } from './denials.js';
 import type { PluginLogs } from './plugin-logs.js';
 import { RpcError } from './rpc.js';
@@ -270,7 +270,7 @@ function watchAsks(asks: Asks, listener: (news: AskNews) => void): () => void {
   return () => asks.off('opened', opened).off('closed', closed);
 }
 
-export function shownAsk({ pid, program, since, deadline, ...request }: AskRequest): OpenAsk {
+export function shownAsk({ pid, program, since, deadline, ...request }: AskRequest): ShownAsk {
   const dateOf = (time: number): string => new Date(time).toISOString();
   const asker = { pid: pid ?? null, program: program ?? null };
   return { ...request, ...asker, since: dateOf(since), deadline: dateOf(deadline) };

@@ -9,14 +9,14 @@ export interface LogLine {
   readonly text: string;
 }
 
-interface Kept {
+interface KeptLine {
   readonly line: LogLine;
   /** Lines of all plugins are numbered as they come. */
   readonly number: number;
 }
 
 interface Ring {
-  readonly lines: Kept[];
+  readonly lines: KeptLine[];
   characters: number;
 }
 

@@ -24,14 +24,14 @@ interface Walk {
 export type TooMany = 'entries' | 'folders';
 
 /** A folder that is still to be read. Its own path is not kept, but the path above, which all beside it share. */
-interface Waiting {
+interface WaitingFolder {
   readonly above: Buffer;
   readonly name: Buffer;
 }
 
 /** @param top a folder @returns undefined if it has seen everything */
 export async function walkFolder(top: string, walk: Walk): Promise<TooMany | undefined> {
-  const waiting: Waiting[] = [];
+  const waiting: WaitingFolder[] = [];
   const { mostEntries, mostWaiting = WALK_WAITING_FOLDERS } = walk;
   let entries = 0;
   let turn = 0;

@@ -49,6 +49,7 @@ export async function reload({ supervisor, fleet, before, after, ownFiles }: Rel
     for (const plugin of after) if (!isAdded(plugin)) fleet.reconfigure(plugin);
     fleet.add(after.filter(isAdded), 'reload');
   } finally {
+    // After a failure too: what was suspended runs again, as it was.
     start();
   }
   return plan;

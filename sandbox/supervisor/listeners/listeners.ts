@@ -9,7 +9,7 @@ import { type Written, withoutPluginLinks } from '../files/plugin-links.js';
 import type { HeldListeners } from './held-listeners.js';
 import { Listener } from './listener.js';
 
-interface Kept {
+interface KeptListener {
   /** As it is configured. */
   readonly address: string;
   readonly listener: Listener;
@@ -26,7 +26,7 @@ export class Listeners {
   readonly #notice: (text: string) => void;
   readonly #written: () => readonly Written[];
   readonly #held: HeldListeners | undefined;
-  readonly #kept = new Map<string, readonly Kept[]>();
+  readonly #kept = new Map<string, readonly KeptListener[]>();
 
   /**
    * @param notice takes a line for each port that the kernel picked, and for each listener that was bound anew
@@ -122,7 +122,7 @@ export class Listeners {
     for (const plugin of [...this.#kept.keys()]) this.close(plugin);
   }
 
-  #of(plugin: string): readonly Kept[] {
+  #of(plugin: string): readonly KeptListener[] {
     return this.#kept.get(plugin) ?? [];
   }
 
@@ -132,7 +132,7 @@ export class Listeners {
     bound: ReadonlyMap<ListenConfig, Listener>,
   ): void {
     const former = [...this.#of(name)];
-    const next = listen.flatMap((entry): readonly Kept[] => {
+    const next = listen.flatMap((entry): readonly KeptListener[] => {
       const listener = bound.get(entry);
       const kept = listener === undefined ? take(former, entry) : { address: entry.address, listener };
       if (kept === undefined) return [];
@@ -168,7 +168,7 @@ export class Listeners {
 }
 
 /** Several have one address where the kernel picks their ports. */
-function take(from: Kept[], { address }: ListenConfig): Kept | undefined {
+function take(from: KeptListener[], { address }: ListenConfig): KeptListener | undefined {
   const index = from.findIndex((kept) => kept.address === address);
   return index < 0 ? undefined : from.splice(index, 1)[0];
 }

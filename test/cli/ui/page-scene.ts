@@ -11,8 +11,8 @@ import { ControlServer } from '../../../sandbox/supervisor/control/control-serve
 import { ControlSocket } from '../../../sandbox/supervisor/control/control-socket.js';
 import type {
   ControlTarget,
-  OpenAsk,
   PluginStatus,
+  ShownAsk,
   TopPlugin,
 } from '../../../sandbox/supervisor/control/control-surface.js';
 import { Denials } from '../../../sandbox/supervisor/control/denials.js';
@@ -305,7 +305,7 @@ function top(more: Partial<TopPlugin>): TopPlugin {
   };
 }
 
-function ask(more: Partial<OpenAsk>): OpenAsk {
+function ask(more: Partial<ShownAsk>): ShownAsk {
   return {
     ...{
       id: '7',

@@ -1,7 +1,7 @@
 // The questions of all plugins, between brokers that come and go and a person who answers.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type AnswerLine, Asks } from '../../../sandbox/supervisor/approval/asks.js';
+import { type AskAnsweredLine, Asks } from '../../../sandbox/supervisor/approval/asks.js';
 import { ASKS_PER_MINUTE, OPEN_ASKS } from '../../../shared/limits.js';
 
 const HOST = '93.184.216.40';
@@ -14,11 +14,11 @@ const asked = (id: number, host: string): Parameters<Asks['asked']>[0] => ({
 interface Scene {
   readonly asks: Asks;
   /** What brokers were answered. */
-  readonly sent: AnswerLine[];
+  readonly sent: AskAnsweredLine[];
 }
 
 function scene(): Scene {
-  const sent: AnswerLine[] = [];
+  const sent: AskAnsweredLine[] = [];
   const asks = new Asks(60_000, {
     mayAsk: (plugin) => plugin === 'agent',
     answer: (line) => sent.push(line),

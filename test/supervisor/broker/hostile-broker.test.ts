@@ -6,7 +6,7 @@ import { type AddressInfo, createConnection, createServer, type Socket } from 'n
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { EventTally } from '../../../sandbox/supervisor/broker/broker-events.js';
+import { TallyReader } from '../../../sandbox/supervisor/broker/broker-events.js';
 import { BrokerLines } from '../../../sandbox/supervisor/broker/broker-lines.js';
 import {
   ChannelKeeper,
@@ -153,7 +153,7 @@ function keptMemory(): readonly (readonly [memory: OwnedFd, bytes: number, close
   const [connections, marks, tally, traps] = [
     new ConnectionsKeeper(),
     new MarkKeeper(),
-    new EventTally(),
+    new TallyReader(),
     new TrapKeeper(),
   ];
   const listed = connections.keep('web');

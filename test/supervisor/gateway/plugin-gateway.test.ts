@@ -8,7 +8,7 @@ import {
   PluginGateway,
   requireOwnPlace,
 } from '../../../sandbox/supervisor/gateway/plugin-gateway.js';
-import { lineOf } from '../../../sandbox/supervisor/start-broker.js';
+import { lineOf } from '../../../sandbox/supervisor/plugin-line.js';
 import type { GatewayHost } from '../../../shared/config/gateway-keys.js';
 import { type PluginConfig, plainPlugin } from '../../../shared/config/plugin-config.js';
 

@@ -30,7 +30,7 @@ export interface AskEnds {
 export class PluginAsks {
   readonly approvals: Approvals = new Approvals();
   readonly #ends: AskEnds;
-  readonly #open = new Map<string, OpenAsk>();
+  readonly #open = new Map<string, WaitingAsk>();
   readonly #bucket = new TokenBucket(ASKS_PER_MINUTE / 60, ASKS_PER_MINUTE);
   #on = false;
 
@@ -83,7 +83,7 @@ export class PluginAsks {
     )
       return this.#refuse();
     const { plugin, nextId, send } = this.#ends;
-    const ask: OpenAsk = new OpenAsk(nextId(), question, () => this.#lookAfter(ask));
+    const ask: WaitingAsk = new WaitingAsk(nextId(), question, () => this.#lookAfter(ask));
     this.#open.set(keyOf(question), ask);
     const { host, port, address = null, door, pid, program } = question;
     send({ type: 'asked', plugin, id: ask.id, host, port, address, door, pid, program });
@@ -122,14 +122,14 @@ export class PluginAsks {
     this.approvals.forgetBrief();
   }
 
-  #withdraw(ask: OpenAsk, kind: 'decide' | 'ended' = 'decide'): void {
+  #withdraw(ask: WaitingAsk, kind: 'decide' | 'ended' = 'decide'): void {
     this.#open.delete(keyOf(ask.asked));
     this.#ends.send({ type: 'ask_ended', plugin: this.#ends.plugin, id: ask.id });
     ask.settle({ kind });
   }
 
   /** A caller that was interrupted may come again. Without any, the question ends. */
-  #lookAfter(ask: OpenAsk): void {
+  #lookAfter(ask: WaitingAsk): void {
     const isLeft = (): boolean =>
       ask.waiters === 0 && !ask.awaited && this.#open.get(keyOf(ask.asked)) === ask;
     if (!isLeft()) return;
@@ -190,7 +190,7 @@ interface Waiter {
   readonly settle: (outcome: AskOutcome) => void;
 }
 
-class OpenAsk {
+class WaitingAsk {
   readonly id: number;
   readonly asked: Asked;
   readonly #waiters = new Set<Waiter>();
@@ -250,7 +250,7 @@ export interface Asked {
   readonly port: number;
 }
 
-interface Kept {
+interface KeptAnswer {
   readonly answered: Answered;
   /** As performance.now(). */
   readonly until: number;
@@ -261,8 +261,8 @@ class Approvals {
   readonly #now: () => number;
   /** By host, then by port. Those for this run stay. */
   readonly #forRun = new Map<string, Map<number, Answered>>();
-  #brief = new BoundedMap<string, Kept>(REMEMBERED_VERDICTS);
-  #denied = new BoundedMap<string, Kept>(REMEMBERED_VERDICTS);
+  #brief = new BoundedMap<string, KeptAnswer>(REMEMBERED_VERDICTS);
+  #denied = new BoundedMap<string, KeptAnswer>(REMEMBERED_VERDICTS);
 
   /** @param now milliseconds of a clock that never goes back */
   constructor(now: () => number = () => performance.now()) {
