@@ -8,8 +8,8 @@ import { type Bundle, isEsModule } from '../shared/bundles.js';
 export const PROGRAMS: Readonly<Record<Bundle, string>> = {
   postern: 'sandbox/cli/start',
   'postern-main': 'sandbox/cli/main',
-  'postern-run': 'sandbox/cli/before-run',
-  'run-main': 'sandbox/cli/main-run',
+  'before-run': 'sandbox/cli/before-run',
+  'main-run': 'sandbox/cli/main-run',
   library: 'sandbox/library/index',
   'postern-control': 'sandbox/cli/main-control',
   'postern-ui': 'sandbox/cli/main-ui',

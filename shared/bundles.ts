@@ -14,8 +14,8 @@ export const DEFAULT_CONFIG = 'postern.yaml';
 export type Bundle =
   | 'postern'
   | 'postern-main'
-  | 'postern-run'
-  | 'run-main'
+  | 'before-run'
+  | 'main-run'
   | 'library'
   | 'postern-control'
   | 'postern-ui'

@@ -8,5 +8,5 @@ const words = process.argv.slice(3);
 const own = words.slice(0, words.includes('--') ? words.indexOf('--') : words.length);
 const helps = own.some((word) => word === '--help' || word === '-h');
 const early = helps ? undefined : forkEarly();
-const { main } = createRequire(import.meta.url)(bundlePath('run-main')) as typeof Main;
+const { main } = createRequire(import.meta.url)(bundlePath('main-run')) as typeof Main;
 main(early);

@@ -14,7 +14,7 @@ export function chooseProgram([command = '', ...words]: readonly string[]): Bund
   // Few runs listen for commands, or read a file of rules, of a gateway or of settings. The words of the program itself may look so too: that costs a little time.
   return words.some((word) => /^--(control|rules|gateway|srt-settings)(=|$)/.test(word))
     ? 'postern-main'
-    : 'postern-run';
+    : 'before-run';
 }
 
 // Whether `postern learn` is meant for a plugin of a running postern, and not for a program that it is to run. Pure.

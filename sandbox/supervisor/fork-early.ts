@@ -1,4 +1,9 @@
-// Spawns a broker before its supervisor is loaded, see broker/early-broker.ts.
+// Spawns a broker before its supervisor is loaded: a start is quicker by what both take. A broker comes up in this order:
+// 1. This file, from the first part of `run` (cli/before-run.ts), makes the process fit to start others, and has fork-broker.ts spawn the broker's process.
+// 2. The broker's process runs broker/before-broker.ts, and then broker/main.ts, while the supervisor's program loads here. It waits for its first line.
+// 3. early-broker.ts keeps what was spawned until somebody wants a broker. Every other start begins here: nothing is kept, and fork-broker.ts spawns one.
+// 4. spawn-broker.ts takes it, with its streams to the supervisor (broker-run.ts).
+// 5. start-broker.ts sends it the rules of every plugin, and it serves.
 import { dropInheritableCapabilities } from '../../shared/sys/capabilities.js';
 import { becomeSubreaper, becomeUndumpable } from '../../shared/sys/process-control.js';
 import { takeTurns } from '../../shared/sys/rlimit.js';

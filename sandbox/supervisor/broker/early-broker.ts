@@ -1,4 +1,4 @@
-// A broker that begins to load before the program that uses it: a start is quicker by what both take. There is one at most, for the first
+// Keeps a broker that was spawned before the program that uses it had loaded (fork-early.ts has the order). There is one at most, for the first
 // start of a broker. Only what comes later tells it anything.
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { awaitEnd } from '../../../shared/sys/pidfd.js';
