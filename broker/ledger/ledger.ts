@@ -62,11 +62,6 @@ export class Ledger {
     for (const { connections } of plugins) connections?.reportLast();
   }
 
-  /** After the registers of all plugins are closed. */
-  close(): void {
-    this.#ends?.close();
-  }
-
   #socketEnds(): SocketEnds {
     // A record that waits describes a connection that may have ended.
     this.#ends ??= new SocketEnds(() => this.#audit.flush());

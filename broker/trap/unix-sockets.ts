@@ -4,10 +4,10 @@
 import { fstatSync } from 'node:fs';
 import { constants } from 'node:os';
 import { CONNECT_TIMEOUT_MS } from '../../shared/limits.js';
-import { NOTIFY_PATH } from '../../shared/notify-path.js';
 import { decideUnix } from '../../shared/policy/decide-unix.js';
 import type { Policy } from '../../shared/policy/policy.js';
 import { shortestPath } from '../../shared/policy/socket-path.js';
+import { NOTIFY_PATH } from '../../shared/sandbox-places.js';
 import type { UnixTarget } from '../../shared/sys/connect-inside.js';
 import { isNonBlocking, setNonBlocking } from '../../shared/sys/fcntl.js';
 import { LAYOUT } from '../../shared/sys/layout.js';

@@ -5,7 +5,7 @@ import { bundlePath } from '../../shared/bundles.js';
 import { type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';
 import { PosternError } from '../../shared/errors.js';
 import { nodeFlags } from '../../shared/node-flags.js';
-import { ownCodePaths } from '../host/own-code-paths.js';
+import { ownCodePaths } from '../host/own-code.js';
 import { captureStreams } from '../supervisor/start/standard-streams.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 

@@ -41,7 +41,7 @@ import {
   type OutgoingRequest,
   Upstream,
   type UpstreamAnswer,
-} from './upstream.js';
+} from './upstream-http.js';
 
 const HANDSHAKE_MS = 30_000;
 /** Of all hosts of a gateway, at the same time. Each has a descriptor on either side: together they stay below 1,024. */

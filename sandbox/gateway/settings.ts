@@ -3,7 +3,7 @@ import type { AwsKeys } from '../../shared/config/gateway-keys.js';
 import type { Mode } from '../../shared/words.js';
 import type { Leaf } from './certificates.js';
 import type { Placeholder } from './secrets.js';
-import type { ClientCertificate } from './upstream.js';
+import type { ClientCertificate } from './upstream-http.js';
 
 export interface GatewaySettings {
   readonly hosts: readonly GatewayHostSettings[];

@@ -1,9 +1,11 @@
-// Descriptors of postern's own code, for processes with another uid. In a folder that only root may enter, the launcher
+// Where postern's own code is, as descriptors and as paths.
+
+// Descriptors are for processes with another uid. In a folder that only root may enter, the launcher
 // could not use a path, but it can use /proc/self/fd/N.
 import { constants, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, relative, sep } from 'node:path';
-import { bundlePath } from '../../shared/bundles.js';
+import { basename, dirname, join, relative, sep } from 'node:path';
+import { bundlePath, DIST } from '../../shared/bundles.js';
 import { OwnedFd } from '../../shared/sys/owned-fd.js';
 
 const O_PATH = 0o10000000;
@@ -45,4 +47,22 @@ function commonFolder(a: string, b: string): string {
   let length = 0;
   while (length < left.length && left[length] === right[length]) length += 1;
   return left.slice(0, length).join(sep) || sep;
+}
+
+// The parts of postern that a program of its own must see in a sandbox: the compiled code and the packages that it imports.
+
+const PACKAGES = ['koffi'];
+
+/** @returns absolute paths, to be shown read-only; package.json makes Node read the code as modules */
+export function ownCodePaths(): readonly string[] {
+  const { resolve } = createRequire(bundlePath('trial-plugin'));
+  const packages = PACKAGES.map((name) => outermostModules(resolve(name)));
+  return [...new Set([DIST, join(DIST, '../package.json'), ...packages])];
+}
+
+/** The first node_modules in the package's path, which holds all that the package requires. */
+function outermostModules(path: string): string {
+  const marker = `${sep}node_modules${sep}`;
+  const at = path.indexOf(marker);
+  return at < 0 ? dirname(path) : path.slice(0, at + marker.length - 1);
 }

@@ -7,7 +7,7 @@ import { LIMIT_FORMS, type Limits } from '../../shared/config/limit-forms.js';
 import { PosternError } from '../../shared/errors.js';
 import { GATEWAY_BLOCK } from '../../shared/gateway.js';
 import { parseAddress } from '../../shared/policy/address.js';
-import { SANDBOX_ADDRESSES } from '../../shared/sandbox-addresses.js';
+import { SANDBOX_ADDRESSES } from '../../shared/sandbox-places.js';
 import { boundDatagramSocket, listeningSocket } from '../../shared/sys/datagram.js';
 import { duplicate, duplicateOnto, keepAcrossExec, setCloseOnExecFrom } from '../../shared/sys/fcntl.js';
 import { succeed } from '../../shared/sys/libc.js';
@@ -99,7 +99,7 @@ export function arrangeDescriptors(
 
 // Sets up the network of the sandbox: a loopback interface with one more address of each family. Forbids further namespaces.
 
-/** getaddrinfo(3) needs the further addresses, see sandbox-addresses.ts. */
+/** getaddrinfo(3) needs the further addresses, see sandbox-places.ts. */
 export function isolateNetwork(): void {
   bringLoopbackUp();
   addLoopbackAddresses([SANDBOX_ADDRESSES.v4, SANDBOX_ADDRESSES.v6].map(bytesOf));

@@ -3,7 +3,7 @@
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
 import type { Status, TopPlugin, TopReport } from '../supervisor/control/control-surface.js';
 import { type EventRow, rowOf } from './event-rows.js';
-import { addRequest, type RequestSum } from './requests.js';
+import { addRequest, type RequestSum } from './gateway-requests.js';
 
 const KEPT_EVENTS = 2_000;
 const KEPT_SAMPLES = 60;

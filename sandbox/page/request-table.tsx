@@ -1,7 +1,7 @@
 // Requests through gateways as a table, in the live page and in reports.
 import type { JSX } from 'preact';
+import type { RequestSum } from './gateway-requests.js';
 import { Chip, Code, Count, Table, Text } from './parts.js';
-import type { RequestSum } from './requests.js';
 
 export function RequestTable({
   rows,

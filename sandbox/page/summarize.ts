@@ -1,7 +1,7 @@
 // Sums up audit events for a report: how much happened when, where plugins connected, what was refused, and what became of names. Pure. A plugin chooses
 // destinations and how many there are, so each table is bounded, and says how many it leaves out.
 import type { AuditEvent } from '../../shared/protocol/audit-events.js';
-import { addRequest, type RequestSum } from './requests.js';
+import { addRequest, type RequestSum } from './gateway-requests.js';
 
 const MOST_ROWS = 1_000;
 /** Parts of the time line. */

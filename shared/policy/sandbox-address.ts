@@ -1,7 +1,7 @@
 // The sandbox's own addresses: loopback, the unspecified ones, which connect(2) takes as loopback, the two that its launcher set, and those of its
 // gateway. Pure.
 import { isGatewayAddress } from '../gateway.js';
-import { SANDBOX_ADDRESSES } from '../sandbox-addresses.js';
+import { SANDBOX_ADDRESSES } from '../sandbox-places.js';
 import { type Address, addressFromBytes } from './address.js';
 import { isLocalhost } from './parse-host.js';
 import { isEveryPort } from './parse-ports.js';

@@ -17,7 +17,7 @@ import {
   type Shared,
 } from '../../sandbox/gateway/serve-host.js';
 import type { TimeLimits } from '../../sandbox/gateway/time-limits.js';
-import type { Connect } from '../../sandbox/gateway/upstream.js';
+import type { Connect } from '../../sandbox/gateway/upstream-http.js';
 import { type HttpRule, readHttpRule } from '../../shared/policy/http-rules.js';
 
 export const HOST = 'api.example.com';

@@ -15,7 +15,7 @@ import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { type GatewayCertificates, makeCertificates } from '../../gateway/certificates.js';
 import type { Placeholder } from '../../gateway/secrets.js';
 import type { GatewaySettings, ServedPlace } from '../../gateway/settings.js';
-import { ownCodePaths } from '../../host/own-code-paths.js';
+import { ownCodePaths } from '../../host/own-code.js';
 import type { GatewayPlace, RootEntry } from '../../launch/spec.js';
 import { type HostFiles, isWithin } from '../files/host-files.js';
 import { closeElsewhere } from '../orders/close-elsewhere.js';

@@ -11,7 +11,7 @@ import { PosternError } from '../../../shared/errors.js';
 import { readTextFile } from '../../../shared/read-file.js';
 import { SystemError } from '../../../shared/sys/libc.js';
 import { openWithoutLinks } from '../../../shared/sys/open-folder.js';
-import type { ClientCertificate } from '../../gateway/upstream.js';
+import type { ClientCertificate } from '../../gateway/upstream-http.js';
 import { runOutside } from '../../host/run-outside.js';
 import { shellWord } from '../../host/shell-word.js';
 import { hostFiles } from '../files/host-files.js';

@@ -10,7 +10,7 @@ import { PosternError } from '../../../shared/errors.js';
 import { nodeFlags } from '../../../shared/node-flags.js';
 import { count, fields, NONE, orMissing, parsed, text } from '../../../shared/protocol/shape.js';
 import { makePipe } from '../../../shared/sys/pipe.js';
-import { ownCodePaths } from '../../host/own-code-paths.js';
+import { ownCodePaths } from '../../host/own-code.js';
 import {
   type AnswerHeader,
   PART_BYTES,

@@ -1,8 +1,8 @@
 // Makes the plugin's environment from an allowlist, so that it inherits no secrets of the supervisor. A pure function.
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
-import { NOTIFY_PATH } from '../../../shared/notify-path.js';
 import { compilePolicy } from '../../../shared/policy/compile-policy.js';
 import { openPorts } from '../../../shared/policy/judge-name.js';
+import { NOTIFY_PATH } from '../../../shared/sandbox-places.js';
 import { PLUGIN_HOME } from '../root/system-files.js';
 
 const PASSED = ['PATH', 'LANG', 'TERM', 'TZ', 'NO_COLOR'];
