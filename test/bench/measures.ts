@@ -2,6 +2,7 @@
 import { type Figure, type Measure, PEERS } from './measure.js';
 import { brokerCpu } from './scenes/broker-cpu.js';
 import { ANY_FILTER, systemCalls } from './scenes/calls.js';
+import { BESIDE_GATEWAY } from './scenes/clients.js';
 import { connectFresh, connectFreshTogether } from './scenes/connect-fresh.js';
 import { connectWarm } from './scenes/connect-warm.js';
 import { gatewayRequests, memoryOfGateways } from './scenes/gateway.js';
@@ -81,6 +82,13 @@ export const MEASURES: readonly Measure[] = [
     rounds: { full: 11, quick: 3 },
     figures: [RATE],
     open: (bench) => connectWarm(bench, { client: 'C', count: 2_048, abreast: 512 }),
+  },
+  {
+    name: 'connect-gateway',
+    title: 'connects of a C client, one at a time, whose plugin has a gateway for another host',
+    rounds: { full: 21, quick: 5 },
+    figures: [{ ...P50, aims: [{ of: BESIDE_GATEWAY, over: 'trap', atMost: 1.05 }] }, P99],
+    open: (bench) => connectWarm(bench, { client: 'C, beside a gateway', count: 1_000, abreast: 1 }),
   },
   {
     name: 'connect-node',

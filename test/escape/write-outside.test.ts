@@ -8,6 +8,19 @@ import { twin } from '../harness/asked.js';
 import { postern } from '../harness/postern.js';
 import { users } from '../harness/users.js';
 
+/**
+ * Another file system over /usr, which a sandbox without read-only mounts may write: other tests' posterns do not start while a plugin could change
+ * what they run.
+ */
+const OWN_USR =
+  process.geteuid?.() === 0
+    ? [
+        ...['unshare', '--mount', '--propagation', 'private', 'sh', '-ec'],
+        'mount -t tmpfs none /mnt; mkdir /mnt/upper /mnt/work; mount -t overlay none -o lowerdir=/usr,upperdir=/mnt/upper,workdir=/mnt/work /usr; exec "$@"',
+        'sh',
+      ]
+    : undefined;
+
 /** Not below /tmp, because the plugin may write there and Landlock judges by the path. */
 const PLACE = process.geteuid?.() === 0 ? '/srv' : homedir();
 
@@ -22,6 +35,7 @@ async function writes(user: (typeof users)[number], without: readonly string[]):
     const { stderr } = await postern(['run', '--cwd', folder, '--', 'sh', '-c', 'echo out >escaped'], {
       as: user,
       ...(without.length === 0 ? {} : { without }),
+      ...(without.includes('readonly') && OWN_USR !== undefined && { inside: OWN_USR }),
     });
     const written = existsSync(join(folder, 'escaped'));
     if (!written) assert.match(stderr, /escaped: (?:Read-only file system|Permission denied)/);

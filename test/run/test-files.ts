@@ -33,7 +33,8 @@ function tierOf(file: string): Tier {
 /**
  * The test files of a tier and of the tiers that it contains, those first that take longest.
  *
- * @param words if there are any, the files of every tier whose path has one of them
+ * @param words if there are any, the files of every tier whose path has one of them. A folder (`integration/`) does not mean those in it that want the machine for
+ *   themselves
  * @returns paths below dist/test, without `.test.js`
  */
 export function testFiles(tier: Tier, words: readonly string[] = []): readonly string[] {
@@ -41,7 +42,9 @@ export function testFiles(tier: Tier, words: readonly string[] = []): readonly s
     .filter((path) => path.endsWith('.test.js'))
     .map((path) => path.slice(0, -'.test.js'.length))
     .sort();
-  if (words.length > 0) return files.filter((file) => words.some((word) => `${file}.test`.includes(word)));
+  const isMeant = (file: string, word: string): boolean =>
+    `${file}.test`.includes(word) && !(word.endsWith('/') && tierOf(file) === 'deep' && !DEEP.includes(word));
+  if (words.length > 0) return files.filter((file) => words.some((word) => isMeant(file, word)));
   const tiers: readonly Tier[] = { unit: ['unit'], gate: ['gate', 'unit'], deep: ['deep'] }[tier] as Tier[];
   const chosen = tiers.flatMap((one) => files.filter((file) => tierOf(file) === one));
   return [...LONG.filter((file) => chosen.includes(file)), ...chosen.filter((file) => !LONG.includes(file))];

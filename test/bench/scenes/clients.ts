@@ -1,5 +1,5 @@
 // The clients that connect to one upstream: directly, by the C limits, by postern's two ways out, and by peers.
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { underPostern } from '../checkouts.js';
@@ -10,6 +10,8 @@ import type { Upstream } from './upstream.js';
 
 /** Starts a client. It takes lines `connects COUNT ABREAST` once it is there. */
 export type StartClient = () => Promise<LineProgram>;
+
+export const BESIDE_GATEWAY: string = 'trap, beside a gateway';
 
 /** What a contestant does with its client. */
 export type Use = (start: StartClient, upstream: Upstream) => Promise<Opened>;
@@ -29,6 +31,25 @@ export function clientsInC({ programs, checkouts }: Bench, upstream: Upstream, u
     part('C limit, trap with checks', 'limit', limit('trap-checked')),
     ...checkouts.map((checkout) => ofPostern('trap', checkout, client, upstream, use)),
     ...checkouts.map((checkout) => ofPostern('channel', checkout, [...client, 'channel'], upstream, use)),
+  ];
+}
+
+/** A plugin's own connects, without a gateway and with one for a host that it does not ask for. */
+export function clientsBesideGateway(
+  { programs, checkouts }: Bench,
+  upstream: Upstream,
+  use: Use,
+): readonly Part[] {
+  const file = join(programs, 'gateway.yaml');
+  writeFileSync(file, 'gateway: {api.example.com: {allow: ["GET /**"]}}\n', { mode: 0o600 });
+  const client = [join(programs, 'connects'), '127.0.0.1', upstream.ports];
+  const gateway = ['--allow', 'api.example.com', '--gateway', file];
+  return [
+    { name: 'direct', role: 'direct', open: () => use(() => started(client), upstream) },
+    ...checkouts.flatMap((one) => [
+      ofPostern('trap', one, client, upstream, use),
+      { ...ofPostern('trap', one, client, upstream, use, gateway), name: BESIDE_GATEWAY },
+    ]),
   ];
 }
 

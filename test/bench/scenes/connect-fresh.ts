@@ -1,12 +1,12 @@
 // The first connects of a fresh broker with a fresh client, and the same two when they are warm. A program that is run once has no other broker. The
 // clients of peers are as fresh; a proxy runs already, as it does for its users.
 import type { Bench, Scene } from '../measure.js';
-import { openScene } from '../open-scene.js';
+import { openScene, type Part } from '../open-scene.js';
 import { median, quantile } from '../statistics.js';
-import { clientsInC, clientsInNode, type Use } from './clients.js';
+import { clientsBesideGateway, clientsInC, clientsInNode, type Use } from './clients.js';
 import { heardConnects } from './heard-connects.js';
 import { peersInC } from './peers-in-c.js';
-import { startUpstream } from './upstream.js';
+import { startUpstream, type Upstream } from './upstream.js';
 
 const FIRST = 100;
 const EARLY = 500;
@@ -53,12 +53,16 @@ export function connectFreshTogether(bench: Bench): Promise<Scene> {
   }));
 }
 
+export type Client = 'C' | 'C, beside a gateway' | 'Node';
+
+const CLIENTS: Readonly<Record<Client, (bench: Bench, upstream: Upstream, use: Use) => readonly Part[]>> = {
+  C: (...scene) => [...clientsInC(...scene), ...peersInC(...scene)],
+  'C, beside a gateway': clientsBesideGateway,
+  Node: clientsInNode,
+};
+
 /** Clients through postern and its peers, with one server. */
-export async function openConnects(bench: Bench, client: 'C' | 'Node', use: Use): Promise<Scene> {
+export async function openConnects(bench: Bench, client: Client, use: Use): Promise<Scene> {
   const upstream = await startUpstream(bench.programs);
-  const parts =
-    client === 'C'
-      ? [...clientsInC(bench, upstream, use), ...peersInC(bench, upstream, use)]
-      : clientsInNode(bench, upstream, use);
-  return openScene(parts, () => upstream.end());
+  return openScene(CLIENTS[client](bench, upstream, use), () => upstream.end());
 }

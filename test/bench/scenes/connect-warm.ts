@@ -2,11 +2,11 @@
 import type { Bench, Scene } from '../measure.js';
 import { median, quantile } from '../statistics.js';
 import type { Use } from './clients.js';
-import { openConnects } from './connect-fresh.js';
+import { type Client, openConnects } from './connect-fresh.js';
 import { heardConnects } from './heard-connects.js';
 
 export interface Load {
-  readonly client: 'C' | 'Node';
+  readonly client: Client;
   /** The connects of a round. The upstream's queue holds 4,096. */
   readonly count: number;
   /** How many of them at once. */
