@@ -12,8 +12,9 @@ export function besideGateway(
   { name, gateways }: Pick<Plugin, 'name' | 'gateways'>,
   decision: Decision,
 ): Decision {
-  const { host, port, suggestion, nameSuggestion: _, ...grounds } = decision;
-  if (gateways.size === 0 || suggestion === undefined || parseHost(host)?.kind !== 'address') return decision;
+  const { host, port } = decision;
+  if (gateways.size === 0 || decision.suggestion === undefined || parseHost(host)?.kind !== 'address')
+    return decision;
   const gateway = plugins.get(gatewayName(name));
   const policy = gateway?.policy;
   if (gateway === undefined || policy === undefined) return decision;
@@ -21,6 +22,7 @@ export function besideGateway(
     openPorts(policy, one).allowed.some(({ low, high }) => low <= port && port <= high),
   );
   if (hosts.length === 0) return decision;
+  const { suggestion: _, nameSuggestion: __, ...grounds } = decision;
   const resolver = gateway.names ?? names;
   const meant = hosts.find((one) => resolver.known(one).some(({ text }) => text === host));
   const instead =
