@@ -9,7 +9,8 @@ export interface Listener {
   readonly connections: () => number;
   /**
    * The number of connections that came before this call, also of those that still waited for this process. Proves that nothing else came: the
-   * kernel hands out connections in the order in which they came, so one that the listener makes to itself comes after them.
+   * kernel hands out connections in the order in which they came, so one that the listener makes to itself comes after them. What they had sent
+   * by then has been heard.
    */
   readonly allConnections: () => Promise<number>;
   readonly heard: () => string;
@@ -49,6 +50,7 @@ export async function listen(
     connections: () => connections,
     allConnections: async () => {
       await visits.make(bound, host);
+      await readWhatCame();
       return connections;
     },
     heard: () => heard,
@@ -58,6 +60,11 @@ export async function listen(
         server.close(() => resolve());
       }),
   };
+}
+
+/** Two rounds of the event loop: the first one begins to read from what was accepted just now, the second one ends after those reads. */
+async function readWhatCame(): Promise<void> {
+  for (let round = 0; round < 2; round += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Below the ports that the kernel gives to others: see ip_local_port_range in ip(7). */

@@ -13,10 +13,10 @@ import { listen } from '../harness/listener.js';
 import { startPostern } from '../harness/postern.js';
 import { brokerOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
-import { readableFolder } from '../harness/users.js';
+import { readableFolder, type User } from '../harness/users.js';
 
-/** fdinfo with so many takes the kernel about ten seconds. */
-const ENTRIES = 3_000_000;
+/** fdinfo with so many takes the kernel some seconds, and no memory that a machine with so many watches misses. */
+const [LEAST, MOST] = [3_000_000, 5_000_000];
 const WATCHES = '/proc/sys/fs/epoll/max_user_watches';
 
 const CONNECTS = `
@@ -46,43 +46,51 @@ async function startFull(t: TestContext): Promise<string> {
   return String(port);
 }
 
+const entries = Math.min(MOST, Number(readFileSync(WATCHES, 'utf8')) - 100_000);
+/** The kernel may be done before the next broker serves. Then a round says nothing of whether that one waited. */
+const ROUNDS = 5;
+
+/** @returns whether the former broker was still there when the next one had served a neighbour */
+async function replaced(t: TestContext, user: User): Promise<boolean> {
+  const service = await listen((socket) => socket.on('error', () => {}));
+  t.after(() => service.close());
+  const full = await startFull(t);
+  const folder = readableFolder();
+  const allow = [`127.0.0.1:${service.port}`, `127.0.0.1:${full}`];
+  const program = compile(new URL('stuck-broker.c', import.meta.url));
+  const config = {
+    plugins: {
+      stalls: {
+        command: [program, String(entries), full],
+        allow,
+        restart: { policy: 'always' },
+      },
+      neighbour: { command: ['/usr/bin/python3', '-c', CONNECTS, String(service.port)], allow },
+    },
+  };
+  writeFileSync(join(folder, 'postern.yaml'), JSON.stringify(config));
+  const { child, result, said } = startPostern(['up'], { as: user, cwd: folder, timeoutMs: 240_000 });
+  t.after(() => child.kill('SIGKILL'));
+  await until(() => said().includes('stalls | swapped') || undefined, 120_000);
+  const held = await until(() => brokerOf(child.pid ?? 0));
+  await until(() => said().includes('a new one serves') || undefined, 60_000);
+  const then = said().length;
+  await until(() => said().slice(then).includes('neighbour | worked') || undefined, 20_000);
+  const overlapped = existsSync(`/proc/${held}`);
+  await until(() => said().includes('"stalls" is parked') || undefined, 20_000);
+  assert.match(said(), /the broker was held up by "stalls", also after the end of its sandbox/);
+  child.kill('SIGTERM');
+  await result;
+  return overlapped;
+}
+
 // proves: the next broker does not wait until the kernel lets the former one go
 // proves: a broker that works for a sandbox past its end is replaced soon
 // proves: a plugin for which the kernel works past its end is not started again
 for (const user of anyUser)
   test(`a broker that the kernel holds up for a plugin is replaced at once, and the plugin is ended for good (${user})`, {
-    skip:
-      Number(readFileSync(WATCHES, 'utf8')) < ENTRIES + 100_000 &&
-      `${WATCHES} permits fewer than ${ENTRIES} entries`,
+    skip: entries < LEAST && `${WATCHES} permits fewer than ${LEAST} entries`,
   }, async (t) => {
-    const service = await listen((socket) => socket.on('error', () => {}));
-    t.after(() => service.close());
-    const full = await startFull(t);
-    const folder = readableFolder();
-    const allow = [`127.0.0.1:${service.port}`, `127.0.0.1:${full}`];
-    const program = compile(new URL('stuck-broker.c', import.meta.url));
-    const config = {
-      plugins: {
-        stalls: {
-          command: [program, String(ENTRIES), full],
-          allow,
-          restart: { policy: 'always' },
-        },
-        neighbour: { command: ['/usr/bin/python3', '-c', CONNECTS, String(service.port)], allow },
-      },
-    };
-    writeFileSync(join(folder, 'postern.yaml'), JSON.stringify(config));
-    const { child, result, said } = startPostern(['up'], { as: user, cwd: folder, timeoutMs: 240_000 });
-    t.after(() => child.kill('SIGKILL'));
-    await until(() => said().includes('stalls | swapped') || undefined, 120_000);
-    const held = await until(() => brokerOf(child.pid ?? 0));
-    await until(() => said().includes('a new one serves') || undefined, 60_000);
-    const then = said().length;
-    assert.ok(existsSync(`/proc/${held}`), 'the kernel still works on the thread of the former broker');
-    await until(() => said().slice(then).includes('neighbour | worked') || undefined, 20_000);
-    assert.ok(existsSync(`/proc/${held}`), 'the neighbour connects while the former broker is there');
-    await until(() => said().includes('"stalls" is parked') || undefined, 20_000);
-    assert.match(said(), /the broker was held up by "stalls", also after the end of its sandbox/);
-    child.kill('SIGTERM');
-    await result;
+    for (let round = 1; round <= ROUNDS; round += 1) if (await replaced(t, user)) return;
+    assert.fail(`in ${ROUNDS} rounds the former broker was gone before the next one served`);
   });
