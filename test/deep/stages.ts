@@ -94,6 +94,16 @@ export const STAGES: readonly Stage[] = [
     minutes: SLICE_MINUTES,
   },
   {
+    name: 'stream',
+    shows: 'each event of ten minutes arrives through a gateway',
+    // The runner would end it before.
+    slices: [
+      ['env', 'POSTERN_STREAM_SECONDS=600', 'node', '--test', 'dist/test/integration/gateway-stream.test.js'],
+    ],
+    minutes: 12,
+    notInCi: true,
+  },
+  {
     name: 'chaos',
     shows: 'a disturbed postern loses no byte and opens nothing',
     slices: ['root', 'user'].map((as) => ['node', 'dist/test/chaos/main.js', '--seconds', '120', '--as', as]),

@@ -79,6 +79,19 @@ const ANSWERS: Readonly<
     for (const stream of streams) stream.write('data: next\n\n');
     response.end();
   },
+  /** `/ticks/SECONDS`: a server-sent event each second, with its number and the time at which it was sent. */
+  ticks: (_, response, __, path) => {
+    const seconds = Number(path.slice(1));
+    let sent = 0;
+    const send = (): void => {
+      sent += 1;
+      response.write(`data: ${sent} ${Date.now()}\n\n`);
+      if (sent === seconds) response.end();
+    };
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    const timer = setInterval(send, 1000);
+    response.on('close', () => clearInterval(timer));
+  },
   git: serveGit,
   /** A registry: a document for each package, and its tarball. */
   npm: serveFile,
