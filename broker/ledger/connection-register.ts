@@ -43,6 +43,8 @@ import type { SocketEnds, SocketOwner } from './socket-ends.js';
 
 /** How long after a socket is gone its report may still come. */
 const LATE_REPORT_MS = 500;
+/** How long the whole broker waits for such reports when a plugin ends. They mostly come within one. */
+const LAST_REPORTS_MS = 20;
 /** Connections of a plugin at its limit that the broker checks for closed ones at a time. */
 const LOOKED_AT_CONNECTIONS = 256;
 
@@ -248,9 +250,21 @@ export class ConnectionRegister implements Register, SocketOwner {
       if (look.kind === 'there') this.#end(cookie, look.account);
       if (look.kind === 'gone') gone.push(cookie);
     }
+    // protects: G22 accounts: a report that comes a moment after the socket is gone is waited for => void gone;
+    this.#awaitReports(gone);
     // A broker that died may have taken their reports along.
     this.endLost(gone);
     this.hostSockets.reportLast();
+  }
+
+  /** The kernel sends them from a work queue. */
+  #awaitReports(cookies: readonly bigint[]): void {
+    const sleeper = new Int32Array(new SharedArrayBuffer(4));
+    for (let waited = 0; waited < LAST_REPORTS_MS; waited += 1) {
+      this.#ends.take();
+      if (cookies.every((cookie) => this.#find(cookie) === undefined)) return;
+      Atomics.wait(sleeper, 0, 0, 1);
+    }
   }
 
   close(): void {

@@ -66,6 +66,8 @@ for _ in range(5):
     held.append(s)
     print("held", name(s.connect_ex(("127.0.0.1", v4))), flush=True)
 for s in held: s.close()
+print("done", flush=True)
+sys.stdin.readline()
 held = []
 for blocks in (True, True, False):
     s = socket.socket()
@@ -73,7 +75,7 @@ for blocks in (True, True, False):
     s.setblocking(blocks)
     held.append(s)
     print("waits", name(s.connect_ex(("127.0.0.1", full))), name(s.connect_ex(("127.0.0.1", full))), flush=True)
-print("done", flush=True)
+print("waited", flush=True)
 sys.stdin.readline()
 `;
 
@@ -97,7 +99,9 @@ async function see(as: User, dist: string): Promise<Seen> {
     ],
     { as, dist, stdio: ['pipe', 'pipe', 'pipe'], keepInput: true },
   );
-  await until(() => stdout().includes('done') || child.exitCode !== null || undefined, 30_000);
+  const says = (word: string): Promise<boolean> =>
+    until(() => stdout().includes(word) || child.exitCode !== null || undefined, 30_000);
+  await says('done');
   const connected = stdout().match(/^held 0$/gm)?.length ?? 0;
   await until(async () => {
     const page = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
@@ -108,6 +112,9 @@ async function see(as: User, dist: string): Promise<Seen> {
     const counted = count(/^postern_connect_failures_total\S*reason="refused"\} (\d+)$/m);
     return (ended >= 24 + connected && refused > 0 && counted === refused) || undefined;
   }, 30_000);
+  // Not before: the broker watches a connect that waits for some seconds, and the end of the program must come within them.
+  child.stdin?.write('on\n');
+  await says('waited');
   const page = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
   child.stdin?.end('end\n');
   const { stderr } = await result;

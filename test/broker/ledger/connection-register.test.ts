@@ -8,10 +8,12 @@ import type { Counted } from '../../../broker/ledger/slot-memory.js';
 import { SlotMemory } from '../../../broker/ledger/slot-memory.js';
 import { SocketEnds } from '../../../broker/ledger/socket-ends.js';
 import { CONNECTION_SLOT_BYTES, CONNECTIONS_MEMORY_BYTES, LOOKS_PER_SECOND } from '../../../shared/limits.js';
+import { listeningSocket } from '../../../shared/sys/datagram.js';
 import { createMemoryFile, MappedMemory } from '../../../shared/sys/memory-file.js';
 import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import type { Endpoint } from '../../../shared/sys/sockaddr.js';
 import {
+  boundAddress,
   type Dialer,
   SOL_SOCKET,
   setOption,
@@ -47,8 +49,8 @@ interface Connection {
 }
 
 /** A connection of this process, made as the broker makes them. */
-function connection(): Connection {
-  const peer = { bytes: new Uint8Array([127, 0, 0, 1]), port: listener.port };
+function connection(port = listener.port): Connection {
+  const peer = { bytes: new Uint8Array([127, 0, 0, 1]), port };
   const socket = tcpSocket(4);
   if (typeof socket === 'number') throw new Error(`No socket: ${socket}`);
   const dialer: Dialer = { own: undefined };
@@ -562,6 +564,29 @@ test('a broker that ends reports what no process holds, and what is gone without
   );
   assert.equal(connections.open, 2);
   for (const { socket } of made) socket.close();
+});
+
+// proves: accounts: a report that comes a moment after the socket is gone is waited for
+test('a connect that no peer has answered has no event when its plugin ends, however late the kernel reports it', () => {
+  using memory = createMemoryFile('connections', CONNECTIONS_MEMORY_BYTES);
+  // It takes one connection, and every other one waits.
+  using full = listeningSocket({ bytes: new Uint8Array([127, 0, 0, 1]), port: 0 }, 0);
+  const { port = 0 } = boundAddress(full.number) ?? {};
+  using first = connection(port).socket;
+  const ends = new SocketEnds();
+  ends.begin(openEndedSockets());
+  const ended: EndedConnection[] = [];
+  const register = new ConnectionRegister(memory, ends, events(ended));
+  for (let times = 0; times < 200; times += 1) {
+    const { socket, own, peer } = connection(port);
+    register.claim().hold(socket, own, peer, DESCRIPTION);
+    socket.close();
+    register.reportLast();
+  }
+  assert.ok(first.number > 0);
+  assert.deepEqual(ended, []);
+  register.close();
+  ends.close();
 });
 
 test('a description that is too long loses its last names, and at last its rule', () => {
