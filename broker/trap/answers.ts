@@ -12,7 +12,7 @@ import { refuseQueued } from '../request/judgement.js';
 import type { TrapContext } from './trap-context.js';
 import { interruptedResult } from './waiting-calls.js';
 
-const { EACCES, EAGAIN, ECONNABORTED, ETIMEDOUT } = constants.errno;
+const { EACCES, EAGAIN, ETIMEDOUT } = constants.errno;
 
 // A trapped call of a plugin that has used up its share of the broker's descriptors. The refusal of a connect is an event,
 // so it waits while the log has no room.
@@ -41,7 +41,7 @@ async function refuseLater(context: TrapContext, call: TrappedCall, target: Inet
   const { plugin, waiting } = context;
   const life = new RequestLife(CONNECT_TIMEOUT_MS);
   waiting.add(call, (why) => {
-    call.end(why === 'gone' ? -ECONNABORTED : interruptedResult(why, false), 'error');
+    call.end(interruptedResult(why, false), 'error');
     life.end('canceled');
   });
   await plugin.gate.pass(life);

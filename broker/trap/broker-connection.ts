@@ -83,7 +83,7 @@ function enqueue(connect: BrokeredConnect): void {
 function awaitTurn({ context, call, original, life }: BrokeredConnect): NodeJS.Timeout | undefined {
   const limit = isNonBlocking(original.number) ? 0 : sendTimeout(original.number);
   context.waiting.add(call, (why) => {
-    call.end(why === 'gone' ? -ECONNABORTED : interruptedResult(why, limit > 0), 'error');
+    call.end(interruptedResult(why, limit > 0), 'error');
     life.end('canceled');
   });
   // protects: G8 a call that waits has its own time limit => return undefined;
@@ -238,7 +238,7 @@ async function awaitAnswer(
     const late = limit > 0 ? setTimeout(() => leave(-ETIMEDOUT, 'gave_up'), limit) : undefined;
     waiting.add(call, (why) => {
       clearTimeout(late);
-      leave(why === 'gone' ? -ECONNABORTED : interruptedResult(why, limited), 'gone');
+      leave(interruptedResult(why, limited), 'gone');
     });
     void ticket.outcome.then(() => clearTimeout(late));
   });

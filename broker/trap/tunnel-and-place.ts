@@ -19,7 +19,7 @@ import { type Interruption, interruptedResult } from './waiting-calls.js';
 /** How long connect(2) of a non-blocking socket waits for a proxy: its program serves nobody else meanwhile. */
 const PROXY_PATIENCE_MS = 5_000;
 
-const { ECONNABORTED, EINPROGRESS } = constants.errno;
+const { EINPROGRESS } = constants.errno;
 
 /** Ends the call. @param claim the connection's slot, if the plugin's connections are noted */
 export async function tunnelAndPlace(
@@ -50,8 +50,8 @@ export async function tunnelAndPlace(
   if (connection.outcome !== 'connected') {
     const { outcome, errno } = connection;
     claim?.release();
-    const interrupted = interruption !== undefined && outcome === 'canceled';
-    call.end(interrupted ? resultOf(interruption, bySender) : -errnoNumber(errno), 'brokered');
+    const interrupted = outcome === 'canceled' ? interruption : undefined;
+    call.end(interrupted ? interruptedResult(interrupted, bySender) : -errnoNumber(errno), 'brokered');
     const problem = passage && proxyProblem(judgement.decision, passage, connection);
     return { ...ending, outcome, problem, isOwed: true };
   }
@@ -85,10 +85,6 @@ function waitOf(fd: number): Waits {
     };
   const limit = sendTimeout(fd);
   return { blocks: true, limit, bySender: limit > 0 };
-}
-
-function resultOf(why: Interruption | undefined, bySender: boolean): number {
-  return why === undefined || why === 'gone' ? -ECONNABORTED : interruptedResult(why, bySender);
 }
 
 /** The socket is of the family of the program's own where that can dial the proxy's address, and has its options. */

@@ -36,7 +36,7 @@ import { placeConnection } from './connect-and-place.js';
 import type { TrapContext, TrappedSocket } from './trap-context.js';
 import { type Interruption, interruptedResult } from './waiting-calls.js';
 
-const { EACCES, EAGAIN, ECONNABORTED, EINVAL, EPERM, EPROTONOSUPPORT } = constants.errno;
+const { EACCES, EAGAIN, EINVAL, EPERM, EPROTONOSUPPORT } = constants.errno;
 
 // connect(2) on an AF_UNIX socket of the plugin's. The kernel does not execute it as the plugin wrote it: between a look at the path and the
 // call, another thread could swap the path, and a path can lead to any socket of the host.
@@ -181,7 +181,7 @@ async function placeHostSocket(
   const limited = blocking && sendTimeout(original.number) > 0;
   const type = socketKind(original.number)?.type === SOCK_SEQPACKET ? 'seqpacket' : 'stream';
   waiting.add(call, (why) => {
-    call.end(why === 'gone' ? -ECONNABORTED : interruptedResult(why, limited), 'error');
+    call.end(interruptedResult(why, limited), 'error');
     life.end('canceled');
   });
   const made = await connectHostSocket(services, plugin, { path, type, origin, life });

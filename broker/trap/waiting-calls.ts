@@ -11,7 +11,7 @@ const WAITING_CALL_MS = 50;
 /** Calls of one sandbox that are looked at each time. If there are more, each is looked at less often. */
 const WAITING_CALLS_LOOKED_AT = 64;
 
-const { EINTR } = constants.errno;
+const { ECONNABORTED, EINTR } = constants.errno;
 /** The kernel's own errno: the caller handles its signal. Then the call restarts under SA_RESTART, else it returns EINTR. */
 const ERESTARTSYS = 512;
 
@@ -23,11 +23,12 @@ export type Interruption = 'gone' | 'signal' | 'perhaps_signal';
 
 /**
  * The result of an interrupted call. The kernel replaces its own errno only in a thread that it has signalled. Any other thread's program
- * would see it.
+ * would see it. One that is gone sees none.
  *
  * @param limited whether SO_SNDTIMEO is set: such a call does not restart, signal(7)
  */
-export function interruptedResult(why: Exclude<Interruption, 'gone'>, limited: boolean): number {
+export function interruptedResult(why: Interruption, limited: boolean): number {
+  if (why === 'gone') return -ECONNABORTED;
   return why === 'signal' && !limited ? -ERESTARTSYS : -EINTR;
 }
 

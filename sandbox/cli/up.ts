@@ -38,7 +38,7 @@ import {
 import { describeError, jsonLine, type Paint, paint, say, warn, writeJsonLines, writesJson } from './say.js';
 import { ServiceManager } from './service-manager.js';
 import { isIgnored } from './signals.js';
-import { keepPolicy, type OpenedPolicy, openPolicy } from './signed-policy.js';
+import { keepPolicy, openPolicy } from './signed-policy.js';
 import { tellQuestions } from './terminal-questions.js';
 import { PageProcess } from './ui/page-process.js';
 import { useWaitingStreams, writeOut } from './waiting-streams.js';
@@ -97,29 +97,37 @@ async function up(
     say(describeError(error), 'error');
     return 2;
   }
-  let policy: OpenedPolicy | undefined;
   try {
-    policy = openPolicy(config.policy, path);
+    return await run({ named, path, config, socket, signals, manager, heldListeners });
   } catch (error) {
     say(describeError(error), 'error');
     return 1;
   }
+}
+
+interface Start {
+  /** The file as the user named it. */
+  readonly named: string | undefined;
+  readonly path: string;
+  readonly config: Config;
+  /** --control */
+  readonly socket: string | undefined;
+  readonly signals: Signals;
+  readonly manager: ServiceManager;
+  readonly heldListeners: HeldListeners;
+}
+
+async function run({ named, path, config, socket, signals, manager, heldListeners }: Start): Promise<number> {
+  const policy = openPolicy(config.policy, path);
   const bounded = await bound(config, policy?.kept);
   // A signal that came meanwhile is heard before anything is opened.
   await new Promise(setImmediate);
   if (signals.stopped) return 0;
-  const current = (): Config => inForce.config;
-  let control: OperatorControl | undefined;
-  try {
-    control = openControl(controlPath(socket, config), path);
-  } catch (error) {
-    say(describeError(error), 'error');
-    return 1;
-  }
+  const control = openControl(controlPath(socket, config), path);
   const page = startPage(config, control);
+  const current = (): Config => inForce.config;
   const keeper: PolicyKeeper | undefined =
     policy && keepPolicy(policy, () => ({ supervisor: kept.supervisor, inForce }));
-  const report = config.audit === 'stderr' ? undefined : reportRefusals(current, path);
   const lines = new PluginLines(() => current().plugins.map((plugin) => plugin.config.name));
   const logs: PluginLogs = new PluginLogs((name) => kept.fleet.configOf(name) !== undefined);
   const printed = control === undefined ? lines : noting(logs, lines);
@@ -127,7 +135,7 @@ async function up(
     ...optionsOf(config, bounded, path),
     heldListeners,
     control,
-    onEvent: report,
+    onEvent: config.audit === 'stderr' ? undefined : reportRefusals(current, path),
     onNotice: say,
     onUnseen: (name, unseen) => {
       const show = (paths: readonly string[]): string =>
@@ -155,12 +163,29 @@ async function up(
   inForce.warn();
   // A hook answers by itself.
   if (control !== undefined && config.hook === undefined) tellQuestions(supervisor.asks, control.path);
+  const awaitsPolicy = keeper !== undefined && policy?.kept === undefined;
+  return serve({ signals, manager, kept, inForce, keeper, awaitsPolicy, page, lines });
+}
+
+interface Service extends Pick<Start, 'signals' | 'manager'> {
+  readonly kept: KeptFleet;
+  readonly inForce: ConfigInForce;
+  readonly keeper: PolicyKeeper | undefined;
+  /** No signed policy has been kept yet. */
+  readonly awaitsPolicy: boolean;
+  readonly page: PageProcess | undefined;
+  readonly lines: PluginLines;
+}
+
+/** Opens everything in the order in which one part needs another, and closes it at the end. @returns the exit status */
+async function serve(service: Service): Promise<number> {
+  const { signals, manager, kept, inForce, keeper, awaitsPolicy, page, lines } = service;
   const stop = (): void => {
     manager.stopping();
     inForce.close();
     keeper?.close();
     setTimeout(() => lines.giveUp(), OUTPUT_TIMEOUT_MS);
-    void kept.close(current().stopGraceMs);
+    void kept.close(inForce.config.stopGraceMs);
   };
   const readers = watchReaders(() => {
     lines.giveUp();
@@ -174,19 +199,20 @@ async function up(
     if (keeper !== undefined) {
       inForce.warnBeyond();
       keeper.start();
-      if (policy?.kept === undefined) say('plugins start once there is a signed policy');
+      if (awaitsPolicy) say('plugins start once there is a signed policy');
       await keeper.first;
     }
     inForce.start();
-    manager.ready(() => supervisor.brokerAnswers);
+    manager.ready(() => kept.supervisor.brokerAnswers);
     inForce.watch();
     signals.reload = () => {
-      supervisor.reopenAudit();
+      kept.supervisor.reopenAudit();
       void inForce.tryReload();
     };
     if (signals.hungUp) signals.reload();
-    return (await fleet.ended) && !readers.gone() ? 0 : 1;
+    return (await kept.fleet.ended) && !readers.gone() ? 0 : 1;
   } catch (error) {
+    // Said before the plugins end, which can take their whole grace time.
     say(describeError(error), 'error');
     return 1;
   } finally {

@@ -156,32 +156,30 @@ export const NO_PATH =
   'the path is not one that a rule can name: absolute, in its shortest form, 107 bytes at most';
 export const NO_PORT = 'a UNIX socket has no port: ask for port 0';
 
-function describeCause({ reason, rule, host, port, about }: Grounds): string {
-  const ruleText = rule === undefined ? 'a rule' : `rule ${quote(rule)}`;
-  switch (reason) {
-    case 'rule':
-      return `${ruleText} allows it`;
-    case 'approved':
-      return 'it was asked about, and approved';
-    case 'malformed_host':
-      return host.startsWith(UNIX_PREFIX) ? NO_PATH : 'the host is neither a name nor an address';
-    case 'invalid_port':
-      return host.startsWith(UNIX_PREFIX) ? NO_PORT : 'the port is not a whole number from 1 to 65535';
-    case 'denied_by_rule':
-      return `deny ${ruleText} covers it`;
-    case 'no_rule':
-      return `no rule allows ${quote(host)}`;
-    case 'port_not_allowed':
-      return `no rule allows port ${port}`;
-    case 'address_denied':
-      return `deny ${ruleText} covers its address ${about?.address.text ?? ''}`;
-    case 'address_special':
-      return about ? `${about.address.text} is ${about.what}, which no rule opens` : 'its address is special';
-    case 'dns_error':
-      return 'the name has no address';
-    case 'stale_grant':
-      return 'the name does not have the address any more';
-    default:
-      return reason.replaceAll('_', ' ');
-  }
+function describeCause(grounds: Grounds): string {
+  const { reason } = grounds;
+  return CAUSES[reason]?.(grounds) ?? reason.replaceAll('_', ' ');
+}
+
+/** A reason that is not here is described by its own word. */
+const CAUSES: Partial<Readonly<Record<Reason, (grounds: Grounds) => string>>> = {
+  rule: ({ rule }) => `${quoteRule(rule)} allows it`,
+  approved: () => 'it was asked about, and approved',
+  malformed_host: ({ host }) =>
+    host.startsWith(UNIX_PREFIX) ? NO_PATH : 'the host is neither a name nor an address',
+  invalid_port: ({ host }) =>
+    host.startsWith(UNIX_PREFIX) ? NO_PORT : 'the port is not a whole number from 1 to 65535',
+  denied_by_rule: ({ rule }) => `deny ${quoteRule(rule)} covers it`,
+  no_rule: ({ host }) => `no rule allows ${quote(host)}`,
+  port_not_allowed: ({ port }) => `no rule allows port ${port}`,
+  address_denied: ({ rule, about }) =>
+    `deny ${quoteRule(rule)} covers its address ${about?.address.text ?? ''}`,
+  address_special: ({ about }) =>
+    about ? `${about.address.text} is ${about.what}, which no rule opens` : 'its address is special',
+  dns_error: () => 'the name has no address',
+  stale_grant: () => 'the name does not have the address any more',
+};
+
+function quoteRule(rule: string | undefined): string {
+  return rule === undefined ? 'a rule' : `rule ${quote(rule)}`;
 }
