@@ -29,7 +29,7 @@ export interface TestTree {
 }
 
 /** A test waits much of its time, so more files run than there are processors. */
-export const AT_ONCE: number = availableParallelism() + 2;
+export const AT_ONCE: number = availableParallelism() + 3;
 
 /** Runs the files in this order. Results come in the order in which the files end. A file whose need is missing is not started. */
 export async function runFiles(
