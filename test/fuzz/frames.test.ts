@@ -10,12 +10,12 @@ import { listen } from '../harness/listener.js';
 import { startLiveBroker } from '../harness/live-broker.js';
 import { chance, hostileFrame } from './hostile-frame.js';
 
-const FRAMES = 200_000;
+const FRAMES = 60_000;
 const SEED = 20_260;
 const EAGAIN = -11;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-test('200,000 hostile frames leave the broker as it was, and another plugin is served throughout', async (t) => {
+test('60,000 hostile frames leave the broker as it was, and another plugin is served throughout', async (t) => {
   const upstream = await listen((socket) => socket.end());
   const broker = await startLiveBroker();
   t.after(async () => {
@@ -70,7 +70,7 @@ test('200,000 hostile frames leave the broker as it was, and another plugin is s
   for (let left = 200; broker.descriptors() > before && left > 0; left -= 1)
     await new Promise((next) => setTimeout(next, 10));
   assert.ok(broker.descriptors() <= before, `${broker.descriptors()} descriptors, ${before} before`);
-  assert.ok(served > 100, `the neighbour was served ${served} times`);
+  assert.ok(served > 50, `the neighbour was served ${served} times`);
   const page = (await broker.process.metrics()) ?? '';
   for (const kind of ['malformed', 'oversized', 'too_deep', 'unknown_op', 'bad_shape', 'version']) {
     const count = Number(

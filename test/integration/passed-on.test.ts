@@ -152,14 +152,14 @@ async function hasEnded(scene: Scene, cause: string): Promise<void> {
 }
 
 // proves: an end searches every sandbox
-for (const user of users)
+for (const user of userInTurn(0))
   test(`a connection that is too old ends in the sandbox that has it, and nothing else does (${user})`, async (t) => {
     const scene = await startScene(t, user, { limits: { connection_seconds: 2 } });
     await hasEnded(scene, 'age');
   });
 
 // proves: age: a limit that is lowered holds for what is open
-for (const user of users)
+for (const user of userInTurn(1))
   test(`a connection_seconds that is lowered ends what is older, though the former limit has not passed (${user})`, async (t) => {
     const scene = await startScene(t, user, { limits: { connection_seconds: 3_000 } });
     // Its maker starts again, as with each change of its limits.

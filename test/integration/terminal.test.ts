@@ -3,15 +3,16 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { postern } from '../harness/postern.js';
-import { readableFile, users } from '../harness/users.js';
+import { readableFile } from '../harness/users.js';
 
 const driver = readableFile(
   'terminal-programs.py',
   readFileSync(new URL('terminal-programs.py', import.meta.url), 'utf8'),
 );
 
-for (const user of users) {
+for (const user of anyUser) {
   test(`programs at a terminal work as without postern (${user})`, async () => {
     const { status, stdout, stderr } = await postern([], {
       as: user,

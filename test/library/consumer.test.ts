@@ -1,4 +1,5 @@
-// Projects that install the package and use the library: with each Node, as either kind of module, in TypeScript, and through a bundler.
+// Projects that install the package and use the library: as either kind of module, in TypeScript, and through a bundler. The stages of npm run
+// deep that have another Node run it, too.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -7,7 +8,6 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { VERSION } from '../../shared/bundles.js';
 import { userInTurn } from '../harness/asked.js';
-import { nodeOf } from '../harness/nodes.js';
 import { asUser, distFor, readableFolder } from '../harness/users.js';
 
 const top = join(distFor('root'), '..');
@@ -42,14 +42,12 @@ function said(words: readonly string[], folder: string): { readonly text: string
 
 const WORKS = { text: '7 true 5 6\n', trouble: '' };
 
-for (const major of [20, 22, 24])
-  test(`an application imports or requires the library under Node ${major}`, () => {
-    const folder = project();
-    const node = nodeOf(major);
-    for (const user of userInTurn(major / 2))
-      for (const words of [['runs.mjs'], ['runs.cjs'], ['--no-experimental-require-module', 'runs.cjs']])
-        assert.deepEqual(said([...asUser(user), node, ...words], folder), WORKS, `${words} (${user})`);
-  });
+const FORMS = [['runs.mjs'], ['runs.cjs'], ['--no-experimental-require-module', 'runs.cjs']];
+for (const [turn, words] of FORMS.entries())
+  for (const user of userInTurn(turn))
+    test(`an application imports or requires the library: ${words.join(' ')} (${user})`, () => {
+      assert.deepEqual(said([...asUser(user), process.execPath, ...words], project()), WORKS);
+    });
 
 /** @returns what the compiler finds wrong in files of the project @param words its options and the files */
 function compile(...words: readonly string[]): string {

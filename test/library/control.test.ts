@@ -5,10 +5,11 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:f
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { anyUser } from '../harness/asked.js';
 import { PATIENCE } from '../harness/patience.js';
 import { postern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
-import { chownTo, readableFolder, users } from '../harness/users.js';
+import { chownTo, readableFolder } from '../harness/users.js';
 import { sceneCommand } from './scene.js';
 
 const HOSTILE = readFileSync(new URL('../escape/control-socket.py', import.meta.url), 'utf8');
@@ -36,7 +37,7 @@ interface Status {
   readonly asks: readonly { readonly id: string; readonly plugin: string }[];
 }
 
-for (const user of users) {
+for (const user of anyUser) {
   // proves: control: a plugin does not see its supervisor's socket
   test(`the commands and a Python client steer an embedded supervisor, and no plugin does (${user})`, async (t) => {
     const folder = readableFolder();

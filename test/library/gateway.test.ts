@@ -59,8 +59,8 @@ env
 echo waits
 read line`;
 
-for (const as of users)
-  for (const way of ['spawn', 'start'] as const)
+for (const [turn, way] of (['spawn', 'start'] as const).entries())
+  for (const as of userInTurn(turn))
     test(`${way}() has a gateway with a secret of the application, which nothing else shows (${as})`, async () => {
       const [from, connections] = [outside.upstream.heard().length, outside.internet.connections().length];
       const { stdout, stderr, shows } = await play('calls', as, {

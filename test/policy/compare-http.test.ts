@@ -106,7 +106,7 @@ const request: fc.Arbitrary<HttpRequest> = fc.record({
     .map(([segments, parameters]) => `/${segments.join('/')}${parameters}`),
 });
 
-const runs = 200;
+const runs = 80;
 /** A few pairs in a hundred have more kinds of paths: their answer is not asked. */
 const MOST = 1_000;
 
