@@ -22,7 +22,6 @@ import {
   tcpAccount,
   tcpState,
 } from '../../shared/sys/socket-state.js';
-import { Watch, WRITABLE } from '../../shared/sys/uv-poll.js';
 import type { Outcome } from '../../shared/words.js';
 import type { Holding } from '../caller/caller-processes.js';
 import { type Placement, placeAndClose, placeSocket } from '../caller/place-socket.js';
@@ -297,8 +296,6 @@ export class SettlingConnect implements KeptSocket {
   readonly socket: OwnedFd;
   readonly #holding: Holding;
   readonly #endingOf: (outcome: Outcome) => Ending;
-  /** Made before the plugin has the socket: a watch sets O_NONBLOCK, which is right for this socket anyway. */
-  readonly #watch: Watch;
   #onReady: () => void = () => {};
   #canceled = false;
   #waits = false;
@@ -320,7 +317,6 @@ export class SettlingConnect implements KeptSocket {
     this.socket = socket;
     this.#holding = holding;
     this.#endingOf = endingOf;
-    this.#watch = new Watch(socket.number, () => this.#onReady());
     context.settling.add(this);
     context.plugin.kept.add(this);
   }
@@ -363,7 +359,7 @@ export class SettlingConnect implements KeptSocket {
   }
 
   close(): void {
-    this.#watch.close();
+    this.#context.writable.forget(this.socket);
     this.socket.close();
     this.#context.settling.delete(this);
     this.#context.plugin.kept.delete(this);
@@ -388,7 +384,7 @@ export class SettlingConnect implements KeptSocket {
         clearTimeout(timer);
         resolve();
       };
-      this.#watch.want(WRITABLE);
+      this.#context.writable.add(this.socket, () => this.#onReady());
     });
   }
 }
@@ -439,7 +435,7 @@ function goesElsewhere(socket: OwnedFd, endpoint: Endpoint): boolean {
  * @returns an interruption if the call must end before the connection is there
  */
 function awaitDial(
-  { waiting }: TrapContext,
+  { waiting, writable }: TrapContext,
   call: TrappedCall,
   socket: OwnedFd,
   limit: number,
@@ -449,15 +445,16 @@ function awaitDial(
     const finish = (end: Exclude<Dial, 'under_way'> | DialInterruption): void => {
       clearTimeout(timer);
       waiting.remove(call);
-      watch.close();
+      writable.forget(socket);
       resolve(end);
     };
-    const watch = new Watch(socket.number, () => {
+    const look = (): void => {
       const dial = dialState(socket);
-      if (dial !== 'under_way') finish(dial);
-    });
+      if (dial === 'under_way') writable.add(socket, look);
+      else finish(dial);
+    };
     const timer = limit > 0 ? setTimeout(() => finish('timeout'), limit) : undefined;
-    watch.want(WRITABLE);
+    writable.add(socket, look);
     waiting.add(call, finish);
     life.whenEnded(() => finish(-ETIMEDOUT));
   });

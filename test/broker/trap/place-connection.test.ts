@@ -6,6 +6,7 @@ import { StallBudget } from '../../../broker/stall/stall-budget.js';
 import { startGuards } from '../../../broker/stall/start-guards.js';
 import { placeConnection, SettlingConnect } from '../../../broker/trap/connect-and-place.js';
 import type { TrapContext } from '../../../broker/trap/trap-context.js';
+import { WritableOnce } from '../../../shared/sys/epoll.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { getLimit, RLIMIT, setLimit } from '../../../shared/sys/rlimit.js';
 import { startConnect, tcpSocket } from '../../../shared/sys/socket.js';
@@ -97,6 +98,8 @@ test('when a connect returns, the program alone has the connection, unless the b
   assert.deepEqual([await isOpenAtEnd(false), await isOpenAtEnd(true)], [false, true]);
 });
 
+const writable = new WritableOnce();
+
 /** A connect that has ended before the broker looks. */
 async function outcomeAt(port: number): Promise<Outcome> {
   const socket = tcpSocket(4);
@@ -107,6 +110,7 @@ async function outcomeAt(port: number): Promise<Outcome> {
     services: { guard: { watch: (_: unknown, step: () => Outcome) => step() } },
     plugin: { kept: new Set() },
     settling: new Set(),
+    writable,
   } as unknown as TrapContext;
   const holding = { descriptor: socket.number, threads: [] };
   const ending = (outcome: Outcome) => ({ outcome, dialed: null, connectMs: 0, isOwed: false });
