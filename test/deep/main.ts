@@ -78,10 +78,10 @@ function sliceFor(commit: string): Slice {
 async function runAll(slices: readonly Slice[]): Promise<readonly SliceResult[]> {
   const done: SliceResult[] = [];
   const now = new Set<string>();
-  async function run(slice: Slice): Promise<void> {
+  async function run(slice: Slice, beside = 1): Promise<void> {
     now.add(slice.name);
     console.log(`begins    ${slice.name}; now: ${[...now].join(', ')}`);
-    const result = await runSlice(slice, logs);
+    const result = await runSlice(slice, logs, beside);
     now.delete(slice.name);
     done.push(result);
     console.log(
@@ -91,10 +91,11 @@ async function runAll(slices: readonly Slice[]): Promise<readonly SliceResult[]>
       console.log(readFileSync(result.log, 'utf8').split('\n').slice(-SHOWN_OF_A_FAILURE).join('\n'));
   }
   const waiting = slices.filter(({ stage }) => stage.alone !== true);
-  const atOnce = Math.max(1, Math.floor(availableParallelism() / 2) + 1);
+  const atOnce = Math.min(waiting.length, Math.floor(availableParallelism() / 2) + 1);
   await Promise.all(
     Array.from({ length: atOnce }, async () => {
-      for (let slice = waiting.shift(); slice !== undefined; slice = waiting.shift()) await run(slice);
+      for (let slice = waiting.shift(); slice !== undefined; slice = waiting.shift())
+        await run(slice, atOnce);
     }),
   );
   for (const slice of slices) if (slice.stage.alone === true) await run(slice);

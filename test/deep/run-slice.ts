@@ -36,14 +36,21 @@ export function slicesOf(stage: Stage): readonly Slice[] {
   }));
 }
 
-/** @param logs the folder of the outputs */
-export async function runSlice({ name, stage, command }: Slice, logs: string): Promise<SliceResult> {
+/**
+ * @param logs the folder of the outputs
+ * @param beside how many slices share the processors, with this one
+ */
+export async function runSlice(
+  { name, stage, command }: Slice,
+  logs: string,
+  beside: number,
+): Promise<SliceResult> {
   const log = join(logs, `${name.replace('/', '-')}.log`);
   const written = openSync(log, 'w');
   const began = performance.now();
   const [first = '', ...rest] = command;
   const { timedOut, how } = await runWithLimit(
-    stage.minutes * 60_000,
+    stage.minutes * 60_000 * beside,
     first === 'node' ? process.execPath : join(TOP, first),
     rest,
     // A package that is missing here is said, and is no success.

@@ -10,7 +10,7 @@ export interface Stage {
   /** Nothing else runs meanwhile, because it measures times or takes a resource of the whole host. */
   readonly alone?: true;
   readonly needsRoot?: true;
-  /** How long one slice may take. */
+  /** How long one slice may take if nothing runs beside it. */
   readonly minutes: number;
   /** Left out by .ci/run: a slice takes longer than it has. */
   readonly notInCi?: true;

@@ -18,7 +18,7 @@ import { parseArgs } from 'node:util';
 import { measurePatience } from '../harness/patience.js';
 import { withRoom } from './full-disk.js';
 import { listNeeds } from './needs.js';
-import { AT_ONCE, closingWords, countOf, describe, runFiles } from './run-files.js';
+import { AT_ONCE, closingWords, countOf, describe, runFiles, wordsOfFailure } from './run-files.js';
 import { hasTwins, shardOf, testFiles } from './test-files.js';
 
 /** Longer than any file takes; a hang ends here. */
@@ -72,8 +72,12 @@ const results = await runFiles(files, {
   ...(trees && { trees }),
   limitMs: FILE_LIMIT_MS * patience,
   onResult: (result, place) => {
-    if (values.lines) for (const test of result.tests) console.log(JSON.stringify(test));
-    else console.log(`${place}  ${describe(result)}`);
+    if (values.lines) {
+      for (const test of result.tests) console.log(JSON.stringify(test));
+      return;
+    }
+    // Who ends this run before its closing words still sees why a file failed.
+    for (const line of [`${place}  ${describe(result)}`, ...wordsOfFailure(result)]) console.log(line);
   },
 });
 const { json } = values;

@@ -111,20 +111,24 @@ export function closingWords(results: readonly FileResult[]): readonly string[] 
   }
   const count = countOf(tests);
   return [
-    ...failed.flatMap((result) => [
-      '',
-      `FAILED  ${result.file}`,
-      ...result.tests
-        .filter(({ outcome }) => outcome === 'failed')
-        .map(({ test, why }) => `  ${test}\n    ${(why ?? '').replaceAll('\n', '\n    ')}`),
-      ...(result.output === '' ? [] : [`  Its output:\n    ${result.output.replaceAll('\n', '\n    ')}`]),
-    ]),
+    ...failed.flatMap((result) => ['', `FAILED  ${result.file}`, ...wordsOfFailure(result)]),
     ...[...reasons].map(
       ([reason, those]) =>
         `Skipped: ${those.length} tests of ${new Set(those.map(({ file }) => file)).size} files: ${reason}`,
     ),
     ...wordsOfMissing(results.flatMap(({ missing }) => (missing === undefined ? [] : [missing]))),
     `${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`,
+  ];
+}
+
+/** Why each test of a file failed, and what the file printed. Nothing where none failed. */
+export function wordsOfFailure({ tests, output }: FileResult): readonly string[] {
+  const indented = (text: string): string => text.replaceAll('\n', '\n    ');
+  return [
+    ...tests
+      .filter(({ outcome }) => outcome === 'failed')
+      .map(({ test, why }) => `  ${test}\n    ${indented(why ?? '')}`),
+    ...(output === '' ? [] : [`  Its output:\n    ${indented(output)}`]),
   ];
 }
 
