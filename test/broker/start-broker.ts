@@ -259,16 +259,18 @@ export class TestBroker {
 /**
  * Starts a broker and waits until it is ready.
  *
- * @param options words for its Node; `stderr` is one of the test's descriptors; `under` is a command that executes it
+ * @param options words for its Node; `stdout` and `stderr` are the test's descriptors; `under` is a command that executes it
  */
 export async function startBroker(
   start: Partial<StartLine> = {},
   {
     options = [],
     stderr = 'inherit',
+    stdout = 'ignore',
     under = [],
   }: {
     options?: readonly string[];
+    stdout?: 'ignore' | number;
     stderr?: 'inherit' | number;
     under?: readonly string[];
   } = {},
@@ -280,7 +282,7 @@ export async function startBroker(
   ];
   const child = spawn(program, args, {
     env: BROKER_ENVIRONMENT,
-    stdio: ['ignore', 'ignore', stderr, 'pipe', theirs.number, 'pipe'],
+    stdio: ['ignore', stdout, stderr, 'pipe', theirs.number, 'pipe'],
   });
   theirs.close();
   const [, , , outgoing, , incoming] = child.stdio as readonly unknown[] as readonly Socket[];
