@@ -9,14 +9,14 @@ import { postern } from '../harness/postern.js';
 import { users } from '../harness/users.js';
 
 /**
- * Another file system over /usr, which a sandbox without read-only mounts may write: other tests' posterns do not start while a plugin could change
- * what they run. Where the kernel stacks no further file system, they may have to wait.
+ * Other file systems over /usr and /etc, which a sandbox without read-only mounts may write: other tests' posterns do not start while a plugin could
+ * change what they run and load. Where the kernel stacks no further file system, they may have to wait.
  */
-const OWN_USR =
+const OWN_FOLDERS =
   process.geteuid?.() === 0
     ? [
         ...['unshare', '--mount', '--propagation', 'private', 'sh', '-ec'],
-        'mount -t tmpfs none /mnt && mkdir /mnt/upper /mnt/work && mount -t overlay none -o lowerdir=/usr,upperdir=/mnt/upper,workdir=/mnt/work /usr || true; exec "$@"',
+        'mount -t tmpfs none /mnt; for top in usr etc; do mkdir -p /mnt/$top/upper /mnt/$top/work; mount -t overlay none -o lowerdir=/$top,upperdir=/mnt/$top/upper,workdir=/mnt/$top/work /$top || true; done; exec "$@"',
         'sh',
       ]
     : undefined;
@@ -35,7 +35,7 @@ async function writes(user: (typeof users)[number], without: readonly string[]):
     const { stderr } = await postern(['run', '--cwd', folder, '--', 'sh', '-c', 'echo out >escaped'], {
       as: user,
       ...(without.length === 0 ? {} : { without }),
-      ...(without.includes('readonly') && OWN_USR !== undefined && { inside: OWN_USR }),
+      ...(without.includes('readonly') && OWN_FOLDERS !== undefined && { inside: OWN_FOLDERS }),
     });
     const written = existsSync(join(folder, 'escaped'));
     if (!written) assert.match(stderr, /escaped: (?:Read-only file system|Permission denied)/);
