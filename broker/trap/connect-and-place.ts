@@ -359,6 +359,8 @@ export class SettlingConnect implements KeptSocket {
   }
 
   close(): void {
+    // The plugin may still have the socket, and the kernel would report it under a number that another one has by then.
+    // protects: G9 a connect whose end was logged wakes no later one
     this.#context.writable.forget(this.socket);
     this.socket.close();
     this.#context.settling.delete(this);
@@ -445,6 +447,7 @@ function awaitDial(
     const finish = (end: Exclude<Dial, 'under_way'> | DialInterruption): void => {
       clearTimeout(timer);
       waiting.remove(call);
+      // protects: G9 a call that was interrupted wakes no later connect
       writable.forget(socket);
       resolve(end);
     };

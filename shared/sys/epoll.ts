@@ -1,5 +1,5 @@
 // A second epoll(7) besides that of libuv, for sockets that are waited for once. uv_poll makes a descriptor non-blocking, and a duplicate of a plugin's
-// descriptor shares that flag with the plugin. It also takes twice as long. Runs in the broker, on the main thread.
+// descriptor shares that flag with the plugin. It also takes longer. Runs in the broker, on the main thread.
 import { EPOLL_EVENT as EVENT } from './layout.js';
 import { bind, type NativeCall, succeed } from './libc.js';
 import { OwnedFd } from './owned-fd.js';

@@ -30,8 +30,13 @@ function slices(count: number, ...command: readonly string[]): readonly (readonl
 
 /** What differs most with a Node: its event loop, its loading of the broker, its handling of descriptors. */
 const OF_A_NODE = [
-  ...['escape/', 'integration/doctor', 'integration/demo', 'integration/installed'],
-  ...['broker/', 'plugin/', 'library/'],
+  'escape/',
+  'integration/doctor',
+  'integration/demo',
+  'integration/installed',
+  'broker/',
+  'plugin/',
+  'library/',
 ];
 const nodeStage = (node: string): Stage => ({
   name: node === 'debian' ? 'node-debian' : `node-${node}`,

@@ -16,7 +16,7 @@ const OWN_FOLDERS =
   process.geteuid?.() === 0
     ? [
         ...['unshare', '--mount', '--propagation', 'private', 'sh', '-ec'],
-        'mount -t tmpfs none /mnt; for top in usr etc; do mkdir -p /mnt/$top/upper /mnt/$top/work; mount -t overlay none -o lowerdir=/$top,upperdir=/mnt/$top/upper,workdir=/mnt/$top/work /$top || true; done; exec "$@"',
+        'own() { mkdir -p /mnt/$1/upper /mnt/$1/work && mount -t overlay none -o lowerdir=/$1,upperdir=/mnt/$1/upper,workdir=/mnt/$1/work /$1; }; mount -t tmpfs none /mnt && own usr && own etc || true; exec "$@"',
         'sh',
       ]
     : undefined;

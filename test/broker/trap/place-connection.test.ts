@@ -1,15 +1,30 @@
 import assert from 'node:assert/strict';
 import { openSync } from 'node:fs';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import type { TrappedCall } from '../../../broker/caller/trapped-call.js';
 import { StallBudget } from '../../../broker/stall/stall-budget.js';
 import { startGuards } from '../../../broker/stall/start-guards.js';
-import { placeConnection, SettlingConnect } from '../../../broker/trap/connect-and-place.js';
+import {
+  awaitAndPlace,
+  type DialledConnect,
+  placeConnection,
+  SettlingConnect,
+} from '../../../broker/trap/connect-and-place.js';
 import type { TrapContext } from '../../../broker/trap/trap-context.js';
 import { WritableOnce } from '../../../shared/sys/epoll.js';
+import { duplicate } from '../../../shared/sys/fcntl.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
 import { getLimit, RLIMIT, setLimit } from '../../../shared/sys/rlimit.js';
-import { startConnect, tcpSocket } from '../../../shared/sys/socket.js';
+import { encodeSockaddr } from '../../../shared/sys/sockaddr.js';
+import {
+  bindTo,
+  boundAddress,
+  listenOn,
+  shutDown,
+  startConnect,
+  tcpSocket,
+  writableNow,
+} from '../../../shared/sys/socket.js';
 import { TCP_STATE, tcpState } from '../../../shared/sys/socket-state.js';
 import type { Outcome } from '../../../shared/words.js';
 import { listen } from '../../harness/listener.js';
@@ -106,16 +121,20 @@ async function outcomeAt(port: number): Promise<Outcome> {
   assert.ok(typeof socket !== 'number');
   startConnect(socket.number, { bytes: new Uint8Array([127, 0, 0, 1]), port });
   await until(() => tcpState(socket.number) === TCP_STATE.CLOSE || undefined);
-  const context = {
-    services: { guard: { watch: (_: unknown, step: () => Outcome) => step() } },
-    plugin: { kept: new Set() },
-    settling: new Set(),
-    writable,
-  } as unknown as TrapContext;
+  return (await settlingOf(socket).end()).outcome;
+}
+
+const settlingContext = {
+  services: { guard: { watch: (_: unknown, step: () => Outcome) => step() }, audit: { owe: () => {} } },
+  plugin: { kept: new Set() },
+  settling: new Set(),
+  writable,
+};
+
+function settlingOf(socket: OwnedFd): SettlingConnect {
   const holding = { descriptor: socket.number, threads: [] };
   const ending = (outcome: Outcome) => ({ outcome, dialed: null, connectMs: 0, isOwed: false });
-  const { outcome } = await new SettlingConnect(context, socket, holding, ending).end();
-  return outcome;
+  return new SettlingConnect(settlingContext as unknown as TrapContext, socket, holding, ending);
 }
 
 // proves: the audit log denies no connection that was made and reset at once
@@ -126,3 +145,103 @@ test('a connection that was made and reset before the broker looks was reset, an
   assert.equal(made, 'reset');
   assert.equal(await outcomeAt(peer.port), 'refused');
 });
+
+/** @returns a TCP socket */
+function newSocket(): OwnedFd {
+  const socket = tcpSocket(4);
+  assert.ok(typeof socket !== 'number');
+  return socket;
+}
+
+/** A server that takes no more callers: a further connect is under way until one of its holders shuts it down. */
+function fullServer(t: TestContext): { readonly connecting: () => OwnedFd } {
+  const server = newSocket();
+  const here = new Uint8Array([127, 0, 0, 1]);
+  assert.equal(bindTo(server.number, encodeSockaddr({ bytes: here, port: 0 })), 0);
+  assert.equal(listenOn(server.number, 0), 0);
+  const { port } = boundAddress(server.number) ?? assert.fail();
+  const open: OwnedFd[] = [server];
+  t.after(() => {
+    for (const one of open) one.close();
+  });
+  const begin = (): OwnedFd => {
+    const socket = newSocket();
+    startConnect(socket.number, { bytes: here, port });
+    return socket;
+  };
+  for (let last = begin(); ; last = begin()) {
+    open.push(last);
+    if (!writableNow(last.number)) break;
+  }
+  return { connecting: begin };
+}
+
+/** Begins to wait for a dial of a blocking call. @returns what the call ended with, and how to end it before */
+function awaitDial(socket: OwnedFd): { readonly ended: Promise<number>; readonly interrupt: () => void } {
+  let interrupt = (): void => assert.fail('Nothing waits');
+  const ended = new Promise<number>((end) => {
+    const waiting = {
+      add: (_: unknown, callback: (why: 'gone') => void) => {
+        interrupt = () => callback('gone');
+      },
+      remove: () => {},
+    };
+    const connect = {
+      context: { ...settlingContext, waiting },
+      ...{ call: { end }, original: newSocket(), family: 4, life: { whenEnded: () => {} } },
+      ...{
+        judgement: { decision: { port: 443 } },
+        address: { family: 4, bytes: new Uint8Array(4), text: '' },
+      },
+      ...{ startedAt: 0, socket, blocks: true },
+    };
+    void awaitAndPlace(connect as unknown as DialledConnect);
+  });
+  return { ended, interrupt: () => interrupt() };
+}
+
+test('a connect that is under way is seen to end, also by a call that waits for it', async (t) => {
+  const { connecting } = fullServer(t);
+  for (const begin of [
+    (socket: OwnedFd) => settlingOf(socket).end(),
+    (socket: OwnedFd) => awaitDial(socket).ended,
+  ]) {
+    const socket = connecting();
+    using ofPlugin = duplicate(socket.number);
+    const ended = begin(socket);
+    shutDown(ofPlugin.number);
+    const end = await ended;
+    if (typeof end === 'number') assert.ok(end < 0);
+    else assert.equal(end.outcome, 'unreachable');
+  }
+});
+
+// proves: a connect whose end was logged wakes no later one
+// proves: a call that was interrupted wakes no later connect
+for (const [what, begin] of Object.entries({
+  'was canceled': (socket: OwnedFd) => {
+    const settling = settlingOf(socket);
+    const ended = settling.end();
+    return { ended, interrupt: () => settling.cancel() };
+  },
+  'was interrupted': awaitDial,
+}))
+  test(`a connect that ${what} and ends later wakes no other one, whose socket has its number`, async (t) => {
+    const { connecting } = fullServer(t);
+    const socket = connecting();
+    const { number } = socket;
+    using ofPlugin = duplicate(number, 100);
+    const { ended, interrupt } = begin(socket);
+    interrupt();
+    await ended;
+    await until(() => !socket.open || undefined);
+    const later = connecting();
+    assert.equal(later.number, number);
+    using ofLater = duplicate(later.number, 100);
+    const end = settlingOf(later).end();
+    shutDown(ofPlugin.number);
+    // The kernel reports that in the next turns of the event loop, if at all.
+    for (let turns = 0; turns < 5; turns += 1) await new Promise((next) => setImmediate(next));
+    shutDown(ofLater.number);
+    assert.equal((await end).outcome, 'unreachable');
+  });
