@@ -3,6 +3,9 @@
 # installed. For Debian 13, as root.
 set -eu
 folder=/var/cache/postern-nodes/debian
+# Two may want it at the same time.
+exec 9>/run/lock/postern-tests-apt
+flock 9
 if [ ! -x "$folder/usr/bin/node" ]; then
   version=$(apt-cache madison nodejs | awk -F' *[|] *' '$2 ~ /dfsg.*deb13/ { print $2; exit }')
   [ -n "$version" ] || {

@@ -20,6 +20,9 @@ export async function cachedAt(path: string, make: (path: string) => Promise<voi
     const part = join(folder, 'made');
     await make(part);
     renameSync(part, path);
+  } catch (error) {
+    // Another process made it meanwhile.
+    if (!['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -2,8 +2,8 @@
 // status: 0 where all is as expected, 1 where it is not, 2 for wrong usage and where this host cannot run it.
 import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
+import { NotReady, needPackages } from '../harness/debian-packages.js';
 import { MACHINES } from './machines.js';
-import { NotReady, needPackages } from './needed-packages.js';
 import { type MachineResult, runMachine } from './run-machine.js';
 
 const { values, positionals } = parseArgs({
@@ -21,8 +21,12 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const wanted = MACHINES.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+const EMULATORS = { amd64: 'qemu-system-x86', arm64: 'qemu-system-arm' } as const;
+const needed = ['debootstrap', 'e2fsprogs', 'cpio', 'kmod', 'xz-utils', 'debian-archive-keyring'];
 try {
-  await needPackages(wanted, values.install);
+  // debootstrap needs chroot(2).
+  if (process.geteuid?.() !== 0) throw new NotReady('Only root can build a machine');
+  needPackages([...needed, ...wanted.map(({ architecture }) => EMULATORS[architecture])], values.install);
 } catch (error) {
   if (!(error instanceof NotReady)) throw error;
   console.error(error.message);
