@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { test } from 'node:test';
 import { anyUser, userInTurn } from '../harness/asked.js';
+import { ownFolder } from '../harness/own-folder.js';
 import { postern, startPostern } from '../harness/postern.js';
 import { brokerOf, childrenOf, commandOf, ofThreads } from '../harness/processes.js';
 import { until } from '../harness/until.js';
@@ -124,10 +125,10 @@ for (const user of users) {
   // proves: init: it ends with the supervisor
   test(`kill -9 of the supervisor leaves no process, no mount and no file (${user})`, async () => {
     const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
-    const files = foreignFiles();
+    const own = ownFolder(user);
     const { child, result } = startPostern(
       ['run', '--', 'sh', '-c', 'setsid sleep 1001 & (trap "" HUP TERM; sleep 1002) & sleep 1003'],
-      { as: user },
+      { as: user, env: { PATH: process.env['PATH'], HOME: own, TMPDIR: own, XDG_RUNTIME_DIR: own } },
     );
     const pid = child.pid ?? 0;
     const plugin = await until(() =>
@@ -145,7 +146,11 @@ for (const user of users) {
     assert.equal((await result).signal, 'SIGKILL');
     // Others may have some for a moment.
     await until(() => readFileSync('/proc/self/mountinfo', 'utf8') === mounts || undefined);
-    await until(() => newFiles(files).length === 0 || undefined);
+    const left = readdirSync(own, { recursive: true, withFileTypes: true });
+    assert.deepEqual(
+      left.filter((one) => !one.isDirectory()),
+      [],
+    );
   });
 
   test(`supervisors that are killed at any moment of a launch leave nothing (${user})`, async () => {
@@ -181,17 +186,6 @@ function holdsNothing(pid: number): boolean {
     // One was closed meanwhile.
     return false;
   }
-}
-
-function newFiles(before: readonly string[]): readonly string[] {
-  return foreignFiles().filter((name) => !before.includes(name));
-}
-
-/** The content of /tmp, except what other tests, and the npm that they run, make at the same time. */
-function foreignFiles(): string[] {
-  return readdirSync('/tmp')
-    .filter((name) => !/^(?:postern-|node-compile-cache$)/.test(name))
-    .sort();
 }
 
 function isAlive(pid: number): boolean {
