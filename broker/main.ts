@@ -11,14 +11,18 @@ import {
   type SupervisorLine,
 } from '../shared/protocol/link.js';
 import '../shared/refuse-debugger.js';
-import { readdirSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { constants, setPriority } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { VERSION } from '../shared/bundles.js';
 import { COLLECTS_ALONE, SMALL_YOUNG_HEAP } from '../shared/node-flags.js';
 import { openSocketFile } from '../shared/sys/open-socket-file.js';
-import { dieWithParent, exitAtOnce, setNoNewPrivileges } from '../shared/sys/process-control.js';
+import {
+  dieWithParent,
+  exitAtOnce,
+  ownThreadIds,
+  setNoNewPrivileges,
+} from '../shared/sys/process-control.js';
 import { getLimit, RLIMIT, setLimit } from '../shared/sys/rlimit.js';
 import { DescriptorPool } from './limit/descriptor-shares.js';
 import { PluginOrders } from './limit/plugin-orders.js';
@@ -92,8 +96,8 @@ async function start(line: Line<'start'>): Promise<void> {
  * program starts threads of its own. The main thread would wait for V8's in each young collection, so it makes these alone: ALONE.
  */
 function yieldToCallers(): void {
-  for (const thread of readdirSync('/proc/self/task'))
-    if (Number(thread) !== process.pid) setPriority(Number(thread), constants.priority.PRIORITY_LOW);
+  for (const thread of ownThreadIds())
+    if (thread !== process.pid) setPriority(thread, constants.priority.PRIORITY_LOW);
 }
 
 async function makeServices(

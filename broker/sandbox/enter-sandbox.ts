@@ -1,12 +1,18 @@
 // The steps by which the broker gives up what it does not need, in the order that main.ts calls them: mounts, ids, system calls. Runs in the
 // broker.
 
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { PosternError } from '../../shared/errors.js';
 import { compileFilters } from '../../shared/sys/compile-filters.js';
 import { loadProgramInAllThreads } from '../../shared/sys/filter-program.js';
 import { makeAllMountsReadOnly } from '../../shared/sys/mount.js';
-import { becomeGroup, becomeIds, becomeUndumpable, becomeUser } from '../../shared/sys/process-control.js';
+import {
+  becomeGroup,
+  becomeIds,
+  becomeUndumpable,
+  becomeUser,
+  ownThreadIds,
+} from '../../shared/sys/process-control.js';
 import { holdsRing } from './holds-ring.js';
 import { sandboxFilters } from './sandbox-rules.js';
 
@@ -42,15 +48,15 @@ export function enterBrokerSandbox(): void {
 // This process's threads, with the text of each one's status, proc_pid_status(5).
 
 interface OwnThread {
-  readonly thread: string;
+  readonly thread: number;
   readonly status: string;
 }
 
 /** A thread that has ended since the listing, as V8's may, is left out. */
 function ownThreads(): readonly OwnThread[] {
-  return readdirSync('/proc/self/task').flatMap((thread) => {
+  return ownThreadIds().flatMap((thread) => {
     try {
-      return [{ thread, status: readFileSync(`/proc/self/task/${thread}/status`, 'latin1') }];
+      return [{ thread, status: readFileSync(`/proc/${thread}/status`, 'latin1') }];
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'ENOENT' || code === 'ESRCH') return [];

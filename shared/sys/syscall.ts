@@ -21,6 +21,7 @@ export const SYS: Readonly<Record<SyscallName, number>> = {
   setresgid: process.arch === 'arm64' ? 149 : 119,
   pivot_root: process.arch === 'arm64' ? 41 : 155,
   getpriority: process.arch === 'arm64' ? 141 : 140,
+  tgkill: process.arch === 'arm64' ? 131 : 234,
   kcmp: process.arch === 'arm64' ? 272 : 312,
   seccomp: process.arch === 'arm64' ? 277 : 317,
 };
@@ -40,6 +41,7 @@ type SyscallName =
   | 'setresgid'
   | 'pivot_root'
   | 'getpriority'
+  | 'tgkill'
   | 'kcmp'
   | 'seccomp';
 
