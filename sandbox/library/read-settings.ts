@@ -17,12 +17,13 @@ import {
   plainPlugin,
   pluginNameOf,
 } from '../../shared/config/plugin-config.js';
+import { readBoundary } from '../../shared/config/rule-file.js';
 import { secretOf, secretProblem } from '../../shared/config/secret-template.js';
 import { PosternError } from '../../shared/errors.js';
 import { exampleOf } from '../../shared/policy/compare-policies.js';
-import { compilePolicy } from '../../shared/policy/compile-policy.js';
+import type { Boundary } from '../../shared/policy/policy.js';
 import { quote } from '../../shared/policy/quote.js';
-import { openingsBeyond } from '../supervisor/policy/boundary.js';
+import { MOST_BEGINNINGS, openingsBeyond, requestsBeyond } from '../supervisor/policy/boundary.js';
 import { PLUGIN_EVENTS } from './plugin-events.js';
 import { type PluginSettings, type PolicySettings, STREAM_KINDS, type SupervisorSettings } from './types.js';
 
@@ -171,6 +172,13 @@ function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** @param placeOf a key in the words of the caller */
+function linesOf({ problems }: ConfigError, placeOf: (key: string) => string): readonly string[] {
+  return problems.map(({ key, message, suggestion }) =>
+    [`${placeOf(key)}: ${message}`, suggestion].filter((part) => part !== undefined).join('; '),
+  );
+}
+
 interface ReadKeys {
   readonly config?: PluginConfig;
   readonly mistakes: readonly string[];
@@ -197,10 +205,9 @@ function readKeys(
     return { config: ruleFiles.length === 0 ? read.config : { ...read.config, ruleFiles }, mistakes: wrong };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    const mistakes = error.problems.map(({ key, message, suggestion }) => {
-      const place = key.replace(`plugins.${name}`, '').replace(/^\./, '') || 'settings';
-      return [`${placeOf(place)}: ${message}`, suggestion].filter((part) => part !== undefined).join('; ');
-    });
+    const mistakes = linesOf(error, (key) =>
+      placeOf(key.replace(`plugins.${name}`, '').replace(/^\./, '') || 'settings'),
+    );
     return { mistakes: [...mistakes, ...wrong], cause: error };
   }
 }
@@ -245,35 +252,51 @@ export function readProgram(
 }
 
 /**
- * Compares the destinations of a policy with rules that bound it, exactly.
+ * Compares a policy with rules that bound it, exactly: its destinations, and the requests that its gateway lets through.
  *
  * @param place of the policy, in the words of the caller
- * @throws PosternError `bad_config` for a mistake in `within`, or with a destination that goes beyond it
+ * @throws PosternError `bad_config` for a mistake in `within`, or with a destination or request that goes beyond it
  */
 export function requireWithin(config: PluginConfig, within: unknown, place: string): void {
   if (within === undefined) return;
   const name = `${place}.within`;
   requireObject(name, within);
-  const { allow = [], deny = [], ...others } = within as Readonly<Record<string, unknown>>;
-  const areTexts = (list: unknown): list is readonly string[] =>
-    Array.isArray(list) && list.every((one) => typeof one === 'string');
-  if (!areTexts(allow) || !areTexts(deny))
-    throw new PosternError('bad_config', [`${name}: expected allow and deny, each a list of rules`]);
-  const compiled = compilePolicy({ allow, deny });
-  const wrong = [
-    ...unknownKeys(name, others, ['allow', 'deny']),
-    ...(compiled.ok ? [] : compiled.problems).map(
-      ({ list, index, message }) => `${name}.${list}[${index}]: ${message}`,
-    ),
-  ];
+  const wrong = unknownKeys(name, within as object, ['allow', 'deny', 'gateway']);
   if (wrong.length > 0) throw new PosternError('bad_config', wrong);
-  // protects: G24 library: what goes beyond the rules that bound it is not started => const [opening] = openingsBeyond({ ...config, allow: [] }, { allow, deny });
-  const [opening] = openingsBeyond(config, { allow, deny });
-  if (opening === undefined) return;
-  const what = opening.rule === undefined ? 'mode audit' : `the rule ${quote(opening.rule)}`;
-  throw new PosternError('bad_config', [
-    `${place}: ${what} allows ${exampleOf(opening)}, and ${name} does not`,
-  ]);
+  const boundary = boundaryOf(name, within as object);
+  const beyond = firstBeyond(config, boundary);
+  if (beyond !== undefined)
+    throw new PosternError('bad_config', [`${place}: ${beyond}, and ${name} does not`]);
+}
+
+/** @param place of the boundary, in the words of the caller */
+function boundaryOf(place: string, within: object): Boundary {
+  try {
+    return readBoundary(NO_FILE, textOf(within));
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new PosternError(
+      'bad_config',
+      linesOf(error, (key) => [place, key].filter(Boolean).join('.')),
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+function firstBeyond(config: PluginConfig, boundary: Boundary): string | undefined {
+  // protects: G24 library: what goes beyond the rules that bound it is not started => const [opening] = openingsBeyond({ ...config, allow: [] }, boundary);
+  const [opening] = openingsBeyond(config, boundary);
+  if (opening !== undefined) {
+    const what = opening.rule === undefined ? 'mode audit' : `the rule ${quote(opening.rule)}`;
+    return `${what} allows ${exampleOf(opening)}`;
+  }
+  // protects: G24 library: nor what its gateway lets through => const [requests] = requestsBeyond(config, { ...boundary, gateway: new Map() }, MOST_BEGINNINGS);
+  const [requests] = requestsBeyond(config, boundary, MOST_BEGINNINGS);
+  if (requests === undefined) return undefined;
+  const [{ methods, target } = { methods: ['*'], target: '/**' }] = requests.openings;
+  return `its gateway lets ${methods.join()} ${target} of ${requests.host} through`;
 }
 
 /** They are about the other plugins of a file. */

@@ -91,11 +91,19 @@ export type PluginPolicy = Omit<ProgramKeys, 'command' | 'env' | 'cwd' | 'unknow
 export interface WithinPolicy {
   readonly allow?: readonly string[] | undefined;
   readonly deny?: readonly string[] | undefined;
+  /** Hosts that are reached by a gateway alone, with the requests that it may let through. */
+  readonly gateway?: Readonly<Record<string, WithinRequests>> | undefined;
+}
+
+/** Rules for the requests of one host, as `gateway` has them. */
+export interface WithinRequests {
+  readonly allow?: readonly string[] | undefined;
+  readonly deny?: readonly string[] | undefined;
 }
 
 /** A policy that another one may bound. */
 export interface BoundedPolicy extends PluginPolicy {
-  /** Nothing starts where the policy lets a destination through that these rules do not. */
+  /** Nothing starts where the policy lets a destination or a request through that these rules do not. */
   readonly within?: WithinPolicy | undefined;
 }
 

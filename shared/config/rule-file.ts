@@ -17,7 +17,12 @@ import { type KeyPath, YamlSource } from './yaml-source.js';
 
 /** The boundary of `check --within`: a file of rules, or a policy. @throws ConfigError with every problem of the file */
 export function loadBoundary(path: string): Boundary {
-  const { source, problems, allow, deny } = readRuleFile(path, policyFileSchema);
+  return readBoundary(path, readConfigText(path, MISSING));
+}
+
+/** @param path for messages @throws ConfigError with every problem of the text */
+export function readBoundary(path: string, text: string): Boundary {
+  const { source, problems, allow, deny } = readRuleText(path, text, policyFileSchema);
   const { hosts, problems: ofHosts } = readBoundaryHosts(source);
   if (problems.length + ofHosts.length > 0) throw new ConfigError([...problems, ...ofHosts]);
   return { allow: allow.map(({ text }) => text), deny: deny.map(({ text }) => text), gateway: hosts };
@@ -25,19 +30,19 @@ export function loadBoundary(path: string): Boundary {
 
 /** @throws ConfigError with every problem of the file */
 export function loadRuleFile(path: string): PlacedRules {
-  const { source: _, problems, ...rules } = readRuleFile(path, ruleFileSchema);
+  const { source: _, problems, ...rules } = readRuleText(path, readConfigText(path, MISSING), ruleFileSchema);
   if (problems.length > 0) throw new ConfigError(problems);
   return rules;
 }
 
-function readRuleFile(
+const MISSING = 'name a file that holds allow: and deny: lists, or one of postern presets';
+
+function readRuleText(
   path: string,
+  text: string,
   schema: z.ZodType<RuleFile>,
 ): ReadRules & { readonly source: YamlSource } {
-  const source = new YamlSource(
-    path,
-    readConfigText(path, 'name a file that holds allow: and deny: lists, or one of postern presets'),
-  );
+  const source = new YamlSource(path, text);
   const parsed = schema.safeParse(source.value);
   const shape = parsed.success ? [] : explainIssues(parsed.error.issues, schema, source);
   const { allow, deny, problems } = readRules(source, []);

@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import { inspect } from 'node:util';
 import { readPlugin } from '../../sandbox/library/read-settings.js';
 import { spawn } from '../../sandbox/library/spawn.js';
-import type { PluginSettings, SpawnOptions, WrapPolicy } from '../../sandbox/library/types.js';
+import type { PluginSettings, ProgramPolicy, SpawnOptions, WrapPolicy } from '../../sandbox/library/types.js';
 import { wrap } from '../../sandbox/library/wrap.js';
 import { userInTurn } from '../harness/asked.js';
 import { chownTo, readableFolder, type User, users } from '../harness/users.js';
@@ -171,6 +171,41 @@ test('special addresses of a gateway must lie within the rules that bound the po
   assert.match(
     linesOf(() => spawn('true', [], { policy })).join(),
     /^options\.policy: the rule "api\.example\.com:443" allows api\.example\.com:443 at 10\.1\.2\.0, and options\.policy\.within does not$/,
+  );
+});
+
+// proves: library: nor what its gateway lets through
+test('requests of a gateway must lie within the rules that bound the policy, too', () => {
+  const within = { allow: [HOST], gateway: { [HOST]: { allow: ['read-only'], deny: ['* /admin/**'] } } };
+  const beyond = (policy: object): readonly string[] =>
+    linesOf(() => spawn('true', [], { policy: { allow: [HOST], within, ...policy } as ProgramPolicy }));
+  const through = (requests: string): readonly string[] => [
+    `options.policy: its gateway lets ${requests} of ${HOST} through, and options.policy.within does not`,
+  ];
+  const gatewayFor = (rules: object): object => ({ gateway: { [HOST]: rules } });
+  assert.deepEqual(
+    beyond(gatewayFor({ allow: ['GET /**', 'POST /issues'], deny: ['* /admin/**'] })),
+    through('POST /issues'),
+  );
+  assert.deepEqual(beyond(gatewayFor({ allow: ['GET /**'] })), through('GET /admin'));
+  assert.match(beyond(gatewayFor({})).join(), /its gateway lets \* \/.* of api\.example\.com through/);
+  // Without a gateway nobody looks at requests.
+  assert.deepEqual(beyond({}), [
+    `options.policy: the rule "${HOST}" allows ${HOST}:443, and options.policy.within does not`,
+  ]);
+  const allowed = beyond({ ...gatewayFor({ allow: ['GET /repos/**'] }), cwd: '/missing' });
+  assert.ok(!allowed.join().includes('within'), allowed.join());
+  const mistaken = {
+    allow: [HOST],
+    gateway: { [HOST]: { allow: ['GET'] }, '*.example.com': {}, other: { alow: [] } },
+  };
+  assert.deepEqual(
+    beyond({ within: mistaken }).map((line) => line.replace(/: .*/, '')),
+    [
+      `options.policy.within.gateway.${HOST}.allow[0]`,
+      'options.policy.within.gateway.*.example.com',
+      'options.policy.within.gateway.other.alow',
+    ],
   );
 });
 

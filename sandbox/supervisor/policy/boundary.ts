@@ -157,7 +157,7 @@ function withHosts(plugin: PluginConfig, boundary: Boundary, leaveOut: LeaveOut)
 }
 
 /** Beginnings of paths that are compared: a start waits for it. Of rules with more, nothing is in force. */
-const MOST_BEGINNINGS = 5000;
+export const MOST_BEGINNINGS = 5000;
 
 /** @param bound undefined: the boundary says nothing of its requests @returns the host with what the boundary allows of its rules */
 function withRequests(host: GatewayHost, bound: HttpRules | undefined, leaveOut: LeaveOut): GatewayHost {
