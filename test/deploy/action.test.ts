@@ -149,6 +149,20 @@ test('a step has its own rules file and variables, and no input becomes a comman
   assert.equal(existsSync(workspace), true);
 });
 
+// It asks only whether the host is reached, and the tests' DNS knows no real one: without the preset it is denied before that.
+test('a step takes presets, one in each line', async () => {
+  const { said, summary } = await runAction({
+    run: 'curl -sS https://registry.npmjs.org/ https://pypi.org/ || true',
+    presets: 'npm\npypi\n',
+  });
+  assert.doesNotMatch(summary, /refused/, said);
+  const { summary: without } = await runAction({
+    run: 'curl -sS https://registry.npmjs.org/ || true',
+    presets: 'pypi',
+  });
+  assert.match(without, /^\| `registry\.npmjs\.org` \| \*\*refused\*\* \| \d+ \|$/m);
+});
+
 test('what runs after the commands is none of theirs, and the runner obeys no line of them', async () => {
   const hostile = `for file in run.sh summary.mjs; do
     echo "touch $RUNNER_TEMP/owned; exit 0" >>action/$file || echo "kept $file"

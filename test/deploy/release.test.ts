@@ -118,7 +118,10 @@ test('what a release makes: the package, its SBOM, their sums; and npm would pub
   assert.equal(stdout, `${VERSION}\n`);
   const schema = JSON.parse(readFileSync(join(distFor('root'), 'postern.schema.json'), 'utf8'));
   assert.equal(schema.$id, `urn:postern:${VERSION}:postern.schema.json`);
-  assert.deepEqual(new Set(read('README.md').match(/postern-[\d.]+\d/g)), new Set([`postern-${VERSION}`]));
+  const named = (page: string, written: RegExp): ReadonlySet<string | undefined> =>
+    new Set([...read(page).matchAll(written)].map(([, version]) => version));
+  assert.deepEqual(named('README.md', /postern-(\d[\d.]*\d)/g), new Set([VERSION]));
+  assert.deepEqual(named('docs/how-to/ci.md', /(?:postern-|@v)(\d+\.[\d.]*\d)/g), new Set([VERSION]));
 });
 
 test('the package names each man page, for npm links no folder', () => {
