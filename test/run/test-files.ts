@@ -18,7 +18,7 @@ const DEEP: readonly string[] = [
 const LONG: readonly string[] = [
   ...['integration/package', 'integration/installed', 'integration/home', 'integration/doctor'],
   ...['broker/dns/dns-server', 'broker/stall/stall-guard', 'supervisor/record/metrics-endpoint'],
-  ...['integration/clock-asks', 'supervisor/record/audit-sink'],
+  ...['integration/clock-asks', 'integration/slow-policy-server', 'supervisor/record/audit-sink'],
 ];
 const GATE: readonly string[] = [
   ...['docs/', 'escape/', 'fuzz/', 'integration/', 'library/', 'plugin/'],
