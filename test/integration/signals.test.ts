@@ -1,7 +1,7 @@
 // Signals that are ignored when postern is started, for example under nohup(1), and signals that arrive while it runs.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { closeSync, constants, existsSync, openSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { anyUser, userInTurn } from '../harness/asked.js';
@@ -9,7 +9,7 @@ import { copyPrograms } from '../harness/copy-programs.js';
 import { ownFolder } from '../harness/own-folder.js';
 import { postern, type RunningPostern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
-import { readableFolder, type User } from '../harness/users.js';
+import { distFor, readableFolder, type User } from '../harness/users.js';
 
 /** Python itself ignores SIGPIPE and SIGXFSZ, and a shell takes SIGCHLD for itself. 40 stands for the real-time signals. */
 const ASK = `import signal
@@ -159,6 +159,27 @@ for (const user of userInTurn(1)) {
     const words = ['up', '--config', configured(['echo', 'ran'])];
     const { status, signal, stdout } = await postern(words, { as: user, asCommand: true, shell });
     assert.deepEqual({ status, signal, stdout }, { status: 0, signal: null, stdout: 'one | ran\n' });
+  });
+
+  test(`a SIGHUP that comes while Node starts ends up by that signal, and both units start it again (${user})`, async () => {
+    const folder = readableFolder();
+    // Node has reset the signals, and the first module of up has not run.
+    writeFileSync(join(folder, 'hung-up.cjs'), "process.kill(process.pid, 'SIGHUP');\n");
+    const hungUp = `#!/bin/sh\nexec '${process.execPath}' --require='${folder}/hung-up.cjs' "$@"\n`;
+    writeFileSync(join(folder, 'node'), hungUp, { mode: 0o755 });
+    const shell = `export PATH='${folder}':"$PATH"; exec "$@"`;
+    const words = ['up', '--config', configured(['echo', 'ran'])];
+    const { status, signal, stdout, stderr } = await postern(words, { as: user, asCommand: true, shell });
+    assert.deepEqual(
+      { status, signal, stdout, stderr },
+      { status: null, signal: 'SIGHUP', stdout: '', stderr: '' },
+    );
+    // systemd takes this end for a good one, so `Restart=on-failure` does not do it.
+    for (const name of ['postern.service', 'postern@.service']) {
+      const unit = readFileSync(join(distFor('root'), '../deploy/systemd', name), 'utf8');
+      const [, restarts = ''] = /^RestartForceExitStatus=(.*)$/m.exec(unit) ?? [];
+      assert.ok(restarts.split(' ').includes('SIGHUP'), name);
+    }
   });
 
   test(`a SIGHUP that comes before the program of up is loaded changes nothing (${user})`, async (t) => {
