@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, type TestContext, test } from 'node:test';
 import { parseAllDocuments } from 'yaml';
 import { freePort } from '../harness/free-port.js';
 import { type Listener, listen } from '../harness/listener.js';
@@ -76,34 +76,117 @@ function swap(folder: string, text: string): void {
 }
 
 const servers: Listener[] = [];
-let started = false;
 after(async () => {
-  if (started) await run(['podman', 'pod', 'rm', '--force', '--time', '0', `${NAME}-pod`]);
   for (const server of servers) await server.close();
 });
 
 let name = '';
+let profiles = '';
 before(
   async () => {
-    if (noContainers === false) name = await image();
+    if (noContainers !== false) return;
+    name = await image();
+    profiles = readableFolder();
+    const script = join(distFor('root'), 'run/seccomp-profile.js');
+    const source = '/usr/share/containers/seccomp.json';
+    const profile = await succeed([process.execPath, script, '--kubernetes', source]);
+    writeJson(join(profiles, 'postern-seccomp.json'), JSON.parse(profile));
   },
   { timeout: 240_000 * PATIENCE },
 );
 
+/** The Deployment as podman can run it: user namespaces need ids that a machine may lack, and an annotation names the profile. */
+function playable(own: string, pod: object, container: object): Manifest {
+  const deployment = find('Deployment');
+  const { template } = deployment['spec'];
+  const { hostUsers: _, ...spec } = template.spec;
+  const annotations = { 'seccomp.security.alpha.kubernetes.io/pod': 'localhost/postern-seccomp.json' };
+  const containers = [{ ...spec.containers[0], image: name, resources: {}, ...container }];
+  return {
+    ...deployment,
+    metadata: { ...deployment['metadata'], name: own, annotations },
+    spec: {
+      ...deployment['spec'],
+      template: {
+        metadata: { ...template.metadata, annotations },
+        spec: { ...spec, ...pod, containers },
+      },
+    },
+  };
+}
+
+interface Played {
+  readonly logs: () => Promise<string>;
+  /** Waits for these words behind a place of the logs. @returns what stands there */
+  readonly said: (words: string, from?: number) => Promise<string>;
+  /** Runs a command in the container. @throws Error where it fails */
+  readonly exec: (...command: readonly string[]) => Promise<string>;
+}
+
+/** @param own the name of its Deployment */
+async function play(
+  t: TestContext,
+  own: string,
+  documents: readonly Manifest[],
+  ...options: readonly string[]
+): Promise<Played> {
+  const folder = readableFolder();
+  const file = join(folder, 'play.yaml');
+  writeFileSync(file, documents.map((one) => JSON.stringify(one)).join('\n---\n'));
+  t.after(() => run(['podman', 'pod', 'rm', '--force', '--time', '0', `${own}-pod`]));
+  await succeed(['podman', 'kube', 'play', '--seccomp-profile-root', profiles, ...options, file], folder);
+  const container = `${own}-pod-postern`;
+  const logs = async (): Promise<string> => {
+    const { stdout, stderr } = await run(['podman', 'logs', container]);
+    return `${stdout}${stderr}`;
+  };
+  return {
+    logs,
+    said: (words, from = 0) =>
+      until(async () => {
+        const text = (await logs()).slice(from);
+        return text.includes(words) ? text : undefined;
+      }, 60_000).catch(async () => assert.fail(`Nothing says "${words}" in ${await logs()}`)),
+    exec: (...command) => succeed(['podman', 'exec', container, ...command]),
+  };
+}
+
+test('podman runs the whole file with its own ConfigMap, and its plugin runs', {
+  skip: noContainers,
+}, async (t) => {
+  const own = `${NAME}-whole`;
+  // Podman keeps the ConfigMap as a volume of the machine, by its name.
+  t.after(() => run(['podman', 'volume', 'rm', '--force', own]));
+  const { volumes } = find('Deployment')['spec'].template.spec;
+  const documents = manifests('postern.yaml').map((one) => {
+    if (one.kind === 'ConfigMap') return { ...one, metadata: { ...one['metadata'], name: own } };
+    if (one.kind !== 'Deployment') return one;
+    const ownVolumes = volumes.map((volume: { configMap?: { name: string } }) =>
+      volume.configMap?.name === find('ConfigMap')['metadata'].name
+        ? { ...volume, configMap: { name: own } }
+        : volume,
+    );
+    return playable(own, { volumes: ownVolumes }, {});
+  });
+  // The shipped port may be taken on this machine, so the pod has its own network.
+  const { logs, exec } = await play(t, own, documents, '--network', 'none');
+  const status = await until(async () => {
+    const text = await exec('postern', 'status').catch(() => '');
+    return /^agent .*running/m.test(text) || undefined;
+  }, 60_000).catch(logs);
+  assert.equal(status, true);
+  assert.equal(
+    await exec('cat', '/etc/postern/postern.yaml'),
+    find('ConfigMap')['data']['postern.yaml'] as string,
+  );
+});
+
 test('podman runs the Deployment: a permitted and a refused connect, the probes, and a rollout by the swapped link', {
   skip: noContainers,
-}, async () => {
+}, async (t) => {
   const [one, other] = [await listen((socket) => socket.end()), await listen((socket) => socket.end())];
   servers.push(one, other);
-  const [folder, config, metrics] = [readableFolder(), readableFolder(), await freePort()];
-  const profile = join(folder, 'postern-seccomp.json');
-  const script = join(distFor('root'), 'run/seccomp-profile.js');
-  writeJson(
-    profile,
-    JSON.parse(
-      await succeed([process.execPath, script, '--kubernetes', '/usr/share/containers/seccomp.json']),
-    ),
-  );
+  const [config, metrics] = [readableFolder(), await freePort()];
   const tries = `const net = require('node:net'); setInterval(() => { for (const port of [${one.port}, ${other.port}]) net.connect(port, '127.0.0.1').on('connect', () => console.log(port, 'connected')).on('error', (error) => console.log(port, error.code)); }, 100)`;
   const textWith = (allow: readonly number[]): string => {
     const own = find('ConfigMap')['data']['postern.yaml'] as string;
@@ -121,69 +204,36 @@ test('podman runs the Deployment: a permitted and a refused connect, the probes,
   };
   swap(config, textWith([one.port]));
   symlinkSync('..data/postern.yaml', join(config, 'postern.yaml'));
-  const deployment = find('Deployment');
-  const { spec } = deployment['spec'].template;
-  // Podman has no kubelet: the network is this machine's, user namespaces need ids that a machine may lack, and an annotation names the profile.
-  const { hostUsers: _, ...pod } = spec;
+  const { spec } = find('Deployment')['spec'].template;
+  // Podman has no kubelet: the network is this machine's, and the test swaps the link.
   const port = (probe: { httpGet: object }): object => ({
     ...probe,
     httpGet: { ...probe.httpGet, port: metrics, host: '127.0.0.1' },
   });
   const container = {
-    ...spec.containers[0],
-    ...{ image: name, ports: [], resources: {} },
+    ports: [],
     readinessProbe: port(spec.containers[0].readinessProbe),
     livenessProbe: port(spec.containers[0].livenessProbe),
   };
-  const volumes = pod.volumes.map((volume: { name: string }) =>
+  const volumes = spec.volumes.map((volume: { name: string }) =>
     volume.name === 'config' ? { name: 'config', hostPath: { path: config, type: 'Directory' } } : volume,
   );
-  writeJson(join(folder, 'play.json'), {
-    ...deployment,
-    metadata: {
-      ...deployment['metadata'],
-      name: NAME,
-      annotations: { 'seccomp.security.alpha.kubernetes.io/pod': 'localhost/postern-seccomp.json' },
-    },
-    spec: {
-      ...deployment['spec'],
-      template: {
-        metadata: {
-          ...deployment['spec'].template.metadata,
-          annotations: { 'seccomp.security.alpha.kubernetes.io/pod': 'localhost/postern-seccomp.json' },
-        },
-        spec: { ...pod, hostNetwork: true, containers: [container], volumes },
-      },
-    },
-  });
-  started = true;
-  await succeed(
-    ['podman', 'kube', 'play', '--seccomp-profile-root', folder, join(folder, 'play.json')],
-    folder,
-  );
-  const container_ = `${NAME}-pod-postern`;
-  const logs = async (): Promise<string> => {
-    const { stdout, stderr } = await run(['podman', 'logs', container_]);
-    return `${stdout}${stderr}`;
-  };
-  const said = (words: string, from = 0): Promise<string> =>
-    until(async () => {
-      const text = (await logs()).slice(from);
-      return text.includes(words) ? text : undefined;
-    }, 60_000).catch(async () => assert.fail(`Nothing says "${words}" in ${await logs()}`));
+  const { logs, said, exec } = await play(t, NAME, [
+    playable(NAME, { hostNetwork: true, volumes }, container),
+  ]);
   await said(`${one.port} connected`);
   await said(`${other.port} ECONNREFUSED`);
   assert.equal(await other.allConnections(), 0);
   assert.equal((await fetch(`http://127.0.0.1:${metrics}/healthz`)).status, 200);
-  const id = (await succeed(['podman', 'exec', container_, 'id', '-u'])).trim();
+  const id = (await exec('id', '-u')).trim();
   assert.equal(id, '1000');
-  assert.match(await succeed(['podman', 'exec', container_, 'postern', 'status']), /^agent .*running/m);
+  assert.match(await exec('postern', 'status'), /^agent .*running/m);
   const before = (await logs()).length;
   swap(config, textWith([other.port]));
   await said(`${other.port} connected`, before);
   const text = await logs();
   assert.match(text, /was read again; with other rules: agent/);
-  assert.match(await succeed(['podman', 'exec', container_, 'postern', 'status']), /^agent .*running/m);
+  assert.match(await exec('postern', 'status'), /^agent .*running/m);
   const closed = text.length;
   await said(`${one.port} ECONNREFUSED`, closed);
   swap(config, 'plugins: [');
