@@ -102,6 +102,11 @@ function playable(own: string, pod: object, container: object): Manifest {
   const { hostUsers: _, ...spec } = template.spec;
   const annotations = { 'seccomp.security.alpha.kubernetes.io/pod': 'localhost/postern-seccomp.json' };
   const containers = [{ ...spec.containers[0], image: name, resources: {}, ...container }];
+  const played = { ...spec, ...pod, containers };
+  // Podman makes each volume one of the machine, by its name.
+  const named = <T extends { name: string }>(one: T): T => ({ ...one, name: `${own}-${one.name}` });
+  played.volumes = played.volumes.map(named);
+  for (const one of containers) one.volumeMounts = one.volumeMounts.map(named);
   return {
     ...deployment,
     metadata: { ...deployment['metadata'], name: own, annotations },
@@ -109,7 +114,7 @@ function playable(own: string, pod: object, container: object): Manifest {
       ...deployment['spec'],
       template: {
         metadata: { ...template.metadata, annotations },
-        spec: { ...spec, ...pod, containers },
+        spec: played,
       },
     },
   };
@@ -133,7 +138,11 @@ async function play(
   const folder = readableFolder();
   const file = join(folder, 'play.yaml');
   writeFileSync(file, documents.map((one) => JSON.stringify(one)).join('\n---\n'));
-  t.after(() => run(['podman', 'pod', 'rm', '--force', '--time', '0', `${own}-pod`]));
+  t.after(async () => {
+    await run(['podman', 'pod', 'rm', '--force', '--time', '0', `${own}-pod`]);
+    // Of the ConfigMap. Those of emptyDir go with the pod.
+    await run(['podman', 'volume', 'rm', '--force', own]);
+  });
   await succeed(['podman', 'kube', 'play', '--seccomp-profile-root', profiles, ...options, file], folder);
   const container = `${own}-pod-postern`;
   const logs = async (): Promise<string> => {
@@ -155,8 +164,6 @@ test('podman runs the whole file with its own ConfigMap, and its plugin runs', {
   skip: noContainers,
 }, async (t) => {
   const own = `${NAME}-whole`;
-  // Podman keeps the ConfigMap as a volume of the machine, by its name.
-  t.after(() => run(['podman', 'volume', 'rm', '--force', own]));
   const { volumes } = find('Deployment')['spec'].template.spec;
   const documents = manifests('postern.yaml').map((one) => {
     if (one.kind === 'ConfigMap') return { ...one, metadata: { ...one['metadata'], name: own } };
