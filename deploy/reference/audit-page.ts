@@ -10,7 +10,6 @@ import {
 import { AUDIT_EXAMPLES, SUPERVISOR_EXAMPLES } from './audit-examples.js';
 import { choice, code, meanings, table } from './markdown.js';
 import {
-  ACTION_MEANINGS,
   ANSWER_MEANINGS,
   ANSWERER_MEANINGS,
   DECISION_MEANINGS,
@@ -116,9 +115,7 @@ before it notices, is gone.
 Each event has \`event\`, its name, and \`ts\`, when it was logged: ISO 8601 in UTC. A field with a question mark may be missing. "or
 null" marks a field that may be null. The examples are invented.
 
-${Object.entries<EventForm>({ ...AUDIT_EVENTS, ...SUPERVISOR_EVENTS })
-  .map(eventSection)
-  .join('\n\n')}
+${eventSections()}
 
 ## Fields
 ${fieldTable()}
@@ -139,8 +136,6 @@ ${meanings('`outcome`', OUTCOME_MEANINGS)}
 ${meanings('`ended_by`', ENDED_BY_MEANINGS)}
 
 ${meanings('`kind`', KIND_MEANINGS)}
-
-${meanings('`action`', ACTION_MEANINGS)}
 
 ${meanings('`answer`', ANSWER_MEANINGS)}
 
@@ -171,7 +166,27 @@ const CLASS_NAMES: Readonly<Record<number, string>> = {
   4003: 'DNS Activity',
 };
 
-function eventSection([name, { what, fields, nullable, optional, always }]: [string, EventForm]): string {
+function eventSections(): string {
+  const firstWith = new Map<string, string>();
+  const sections = Object.entries<EventForm>({ ...AUDIT_EVENTS, ...SUPERVISOR_EVENTS }).map(
+    ([name, form]) => {
+      const fields = fieldList(form);
+      const same = firstWith.get(fields);
+      if (same === undefined) firstWith.set(fields, name);
+      return `### ${name}
+${form.what}
+
+Fields: ${same === undefined ? fields : `those of [${code(same)}](#${same})`}.
+
+\`\`\`json
+${JSON.stringify(EXAMPLES[name])}
+\`\`\``;
+    },
+  );
+  return sections.join('\n\n');
+}
+
+function fieldList({ fields, nullable, optional, always }: EventForm): string {
   const describe = (field: (typeof fields)[number]): string => {
     const value = always[field];
     if (typeof value === 'string') return `${code(field)} (always ${code(value)})`;
@@ -179,14 +194,7 @@ function eventSection([name, { what, fields, nullable, optional, always }]: [str
     if (optional.includes(field)) return `${code(field)}?`;
     return nullable.includes(field) ? `${code(field)} or null` : code(field);
   };
-  return `### ${name}
-${what}
-
-Fields: ${fields.map(describe).join(', ')}.
-
-\`\`\`json
-${JSON.stringify(EXAMPLES[name])}
-\`\`\``;
+  return fields.map(describe).join(', ');
 }
 
 function fieldTable(): string {

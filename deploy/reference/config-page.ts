@@ -150,7 +150,8 @@ function typeText({
 
 function plural(node: SchemaNode | undefined): string {
   const text = node === undefined ? 'value' : typeText(node);
-  return `${text}s`;
+  // Words of a list of choices have no plural.
+  return node?.enum === undefined || text === 'name' ? `${text}s` : text;
 }
 
 function callTable(): string {

@@ -11,13 +11,14 @@ import {
   SURVEYED_CONNECTIONS,
 } from '../../shared/limits.js';
 import { type LabelValues, type MetricForm, PLUGIN_LABEL } from '../../shared/metrics/metric-form.js';
+import { RULE_CLASSES } from '../../shared/policy/special-blocks.js';
 import { code, meanings, table } from './markdown.js';
 import {
+  ACTION_MEANINGS,
   CLASS_MEANINGS,
   EXIT_MEANINGS,
   HTTP_MEANINGS,
   LOOKUP_MEANINGS,
-  POLICY_MEANINGS,
   QUESTION_MEANINGS,
   START_MEANINGS,
   STATE_MEANINGS,
@@ -58,8 +59,7 @@ ${metricTable(Object.values<MetricForm>(SUPERVISOR_METRICS))}
 ${metricTable(Object.values<MetricForm>(METRICS))}
 
 ## What the values of labels mean
-The words of \`decision\`, \`reason\`, \`outcome\`, \`kind\` and \`action\` are those of the [audit log](audit.md#words). \`door\` is \`trap\` for a
-program's own call, and \`channel\` for a request of the client library.
+The words of \`decision\`, \`reason\`, \`outcome\`, \`kind\`, \`door\`, and of \`result\` of the signed policy, are those of the [audit log](audit.md#words).
 
 \`postern_decisions_total\` counts a name that the sandbox's DNS refuses as one denial. Repetitions within a minute do not count again. So it
 agrees with the lines of the audit log that are no repetition.
@@ -74,8 +74,6 @@ ${meanings('`cause` of an end', EXIT_MEANINGS)}
 
 ${meanings('`outcome` of a request through a gateway', HTTP_MEANINGS)}
 
-${meanings('`result` of a look for the signed policy', POLICY_MEANINGS)}
-
 ${meanings('`limit`', limitMeanings())}
 
 ${meanings('`answer` to a trapped call', TRAP_MEANINGS)}
@@ -84,8 +82,17 @@ ${meanings('`answer` to a question', QUESTION_MEANINGS)}
 
 ${meanings('`result` of a lookup', LOOKUP_MEANINGS)}
 
-${meanings('`class` of an address', CLASS_MEANINGS)}
+${meanings('`action`', ACTION_MEANINGS)}
+
+The \`class\` of an address is one of the [classes of rules](rules.md#what-a-rule-says), or one that no rule can name:
+
+${meanings('`class`', otherClasses())}
 `;
+}
+
+function otherClasses(): Readonly<Record<string, string>> {
+  const named: readonly string[] = RULE_CLASSES;
+  return Object.fromEntries(Object.entries(CLASS_MEANINGS).filter(([name]) => !named.includes(name)));
 }
 
 function limitMeanings(): Readonly<Record<string, string>> {
