@@ -46,19 +46,19 @@ const machineRows = (...machines: readonly MachineResult[]): readonly string[] =
 test('a row is replaced by the next run, the others stay, in the order of the table', () => {
   const [once] = rows(
     EMPTY,
-    slice('containers'),
+    slice('alerts'),
     slice('machines/1', { machines: [machine(SECOND, [step({})])] }),
   );
   const [, all] = rows(
     once,
-    slice('suites', { result: 'failed', tests: { passed: 3, failed: 1, skipped: 0 } }),
+    slice('containers', { result: 'failed', tests: { passed: 3, failed: 1, skipped: 0 } }),
     slice('machines/2', {
       machines: [machine(FIRST, [step({})]), machine(SECOND, [step({ passed: false })])],
     }),
   );
   assert.equal(all.length, 4);
-  assert.match(all[0] ?? '', /^\| `containers` \| [^|]+ \| {2}\| 2 \| passed \| `abc` \| 2026-01-02 \|$/);
-  assert.match(all[1] ?? '', /^\| `suites` \| [^|]+ \| 4 \| 2 \| \*\*suites: failed\*\* \|/);
+  assert.match(all[0] ?? '', /^\| `alerts` \| [^|]+ \| {2}\| 2 \| passed \| `abc` \| 2026-01-02 \|$/);
+  assert.match(all[1] ?? '', /^\| `containers` \| [^|]+ \| 4 \| 2 \| \*\*containers: failed\*\* \|/);
   assert.match(all[2] ?? '', /\(`debian13`\) \| 6\.1 \| v20, libuv 1\.46 \| doctor: root \|/);
   assert.match(all[3] ?? '', /\(`linux-6\.1`\) .* \| doctor: \*\*fails \(root\)\*\* \|/);
 });

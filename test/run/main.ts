@@ -23,6 +23,8 @@ import { hasTwins, shardOf, testFiles } from './test-files.js';
 
 /** Longer than any file takes; a hang ends here. */
 const FILE_LIMIT_MS = 60_000;
+/** So many files that took the most processor time are named, in a run of more than so many. */
+const [DEAREST, DEAREST_OF] = [12, 50];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -91,7 +93,17 @@ if (!values.lines) {
   console.log(
     `${files.length} files in ${seconds.toFixed(0)} s, ${cpu.toFixed(0)} s of processor time, patience ${patience}`,
   );
+  if (files.length > DEAREST_OF) console.log(`Most of it: ${dearest(results)}`);
   if (skipFails) console.log('A skipped test is a failure here (CI=true)');
   for (const line of closingWords(results)) console.log(line);
 }
 process.exit(failed > 0 || skipFails ? 1 : 0);
+
+/** Who wants a quicker run begins with these. */
+function dearest(all: typeof results): string {
+  return all
+    .toSorted((one, other) => (other.cpuSeconds ?? 0) - (one.cpuSeconds ?? 0))
+    .slice(0, DEAREST)
+    .map(({ file, cpuSeconds = 0 }) => `${file} ${cpuSeconds.toFixed(0)} s`)
+    .join(', ');
+}
