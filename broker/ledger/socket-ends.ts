@@ -11,6 +11,10 @@ import { READABLE, Watch } from '../../shared/sys/uv-poll.js';
 const ENDS_PAUSE_MS = 4;
 /** Parts of reports that one {@link SocketEnds.take} takes. */
 const MOST_PARTS = 8;
+/** Parts that one turn of the event loop takes at most: some 2,000 reports, in 3 ms. */
+const MOST_PARTS_OF_A_TURN = 64;
+/** How long reports that were kept may come before what was lost is looked for. They have an account. */
+const LOST_WAIT_MS = 1_000;
 
 /** Keeps connections. */
 export interface SocketOwner {
@@ -23,7 +27,7 @@ export interface SocketOwner {
 export class SocketEnds {
   readonly #owners = new Set<SocketOwner>();
   readonly #ownerOf = new Map<bigint, SocketOwner>();
-  readonly #ended = new EndedSockets();
+  readonly #ended: Pick<EndedSockets, 'take'>;
   readonly #diag = new SocketDiag();
   /** Whether it can look at AF_UNIX sockets. */
   readonly knowsUnix: boolean = this.#diag.knowsUnix();
@@ -31,7 +35,10 @@ export class SocketEnds {
   #reports: OwnedFd | undefined;
   #watch: Watch | undefined;
   #pause: NodeJS.Timeout | undefined;
-  #lost = false;
+  /** How many parts the next turn takes. */
+  #parts = 1;
+  /** Since when reports are missing, as performance.now() tells it. */
+  #lostSince: number | undefined;
   readonly #find = (cookie: bigint): SocketOwner | undefined => this.#ownerOf.get(cookie);
   readonly #tell = (owner: SocketOwner, cookie: bigint, account: TcpAccount | undefined): void => {
     this.#beforeEnd();
@@ -40,10 +47,12 @@ export class SocketEnds {
 
   /**
    * @param beforeEnd called before an owner is told anything
+   * @param ended takes the reports
    * @throws SystemError if the kernel has no sock_diag(7) for TCP
    */
-  constructor(beforeEnd: () => void = () => {}) {
+  constructor(beforeEnd: () => void = () => {}, ended: Pick<EndedSockets, 'take'> = new EndedSockets()) {
     this.#beforeEnd = beforeEnd;
+    this.#ended = ended;
   }
 
   /**
@@ -56,7 +65,7 @@ export class SocketEnds {
     this.#watch?.close();
     this.#reports?.close();
     this.#reports = reports;
-    this.#lost = true;
+    this.#lostSince ??= performance.now();
     this.#watch = new Watch(reports.number, () => this.#onReadable());
     this.#watch.keepAlive(false);
     this.#takeAll();
@@ -92,7 +101,9 @@ export class SocketEnds {
   close(): void {
     clearTimeout(this.#pause);
     this.#watch?.close();
+    this.#watch = undefined;
     this.#reports?.close();
+    this.#reports = undefined;
     this.#diag.close();
   }
 
@@ -114,21 +125,35 @@ export class SocketEnds {
     }, ENDS_PAUSE_MS).unref();
   }
 
-  /** In parts: the event loop turns to other work between them. */
+  /**
+   * In parts: the event loop turns to other work between them. A turn that serves many callers makes more reports than one part. So each turn that leaves
+   * some doubles the parts of the next one: otherwise a broker that is always busy would never come to the end, and its connections would keep their slots.
+   */
   #takeAll(): void {
-    const taken = this.#takePart();
-    if (taken === 'none') this.#watch?.want(READABLE);
-    else if (taken === 'some') this.#takeLater();
-    else setImmediate(() => this.#takeAll());
+    for (let part = 0; part < this.#parts; part += 1) {
+      const taken = this.#takePart();
+      if (taken === 'all' || taken === 'lost') continue;
+      this.#parts = 1;
+      if (taken === 'none') this.#watch?.want(READABLE);
+      else this.#takeLater();
+      return;
+    }
+    // protects: G8 ends: a broker that is always busy takes the ends of connections
+    this.#parts = Math.min(2 * this.#parts, MOST_PARTS_OF_A_TURN);
+    setImmediate(() => this.#takeAll());
   }
 
   #takePart(): ReturnType<EndedSockets['take']> {
     if (this.#reports === undefined) return 'none';
     const taken = this.#ended.take(this.#reports.number, this.#find, this.#tell);
-    if (taken === 'lost') this.#lost = true;
-    // The reports that were kept come first: they have an account.
-    else if (taken === 'none' && this.#lost) {
-      this.#lost = false;
+    if (taken === 'lost') this.#lostSince ??= performance.now();
+    // The reports that were kept come first. Other programs of the host may make ever new ones.
+    const isDue = (since: number): boolean =>
+      taken === 'none' ||
+      // protects: G8 ends: what was lost is looked for while ever new reports come
+      performance.now() - since > LOST_WAIT_MS;
+    if (this.#lostSince !== undefined && isDue(this.#lostSince)) {
+      this.#lostSince = undefined;
       this.#beforeEnd();
       for (const owner of this.#owners) owner.endsLost();
     }
