@@ -21,7 +21,7 @@ async function says(t: TestContext, as: User, scene: string, ...said: readonly s
   child.stdout?.on('data', (part: Buffer) => {
     text += part.toString();
   });
-  await until(() => child.exitCode ?? undefined);
+  await until(() => child.exitCode ?? child.signalCode ?? undefined);
   assert.deepEqual([text, child.exitCode], [[...said, ''].join('\n'), 0]);
 }
 

@@ -24,13 +24,11 @@ const AN_HOUR = 3_600;
 const say = (word: string): void => void process.stdout.write(`${word}\n`);
 const [, , scene = '', path = ''] = process.argv;
 
-/** Sends descriptors, and closes them. */
+/** Sends descriptors, and closes them. Were they not sent, that close would be the last one, and would wait. */
 function give(to: OwnedFd, ...descriptors: readonly OwnedFd[]): void {
-  sendMessage(
-    to.number,
-    Buffer.from('x'),
-    descriptors.map(({ number }) => number),
-  );
+  const numbers = descriptors.map(({ number }) => number);
+  const sent = sendMessage(to.number, Buffer.from('x'), numbers);
+  if (sent < 0) throw new Error(`sendmsg: errno ${-sent}`);
   for (const descriptor of descriptors) descriptor.close();
 }
 
@@ -87,6 +85,8 @@ const SCENES: Readonly<Record<string, () => Promise<void>>> = {
     listener.close();
   },
   'the answer of a listener': async () => {
+    // It takes a while to make, and the look at a listener ends soon after its connection was accepted.
+    const answer = await nested();
     const listener = bound();
     const end = new AbortController();
     const accepted = awaitAccept(listener, end.signal);
@@ -95,7 +95,7 @@ const SCENES: Readonly<Record<string, () => Promise<void>>> = {
       const taken = acceptConnection(passed.number);
       return typeof taken === 'number' ? undefined : taken;
     });
-    give(connection, await nested());
+    give(connection, answer);
     await accepted;
     listener.close();
   },
@@ -112,10 +112,11 @@ const SCENES: Readonly<Record<string, () => Promise<void>>> = {
     traps.drop(trap.number);
   },
   'the control socket': async () => {
+    const message = await nested();
     const target = { isOwn: () => true } as unknown as ControlTarget;
     const server = new ControlServer(new ControlSocket(path, false), target);
     const stranger = client();
-    give(stranger, await nested());
+    give(stranger, message);
     const other = connect(path);
     const [words] = (await once(other.setEncoding('utf8'), 'data')) as [string];
     say(/No process of postern may ask/.test(words) ? 'refused' : words);
