@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import ts from 'typescript';
+import { transformSync } from 'esbuild';
 import { sandboxGroups } from '../../broker/sandbox/sandbox-rules.js';
 import { mutantSource } from '../../deploy/protections/mutant-source.js';
 import { readAllMarkers } from '../../deploy/protections/read-all-markers.js';
@@ -76,15 +76,7 @@ test('every mutant is code, and differs', () => {
       );
       assert.notEqual(mutant, text, name);
       if (!file.endsWith('.ts')) continue;
-      const { diagnostics } = ts.transpileModule(mutant, {
-        compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
-        reportDiagnostics: true,
-      });
-      assert.deepEqual(
-        diagnostics?.map(({ messageText }) => messageText),
-        [],
-        name,
-      );
+      assert.doesNotThrow(() => transformSync(mutant, { loader: 'ts', logLevel: 'silent' }), name);
     }
   }
 });

@@ -10,7 +10,7 @@ import { until } from '../harness/until.js';
 import { readableFolder, type User } from '../harness/users.js';
 
 /** How often the busy plugin connects. */
-export const CONNECTS = 6_000;
+export const CONNECTS = 5_000;
 const THREADS = 4;
 /** As many as a rule may have beside the one that is used: each event has the rule's text. */
 const OTHER_PORTS = Array.from({ length: 39 }, (_, index) => 60_001 + 2 * index).join(',');
@@ -115,8 +115,8 @@ export async function startScene(
   ];
   const others = {
     restless: {
-      command: ['sleep', '0.1'],
-      restart: { policy: 'always', delay_ms: 100, max_delay_ms: 100 },
+      command: ['sleep', '0.5'],
+      restart: { policy: 'always', delay_ms: 500, max_delay_ms: 500 },
     },
     timed: { command: python(TIMED) },
   };
