@@ -2,31 +2,15 @@
 // proves: G2
 // proves: G3
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { landlockVersion } from '../../shared/sys/landlock.js';
 import { type OptionKind, SOCKET_OPTIONS } from '../../shared/sys/option-table.js';
 import { type Findings, type Heard, hostile } from './hostile.js';
+import { KERNEL_ANSWERS } from './kernel-answers.js';
 
 const WAYS = ['same', 'fork', 'exec', 'rights'];
 const TURNS = ['unspec', 'connect', 'connect_high', 'mapped', 'path', 'abstract', 'listen', 'bind'];
 /** If Landlock has rules for TCP, the kernel executes an AF_UNIX call, which finds no listener. */
 const [NO_PATH, NO_NAME] = landlockVersion() >= 4 ? ['ENOENT', 'ECONNREFUSED'] : ['EACCES', 'EACCES'];
-
-/** What listen(2) answers after a refused connect outside: some kernels refuse it. */
-const LISTENS_AFTER_REFUSAL = spawnSync(
-  'python3',
-  [
-    '-c',
-    `import errno, socket
-closed, own = socket.socket(), socket.socket()
-closed.bind(("127.0.0.1", 0))
-assert own.connect_ex(closed.getsockname()) == errno.ECONNREFUSED
-try: own.listen(1)
-except OSError as error: print(errno.errorcode[error.errno], end="")
-else: print("ok", end="")`,
-  ],
-  { encoding: 'utf8', env: { PATH: '/usr/bin:/bin' } },
-).stdout;
 
 const all = (answer: string): readonly string[] => TURNS.map(() => answer);
 const KEEPS_ITS_PEER = [...all('EISCONN').slice(0, 6), 'EACCES', 'EACCES'];
@@ -49,10 +33,19 @@ const TRAPPED: Readonly<Record<string, readonly string[]>> = {
     'EAFNOSUPPORT',
     'EINVAL',
     'EINVAL',
-    LISTENS_AFTER_REFUSAL,
+    KERNEL_ANSWERS['listen after a refusal'],
     'EINVAL',
   ],
-  tcp6: ['ok', 'EINVAL', 'EINVAL', 'ECONNREFUSED', 'EINVAL', 'EINVAL', LISTENS_AFTER_REFUSAL, 'EINVAL'],
+  tcp6: [
+    'ok',
+    'EINVAL',
+    'EINVAL',
+    'ECONNREFUSED',
+    'EINVAL',
+    'EINVAL',
+    KERNEL_ANSWERS['listen after a refusal'],
+    'EINVAL',
+  ],
   udp: ['ok', 'ok', 'ok', 'EAFNOSUPPORT', 'EINVAL', 'EINVAL', 'EOPNOTSUPP', 'EINVAL'],
   unix: ['EINVAL', 'EINVAL', 'EINVAL', 'EINVAL', NO_PATH, NO_NAME, 'EINVAL', 'EINVAL'],
   netlink: ['ok', 'ok', 'ok', 'ok', 'ok', 'ok', 'EOPNOTSUPP', 'EINVAL'],
@@ -118,8 +111,11 @@ hostile({
   refused: compare,
   open: ({ findings, forbidden, egress }) => {
     for (const way of WAYS) {
-      for (const kind of ['channel', 'accepted', 'listener'])
+      for (const kind of ['channel', 'accepted'])
         assert.ok(forbidden.includes(`<${kind}/${way}>`), `${kind} ${way}: ${forbidden}`);
+      const asClient = KERNEL_ANSWERS['connect of an ended listener'];
+      assert.equal(findings.get(`listener/${way}/connect`), asClient);
+      assert.equal(forbidden.includes(`<listener/${way}>`), asClient === 'ok', forbidden);
       assert.match(findings.get(`channel/${way}/ioctls`) ?? '', /\bok\b/);
       assert.equal(findings.get(`channel/${way}/errors`), 'EFAULT');
     }

@@ -11,6 +11,7 @@ import { type Listener, listen } from '../harness/listener.js';
 import { PATIENCE } from '../harness/patience.js';
 import { startPostern } from '../harness/postern.js';
 import { type User, users } from '../harness/users.js';
+import { KERNEL_ANSWERS, type KernelAnswer } from './kernel-answers.js';
 
 const text = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
 
@@ -49,6 +50,8 @@ export interface HostileBehaviour {
   readonly refused?: (heard: Heard) => void;
   /** Checks the run without them; by default that something was heard. */
   readonly open?: (heard: Heard) => void;
+  /** A step that some kernels refuse to everybody. There the second test has the kernel's answer as that finding, and hears nothing. */
+  readonly kernelMayRefuse?: { readonly step: KernelAnswer; readonly finding: string };
 }
 
 /** Registers the tests of one behaviour. */
@@ -70,8 +73,7 @@ export function hostile(behaviour: HostileBehaviour): void {
       const otherwise = behaviour.decided === true ? 'with a rule' : `without ${lost.join(', ')}`;
       twin(`${name}: heard ${otherwise} (${egress}, ${user})`, async () => {
         await attempt(behaviour, user, egress, lost, async (now) => {
-          const check =
-            behaviour.open ?? (({ forbidden, stderr }) => assert.match(forbidden, /connection/, stderr));
+          const check = refusedByKernel(behaviour) ?? behaviour.open ?? heardSomething;
           // This process may hear of it later than of the program's end.
           for (let left = HEARD_WITHIN_MS; left > 0 && !passes(() => check(now())); left -= LOOK_EVERY_MS)
             await sleep(LOOK_EVERY_MS);
@@ -80,6 +82,18 @@ export function hostile(behaviour: HostileBehaviour): void {
       });
     }
   }
+}
+
+function heardSomething({ forbidden, stderr }: Heard): void {
+  assert.match(forbidden, /connection/, stderr);
+}
+
+function refusedByKernel({ kernelMayRefuse }: HostileBehaviour): HostileBehaviour['open'] {
+  if (kernelMayRefuse === undefined) return undefined;
+  const { step, finding } = kernelMayRefuse;
+  const answer = KERNEL_ANSWERS[step];
+  if (answer === 'ok') return undefined;
+  return ({ findings, forbidden }) => assert.deepEqual([findings.get(finding), forbidden], [answer, '']);
 }
 
 function passes(check: () => void): boolean {
