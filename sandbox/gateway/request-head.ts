@@ -134,7 +134,7 @@ const OVERRIDES: ReadonlySet<string> = new Set([
 
 /** They name a second path: what a request copies, moves or links. S3 and services like it, OpenStack Swift, and WebDAV, RFC 4918 section 10.3. */
 const SECOND_PATH =
-  /^(?:destination|x-(?:[a-z0-9]+-)?(?:copy-source|copy-from|rename-source|symlink-target|object-manifest))$/;
+  /^(?:destination|x-(?:[a-z0-9]+-)*(?:copy-source|copy-from|rename-source|symlink-target|object-manifest))$/;
 
 /** @returns the header that names a second path, if there is one: rules see the path of the target alone */
 export function secondPathOf(headers: Pairs): string | undefined {
@@ -177,6 +177,9 @@ export function outgoingHeaders(
   { set, placeholders, secrets, searched, ranged = false, ruled }: HeaderSettings,
 ): { readonly headers: Pairs; readonly injected: number } | 'secret_missing' | 'too_long' {
   const own = new Set(set.map(([name]) => name.toLowerCase()));
+  // It announces fields behind the body, and those of a request do not go on.
+  // protects: G23 gateway: no request announces what does not follow
+  own.add('trailer');
   if (searched) own.add('accept-encoding');
   // protects: G23 gateway: an answer that is searched comes whole
   if (searched && !ranged) for (const name of PARTS) own.add(name);

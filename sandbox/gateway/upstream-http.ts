@@ -150,7 +150,11 @@ export class Upstream {
       // protects: G23 gateway: an upstream that switches unasked is no answer
       sent.once('close', () => reject(unanswered()));
       if (body === undefined) sent.end();
-      else body.pipe(sent);
+      else {
+        // What Node finds wrong with the head is thrown here. From a later write() it would end this process.
+        sent.flushHeaders();
+        body.pipe(sent);
+      }
     });
   }
 

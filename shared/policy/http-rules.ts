@@ -289,13 +289,15 @@ export function hasParameters(
 }
 
 /**
- * Whether some server takes one name of a parameter for another: many ignore the case of letters, and some read `a[]` as `a`. PHP also passes over white space
- * before a name and what follows a NUL, and takes a dot or a space for `_`.
+ * Whether some server takes one name of a parameter for another: many ignore the case of letters, and some read `a[]` or `[a]` as `a`. PHP also passes over
+ * white space before a name and what follows a NUL, and takes a dot, a space and a bracket that stays open for `_`.
  */
 function isReadAs(name: string, other: string): boolean {
   // protects: G23 gateway: a rule for a parameter covers each spelling of its name => return name === other;
   const read = other.replace(/\0.*$/s, '');
-  return [read, read.replace(/\[.*$/s, '')].some((one) => plainName(one) === plainName(name));
+  const inner = read.replace(/^[[\]]+/, '');
+  const readings = [read, read.replace('[', '_'), inner, inner.replace(/[[\]].*$/s, '')];
+  return readings.some((one) => plainName(one) === plainName(name));
 }
 
 function plainName(name: string): string {

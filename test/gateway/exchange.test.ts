@@ -206,6 +206,49 @@ for (const upstreamHttp2 of [false, true]) {
     ));
 }
 
+for (const upstreamHttp2 of [false, true]) {
+  // proves: gateway: no request announces what does not follow
+  test(`a request that announces trailers comes through without them (upstream by ${upstreamHttp2 ? 'HTTP/2' : 'HTTP/1.1'})`, () =>
+    inWorld(
+      {
+        upstreamHttp2,
+        answer: (request, response) => void text(request).then((body) => response.end(`got ${body}`)),
+      },
+      async (world) => {
+        for (const framing of [
+          'content-length: 5\r\n\r\nhello',
+          'transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: 1\r\n\r\n',
+        ]) {
+          const socket = await world.open(['http/1.1']);
+          const answer = text(socket);
+          socket.write(`POST / HTTP/1.1\r\nhost: ${HOST}\r\nconnection: close\r\ntrailer: X\r\n${framing}`);
+          assert.match(await answer, /^HTTP\/1\.1 200 [\s\S]*got hello/);
+        }
+        assert.deepEqual(
+          world.seen.map(({ headers }) => headers['trailer']),
+          [undefined, undefined],
+        );
+      },
+    ));
+}
+
+// proves: gateway: an answer that has no trailers announces none
+for (const [status, method, head] of [
+  [200, 'GET', 'content-length: 2\r\n\r\nok'],
+  [200, 'HEAD', 'content-length: 2\r\n\r\n'],
+  [304, 'GET', '\r\n'],
+  [204, 'GET', '\r\n'],
+] as const)
+  test(`an answer to ${method} with status ${status} that announces trailers comes through without them`, () =>
+    inWorld(saying(`HTTP/1.1 ${status} Fine\r\ntrailer: X\r\n${head}`), async (world) => {
+      const answer = await byHttp1(world, method);
+      const body = method === 'GET' && status === 200 ? 'ok' : '';
+      assert.deepEqual(
+        [answer.status, answer.headers.trailer, await answer.body()],
+        [status, undefined, body],
+      );
+    }));
+
 test('a program that sends all of a refused body gets to read why, and goes on with its connection', () =>
   inWorld({ allow: ['GET /a'] }, async (world) => {
     const size = 20_000_000;

@@ -213,6 +213,7 @@ for (const [name, ask] of Object.entries(WAYS)) {
   test(`${name}: with rules, a request with a header that names a second path is refused`, async () => {
     const headers = [
       ...['x-amz-copy-source', 'X-Goog-Copy-Source', 'x-amz-rename-source', 'x-copy-from'],
+      'x-ms-file-rename-source',
       ...['x-object-manifest', 'x-oss-symlink-target', 'Destination'],
     ];
     await inWorld({ allow: ['PUT /mine/**'], mode: 'audit' }, async (world) => {

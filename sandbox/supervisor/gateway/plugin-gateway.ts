@@ -88,7 +88,14 @@ export class PluginGateway {
     );
     // protects: G23 gateway: a placeholder is random for each start => const token = (): string => 'postern_fixed';
     const token = (): string => `postern_${randomBytes(24).toString('hex')}`;
-    this.#tokens = new Map(hosts.flatMap(({ host, placeholder }) => (placeholder ? [[host, token()]] : [])));
+    // Several hosts may swap the placeholder of one variable, each for its own secret.
+    const names = new Set(hosts.flatMap(({ placeholder }) => placeholder?.name ?? []));
+    const tokens = new Map([...names].map((name) => [name, token()]));
+    this.#tokens = new Map(
+      hosts.flatMap(({ host, placeholder }) =>
+        placeholder ? [[host, tokens.get(placeholder.name) ?? token()]] : [],
+      ),
+    );
     this.#roots = systemRoots();
   }
 

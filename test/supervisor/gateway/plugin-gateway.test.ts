@@ -62,6 +62,23 @@ test('special addresses of a host are open to its process, and not to the plugin
   assert.deepEqual(lineOf(plugin, []).allow, PLUGIN.allow);
 });
 
+test('hosts that swap the placeholder of one variable know the same one, each for its own secret', () => {
+  const [, other] = HOSTS;
+  assert.ok(other?.placeholder !== undefined);
+  const third = {
+    ...other,
+    host: 'third.example.com',
+    placeholder: { ...other.placeholder, secret: 'third' },
+  };
+  const gateway = new PluginGateway(PLUGIN, [...HOSTS, third]);
+  const { hosts } = gateway.settings({ secrets: new Map(), files: new Map() });
+  const token = gateway.variables['KEY'];
+  assert.deepEqual(
+    hosts.map(({ placeholder }) => placeholder && [placeholder.token, placeholder.secret]),
+    [undefined, [token, 'github'], [token, 'third']],
+  );
+});
+
 // proves: gateway: a placeholder is random for each start
 test('a placeholder is another one for each start, and the process knows it', () => {
   const [one, other] = [new PluginGateway(PLUGIN, HOSTS), new PluginGateway(PLUGIN, HOSTS)];
