@@ -185,7 +185,7 @@ export const ERROR_CODES = {
   missing_capabilities: {
     in: 'supervisor',
     status: 125,
-    what: 'postern was started as root without CAP_SETUID and CAP_SETGID.',
+    what: 'postern was started as root without CAP_SETUID, CAP_SETGID or CAP_KILL.',
     fix: 'Add these capabilities, or start postern as an ordinary user.',
   },
   missing_library: {

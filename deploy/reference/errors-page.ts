@@ -13,7 +13,8 @@ the name of the errno of a system call, for example \`ENOSPC\`.
 A refused connection is not an error of postern. The program gets an errno, and the [audit log](audit.md) has the reason. The client
 library rejects with a \`PluginError\`. Its code is the name of an errno, \`EACCES\` for a refusal, or \`ENOCHANNEL\`.
 
-The exit status below is that of \`run\`. Other commands exit with 2 for wrong usage or a bad file, and with 1 otherwise.
+The exit status below is that of \`run\`, and of \`learn\`. Other commands exit with 2 for wrong usage, and with 1 if something failed. \`up\`, \`diff\`, \`explain\`, \`import\` and
+\`test\` exit with 2 for a bad file too.
 
 ## When postern starts a plugin
 ${codeTable('supervisor')}
