@@ -145,12 +145,16 @@ export class Plugins {
     const { connections } = plugin;
     connections?.reportLast();
     // protects: G22 a connection does not outlive the plugin that got it => void [register, endConnections, END_AGAIN_MS, sleep];
-    for (const register of [connections, connections?.hostSockets])
-      while (
-        register !== undefined &&
-        !(await endConnections(this.#services, plugin, register, () => true, 'revoked'))
-      )
-        await sleep(END_AGAIN_MS);
+    // One that is hidden holds up no other.
+    await Promise.all(
+      [connections, connections?.hostSockets].map(async (register) => {
+        while (
+          register !== undefined &&
+          !(await endConnections(this.#services, plugin, register, () => true, 'revoked'))
+        )
+          await sleep(END_AGAIN_MS);
+      }),
+    );
     plugin.register(undefined);
     // Without the register, which may still come, the broker does not know.
     if (left !== undefined && connections !== undefined) this.#link.send({ type: 'left_ended', left });
@@ -295,7 +299,10 @@ export class Plugins {
   endRun(name: string): void {
     const plugin = this.#byName.get(name);
     // protects: G7 a channel does not outlive the run that got it
-    if (plugin !== undefined) this.#endSessions(plugin);
+    if (plugin === undefined) return;
+    this.#endSessions(plugin);
+    // The supervisor has withdrawn its questions.
+    plugin.asks.end();
   }
 
   /** Brings the metrics up to date. */

@@ -6,8 +6,8 @@ import { constants } from 'node:os';
 import { basename } from 'node:path';
 import { BoundedMap } from '../../shared/bounded-map.js';
 import { DescriptorTable } from '../../shared/sys/descriptor-table.js';
-import type { OwnedFd } from '../../shared/sys/owned-fd.js';
-import { compareTables, openPidfd, openThreadPidfd, takeDescriptor } from '../../shared/sys/pidfd.js';
+import { OwnedFd } from '../../shared/sys/owned-fd.js';
+import { compareTables, findProcess, openThreadPidfd, takeDescriptor } from '../../shared/sys/pidfd.js';
 import { socketCookie } from '../../shared/sys/socket-state.js';
 import type { DescriptorShare } from '../limit/descriptor-shares.js';
 import type { Origin } from '../record/audit.js';
@@ -115,7 +115,7 @@ function openThread(tid: number): CallingThread | number {
   const pid = processOfThread(tid);
   if (pid === undefined) return -ESRCH;
   const handle =
-    /* test point: PIDFD_THREAD => -EINVAL */ /* protects: G5 a descriptor is the calling thread's, whatever its process has there => openPidfd(pid) */ openThreadPidfd(
+    /* test point: PIDFD_THREAD => -EINVAL */ /* protects: G5 a descriptor is the calling thread's, whatever its process has there => new OwnedFd(findProcess(pid)) */ openThreadPidfd(
       tid,
     );
   if (typeof handle !== 'number') return { handle, table: undefined };
@@ -124,7 +124,9 @@ function openThread(tid: number): CallingThread | number {
   // protects: G5 trap: before PIDFD_THREAD, a thread with a descriptor table of its own is an error => const order = 0;
   const order = pid === tid ? 0 : compareTables(pid, tid);
   if (order !== 0) return Math.min(order, 0) || -ESRCH;
-  return { handle: openPidfd(pid), table: undefined };
+  // The caller may end at any time.
+  const found = findProcess(pid);
+  return found < 0 ? found : { handle: new OwnedFd(found), table: undefined };
 }
 
 // The processes behind the calls of one sandbox, for the account and the audit log. A program chooses its own name:

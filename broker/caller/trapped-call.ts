@@ -64,6 +64,11 @@ export class TrappedCall {
     );
   }
 
+  /** Whether its sandbox has ended, or its trap is not served any more: nobody takes an answer. */
+  get isGone(): boolean {
+    return !this.#notifyFd.open;
+  }
+
   /** Whether something is being done for the call that must not be done twice. */
   begin(begun = true): void {
     this.#begun = begun;

@@ -394,6 +394,8 @@ class ClaimedSlot implements Claim {
 class LostEnds {
   readonly #register: Pick<ConnectionRegister, 'lookForGone' | 'endLost'>;
   #looking: NodeJS.Immediate | undefined;
+  /** How many are still to be looked at. */
+  #left = 0;
   readonly #concluding = new Set<NodeJS.Timeout>();
 
   constructor(register: Pick<ConnectionRegister, 'lookForGone' | 'endLost'>) {
@@ -402,13 +404,14 @@ class LostEnds {
 
   /** Looks at all connections, some in each turn of the event loop. @param count how many there are */
   begin(count: number): void {
-    let left = count;
+    // Reports that were lost during a look may be of those that it has seen.
+    this.#left = count;
     const look = (): void => {
       this.#looking = undefined;
       const gone = this.#register.lookForGone();
       if (gone.length > 0) this.concludeLater(gone);
-      left -= LOOKED_AT_CONNECTIONS;
-      if (left > 0) this.#looking = setImmediate(look);
+      this.#left -= LOOKED_AT_CONNECTIONS;
+      if (this.#left > 0) this.#looking = setImmediate(look);
     };
     this.#looking ??= setImmediate(look);
   }

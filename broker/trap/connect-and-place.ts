@@ -482,6 +482,9 @@ export function placeConnection(
   keeps = false,
 ): NowOrLater<boolean> {
   const { services, plugin, resets } = context;
+  // Its rule, its mark or its name was asked about meanwhile.
+  // protects: G11 a connect whose sandbox has ended meanwhile is placed nowhere
+  if (call.isGone) return placedNowhere(call);
   // protects: G11 what may not be done twice is not begun anew
   call.begin();
   const placement = call.placement(socket);
@@ -503,6 +506,11 @@ export function placeConnection(
       .catch(() => -EAGAIN)
       .then(end);
   return end(placeHere(context, placement, original));
+}
+
+function placedNowhere(call: TrappedCall): false {
+  call.end(-ECONNABORTED, 'error');
+  return false;
 }
 
 /** On this thread. @returns 0 or more, or minus errno */

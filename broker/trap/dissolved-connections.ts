@@ -89,9 +89,9 @@ export class Resets {
     return true;
   }
 
-  /** Without a descriptor left for it, the connection ends without a reset. @param from a duplicate of the socket that the call is about */
+  /** Without a descriptor left for it, or after close(), the connection ends without a reset. @param from a duplicate of the socket that the call is about */
   keep({ tid, descriptor }: TrappedCall, from: OwnedFd): void {
-    if (!this.#plugin.descriptors.hasRoom(1)) return;
+    if (this.#closed || !this.#plugin.descriptors.hasRoom(1)) return;
     const socket = duplicate(from.number);
     this.#plugin.descriptors.hold(socket);
     const threads = [tid, processOfThread(tid) ?? tid];

@@ -113,6 +113,19 @@ test('requests for one destination share a question, and a cancelled one leaves 
   assert.equal(await broker.metric(`postern_asks_open{plugin="${name}"}`), 0);
 });
 
+test('a question ends with the run that asked by a channel, and the next run asks anew', async () => {
+  await plugin();
+  assert.equal((await channel.refusal(HOST, 443, 200)).errno, 'ETIMEDOUT');
+  const { id } = await asked(HOST);
+  broker.endRun(name);
+  channel = await broker.channel(name);
+  const waiting = channel.refusal(HOST, 443);
+  const isNext = (line: BrokerLine): line is Asked => isAsked(line) && line.plugin === name && line.id !== id;
+  const next = await broker.line(isNext);
+  answer({ id: next.id, answer: 'deny', by: 'control' });
+  assert.equal((await waiting).reason, 'no_rule');
+});
+
 test('a request with a time limit of its own waits no longer than that', async () => {
   await plugin();
   assert.equal((await channel.refusal(HOST, 443, 200)).errno, 'ETIMEDOUT');

@@ -133,6 +133,16 @@ export class TestBroker {
     this.attach({ type: 'channel', plugin, session: this.#nextSession(), resumed: false, answers });
   }
 
+  /** The plugin's run has ended. */
+  endRun(plugin: string): void {
+    sendMessage(
+      this.#descriptors.number,
+      Buffer.from(JSON.stringify({ type: 'run_ended', plugin })),
+      [],
+      true,
+    );
+  }
+
   attach(packet: ChannelPacket): TestChannel {
     const { plugin, broker } = makeChannel();
     const { request, reply } = broker;

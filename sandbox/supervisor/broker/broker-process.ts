@@ -152,7 +152,9 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   removePlugin(plugin: string): void {
     this.#plugins.drop(plugin);
     this.#deaths.forget(plugin);
-    this.#link?.lines.send({ type: 'forget', plugin, left: this.#kept.leaveConnections(plugin) });
+    // While there is no broker, the next one ends them.
+    const left = this.#kept.leaveConnections(plugin);
+    this.#link?.lines.send({ type: 'forget', plugin, left });
     this.#kept.drop(plugin);
   }
 
@@ -283,8 +285,8 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
    */
   async #serveWith(run: BrokerRun, will?: LastWill): Promise<void> {
     const { spawned } = run;
-    if (this.#stopping) throw brokerFailed('the supervisor ends');
     try {
+      if (this.#stopping) throw brokerFailed('the supervisor ends');
       this.#talkTo(spawned);
       // It may have changed meanwhile.
       this.auditRoom(this.#options.auditRoom?.());

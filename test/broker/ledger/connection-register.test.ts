@@ -217,6 +217,21 @@ test('if the kernel has lost reports, every connection is looked at, and what ha
   connections.close();
 });
 
+test('reports that the kernel lost during a look are missed by none', async () => {
+  const { connections, gone, ended } = limited(600);
+  const made = Array.from({ length: 600 }, () => connection());
+  for (const { socket, own, peer } of made) connections.claim().hold(socket, own, peer, DESCRIPTION);
+  const id = new Uint8Array(SOCKET_ID_BYTES);
+  connections.endsLost();
+  await new Promise(setImmediate);
+  // They have been seen already, and the rest of that look comes to the first ones alone once more.
+  for (const one of made.slice(170, 250)) gone.add(write(one, id));
+  connections.endsLost();
+  await until(() => ended.length === 80 || undefined);
+  for (const { socket } of made) socket.close();
+  connections.close();
+});
+
 test('the looks for a plugin that keeps asking at its limit are bounded', () => {
   const { connections, asked } = limited(10);
   const { socket, own, peer } = connection();

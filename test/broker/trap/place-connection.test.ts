@@ -31,6 +31,7 @@ import { listen } from '../../harness/listener.js';
 import { until } from '../../harness/until.js';
 
 const EAGAIN = -11;
+const ECONNABORTED = -103;
 const ENOTTY = -25;
 
 /** Places a socket for a slow plugin, by a notifyFd that is none. @returns what the call ends with, and whether the plugin has the socket */
@@ -87,6 +88,20 @@ test('no other broker begins a call anew while its socket is being placed', asyn
 
 test('a connect of a slow plugin otherwise ends with what the slow lane answers', async () => {
   assert.deepEqual(await place(true), [[ENOTTY], false]);
+});
+
+// proves: a connect whose sandbox has ended meanwhile is placed nowhere
+test('a connect whose sandbox ended while something was asked about it ends, and is placed nowhere', async () => {
+  const results: number[] = [];
+  const call = {
+    isGone: true,
+    begin: () => {},
+    placement: () => assert.fail('its descriptor is closed'),
+    end: (result: number) => results.push(result),
+  } as unknown as TrappedCall;
+  using socket = new OwnedFd(openSync('/dev/null', 'r'));
+  assert.equal(await placeConnection({} as unknown as TrapContext, call, socket, 0), false);
+  assert.deepEqual([results, socket.open], [[ECONNABORTED], true]);
 });
 
 /** Places a socket by a slow lane that does nothing. @returns whether it was open when the call ended */

@@ -40,6 +40,12 @@ test('a broker that dies at the end of connections blames their plugin, and not 
     assert.deepEqual(keeper.askedSince(1n), new Set(['mail']), 'a further broker begins anew');
     next.note(web);
   });
+  const dies = (): void =>
+    marks.ending(web, () => {
+      throw new Error('as the broker dies');
+    });
+  assert.throws(dies);
+  assert.deepEqual(keeper.askedSince(1n), new Set(['web']), 'whoever dies leaves the mark');
   keeper.close();
 });
 
