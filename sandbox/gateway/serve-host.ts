@@ -505,8 +505,10 @@ export class HostServer {
     const hasBody = head.method !== 'HEAD' && status !== 204 && status !== 304;
     // protects: G23 gateway: a compressed answer, which cannot be searched, is refused
     if (mask !== undefined && hasBody && encodings.length > 0) throw new ExchangeRefused(COMPRESSED);
+    // Nobody waits for a piece of such an answer: it has an end.
+    // protects: G23 gateway: an answer with a length waits for its end => const hasLength = false;
     const hasLength = valuesOf(headers, 'content-length').length > 0;
-    // Node sends it in front of pieces alone, RFC 9112 section 7.1.2, and throws otherwise.
+    // Node sends a Trailer in front of pieces alone, RFC 9112 section 7.1.2, and throws otherwise.
     const hasTrailers = hasBody && !hasLength && !endsWithHeaders;
     // protects: G23 gateway: an answer that has no trailers announces none => const shown = headers;
     const shown = hasTrailers ? headers : headers.filter(([name]) => name.toLowerCase() !== 'trailer');
@@ -527,15 +529,12 @@ export class HostServer {
       // protects: G23 gateway: a slow program slows the upstream down
       if (bytes.length > 0 && !response.write(bytes)) await drained(response, signal);
     };
-    // Nobody waits for a piece of such an answer: it has an end.
-    // protects: G23 gateway: an answer with a length waits for its end => const waitsForEnd = false;
-    const waitsForEnd = hasLength;
     try {
       for await (const chunk of body) {
         const passed = mask === undefined ? chunk : mask.take(chunk);
-        // protects: G23 gateway: a program that pauses sees no part of a secret => if (!waitsForEnd) mask?.wait(); await write(passed);
+        // protects: G23 gateway: a program that pauses sees no part of a secret => if (!hasLength) mask?.wait(); await write(passed);
         await write(passed);
-        if (!waitsForEnd) mask?.wait();
+        if (!hasLength) mask?.wait();
       }
       if (mask !== undefined) await write(mask.end());
     } finally {

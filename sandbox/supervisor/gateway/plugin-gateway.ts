@@ -73,6 +73,7 @@ export class PluginGateway {
   readonly #config: PluginConfig;
   readonly #hosts: readonly GatewayHost[];
   readonly #certificates: GatewayCertificates;
+  /** By the name of a variable. Several hosts may swap one, each for its own secret. */
   readonly #tokens: ReadonlyMap<string, string>;
   readonly #roots: string;
   #listeners: readonly OwnedFd[] = [];
@@ -88,13 +89,8 @@ export class PluginGateway {
     );
     // protects: G23 gateway: a placeholder is random for each start => const token = (): string => 'postern_fixed';
     const token = (): string => `postern_${randomBytes(24).toString('hex')}`;
-    // Several hosts may swap the placeholder of one variable, each for its own secret.
-    const names = new Set(hosts.flatMap(({ placeholder }) => placeholder?.name ?? []));
-    const tokens = new Map([...names].map((name) => [name, token()]));
     this.#tokens = new Map(
-      hosts.flatMap(({ host, placeholder }) =>
-        placeholder ? [[host, tokens.get(placeholder.name) ?? token()]] : [],
-      ),
+      hosts.flatMap(({ placeholder }) => (placeholder ? [[placeholder.name, token()]] : [])),
     );
     this.#roots = systemRoots();
   }
@@ -106,13 +102,10 @@ export class PluginGateway {
 
   /** What the program finds in its environment. */
   get variables(): Readonly<Record<string, string>> {
-    const tokens = this.#hosts.flatMap(({ host, placeholder }) =>
-      placeholder === undefined ? [] : [[placeholder.name, this.#tokens.get(host) ?? '']],
-    );
     return Object.fromEntries([
       ...BUNDLE_VARIABLES.map((name) => [name, BUNDLE]),
       ['NODE_EXTRA_CA_CERTS', AUTHORITY],
-      ...tokens,
+      ...this.#tokens,
     ]);
   }
 
@@ -199,8 +192,8 @@ export class PluginGateway {
     });
   }
 
-  #placeholderOf({ host, placeholder }: GatewayHost): Placeholder | undefined {
-    const token = this.#tokens.get(host);
+  #placeholderOf({ placeholder }: GatewayHost): Placeholder | undefined {
+    const token = placeholder && this.#tokens.get(placeholder.name);
     if (placeholder === undefined || token === undefined) return undefined;
     return { token, secret: placeholder.secret, headers: placeholder.in.map((one) => one.toLowerCase()) };
   }

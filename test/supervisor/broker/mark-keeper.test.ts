@@ -45,7 +45,7 @@ test('a broker that dies at the end of connections blames their plugin, and not 
       throw new Error('as the broker dies');
     });
   assert.throws(dies);
-  assert.deepEqual(keeper.askedSince(1n), new Set(['web']), 'whoever dies leaves the mark');
+  assert.deepEqual(keeper.askedSince(1n), new Set(['web']), 'the mark stays after a death');
   keeper.close();
 });
 
