@@ -106,7 +106,9 @@ function serve(connect: BrokeredConnect): NowOrLater<void> {
         call.end(-ETIMEDOUT, 'error');
         return undefined;
       }
-      return andThen(decideGranted(services, plugin, grants, address, life), (decided) => {
+      const deciding = decideGranted(services, plugin, grants, address, life);
+      return andThen(deciding instanceof Promise ? orLeft(connect, deciding) : deciding, (decided) => {
+        if (decided === undefined) return undefined;
         const asked = askAboutConnect(connect, decided);
         if (asked !== undefined && 'outcome' in asked) {
           asks = true;
@@ -124,6 +126,25 @@ function serve(connect: BrokeredConnect): NowOrLater<void> {
       if (!asks) closeOriginal(connect);
     },
   );
+}
+
+/**
+ * While DNS is asked again whether a name still has the address, the caller may be gone, or have a signal to handle.
+ *
+ * @returns undefined: the call has ended meanwhile, and nothing is dialled for it
+ */
+async function orLeft(
+  { context: { waiting }, call, original, life }: BrokeredConnect,
+  deciding: Promise<Judgement>,
+): Promise<Judgement | undefined> {
+  // protects: G11 a caller with a signal does not wait for DNS
+  waiting.add(call, (why) => {
+    call.end(interruptedResult(why, sendTimeout(original.number) > 0), 'error');
+    life.end('canceled');
+  });
+  const decided = await deciding;
+  waiting.remove(call);
+  return call.isOver ? undefined : decided;
 }
 
 /** While somebody is asked, the call holds no place of the queue. */

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Zone } from '../broker/name-server.js';
+import { childrenOf } from './processes.js';
 
 const WORLD = fileURLToPath(new URL('./public-world.js', import.meta.url));
 /** The host's end of a link; at the other end, in another namespace, is the world with every public address. */
@@ -40,6 +41,8 @@ export interface PublicNet {
   readonly dns: string;
   /** `PORT ADDRESS` of each connection so far. */
   readonly connections: () => readonly string[];
+  /** Its programs stop, or go on. The kernel there accepts connections meanwhile. */
+  readonly stop: (stops: boolean) => void;
   readonly close: () => void;
 }
 
@@ -63,6 +66,10 @@ export async function startPublicNet(zone: Zone, ports: readonly number[]): Prom
     within: isRoot ? [...target, '--'] : [...target, '--user', '--preserve-credentials', '--'],
     dns,
     connections: () => connections,
+    stop: (stops) => {
+      const worlds = childrenOf(child.pid ?? 0);
+      for (const pid of worlds) process.kill(pid, stops ? 'SIGSTOP' : 'SIGCONT');
+    },
     close: () => child.stdin.end(),
   };
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { userInTurn } from '../harness/asked.js';
 import type { AuditLine } from '../harness/audit-line.js';
+import { copyPrograms } from '../harness/copy-programs.js';
 import { type Listener, listen } from '../harness/listener.js';
 import { brokerOf } from '../harness/processes.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
@@ -16,26 +17,28 @@ import { makePlace, startUpWithSocket } from './up-with-socket.js';
 const MIB = 1_048_576;
 const CHUNK = 8_192;
 
-/** Connects, passes the connection on, and has it no more. */
+/** Connects, passes the connection on and so many to the holder itself, and has them no more. */
 const MAKER = `${PYTHON_CHANNEL}
 import os, sys, time
-def passed_on(port, place):
-    with socket.create_connection(("127.0.0.1", port)) as s, Channel.from_environment().connect("unix:" + place, 0, 5000) as to:
+def passed_on(port, place, others):
+    channel = Channel.from_environment()
+    with socket.create_connection(("127.0.0.1", port)) as s, channel.connect("unix:" + place, 0, 5000) as to:
+        more = [channel.connect("unix:" + place, 0, 5000) for _ in range(others)]
         to.setblocking(True)
-        socket.send_fds(to, [b"x"], [s.fileno()])
+        socket.send_fds(to, [b"x"], [s.fileno(), *(one.fileno() for one in more)])
         to.recv(1)
-port, place = int(sys.argv[1]), sys.argv[2]
-passed_on(port, place)
+port, place, others = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+passed_on(port, place, others)
 print("passed on", flush=True)
 time.sleep(100)
 `;
 
 /** Holds what it gets, and sends by it until it ends. */
 const HOLDER = `
-import os, socket, struct, sys, time
-with socket.socket(fileno=3) as listener:
-    client, _ = listener.accept()
-_, (fd, *_), _, _ = socket.recv_fds(client, 1, 1)
+import os, socket, struct, sys, threading, time
+listener = socket.socket(fileno=3)
+client, _ = listener.accept()
+_, (fd, *others), _, _ = socket.recv_fds(client, 1, 2)
 client.send(b"x")
 client.close()
 s = socket.socket(fileno=fd)
@@ -61,6 +64,15 @@ while not os.path.exists(sys.argv[1]):
 s = socket.socket(fileno=socket.recv_fds(theirs, 1, 1)[1][0])
 `;
 
+/** Waits for the end of the other connection before. */
+const WAITS = `
+other = socket.socket(fileno=others[0])
+other.setblocking(True)
+def wait():
+    print("other ended", other.recv(1), flush=True)
+threading.Thread(target=wait).start()
+${HIDES}`;
+
 interface Config {
   readonly allow?: readonly string[];
   readonly deny?: readonly string[];
@@ -84,8 +96,17 @@ interface Scene {
   readonly flag: string;
 }
 
-/** @param prepares what the holder does with the connection `s` before it sends */
-async function startScene(t: TestContext, user: User, maker: Config, prepares = ''): Promise<Scene> {
+/**
+ * @param prepares what the holder does with the connection `s` before it sends
+ * @param others how many connections to the holder itself are passed on, too
+ * @param dist postern's programs
+ */
+async function startScene(
+  t: TestContext,
+  user: User,
+  maker: Config,
+  { prepares = '', others = 0, dist }: { prepares?: string; others?: number; dist?: string } = {},
+): Promise<Scene> {
   let open = 0;
   let received = 0;
   const host = await listen((socket) => {
@@ -109,13 +130,13 @@ async function startScene(t: TestContext, user: User, maker: Config, prepares = 
       filesystem: { visible: [folder] },
       listen: [{ name: 'holder', address: place }],
     };
-    const command = python(MAKER, String(host.port), place);
+    const command = python(MAKER, String(host.port), place, String(others));
     const plugins = { holder, ...(next && { maker: { command, cwd: '/', allow: rules, ...next } }) };
     writeFileSync(join(folder, 'next'), JSON.stringify({ audit: 'stdout', plugins }));
     renameSync(join(folder, 'next'), join(folder, 'postern.yaml'));
   };
   write(undefined);
-  const { child, said } = await startUpWithSocket(t, user, { folder, place });
+  const { child, said } = await startUpWithSocket(t, user, { folder, place }, dist);
   const change = (next: Config | undefined): void => {
     write(next);
     child.kill('SIGHUP');
@@ -192,7 +213,7 @@ for (const user of userInTurn(0))
 // proves: a further broker ends what a plugin that is gone has left
 for (const user of users)
   test(`a further broker knows what a plugin has left that is gone, and ends it (${user})`, async (t) => {
-    const scene = await startScene(t, user, {}, HIDES);
+    const scene = await startScene(t, user, {}, { prepares: HIDES });
     await until(() => scene.said().includes('hidden') || undefined);
     const before = await until(() => brokerOf(scene.pid));
     scene.change(undefined);
@@ -207,15 +228,44 @@ for (const user of users)
   });
 
 for (const user of userInTurn(1))
+  test(`a plugin that is taken out of the file while there is no broker leaves no connection (${user})`, async (t) => {
+    const dist = copyPrograms();
+    const scene = await startScene(t, user, {}, { dist });
+    const program = join(dist, 'run/broker-main.cjs');
+    renameSync(program, `${program}.away`);
+    const before = await until(() => brokerOf(scene.pid));
+    process.kill(before, 'SIGKILL');
+    await until(() => scene.said().includes('MODULE_NOT_FOUND') || undefined, 30_000);
+    scene.change(undefined);
+    await until(() => /was read again; ended: maker/.test(scene.said()) || undefined, 30_000);
+    renameSync(`${program}.away`, program);
+    await until(() => (scene.said().includes('held ended') && scene.open() === 0) || undefined, 30_000);
+    assert.equal((await closedLine(scene))['ended_by'], 'revoked');
+  });
+
+for (const user of userInTurn(0))
+  test(`a TCP connection that is hidden holds up no other that a plugin leaves (${user})`, async (t) => {
+    const scene = await startScene(t, user, {}, { prepares: WAITS, others: 1 });
+    await until(() => scene.said().includes('hidden') || undefined);
+    scene.change(undefined);
+    await until(() => scene.said().includes("other ended b''") || undefined, 30_000);
+    assert.equal(scene.open(), 1);
+    writeFileSync(scene.flag, '');
+    await until(() => (scene.said().includes('held ended') && scene.open() === 0) || undefined, 30_000);
+  });
+
+for (const user of userInTurn(1))
   test(`what another plugin sends counts for the one that got the connection, also after a reset (${user})`, async (t) => {
     const scene = await startScene(
       t,
       user,
       { limits: { sent_mib: 1 } },
-      `
+      {
+        prepares: `
 s.sendall(b"x" * ${MIB - CHUNK})
 s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 print(struct.unpack("ii", s.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)), flush=True)`,
+      },
     );
     await hasEnded(scene, 'quota');
     // The kernel would reset it, and forget what it has carried.

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { LAYOUT } from '../../shared/sys/layout.js';
 import { anyUser } from '../harness/asked.js';
 import type { AuditLine } from '../harness/audit-line.js';
@@ -9,7 +10,7 @@ import { copyPrograms } from '../harness/copy-programs.js';
 import { freePort } from '../harness/free-port.js';
 import { listen } from '../harness/listener.js';
 import { type PosternResult, postern, type RunningPostern, startPostern } from '../harness/postern.js';
-import { brokerOf } from '../harness/processes.js';
+import { brokerOf, childrenOf, commandOf } from '../harness/processes.js';
 import { type PublicNet, startPublicNet } from '../harness/public-net.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { connectsUnderWay } from '../harness/tcp-table.js';
@@ -231,6 +232,58 @@ for (const user of anyUser) {
   });
 }
 
+/** Looks a name up, waits for a line, and connects to the address. A signal comes meanwhile. */
+const SIGNALLED = `
+import signal, socket, sys
+address = socket.getaddrinfo("${NAME}", 80, socket.AF_INET, socket.SOCK_STREAM)[0][4]
+print("up", flush=True)
+sys.stdin.readline()
+class Handled(Exception):
+    pass
+def handle(*_):
+    raise Handled
+signal.signal(signal.SIGALRM, handle)
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+try:
+    socket.create_connection(address)
+    print("connected", flush=True)
+except Handled:
+    print("handled", flush=True)
+sys.stdin.readline()
+`;
+
+for (const user of anyUser) {
+  // proves: a caller with a signal does not wait for DNS
+  test(`a signal ends a connect for which DNS is asked again, and nothing is dialled for it (${user})`, async (t) => {
+    const control = socketOf(user);
+    const { child, result, stdout } = startPostern(
+      [
+        ...['run', '--dns', net.dns, '--allow', `${NAME}:80`, '--audit', 'stdout', '--control', control],
+        ...['--', '/usr/bin/python3', '-c', SIGNALLED],
+      ],
+      { as: user, inside: net.within, keepInput: true, ownControl: true, timeoutMs: 60_000 },
+    );
+    t.after(() => child.kill('SIGKILL'));
+    await until(() => stdout().includes('up\n') || undefined, 20_000);
+    // The next broker asks DNS before a name counts that the former one gave.
+    assert.equal((await replace(user, control)).status, 0);
+    const before = net.connections().length;
+    net.stop(true);
+    t.after(() => net.stop(false));
+    child.stdin?.write('go on\n');
+    await until(() => /^(handled|connected)$/m.test(stdout()) || undefined, 20_000);
+    net.stop(false);
+    child.stdin?.end('end\n');
+    const { stdout: said, stderr } = await result;
+    assert.match(said, /^handled$/m, stderr);
+    assert.deepEqual(
+      eventsOf(said).filter(({ event }) => event === 'decision'),
+      [],
+    );
+    assert.equal(net.connections().length, before);
+  });
+}
+
 /** Programs whose broker says of each connect(2) that it leaves that it is a setsockopt(2), which the kernel may execute. */
 function lyingPrograms(): string {
   const dist = copyPrograms();
@@ -360,6 +413,31 @@ for (const [what, wrong, told] of [
     const seen = connected();
     await until(() => connected() > seen + 5 || undefined, 20_000);
   });
+
+// proves: a broker that died while the former one ended its work serves nobody
+test('where the new broker dies while the former one ends its work, a third one serves', async (t) => {
+  const { dist, control, up, said, connected } = await startChanged(t, anyone);
+  const file = join(dist, 'run/broker-main.cjs');
+  const honest = readFileSync(file, 'utf8');
+  const saying = honest.replace(/^.*type: "plugin_ready".*$/m, "console.error('it has its rules');\n$&");
+  assert.notEqual(saying, honest);
+  writeFileSync(file, saying);
+  const pid = up.child.pid ?? 0;
+  const before = brokerOf(pid) ?? 0;
+  // It is killed seconds after it was to end its work.
+  process.kill(before, 'SIGSTOP');
+  const replaced = replace(anyone, control);
+  await until(() => said().includes('it has its rules') || undefined, 20_000);
+  const [next = 0] = childrenOf(pid).filter((one) => one !== before && commandOf(one).includes('broker.cjs'));
+  await setTimeout(1_000);
+  process.kill(next, 'SIGKILL');
+  const { status, stderr } = await replaced;
+  assert.equal(status, 1);
+  assert.match(stderr, /it ended with SIGKILL/);
+  const seen = connected();
+  await until(() => connected() > seen + 5 || undefined, 20_000);
+  assert.ok(![before, next].includes(brokerOf(pid) ?? 0));
+});
 
 // proves: a broker that does not retire is killed
 for (const [what, isHung] of [

@@ -13,13 +13,14 @@ export function makePlace(user: User, name: string): { readonly folder: string; 
   return { folder, place: join(folder, `${name}.sock`) };
 }
 
-/** Runs the `postern.yaml` of a folder, once it has a listener. @returns what its processes print */
+/** Runs the `postern.yaml` of a folder, until it has a listener. @param dist its programs @returns what its processes print */
 export async function startUpWithSocket(
   t: TestContext,
   user: User,
   { folder, place }: ReturnType<typeof makePlace>,
+  dist?: string,
 ): Promise<{ readonly child: ReturnType<typeof startPostern>['child']; readonly said: () => string }> {
-  const { child, said } = startPostern(['up'], { as: user, cwd: folder });
+  const { child, said } = startPostern(['up'], { as: user, cwd: folder, ...(dist && { dist }) });
   t.after(() => child.kill('SIGKILL'));
   await until(() => existsSync(place) || undefined, 20_000);
   // As root the broker has other ids than the listener's file.

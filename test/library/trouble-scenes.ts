@@ -1,5 +1,6 @@
 // Applications that misuse the library, or fail: the argument names one. Each prints one line of JSON.
 import type { Plugin, PluginSettings, PosternSupervisor } from '../../sandbox/library/types.js';
+import { childrenOf, commandOf } from '../harness/processes.js';
 import {
   codeOf,
   createSupervisor,
@@ -160,6 +161,25 @@ const SCENES: Readonly<Record<string, () => Promise<unknown>>> = {
       processes: descendants().length,
       leaked: descriptors() - before,
     };
+  },
+
+  /** A broker is killed. The next one has come up when close() is over. */
+  async closeWhileBrokerStarts() {
+    const supervisor = await createSupervisor();
+    await supervisor.start({ name: 'stays', command: ['sleep', '1014'], stdio: 'ignore' });
+    const brokers = (): readonly number[] =>
+      childrenOf(process.pid).filter((pid) => commandOf(pid).includes('broker.cjs'));
+    const [former = 0] = brokers();
+    process.kill(former, 'SIGKILL');
+    const next = (): number => brokers().find((pid) => pid !== former) ?? 0;
+    await waitFor(() => next() > 0);
+    const held = next();
+    process.kill(held, 'SIGSTOP');
+    await supervisor.close();
+    const waits = descendants().includes(held);
+    process.kill(held, 'SIGCONT');
+    await waitFor(() => descendants().length === 0);
+    return { waits, processes: descendants().length };
   },
 
   async twice() {

@@ -50,6 +50,11 @@ for (const user of users) {
   });
 }
 
+for (const user of userInTurn(1))
+  test(`a broker that comes up when its supervisor has closed ends (${user})`, () => {
+    assert.deepEqual(scene('closeWhileBrokerStarts', user), { waits: true, processes: 0 });
+  });
+
 for (const user of userInTurn(0)) {
   test(`of two starts with one name one is refused, and the other runs (${user})`, () => {
     assert.deepEqual(scene('twice', user), { codes: ['name_taken', 'runs'], plugins: 1, runs: true });

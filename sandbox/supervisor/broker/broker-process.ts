@@ -291,7 +291,9 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       // It may have changed meanwhile.
       this.auditRoom(this.#options.auditRoom?.());
       await run.tell(this.#plugins, this.#deaths);
-      await will?.names.giveTo(spawned.lines);
+      if (will !== undefined) await Promise.race([spawned.gone, will.names.giveTo(spawned.lines)]);
+      // protects: G11 a broker that died while the former one ended its work serves nobody
+      if (run.hasEnded) await spawned.gone;
       this.#kept.renew();
       this.#deaths.renewMarks();
     } catch (error) {

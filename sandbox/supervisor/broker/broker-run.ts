@@ -53,6 +53,7 @@ export class BrokerRun {
   readonly #told = new Map<string, Told>();
   #version = '';
   #retiring = false;
+  #ended = false;
 
   private constructor(spawned: SpawnedBroker, events: BrokerRunEvents) {
     this.spawned = spawned;
@@ -72,6 +73,7 @@ export class BrokerRun {
     this.#exited = new Promise((resolve) => {
       ends.once('end', (_status, signal) => {
         lines.off('line', take);
+        this.#ended = true;
         events.exit(this, signal);
         resolve();
       });
@@ -113,6 +115,11 @@ export class BrokerRun {
   /** Whether its exit is wanted. */
   get isRetiring(): boolean {
     return this.#retiring;
+  }
+
+  /** From then on its `gone` rejects, which may take a moment. */
+  get hasEnded(): boolean {
+    return this.#ended;
   }
 
   /** In milliseconds. */

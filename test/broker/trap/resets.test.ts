@@ -49,6 +49,9 @@ test('the slow lane looks whether a program has closed a connection that is to b
   assert.deepEqual([counted, tcpState(socket.number)], [[cookie], TCP_STATE.CLOSE]);
   assert.equal(descriptors.held, 0);
   resets.close();
+  // A connect whose trap has ended meanwhile.
+  resets.keep({ tid: process.pid, descriptor: 5 } as unknown as TrappedCall, socket);
+  assert.equal(descriptors.held, 0);
   clearInterval(awake);
   socket.close();
   await peer.close();
