@@ -53,6 +53,8 @@ const OPEN_ANSWERS = 800;
 /** Of a body that is held until it is whole, since the signature names its hash; and of all that are held at the same time. */
 const HELD_BODY_BYTES = 10 * 1024 * 1024;
 const HELD_BYTES = 64 * 1024 * 1024;
+/** Then twice as much, each time. */
+const HELD_AT_FIRST_BYTES = 16 * 1024;
 
 export interface HostSettings {
   readonly host: string;
@@ -474,10 +476,15 @@ export class HostServer {
   }
 
   async #hold(body: Readable, measured: Measured, signal: AbortSignal): Promise<Buffer> {
-    const chunks: Buffer[] = [];
+    // A program may send one byte at a time: a list of them would take a hundred times their size.
+    let content = Buffer.alloc(HELD_AT_FIRST_BYTES);
+    let length = 0;
     for await (const chunk of body.iterator({ destroyOnReturn: false })) {
       signal.throwIfAborted();
-      chunks.push(chunk);
+      if (length + chunk.length > content.length)
+        content = Buffer.concat([content.subarray(0, length), chunk], 2 * (length + chunk.length));
+      else content.set(chunk, length);
+      length += chunk.length;
       measured.heldBytes += chunk.length;
       this.#shared.heldBytes += chunk.length;
       // protects: G8 gateway: a body that is held is bounded
@@ -485,7 +492,7 @@ export class HostServer {
       // protects: G8 gateway: all bodies that are held are bounded
       if (this.#shared.heldBytes > HELD_BYTES) throw new ExchangeRefused(TOO_MANY_BODIES);
     }
-    return Buffer.concat(chunks);
+    return content.subarray(0, length);
   }
 
   /** @throws the error of the upstream, or of the program */

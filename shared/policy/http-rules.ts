@@ -97,13 +97,17 @@ export interface HttpRules {
 // The path of a request, as rules see it.
 
 export interface HttpPath {
-  /** Without a dot segment, an empty segment or a query. What is matched is also what is sent. */
+  /** As rules match it: without a dot segment, an empty segment or a query. */
   readonly text: string;
+  /** The same, with each letter encoded that came encoded, unless that is sure to make no difference. */
+  readonly sent: string;
   readonly segments: readonly string[];
 }
 
-/** Letters that stay encoded: decoded, they would be a separator, a second encoding or a wildcard. */
-const KEPT = new Set([0x2f, 0x25, 0x2a, 0x3f, 0x23]);
+/** Letters that rules match encoded: decoded, they would be a separator, a second encoding or a wildcard. */
+const MATCHED_ENCODED = '/%*?#\\';
+/** Letters that mean the same encoded and not, RFC 3986. Others mean the same to most servers, but not to all. */
+const UNRESERVED = /[A-Za-z0-9._~-]/;
 const REFUSED_LETTER = /[^\x21-\x7e]|\\/;
 
 /**
@@ -116,29 +120,35 @@ const REFUSED_LETTER = /[^\x21-\x7e]|\\/;
 export function normalisePath(raw: string, as: 'request' | 'pattern' = 'request'): HttpPath | undefined {
   if (!raw.startsWith('/') || REFUSED_LETTER.test(raw) || raw.includes('#')) return undefined;
   if (/%(?![0-9A-Fa-f]{2})/.test(raw)) return undefined;
-  const decoded = raw.replace(/%([0-9A-Fa-f]{2})/g, (_, digits: string) => decodeOnce(digits));
+  const decoded = decodeLetters(raw, (letter) => UNRESERVED.test(letter));
   // A control character or a backslash, encoded: some servers cut the path there, or take it for a slash.
   // protects: G23 gateway: a path that servers read differently is none
   if (/%(?:[01][0-9A-F]|7F|5C)/.test(decoded)) return undefined;
   // A letter of ASCII in more bytes than it needs, as %C0%AE for a dot: it is no UTF-8, and some decoders read it all the same.
   // protects: G23 gateway: a path with an overlong letter is none
   if (/%C[01]%[89AB]|%E0%[89]|%F0%8/.test(decoded)) return undefined;
-  const segments: string[] = [];
+  const sent: string[] = [];
   for (const one of decoded.split('/')) {
     if (one === '' || one === '.') continue;
-    if (one !== '..') {
-      segments.push(as === 'request' ? one.replaceAll('*', '%2A') : one);
-      continue;
-    }
-    if (segments.pop() === undefined) return undefined;
+    if (one !== '..') sent.push(one);
+    else if (sent.pop() === undefined) return undefined;
   }
-  return { text: `/${segments.join('/')}${endsOpen(decoded) && segments.length > 0 ? '/' : ''}`, segments };
+  const segments = sent.map((one) => {
+    const matched = decodeLetters(one, (letter) => !MATCHED_ENCODED.includes(letter));
+    return as === 'request' ? matched.replaceAll('*', '%2A') : matched;
+  });
+  const whole = (all: readonly string[]): string =>
+    `/${all.join('/')}${endsOpen(decoded) && all.length > 0 ? '/' : ''}`;
+  return { text: whole(segments), sent: whole(sent), segments };
 }
 
-function decodeOnce(digits: string): string {
-  const code = Number.parseInt(digits, 16);
-  const isLetter = code > 0x20 && code < 0x7f && code !== 0x5c && !KEPT.has(code);
-  return isLetter ? String.fromCharCode(code) : `%${digits.toUpperCase()}`;
+/** Decodes visible letters of ASCII, once. @param which of them */
+function decodeLetters(text: string, which: (letter: string) => boolean): string {
+  return text.replace(/%([0-9A-Fa-f]{2})/g, (_, digits: string) => {
+    const code = Number.parseInt(digits, 16);
+    const letter = String.fromCharCode(code);
+    return code > 0x20 && code < 0x7f && which(letter) ? letter : `%${digits.toUpperCase()}`;
+  });
 }
 
 /** Whether it ends as a folder: behind the last slash is nothing, or a dot segment. */
@@ -190,7 +200,7 @@ export function decideHttp({ allow, deny }: HttpRules, { method, target }: HttpR
       suggestion: undefined,
       target: undefined,
     };
-  const sent = `${path.text}${query}`;
+  const sent = `${path.sent}${query}`;
   const denying = deny.find(
     (rule) =>
       coversMethod(rule, method) &&

@@ -91,6 +91,8 @@ test('what was normalised stays as it is, and has no segment that leads elsewher
     '%2F',
     '%25',
     '%41',
+    '%7b',
+    '%3B',
     ';x',
     '*',
     '%2a',
@@ -102,7 +104,10 @@ test('what was normalised stays as it is, and has no segment that leads elsewher
     fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
       const path = normalisePath(`/${pieces.join('')}`);
       if (path === undefined) return;
-      assert.deepEqual(normalisePath(path.text), path);
+      const { text, sent, segments } = path;
+      assert.deepEqual(normalisePath(sent), path);
+      const again = normalisePath(text);
+      assert.deepEqual([again?.text, again?.segments], [text, segments]);
       for (const segment of path.segments) assert.ok(!['', '.', '..'].includes(segment));
     }),
   );
@@ -157,9 +162,23 @@ test('an encoded slash that would lead to another folder is refused', () => {
     assert.equal(decided(rules([], ['* /admin/**']), 'GET', target), 'bad_request', target);
 });
 
-test('what was matched is what is sent, with its query', () => {
+test('what is sent leads where what was matched leads, with its query', () => {
   const decision = decideHttp(rules(['GET /b/**']), { method: 'GET', target: '/a/..//b/%63?x=/../%2e' });
   assert.equal(decision.target, '/b/c?x=/../%2e');
+});
+
+test('what is sent keeps what came encoded, and rules match it in either way', () => {
+  for (const [target, rule] of [
+    ['/a%3Bb', '/*'],
+    ['/%7bid%7D/x', '/{id}/x'],
+    ['/a%3d%22', '/a="'],
+    ['/a*b', '/a%2Ab'],
+  ] as const) {
+    const sent = target.replace(/%../g, (letter) => letter.toUpperCase());
+    const { decision, target: goes } = decideHttp(rules([`GET ${rule}`]), { method: 'GET', target });
+    assert.deepEqual([decision, goes], ['allow', sent]);
+    assert.equal(decided(rules([], [`* ${rule}`]), 'GET', target), 'path_not_allowed');
+  }
 });
 
 test('without rules a path goes as it came', () => {

@@ -78,7 +78,10 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
    * @throws PosternError `broker_failed` where the broker does not start, `bad_rules` where it refuses rules
    */
   async start(plugins: readonly PluginLine[] = []): Promise<void> {
-    for (const line of plugins) this.#keep(line);
+    for (const line of plugins) {
+      this.#plugins.put(line.plugin, line);
+      this.#kept.keepConnections(line.plugin);
+    }
     await this.#serveWith(await this.#begin());
   }
 
@@ -102,9 +105,11 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
   async setRules(line: PluginLine): Promise<void> {
     await this.#changes.shared(async () => {
       const former = this.#plugins.get(line.plugin);
-      this.#keep(line);
+      this.#plugins.put(line.plugin, line);
       try {
         await inForce(this, () => this.#configure(line));
+        // A broker that has these rules has forgotten a former plugin of the name, and the register is not taken for the former one's.
+        this.#kept.keepConnections(line.plugin);
       } catch (error) {
         this.#plugins.put(line.plugin, former);
         throw error;
@@ -140,12 +145,6 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
     const link = this.#link;
     this.#unlink();
     if (link !== undefined) await endBroker(link);
-  }
-
-  /** Every further broker gets its rules. */
-  #keep(line: PluginLine): void {
-    this.#plugins.put(line.plugin, line);
-    this.#kept.keepConnections(line.plugin);
   }
 
   /** Forgets a plugin and ends its sessions. */
