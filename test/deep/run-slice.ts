@@ -1,5 +1,5 @@
 // Runs one slice of a stage, with a limit. Its output goes to a file; what it left running is ended with it.
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { MachineResult } from '../machines/run-machine.js';
@@ -51,11 +51,12 @@ export async function runSlice(
   const [first = '', ...rest] = command;
   const { timedOut, how } = await runWithLimit(
     stage.minutes * 60_000 * beside,
-    first === 'node' ? process.execPath : join(TOP, first),
+    programOf(first),
     rest,
     // A package that is missing here is said, and is no success.
     { cwd: TOP, stdio: ['ignore', written, written], env: { ...process.env, CI: 'true' } },
   );
+  if (how !== undefined) writeSync(written, `\n${first}: ${how}\n`);
   closeSync(written);
   const output = readFileSync(log, 'utf8');
   const tests = countIn(output);
@@ -69,6 +70,12 @@ export async function runSlice(
     ...(machines === undefined ? {} : { machines: JSON.parse(machines) as MachineResult[] }),
     log,
   };
+}
+
+/** @param first of a slice's words: node, a file of this tree, or a program of the host */
+export function programOf(first: string): string {
+  if (first === 'node') return process.execPath;
+  return first.includes('/') ? join(TOP, first) : first;
 }
 
 /** The count on the last line, as test/run/main.ts and test/prove/main.ts print it. */
