@@ -4,8 +4,7 @@ import { mkdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { PATIENCE } from '../harness/patience.js';
-import { readableFolder } from '../harness/users.js';
-import { TOP } from './page.js';
+import { distFor, readableFolder } from '../harness/users.js';
 
 export interface Ran {
   readonly status: number | null;
@@ -35,7 +34,7 @@ function folderOfCommand(): string {
   if (bin === undefined) {
     bin = join(readableFolder(), 'bin');
     mkdirSync(bin);
-    symlinkSync(join(TOP, 'dist/run/postern.js'), join(bin, 'postern'));
+    symlinkSync(join(distFor('user'), 'run/postern.js'), join(bin, 'postern'));
   }
   return bin;
 }

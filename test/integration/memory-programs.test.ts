@@ -1,4 +1,5 @@
 // A host that forbids programs of memory, which postern starts.
+// needs: root
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { postern } from '../harness/postern.js';

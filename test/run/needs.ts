@@ -127,6 +127,7 @@ function started(...programs: readonly string[]): RegExp {
     [
       String.raw`/usr/s?bin/${name}(?![\w./-])`,
       String.raw`(?:\(|\[|\[\.\.\.\[)\s*['"]${name}['"]`,
+      String.raw`['"]${name}['"],\s*['"]-`,
       String.raw`(?:^|['"\`;|&(]|\$\(|-- |\bdo )\s?${name} (?:-|'|"|\$|[a-z./]+\b)`,
     ].join('|'),
     'm',

@@ -4,8 +4,7 @@ import { once } from 'node:events';
 import { readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { asUser, readableFolder } from '../harness/users.js';
+import { asUser, distFor, readableFolder } from '../harness/users.js';
 import { instrument, type ModuleKind, readModule } from './instrument.js';
 import { countersModule } from './traced-trees.js';
 
@@ -132,7 +131,7 @@ function scene(kind: ModuleKind = 'functions'): string {
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
   writeFileSync(join(folder, 'counters.js'), countersModule(file, 2));
   writeFileSync(join(folder, 'module.mjs'), traced(MODULE, kind));
-  symlinkSync(fileURLToPath(new URL('../../../node_modules', import.meta.url)), join(folder, 'node_modules'));
+  symlinkSync(join(distFor('user'), '../node_modules'), join(folder, 'node_modules'));
   return folder;
 }
 

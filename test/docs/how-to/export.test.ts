@@ -1,3 +1,4 @@
+// needs: curl
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { asUser, chownTo, readableFolder } from '../../harness/users.js';
