@@ -298,8 +298,8 @@ export class Plugins {
   /** What the run has passed on to others is of no use to them any more. */
   endRun(name: string): void {
     const plugin = this.#byName.get(name);
-    // protects: G7 a channel does not outlive the run that got it
     if (plugin === undefined) return;
+    // protects: G7 a channel does not outlive the run that got it
     this.#endSessions(plugin);
     // The supervisor has withdrawn its questions.
     plugin.asks.end();

@@ -31,6 +31,7 @@ function makeDist(wanted: string): string {
   symlinkSync(join(whole, 'node_modules'), join(folder, 'node_modules'));
   // Most tests need no mutant. They do not load the compiler and the bundler.
   const program = fileURLToPath(new URL('mutate.js', import.meta.url));
-  execFileSync(process.execPath, [program, dist, wanted], { stdio: ['ignore', 'inherit', 'inherit'] });
+  // Its words on stderr are in the error.
+  execFileSync(process.execPath, [program, dist, wanted], { stdio: ['ignore', 'inherit', 'pipe'] });
   return dist;
 }
