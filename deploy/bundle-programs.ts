@@ -1,6 +1,6 @@
 // Bundles programs of postern with the packages that they import into one file each. A plugin's start starts four processes and two
 // threads, and Node reads one file in a third of the time of hundreds. Native packages stay packages.
-import { basename, join, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { type BuildOptions, buildSync } from 'esbuild';
 import { type Bundle, isEsModule } from '../shared/bundles.js';
 
@@ -57,10 +57,13 @@ export function bundleProgram(dist: string, name: Bundle): Bundled {
         define: { 'import.meta.url': 'ownUrl' },
         outExtension: { '.js': '.cjs' },
       };
+  const top = resolve(dist, '..');
   const { metafile } = buildSync({
     ...format,
-    entryPoints: { [`run/${name}`]: join(dist, `${PROGRAMS[name]}.js`) },
-    outdir: dist,
+    // Packages are looked for here, wherever this process was started.
+    absWorkingDir: top,
+    entryPoints: { [`run/${name}`]: resolve(dist, `${PROGRAMS[name]}.js`) },
+    outdir: resolve(dist),
     bundle: true,
     platform: 'node',
     target: 'node20',
@@ -72,7 +75,7 @@ export function bundleProgram(dist: string, name: Bundle): Bundled {
   });
   return {
     name,
-    modules: Object.keys(metafile.inputs).map((path) => resolve(path)),
+    modules: Object.keys(metafile.inputs).map((path) => resolve(top, path)),
     files: Object.keys(metafile.outputs).map((path) => basename(path)),
   };
 }
