@@ -195,7 +195,9 @@ function readLines(end: OwnedFd, onLine: TakeLine<[line: string]>): Relay {
       rest = '';
     }
     let room: Promise<void> | undefined;
-    for (const line of lines) room = onLine(line);
+    // A later line may be dropped, and so need no room.
+    // protects: G8 output: a plugin waits for a reader, whatever lines come behind the one that has no room => for (const line of lines) room = onLine(line);
+    for (const line of lines) room = onLine(line) ?? room;
     return room;
   });
   const told = source.closed.then(() => {

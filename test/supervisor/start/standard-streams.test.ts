@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { readdirSync, writeSync } from 'node:fs';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { captureStreams } from '../../../sandbox/supervisor/start/standard-streams.js';
+import { until } from '../../harness/until.js';
 
 // proves: output: the end of the run is the end of its output
 test('the output of a run that has ended is what was in its pipes, and is whole', async () => {
@@ -19,6 +21,28 @@ test('the output of a run that has ended is what was in its pipes, and is whole'
   for (const end of [stdout, stderr]) assert.throws(() => writeSync(end.number, 'late'), { code: 'EPIPE' });
   for (const descriptor of descriptors) descriptor.close();
   assert.equal(readdirSync('/proc/self/fd').length, before);
+});
+
+// proves: output: a plugin waits for a reader, whatever lines come behind the one that has no room
+test('nothing more is read of a plugin while one of its lines waits, though later ones are dropped', async () => {
+  const lines: string[] = [];
+  let goOn = (): void => {};
+  const { descriptors, drained } = captureStreams((_stream, line) => {
+    lines.push(line);
+    return line === 'waits' ? new Promise((resolve) => (goOn = resolve)) : undefined;
+  });
+  const [, stdout] = descriptors;
+  assert.ok(stdout !== undefined);
+  writeSync(stdout.number, 'waits\ndropped\n');
+  await until(() => lines.length === 2 || undefined);
+  writeSync(stdout.number, 'more\n');
+  // It would be read in one of the next turns of the event loop.
+  for (let turn = 0; turn < 20; turn += 1) await setTimeout(1);
+  assert.deepEqual(lines, ['waits', 'dropped']);
+  goOn();
+  await until(() => lines.length === 3 || undefined);
+  await drained();
+  for (const descriptor of descriptors) descriptor.close();
 });
 
 // proves: output: an ended run writes no more than its pipe holds
