@@ -109,7 +109,7 @@ export class BrokerProcess extends EventEmitter<BrokerEvents> {
       try {
         await inForce(this, () => this.#configure(line));
         // A broker that has these rules has forgotten a former plugin of the name, and the register is not taken for the former one's.
-        this.#kept.keepConnections(line.plugin);
+        if (!this.#stopping && this.#plugins.has(line.plugin)) this.#kept.keepConnections(line.plugin);
       } catch (error) {
         this.#plugins.put(line.plugin, former);
         throw error;
