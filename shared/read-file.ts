@@ -1,6 +1,16 @@
 // Reads a file that somebody may have made endless. Its size says little: a file of /proc has size 0, and a file can grow. Runs in the supervisor
 // and the broker.
-import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
 
 const CHUNK_BYTES = 65_536;
 
@@ -53,6 +63,15 @@ export function readTextFile(path: string, mostMib: number): FileText {
 export function readIfThere(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** stat(2). */
+export function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
   } catch {
     return undefined;
   }

@@ -3,6 +3,7 @@
 import { statSync } from 'node:fs';
 import { ConfigError } from '../../shared/config/config-problem.js';
 import type { Config } from '../../shared/config/load-config.js';
+import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import type { SignedPolicy } from '../../shared/config/policy-config.js';
 import type { PolicySource } from '../../shared/policy/policy.js';
 import { quote } from '../../shared/policy/quote.js';
@@ -138,6 +139,13 @@ export class ConfigInForce {
       await this.#put(this.#config, await bound(this.#config, policy));
       this.warnBeyond();
     });
+  }
+
+  /** Why a plugin may not have these rules; undefined: it may. */
+  beyondOf(next: PluginConfig): string | undefined {
+    if (this.#config.policy === undefined) return undefined;
+    const [first] = narrow(next, this.#bounded.policy ?? NOTHING_ALLOWED).beyond;
+    return first && `${quote(first.what)} goes beyond the signed policy: it allows ${quote(first.example)}`;
   }
 
   /** Says what the signed policy keeps from being in force. */

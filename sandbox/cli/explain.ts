@@ -275,12 +275,14 @@ function readRequest(text: string): AskedRequest | undefined {
 }
 
 /** Of the plugins, or of the program that has no name yet. */
-function gatewaysOf(
-  options: ExplainOptions,
-): readonly { readonly name: string | null; readonly gateway?: PluginConfig['gateway'] }[] {
-  const { config, gateway } = options;
+function gatewaysOf(options: ExplainOptions): readonly {
+  readonly name: string | null;
+  readonly gateway?: PluginConfig['gateway'];
+  readonly mode?: PluginConfig['mode'];
+}[] {
+  const { config, gateway, mode } = options;
   if (gateway === undefined) return loadConfig(configFile(config)).plugins.map((one) => one.config);
-  return [{ name: null, ...loadGatewayFile(gateway, rulesOf(options, loadRuleFile)) }];
+  return [{ name: null, mode, ...loadGatewayFile(gateway, rulesOf(options, loadRuleFile)) }];
 }
 
 /** @throws PosternError `no_plugin`, `usage` */
@@ -294,7 +296,7 @@ function explainRequest(
     throw new PosternError('usage', 'A running postern cannot be asked about a request', {
       fix: 'leave out --live and --control: the rules of the file answer, and a change of them restarts the plugin',
     });
-  const answers = gatewaysOf(options).flatMap(({ name, gateway = [] }) => {
+  const answers = gatewaysOf(options).flatMap(({ name, gateway = [], mode }) => {
     const own = gateway.find((one) => one.host === host && one.ports.includes(port));
     if (own === undefined || (isPlain && own.baseUrl !== true) || (plugin !== undefined && plugin !== name))
       return [];
@@ -304,7 +306,10 @@ function explainRequest(
       suggestion: undefined,
       ...decideHttp({ allow, deny }, { method, target }),
     };
-    const { decision, reason, rule = null, suggestion = null } = decided;
+    const { reason, rule = null, suggestion = null } = decided;
+    // In mode audit a gateway lets through what no rule allows, and nothing that a deny rule covers.
+    const isAudited = mode === 'audit' && decided.rule === undefined && decided.target !== undefined;
+    const decision = decided.decision === 'deny' && isAudited ? 'would_deny' : decided.decision;
     const signed = own.aws === undefined ? null : `AWS ${own.aws.service} ${own.aws.region}`;
     return [{ plugin: name, method, host, port, target, decision, reason, rule, suggestion, signed }];
   });
@@ -339,7 +344,7 @@ function explainRequest(
     );
     process.stdout.write(`${json === true ? asciiJson(answer) : shown.join('\n')}\n`);
   }
-  return answers.every(({ decision }) => decision === 'allow') ? 0 : 1;
+  return answers.some(({ decision }) => decision === 'deny') ? 1 : 0;
 }
 
 function readRule(text: string): readonly HttpRule[] {

@@ -169,8 +169,12 @@ function imported(
   return { plugins, remarks, undenied, advice: [...(isAnyPort ? [ANY_PORT] : []), ...advice] };
 }
 
-/** The lists of files that sandbox-runtime and Visual Studio Code have in common. There, what is denied wins over what is allowed. */
-function filesOf(settings: Settings): ImportedPlugin['filesystem'] {
+/**
+ * The lists of files that sandbox-runtime and Visual Studio Code have in common. There, what is denied wins over what is allowed.
+ *
+ * @param neverWritten names that the tool itself keeps from being written, below each writable folder
+ */
+function filesOf(settings: Settings, neverWritten: readonly string[] = []): ImportedPlugin['filesystem'] {
   const paths = (key: string): readonly string[] =>
     settings
       .strings(key)
@@ -182,11 +186,13 @@ function filesOf(settings: Settings): ImportedPlugin['filesystem'] {
         return false;
       })
       .map((path) => path.replace(/^~(?=\/|$)/, homedir()));
-  const [allowWrite, allowRead, denyRead, denyWrite] = [
-    paths('allowWrite'),
-    paths('allowRead'),
-    paths('denyRead'),
-    paths('denyWrite'),
+  const [allowWrite, allowRead, denyRead] = [paths('allowWrite'), paths('allowRead'), paths('denyRead')];
+  const never = allowWrite.flatMap((folder) =>
+    neverWritten.map((name) => `${folder.replace(/\/$/, '')}/${name}`).filter((path) => existsSync(path)),
+  );
+  const denyWrite = [
+    ...paths('denyWrite'),
+    /* protects: G14 import: what srt never lets be written is read-only => ...[] */ ...never,
   ];
   const isKept = (path: string): boolean => denyWrite.some((outer) => isWithin(path, outer));
   // protects: G14 import: what may not be written there is not writable here => const writable = allowWrite;
@@ -240,6 +246,14 @@ function withoutUser(settings: Settings, proxy: unknown): unknown {
   return `${protocol}//${host}`;
 }
 
+/** Below a writable folder, srt lets no program write what a shell, git, an editor or an agent would run later. */
+const NEVER_WRITTEN = [
+  ...['.bashrc', '.bash_profile', '.profile', '.zshrc', '.zprofile', '.ripgreprc', '.mcp.json'],
+  ...['.gitconfig', '.gitmodules', '.git/hooks', '.vscode', '.idea', '.claude/commands', '.claude/agents'],
+];
+const NOT_DEEPER =
+  'srt also looks for files that a shell, git or an editor runs in folders deeper down; here those of each writable folder itself stay read-only, if they are there';
+
 /** Settings of sandbox-runtime (srt), as ~/.srt-settings.json. */
 export function importSrt(value: unknown, name: string): Imported {
   const remarks: string[] = [];
@@ -272,10 +286,14 @@ export function importSrt(value: unknown, name: string): Imported {
   );
   network.end();
   const files = settings.part('filesystem');
-  const filesystem = filesOf(files);
+  const keepsGitConfig = files.get('allowGitConfig') !== true;
+  const filesystem = filesOf(files, [...NEVER_WRITTEN, ...(keepsGitConfig ? ['.git/config'] : [])]);
   files.without('disabled', 'has no counterpart; name in "visible" what the program needs');
-  files.ignore('allowGitConfig');
   files.end();
+  const credentials = settings.get('credentials') as { readonly files?: unknown } | null | undefined;
+  // protects: G14 import: a file with a credential that is denied there is not shown here
+  if (Array.isArray(credentials?.files) && credentials.files.length > 0)
+    settings.remarkUndenied('credentials.files', 'files are not masked; name them in filesystem.denyRead');
   settings.without(
     'credentials',
     'has no counterpart; a gateway keeps secrets outside (docs/how-to/gateway.md)',
@@ -301,7 +319,7 @@ export function importSrt(value: unknown, name: string): Imported {
   return imported(
     [{ name, allow: [...allow, ...sockets], deny, ...via, filesystem }],
     remarks,
-    [FILES],
+    [FILES, ...(filesystem.writable.length > 0 ? [NOT_DEEPER] : [])],
     undenied,
   );
 }

@@ -135,6 +135,7 @@ async function run({ named, path, config, socket, signals, manager, heldListener
     ...optionsOf(config, bounded, path),
     heldListeners,
     control,
+    beyondPolicy: (next) => inForce.beyondOf(next),
     onEvent: config.audit === 'stderr' ? undefined : reportRefusals(current, path),
     onNotice: say,
     onUnseen: (name, unseen) => {

@@ -3,7 +3,7 @@ import { DEFAULT_ASK_S } from '../../shared/config/config-file.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
 import { Asks } from './approval/asks.js';
 import { answerByCallback, hookCallback } from './approval/run-hook.js';
-import { writeRule } from './approval/write-rule.js';
+import { notWritten, writeRule } from './approval/write-rule.js';
 import type { BrokerProcess } from './broker/broker-process.js';
 import { hostFiles, isWithin } from './files/host-files.js';
 import { requireHookApart } from './start-problems.js';
@@ -17,14 +17,26 @@ import type { SupervisorOptions } from './supervisor-options.js';
  */
 export type PutRule = (plugin: string, rule: string) => Promise<void>;
 
-/** @param plugins those that may write something now @param allow puts a rule in force @returns undefined: there is no file */
+/**
+ * @param plugins those that may write something now
+ * @param requireRule throws where a plugin may not have a rule
+ * @param allow puts a rule in force
+ * @returns undefined: there is no file
+ */
 export function putRule(
   plugins: () => readonly PluginConfig[],
+  requireRule: (plugin: string, rule: string) => void,
   allow: (plugin: string, rule: string) => Promise<void>,
   { ruleFile, onNotice = () => {} }: SupervisorOptions,
 ): PutRule | undefined {
   if (ruleFile === undefined) return undefined;
   return (plugin, rule) => {
+    try {
+      requireRule(plugin, rule);
+    } catch (cause) {
+      const { message, fix } = cause as { readonly message: string; readonly fix?: string };
+      throw notWritten(ruleFile, message, { fix, cause });
+    }
     writeRule(ruleFile, plugin, rule, (folder) => plugins().some((one) => mayWrite(one, folder)));
     return allow(plugin, rule).catch((error: Error) =>
       onNotice(`the rule "${rule}" is in the file, and not in force: ${error.message}`),

@@ -18,7 +18,7 @@ import type { SupervisorOptions } from './supervisor-options.js';
 
 export class PluginList {
   readonly parked: ParkedPlugins = new ParkedPlugins();
-  readonly #options: OwnOptions;
+  readonly #options: OwnOptions & Pick<SupervisorOptions, 'beyondPolicy'>;
   #ownFiles: readonly string[];
   readonly #cgroups: Pick<Cgroups, 'claim'>;
   readonly #live: () => readonly LiveRun[];
@@ -80,6 +80,19 @@ export class PluginList {
     return this.#changes.alone(() => this.#change(parts, plugins, change));
   }
 
+  /** @throws PosternError `bad_rules` for an allow rule past the signed policy, or as {@link check} does for one with which nothing would start */
+  requireRule(name: string, rule: string): void {
+    const plugin = this.#all.find((one) => one.name === name);
+    if (plugin === undefined) return;
+    const next = withRule(plugin, rule, this.#written);
+    const beyond = this.#options.beyondPolicy?.(next);
+    // protects: G24 policy: no rule that is added goes beyond it
+    if (beyond !== undefined)
+      throw new PosternError('bad_rules', beyond, { fix: 'have the signed policy allow it' });
+    // protects: G7 a rule with which nothing would start is not added
+    this.#look(this.#all.map((one) => (one === plugin ? next : one)));
+  }
+
   /** Adds an allow rule that was approved. @returns when it is in force @throws PosternError `broker_failed` */
   allow(broker: Pick<BrokerProcess, 'setRules'>, name: string, rule: string): Promise<void> {
     return this.#changes.alone(async () => {
@@ -136,10 +149,7 @@ export class PluginList {
     ownFiles: readonly string[] = this.#ownFiles,
     ending: readonly PluginConfig[] = [],
   ): Startable {
-    const { read: files = [] } = ownFilesOf({ ...this.#options, ownFiles: this.#ownFiles }, this.#all);
-    const homes = this.#startable?.keptHomes ?? [];
-    const runs = { live: this.#live(), ending, files, homes, written: this.#written };
-    const startable = requireStartable(plugins, { ...this.#options, ownFiles }, runs);
+    const startable = this.#look(plugins, ownFiles, ending);
     this.#cgroups.claim(plugins);
     this.#written = [
       ...startable.written,
@@ -149,6 +159,18 @@ export class PluginList {
       ),
     ];
     return { ...startable, written: this.#written };
+  }
+
+  /** Changes nothing. @throws PosternError as {@link requireStartable} does */
+  #look(
+    plugins: readonly PluginConfig[],
+    ownFiles: readonly string[] = this.#ownFiles,
+    ending: readonly PluginConfig[] = [],
+  ): Startable {
+    const { read: files = [] } = ownFilesOf({ ...this.#options, ownFiles: this.#ownFiles }, this.#all);
+    const homes = this.#startable?.keptHomes ?? [];
+    const runs = { live: this.#live(), ending, files, homes, written: this.#written };
+    return requireStartable(plugins, { ...this.#options, ownFiles }, runs);
   }
 }
 

@@ -29,6 +29,8 @@ export interface SupervisorOptions {
   readonly onAsk?: OnAsk | undefined;
   /** The file into which an approval as a rule is written. Missing: there is none. */
   readonly ruleFile?: string | undefined;
+  /** Says why a plugin may not have the rules of this configuration, with one rule added by an approval or an operator. Missing: it may have any. */
+  readonly beyondPolicy?: ((next: PluginConfig) => string | undefined) | undefined;
   /** A program that answers them. */
   readonly askHook?: HookCommand | undefined;
   readonly dnsServers?: readonly string[] | undefined;

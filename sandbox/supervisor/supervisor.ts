@@ -123,6 +123,7 @@ export class Supervisor {
     });
     this.putRule = putRule(
       () => this.#plugins.writers,
+      (plugin, rule) => this.#plugins.requireRule(plugin, rule),
       (plugin, rule) => this.#plugins.allow(this.#requireBroker(), plugin, rule),
       options,
     );

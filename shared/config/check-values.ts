@@ -1,9 +1,9 @@
 // What a configuration's values must keep that the schema does not say: values that depend on one another. Pure.
 
-import { type Stats, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseAddress } from '../policy/address.js';
 import { yamlText } from '../printable.js';
+import { statOf } from '../read-file.js';
 import { callsBy, checkCall } from './call-forms.js';
 import { type ConfigProblem, didYouMean } from './config-problem.js';
 import { checkExport } from './export-config.js';
@@ -182,14 +182,6 @@ function textAt(source: YamlSource, key: KeyPath): string {
 function checkProgram(source: YamlSource, at: KeyPath): ConfigProblem[] {
   const key = [...at, 'command', 0];
   return source.valueAt(key) === '' ? [source.problem(key, 'expected a program, not ""')] : [];
-}
-
-function statOf(path: string): Stats | undefined {
-  try {
-    return statSync(path, { throwIfNoEntry: false });
-  } catch {
-    return undefined;
-  }
 }
 
 function checkOrder(source: YamlSource, names: readonly string[]): ConfigProblem[] {

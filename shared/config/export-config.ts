@@ -1,8 +1,8 @@
 // `export` of postern.yaml: the collector that gets audit events and metrics by OTLP, and what it is asked with.
-import { statSync } from 'node:fs';
 import { parseAddress } from '../policy/address.js';
 import { parseRule } from '../policy/parse-rule.js';
 import { yamlText } from '../printable.js';
+import { statOf } from '../read-file.js';
 import type { ConfigProblem } from './config-problem.js';
 import { serverPlace } from './server-place.js';
 import type { ViaConfig } from './via-config.js';
@@ -54,9 +54,7 @@ export function checkExport(source: YamlSource, absolute: (path: string) => stri
     }),
     ...[['headers_file'], ['ca']]
       .flatMap((last) => source.textsAt(['export', ...last]))
-      .filter(
-        ({ text }) => text !== '' && statSync(absolute(text), { throwIfNoEntry: false })?.isFile() !== true,
-      )
+      .filter(({ text }) => text !== '' && statOf(absolute(text))?.isFile() !== true)
       .map(({ key, text }) =>
         source.problem(key, `${yamlText(absolute(text))} is no file`, 'paths are relative to the file'),
       ),

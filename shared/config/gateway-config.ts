@@ -1,6 +1,5 @@
 // `secrets` of a file and `gateway` of a plugin: as written, as values, and what their form does not say. Pure, except that it looks for a file that is
 // named. A rule that would not be applied is a mistake here, never a line that is passed over.
-import { statSync } from 'node:fs';
 import { plainNameOf } from '../gateway.js';
 import { compilePolicy } from '../policy/compile-policy.js';
 import { HTTP_PRESETS, type HttpRules, httpRulesOf, readHttpRule } from '../policy/http-rules.js';
@@ -8,6 +7,7 @@ import { openPorts } from '../policy/judge-name.js';
 import { isLocalhost, parseHost } from '../policy/parse-host.js';
 import { parseRule } from '../policy/parse-rule.js';
 import { yamlText } from '../printable.js';
+import { statOf } from '../read-file.js';
 import { type ConfigProblem, didYouMean } from './config-problem.js';
 import {
   AWS_SECRETS,
@@ -391,7 +391,7 @@ function checkHost(
     ...[['ca'], ['client', 'cert'], ['client', 'key']]
       .flatMap((last) => source.textsAt([...key, ...last]))
       .flatMap(({ key: place, text }) =>
-        statSync(absolute(text), { throwIfNoEntry: false })?.isFile() === true
+        statOf(absolute(text))?.isFile() === true
           ? []
           : [
               source.problem(

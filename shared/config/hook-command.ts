@@ -1,8 +1,9 @@
 // A program of the operator's that runs outside of every sandbox: that of `ask.hook`, which answers questions about unknown destinations, or the `command` of
 // a secret. Read in the supervisor. It is trusted, and so is what it loads: no plugin may write there. So it neither starts in a folder of the configuration
 // nor finds programs by the starter's PATH: interpreters load modules from the one, and any folder may stand in the other.
-import { accessSync, constants, type Stats, statSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { resolve } from 'node:path';
+import { statOf } from '../read-file.js';
 import type { ConfigProblem } from './config-problem.js';
 import type { KeyPath, YamlSource } from './yaml-source.js';
 
@@ -70,11 +71,3 @@ function isExecutable(path: string): boolean {
 }
 
 const isFile = (path: string): boolean => statOf(path)?.isFile() === true;
-
-function statOf(path: string): Stats | undefined {
-  try {
-    return statSync(path);
-  } catch {
-    return undefined;
-  }
-}

@@ -46,6 +46,7 @@ test('a pattern of sandbox-runtime means any port, and its deny list every port'
 });
 
 test('what a program may write is writable, and a hidden file is hidden where it would show', () => {
+  process.chdir(readableFolder());
   const { plugins, remarks } = importSrt(
     {
       filesystem: {
@@ -71,8 +72,30 @@ test('what a program may write is writable, and a hidden file is hidden where it
 // proves: import: what may not be read is hidden wherever it lies
 // proves: import: what may not be written in a writable folder is read-only
 // proves: import: what may not be written there is not writable here
+// proves: import: what srt never lets be written is read-only
+test('what a shell or git would run later is read-only in a writable folder, as srt has it', () => {
+  const folder = readableFolder();
+  process.chdir(folder);
+  for (const path of ['.git/hooks', '.vscode', 'src']) mkdirSync(join(folder, path), { recursive: true });
+  for (const path of ['.git/config', '.bashrc']) writeFileSync(join(folder, path), '');
+  const shownOf = (filesystem: object): readonly string[] =>
+    (importSrt({ filesystem }, 'agent').plugins[0]?.filesystem.visible ?? []).toSorted();
+  const always = ['./.bashrc', './.git/hooks', './.vscode'];
+  assert.deepEqual(shownOf({ allowWrite: ['.'] }), [...always, './.git/config'].toSorted());
+  assert.deepEqual(shownOf({ allowWrite: ['./'], allowGitConfig: true }), always);
+  assert.deepEqual(shownOf({ allowWrite: ['src'] }), []);
+});
+
+// proves: import: a file with a credential that is denied there is not shown here
+test('files with credentials, which srt masks or denies, keep a run from starting', () => {
+  const { undenied } = importSrt({ credentials: { files: [{ path: './.env', mode: 'deny' }] } }, 'agent');
+  assert.deepEqual(undenied, ['credentials.files: files are not masked; name them in filesystem.denyRead']);
+  assert.deepEqual(importSrt({ credentials: { files: [] } }, 'agent').undenied, []);
+});
+
 test('what is denied is hidden or read-only, by whatever path it is named', () => {
   const folder = readableFolder();
+  process.chdir(folder);
   mkdirSync(join(folder, 'data/kept'), { recursive: true });
   writeFileSync(join(folder, 'key'), '');
   const filesOf = (filesystem: object): unknown => importSrt({ filesystem }, 'agent').plugins[0]?.filesystem;

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ConfigError } from '../../shared/config/config-problem.js';
 import { pluginGateway } from '../../shared/config/gateway-config.js';
 import { readConfig } from '../../shared/config/load-config.js';
 import type { PlacedRules } from '../../shared/config/placed-rules.js';
+import { readableFolder } from '../harness/users.js';
 
 /** What is wrong with a plugin that has these keys. */
 function problemsOf(keys: string): readonly string[] {
@@ -60,6 +62,13 @@ test('what a host may have besides is for a gateway, or is refused', () => {
   assert.match(
     problemsOf(keys('api.example.com', '{client: {cert: /nonexistent/a, key: /nonexistent/b}}')).join(),
     /a" is no file.*b" is no file/,
+  );
+  // stat(2) fails with another error than ENOENT, as in a folder that is closed to this user.
+  const loop = join(readableFolder(), 'loop');
+  symlinkSync('loop', loop);
+  assert.match(
+    problemsOf(keys('api.example.com', `{client: {cert: ${loop}, key: ${loop}/a}}`)).join(),
+    /loop" is no file.*a" is no file/,
   );
   assert.match(
     problemsOf(keys('api.example.com', '{client: {cert: /etc/passwd}}')).join(),

@@ -390,6 +390,26 @@ test('wrong usage ends with 2, run with 125, one line with a suggestion each', a
   }
 });
 
+test('explain says of a request what a gateway does in mode audit', async () => {
+  const cwd = folderWith(`plugins:
+  web:
+    command: ["true"]
+    mode: audit
+    allow: [api.example.com]
+    gateway:
+      api.example.com: {allow: ["GET /**"], deny: ["* /admin/**"]}
+`);
+  for (const [request, status, decision] of [
+    ['GET https://api.example.com/x', 0, 'allow'],
+    ['POST https://api.example.com/x', 0, 'would_deny'],
+    ['GET https://api.example.com/admin/x', 1, 'deny'],
+    ['GET https://api.example.com/%00', 1, 'deny'],
+  ] as const) {
+    const asked = await postern(['explain', '--json', 'web', request], { as: anyone, cwd });
+    assert.deepEqual([asked.status, JSON.parse(asked.stdout).decision], [status, decision], request);
+  }
+});
+
 test('a command without a reader ends with its status and prints nothing', async () => {
   const cwd = folderWith('plugins: {web: {command: [node]}}\n');
   for (const args of [

@@ -1,12 +1,13 @@
 // A signed policy bounds the rules of `up`: the last good one stays in force, whatever its server does.
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { anyUser, inTurn } from '../harness/asked.js';
 import { type Listener, listen } from '../harness/listener.js';
 import { postern } from '../harness/postern.js';
+import { rawControl, request } from '../harness/raw-control.js';
 import { until } from '../harness/until.js';
 import { readableFolder, users } from '../harness/users.js';
 import { policyScene, policyServer, serves, signed } from './policy-scene.js';
@@ -83,6 +84,39 @@ for (const user of users) {
       await up.next(`${one.port} connected`);
       assert.doesNotMatch(up.said(), new RegExp(`^tries +\\| ${one.port} refused`, 'm'));
       assert.equal(await other.allConnections(), 0);
+      assert.equal(await up.stop(), 0);
+    });
+
+  // proves: policy: no rule that is added goes beyond it
+  // proves: a rule with which nothing would start is not added
+  if (inTurn(user, 0))
+    test(`a rule that an operator adds goes no further than the policy, and leads to no socket of postern's (${user})`, async (t) => {
+      const [server, one, other, third] = await Promise.all([
+        policyServer(t),
+        closing(),
+        closing(),
+        closing(),
+      ]);
+      t.after(() => Promise.all([one.close(), other.close(), third.close()]));
+      const [a, b, c] = [`127.0.0.1:${one.port}`, `127.0.0.1:${other.port}`, `127.0.0.1:${third.port}`];
+      const scene = await policyScene(t, user, server, [one.port, other.port, third.port]);
+      const socket = join(scene.folder, 'control.sock');
+      scene.write([a]);
+      server.serve = serves(signed(`serial: 1\nallow: [${a}, ${b}, "unix:${socket}"]\n`), '"1"');
+      const up = scene.start();
+      await up.next(`${one.port} connected`);
+      const control = await rawControl(socket);
+      t.after(() => control.socket.destroy());
+      const before = readFileSync(join(scene.folder, 'postern.yaml'), 'utf8');
+      control.send(request(1, 'allow', { plugin: 'tries', rule: c }));
+      control.send(request(2, 'allow', { plugin: 'tries', rule: `unix:${socket}` }));
+      const [beyond, command] = (await control.answers(2)).toSorted((x, y) => Number(x.id) - Number(y.id));
+      assert.match(beyond?.error?.message ?? '', /Cannot write the rule .* goes beyond the signed policy/);
+      assert.match(command?.error?.message ?? '', /leads to a control socket of postern/);
+      assert.equal(readFileSync(join(scene.folder, 'postern.yaml'), 'utf8'), before);
+      control.send(request(3, 'allow', { plugin: 'tries', rule: b }));
+      await up.next(`${other.port} connected`);
+      assert.equal(await third.allConnections(), 0);
       assert.equal(await up.stop(), 0);
     });
 

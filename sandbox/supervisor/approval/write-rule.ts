@@ -94,7 +94,8 @@ function textOf(path: string): string {
   throw new Error(`it ${read.problem}`);
 }
 
-function notWritten(
+/** @param why the sentence goes on with it */
+export function notWritten(
   path: string,
   why: string,
   { fix, cause }: { readonly fix?: string | undefined; readonly cause?: unknown } = {},

@@ -3,7 +3,7 @@
 // again before it becomes a rule.
 import { networkInterfaces } from 'node:os';
 import { LEARNT_REFUSALS, LIVE_ENDPOINTS } from '../../../shared/limits.js';
-import { formatRule } from '../../../shared/policy/format-rule.js';
+import { formatRules } from '../../../shared/policy/format-rule.js';
 import { readHttpRule } from '../../../shared/policy/http-rules.js';
 import { suggestionFor } from '../../../shared/policy/may-be-asked.js';
 import { type Host, parseHost } from '../../../shared/policy/parse-host.js';
@@ -254,12 +254,13 @@ function learntRules(endpoints: ReadonlyMap<string, ReadonlyMap<number, boolean>
       return host === undefined ? [] : [{ host, ports }];
     })
     .sort((a, b) => compareHosts(a.host, b.host))
-    .map(({ host, ports }) => ({
-      rule: formatRule(host, ports.keys()),
-      host: textOf(host),
-      ports: [...ports.keys()].sort((a, b) => a - b),
-      connected: [...ports.values()].includes(true),
-    }));
+    .flatMap(({ host, ports }) =>
+      formatRules(host, ports.keys()).map((one) => ({
+        ...one,
+        host: textOf(host),
+        connected: one.ports.some((port) => ports.get(port) === true),
+      })),
+    );
 }
 
 function textOf(host: Host): string {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { AUDIT_EXAMPLES } from '../../../deploy/reference/audit-examples.js';
 import { Learner, type Learnt } from '../../../sandbox/supervisor/learn/learner.js';
 import { LEARNT_REFUSALS, LIVE_ENDPOINTS } from '../../../shared/limits.js';
+import { parseRule } from '../../../shared/policy/parse-rule.js';
 import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
 
 type Decision = Partial<AuditEvent<'decision'>>;
@@ -54,6 +55,22 @@ test('what was refused for want of a rule becomes one, with its ports in one rul
     learnt.rules.map(({ connected }) => connected),
     [false, true, false],
   );
+});
+
+test('a host with more ports than one rule takes becomes several rules, each of which postern reads', () => {
+  // Two in a row are two items of a rule.
+  const ports = [...Array.from({ length: 50 }, (_, index) => 1_000 + 3 * index), 1_001, 5_000, 5_001, 5_002];
+  const { rules } = learn(ports.map((port) => decision('ftp.example.com', port)));
+  assert.deepEqual(
+    rules.map(({ rule }) => parseRule(rule, 'allow') !== undefined),
+    [true, true],
+  );
+  assert.deepEqual(
+    rules.flatMap((one) => one.ports),
+    ports.toSorted((a, b) => a - b),
+  );
+  assert.match(rules[0]?.rule ?? '', /^ftp\.example\.com:1000,1001,1003,/);
+  assert.match(rules[1]?.rule ?? '', /,5000-5002$/);
 });
 
 test('a look-up that was refused becomes a rule for port 443, and says so; one that audit mode answered does not', () => {
