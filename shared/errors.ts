@@ -42,6 +42,11 @@ export class PosternError extends Error {
   }
 }
 
+/** What anything that was thrown says. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
 // Every code of a PosternError: what it means and what usually helps. The type of the codes, exit statuses and docs/errors.md are made
 // from this table.
 

@@ -144,7 +144,7 @@ function viewOf(
   { name, egress }: PluginConfig,
   run: () => { readonly pid: number | undefined; readonly since: number },
 ): Omit<ControlView, 'supervisor'> {
-  const noMore = { lastEnd: undefined, lastFailure: undefined, startsInMs: undefined };
+  const noMore = { lastEnd: undefined, startsInMs: undefined };
   return {
     config: null,
     knows: (plugin) => plugin === name,

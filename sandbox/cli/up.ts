@@ -181,11 +181,13 @@ interface Service extends Pick<Start, 'signals' | 'manager'> {
 /** Opens everything in the order in which one part needs another, and closes it at the end. @returns the exit status */
 async function serve(service: Service): Promise<number> {
   const { signals, manager, kept, inForce, keeper, awaitsPolicy, page, lines } = service;
+  let isStopped = false;
   const stop = (): void => {
+    isStopped = true;
     manager.stopping();
     inForce.close();
     keeper?.close();
-    setTimeout(() => lines.giveUp(), OUTPUT_TIMEOUT_MS);
+    lines.hurry();
     void kept.close(inForce.config.stopGraceMs);
   };
   const readers = watchReaders(() => {
@@ -196,6 +198,7 @@ async function serve(service: Service): Promise<number> {
     signals.stop = stop;
     // A socket of its own must be there before a plugin is, so that it can be hidden.
     await page?.settled;
+    if (isStopped) return 0;
     await kept.open();
     if (keeper !== undefined) {
       inForce.warnBeyond();
@@ -362,6 +365,7 @@ class PluginLines {
   readonly #full = new Map<Output, Promise<void>>();
   #drop: () => void = () => {};
   #dropping = false;
+  #hurries = false;
   readonly #dropped: Promise<void> = new Promise((resolve) => {
     this.#drop = resolve;
   });
@@ -390,6 +394,18 @@ class PluginLines {
     this.#drop();
   }
 
+  /** The plugins are told to end: from now on a reader that makes no room for so long is given up. */
+  hurry(): void {
+    if (this.#hurries) return;
+    this.#hurries = true;
+    for (const room of this.#full.values()) this.#limit(room);
+  }
+
+  #limit(room: Promise<void>): void {
+    const late = setTimeout(() => this.giveUp(), OUTPUT_TIMEOUT_MS);
+    void room.then(() => clearTimeout(late));
+  }
+
   #head(name: string, to: NodeJS.WriteStream): string {
     const names = this.#names();
     const width = Math.max(0, ...names.map(({ length }) => length));
@@ -403,6 +419,7 @@ class PluginLines {
     const drained = new Promise<void>((resolve) => process[output].once('drain', resolve));
     const room = Promise.race([drained, this.#dropped]).then(() => void this.#full.delete(output));
     this.#full.set(output, room);
+    if (this.#hurries) this.#limit(room);
     return room;
   }
 }

@@ -3,7 +3,7 @@
 import { createServer, type Server } from 'node:net';
 import { bundlePath } from '../../shared/bundles.js';
 import { type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';
-import { PosternError } from '../../shared/errors.js';
+import { messageOf, PosternError } from '../../shared/errors.js';
 import { nodeFlags } from '../../shared/node-flags.js';
 import { ownCodePaths } from '../host/own-code.js';
 import { captureStreams } from '../supervisor/start/standard-streams.js';
@@ -143,5 +143,5 @@ function portOf(server: Server): number {
 
 function asFailure(error: unknown): Failure {
   if (error instanceof PosternError) return { message: error.message, fix: error.fix };
-  return { message: error instanceof Error ? error.message : String(error) };
+  return { message: messageOf(error) };
 }

@@ -139,7 +139,7 @@ export function controlTarget(parts: ControlParts): ControlTarget {
 }
 
 function statusOf(plugin: ShownState): PluginStatus {
-  const { name, state, pid = null, status = null, ageMs, starts, lastEnd, lastFailure, startsInMs } = plugin;
+  const { name, state, pid = null, status = null, ageMs, starts, lastEnd = null, startsInMs } = plugin;
   const { waitsFor = [] } = plugin;
   return {
     name,
@@ -148,7 +148,7 @@ function statusOf(plugin: ShownState): PluginStatus {
     status,
     for_ms: Math.round(ageMs),
     starts,
-    last_end: lastFailure ?? (lastEnd === undefined ? null : describeEnd(lastEnd)),
+    last_end: typeof lastEnd === 'object' && lastEnd !== null ? describeEnd(lastEnd) : lastEnd,
     starts_in_ms: startsInMs === undefined ? null : Math.round(startsInMs),
     waits_for: waitsFor,
   };

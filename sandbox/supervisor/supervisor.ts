@@ -501,6 +501,8 @@ export class Supervisor {
     await this.#serving?.catch(() => {});
     await this.#runs.close(constants.signals.SIGTERM, graceMs);
     await Promise.all([...this.#gateways.values()].map((gateway) => gateway.close()));
+    // The broker answers after the events of what has ended by now.
+    if (this.#export.facts !== null) await this.#broker?.usage().catch(() => {});
     await this.#export.close(EXPORT_FLUSH_MS);
     this.#isOver = true;
     for (const started of await Promise.allSettled(this.#own))

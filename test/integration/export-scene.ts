@@ -133,7 +133,7 @@ export function makeCertificate(): { readonly ca: string; readonly pem: string }
   return { ca: ca ?? '', pem: pem ?? '' };
 }
 
-/** Connects to each port on cue, as often as each line of its file says, and says how many were made. */
+/** Connects to the port on cue, as often as its file says, and says how many were made. The last one ends with the program. */
 const CONNECTS = `
 import os, socket, sys, time
 cue, port = sys.argv[1], int(sys.argv[2])
@@ -145,7 +145,7 @@ while True:
     except OSError:
         wanted = 0
     while done < wanted:
-        socket.create_connection(("127.0.0.1", port)).close()
+        held = socket.create_connection(("127.0.0.1", port))
         done += 1
         if done == wanted: print("made", done, flush=True)
     time.sleep(0.02)

@@ -98,14 +98,19 @@ for (const user of users) {
     assert.ok(!JSON.stringify(collector.heard().map(({ request: body }) => body)).includes(TOKEN));
     assert.equal(await scene.stop(), 0);
     // What the end of the plugin made is exported too.
-    const lines = scene
-      .audit()
-      .split('\n')
-      .filter((line) => line.includes('"plugin":"agent"'));
-    await until(
-      () =>
-        decisions() === lines.filter((line) => line.startsWith('{"event":"decision"')).length || undefined,
-    );
+    const ended = collector
+      .logs()
+      .filter(
+        ({ eventName, attributes }) =>
+          eventName === 'postern.closed' && attribute(attributes, 'postern.plugin') === 'agent',
+      );
+    const inFile = (event: string): number =>
+      scene
+        .audit()
+        .split('\n')
+        .filter((line) => line.startsWith(`{"event":"${event}"`) && line.includes('"plugin":"agent"')).length;
+    assert.deepEqual([decisions(), ended.length], [inFile('decision'), inFile('closed')]);
+    assert.equal(inFile('closed'), 5);
   });
 
   if (inTurn(user, 0))

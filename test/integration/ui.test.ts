@@ -8,6 +8,7 @@ import { anyUser, userInTurn } from '../harness/asked.js';
 import { freePort } from '../harness/free-port.js';
 import { listen } from '../harness/listener.js';
 import { postern, type RunningPostern, startPostern } from '../harness/postern.js';
+import { childrenOf, commandOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { chownTo, readableFolder, type User } from '../harness/users.js';
 
@@ -193,6 +194,26 @@ for (const user of anyUser)
     scene.child.kill('SIGTERM');
     await scene.result;
     await until(() => !existsSync(path) || undefined);
+  });
+
+for (const user of anyUser)
+  test(`a stop while the page starts is heard, and nothing begins (${user})`, async (t) => {
+    const folder = readableFolder();
+    chownTo(user, folder);
+    const file = join(folder, 'postern.yaml');
+    const plugins = { web: { command: ['sh', '-c', 'echo begun; sleep 1000'] } };
+    const audit = join(folder, 'audit.jsonl');
+    writeFileSync(file, JSON.stringify({ ui: '127.0.0.1:0', audit, plugins }));
+    chownTo(user, file);
+    const running = startPostern(['up', '--control', join(folder, 'c.sock')], { as: user, cwd: folder });
+    t.after(() => running.child.kill('SIGKILL'));
+    await until(
+      () =>
+        childrenOf(running.child.pid ?? 0).some((pid) => commandOf(pid).includes('postern-ui')) || undefined,
+    );
+    running.child.kill('SIGTERM');
+    assert.equal((await running.result).status, 0, running.said());
+    assert.deepEqual([running.stdout(), existsSync(audit)], ['', false]);
   });
 
 // proves: ui: the page is served on loopback alone

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { userInTurn } from '../harness/asked.js';
 import { freePort } from '../harness/free-port.js';
+import { startPostern } from '../harness/postern.js';
 import { brokerOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { asUser, distFor, readableFolder, type User } from '../harness/users.js';
@@ -60,6 +61,21 @@ function start(user: User, cwd: string, at: 'pipe' | 'terminal'): Running {
     ended: once(child, 'exit').then(() => Number(/ended (-?\d+)/.exec(said)?.[1])),
   };
 }
+
+const TRAP = 'trap "sleep 3; echo late; exit 0" TERM; echo begun; while :; do sleep 0.1; done';
+
+for (const user of userInTurn(2))
+  test(`what a plugin writes late in its stop is printed while somebody reads (${user})`, async (t) => {
+    const folder = readableFolder();
+    const plugin = { command: ['sh', '-c', TRAP] };
+    writeFileSync(join(folder, 'postern.yaml'), JSON.stringify({ plugins: { late: plugin } }));
+    const running = startPostern(['up', '--control', 'off'], { as: user, cwd: folder });
+    t.after(() => running.child.kill('SIGKILL'));
+    await until(() => running.stdout().includes('begun') || undefined);
+    running.child.kill('SIGTERM');
+    await once(running.child, 'close');
+    assert.match(running.stdout(), /^late \| late$/m);
+  });
 
 const health = async (port: number): Promise<number | undefined> => {
   try {

@@ -2,6 +2,7 @@
 
 import PQueue from 'p-queue';
 import type { HookCommand } from '../../../shared/config/hook-command.js';
+import { messageOf } from '../../../shared/errors.js';
 import { type Answerer, ASK_SCOPES } from '../../../shared/words.js';
 import { runOutside } from '../../host/run-outside.js';
 import type { AskAnswer, AskRequest, Asks } from './asks.js';
@@ -97,8 +98,7 @@ export function answerByCallback(
     };
     answered().catch((error: unknown) => {
       if (controller.signal.aborted) return;
-      const { message } = error instanceof Error ? error : { message: String(error) };
-      onProblem(`question ${request.id} has no answer from the ${by}: ${message}`);
+      onProblem(`question ${request.id} has no answer from the ${by}: ${messageOf(error)}`);
     });
   });
 }

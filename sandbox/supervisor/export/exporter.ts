@@ -4,6 +4,7 @@
 // say the headers back.
 import { performance } from 'node:perf_hooks';
 import type { ExportConfig, ExportSignal } from '../../../shared/config/export-config.js';
+import { messageOf } from '../../../shared/errors.js';
 import { printable } from '../../../shared/printable.js';
 import type { AuditEvent } from '../../../shared/protocol/audit-events.js';
 import type { ServerRequest } from '../../requester/messages.js';
@@ -320,7 +321,18 @@ export class Exporter {
 
   /** Each page has all: one that is not taken is not sent again. */
   async #sendMetrics(): Promise<void> {
-    const page = await this.#parts.page();
+    let page: string;
+    try {
+      page = await this.#parts.page();
+    } catch (error) {
+      // A process that has no descriptor or memory left cannot say how it is.
+      this.#parts.counts.batch('metrics', false);
+      this.#fail('metrics', {
+        kind: 'later',
+        problem: `there is no page of metrics: ${printable(messageOf(error))}`,
+      });
+      return;
+    }
     for await (const { body, points } of metricsBodies(this.#resource, page, this.#startedMs, Date.now()))
       if ((await this.#post('metrics', body, points)).kind !== 'taken') return;
   }

@@ -1,7 +1,7 @@
 // Keeps one plugin from a start until it has ended for good: starts it, restarts it by its policy, and stops it. Its failures reach no other
 // plugin.
 import type { PluginConfig, RestartConfig } from '../../../shared/config/plugin-config.js';
-import { PosternError } from '../../../shared/errors.js';
+import { messageOf, PosternError } from '../../../shared/errors.js';
 import type { PluginStateWord, StartCause } from '../../../shared/words.js';
 import { isShortage } from '../../host/shortage.js';
 import type { PluginEnd } from '../start/sandbox.js';
@@ -58,8 +58,7 @@ export class PluginKeeper {
   #since = performance.now();
   #starts = 0;
   #running: RunningPlugin | undefined;
-  #lastEnd: PluginEnd | undefined;
-  #lastFailure: string | undefined;
+  #lastEnd: PluginEnd | string | undefined;
   #nextStart: number | undefined;
 
   /** @param cause of the first start */
@@ -105,7 +104,6 @@ export class PluginKeeper {
       status: notices?.status,
       starts: this.#starts,
       lastEnd: this.#lastEnd,
-      lastFailure: this.#lastFailure,
       startsInMs: this.#nextStart === undefined ? undefined : this.#nextStart - performance.now(),
     };
   }
@@ -185,7 +183,7 @@ export class PluginKeeper {
 
   #failed(error: unknown, restarts: number, shortages: number): Started {
     const { name, restart } = this.#config;
-    this.#lastFailure = error instanceof Error ? error.message : String(error);
+    this.#lastEnd = messageOf(error);
     const short = isShortage(error);
     const parked = error instanceof PosternError && error.code === 'plugin_parked';
     const next = parked ? undefined : nextRestart(restart, FAILED_START, restarts);
@@ -295,9 +293,8 @@ export interface PluginState {
   readonly status?: string | undefined;
   /** How often its program began. */
   readonly starts: number;
-  /** How its last run ended, or why its last start failed. */
-  readonly lastEnd: PluginEnd | undefined;
-  readonly lastFailure: string | undefined;
+  /** How its last run ended; a text: why the start after it failed. */
+  readonly lastEnd: PluginEnd | string | undefined;
   /** When it starts again, in milliseconds from now, while it is `pausing`. */
   readonly startsInMs: number | undefined;
 }

@@ -7,7 +7,7 @@ import type { GatewayHost, SecretSource } from '../../../shared/config/gateway-k
 import type { HookCommand } from '../../../shared/config/hook-command.js';
 import type { PluginConfig } from '../../../shared/config/plugin-config.js';
 import { secretOf, secretProblem } from '../../../shared/config/secret-template.js';
-import { PosternError } from '../../../shared/errors.js';
+import { messageOf, PosternError } from '../../../shared/errors.js';
 import { readTextFile } from '../../../shared/read-file.js';
 import { SystemError } from '../../../shared/sys/libc.js';
 import { openWithoutLinks } from '../../../shared/sys/open-folder.js';
@@ -282,8 +282,7 @@ async function outputOf(
       signal: AbortSignal.any([signal, late]),
     });
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    const why = late.aborted ? `it took more than ${COMMAND_MS / 1000} s` : message;
+    const why = late.aborted ? `it took more than ${COMMAND_MS / 1000} s` : messageOf(error);
     throw refused(secretCalled(name), `"${command.command[0]}" gave none: ${why}`);
   }
 }

@@ -2,7 +2,7 @@
 // policy stays, and who watches is told once. Runs in the supervisor.
 import type { KeyObject } from 'node:crypto';
 import { readSignedPolicy, type SignedPolicy } from '../../../shared/config/policy-config.js';
-import { PosternError } from '../../../shared/errors.js';
+import { messageOf } from '../../../shared/errors.js';
 import { printable } from '../../../shared/printable.js';
 import type { PolicyResult } from '../../../shared/words.js';
 import type { Fetched } from './fetch-policy.js';
@@ -38,7 +38,7 @@ interface KeeperParts {
   readonly pollMs: number;
   /** @param etag of the policy in force */
   readonly fetch: (etag: string | undefined) => Promise<Fetched>;
-  /** Puts a policy in force. @throws PosternError if that failed. Then the former one is in force */
+  /** Puts a policy in force. @throws if that failed. Then the former one is in force */
   readonly putInForce: (policy: SignedPolicy) => Promise<void>;
   readonly onNews: (news: PolicyNews) => void;
 }
@@ -131,8 +131,8 @@ export class PolicyKeeper {
       this.#kept = policy;
       await this.#parts.putInForce(policy);
     } catch (error) {
-      if (!(error instanceof PosternError)) throw error;
-      return ['unavailable', `serial ${policy.serial} is not in force: ${printable(error.message)}`];
+      // Also one that postern does not expect: the next look tries again, and the former policy is in force until then.
+      return ['unavailable', `serial ${policy.serial} is not in force: ${printable(messageOf(error))}`];
     }
     this.#policy = policy;
     this.#etag = etag;

@@ -6,10 +6,11 @@ import { limitsOf } from '../../../shared/config/limit-forms.js';
 import { type PluginConfig, plainPlugin } from '../../../shared/config/plugin-config.js';
 import type { ServerPlace } from '../../../shared/config/server-place.js';
 import type { ViaConfig } from '../../../shared/config/via-config.js';
-import { PosternError } from '../../../shared/errors.js';
+import { messageOf } from '../../../shared/errors.js';
 import { nodeFlags } from '../../../shared/node-flags.js';
 import { count, fields, NONE, orMissing, parsed, text } from '../../../shared/protocol/shape.js';
-import { makePipe } from '../../../shared/sys/pipe.js';
+import type { OwnedFd } from '../../../shared/sys/owned-fd.js';
+import { makePipe, type Pipe } from '../../../shared/sys/pipe.js';
 import { ownCodePaths } from '../../host/own-code.js';
 import {
   type AnswerHeader,
@@ -169,8 +170,8 @@ class RequesterProcess {
       await this.#sandbox.ended;
       await this.#drained();
     } catch (error) {
-      if (!(error instanceof PosternError)) throw error;
-      this.#problem ??= error.message;
+      // Whatever it is, as a lack of descriptors: a request that fails is an ordinary event.
+      this.#problem ??= messageOf(error);
     } finally {
       this.#input?.close();
     }
@@ -185,7 +186,7 @@ class RequesterProcess {
     this.#drained = captured.drained;
     const [nothing, ...outputs] = captured.descriptors;
     nothing?.close();
-    const { read, write } = makePipe({ nonBlocking: true });
+    const { read, write } = pipeBeside(outputs);
     this.#input = new Output({ descriptor: write, kind: 'now' }, INPUT_BYTES);
     this.#write(settings);
     if (this.#asked !== undefined) this.#write(this.#asked.request);
@@ -224,6 +225,16 @@ class RequesterProcess {
     // protects: G24 requests: the process cannot fill the memory => asked.parts.push(part);
     if (asked.length > asked.request.mostBytes) this.end('it says too much');
     else asked.parts.push(part);
+  }
+}
+
+/** @throws SystemError if there is none: then the others are closed */
+function pipeBeside(others: readonly OwnedFd[]): Pipe {
+  try {
+    return makePipe({ nonBlocking: true });
+  } catch (error) {
+    for (const other of others) other.close();
+    throw error;
   }
 }
 

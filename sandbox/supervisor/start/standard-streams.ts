@@ -96,7 +96,9 @@ export function captureStreams(
   };
   try {
     const [stdout, stderr] = [open(), open()];
-    const descriptors = [nullDevice(), stdout.write, stderr.write];
+    const nothing = nullDevice();
+    opened.push(nothing);
+    const descriptors = [nothing, stdout.write, stderr.write];
     const relays = [
       readLines(stdout.read, (line) => onLine('stdout', line)),
       readLines(stderr.read, (line) => onLine('stderr', line)),

@@ -30,7 +30,11 @@ interface Scene {
   readonly target: (headers: ExportTarget['headers'], closed?: () => void) => ExportTarget;
 }
 
-function sceneOf(t: TestContext, signals: ExportConfig['signals'] = ['logs'], page = ''): Scene {
+function sceneOf(
+  t: TestContext,
+  signals: ExportConfig['signals'] = ['logs'],
+  page: () => string = () => '',
+): Scene {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   let clock = 1000;
   const count = (name: string, times: number): void => {
@@ -48,7 +52,7 @@ function sceneOf(t: TestContext, signals: ExportConfig['signals'] = ['logs'], pa
   });
   const scene: Scene = {
     exporter: new Exporter(target({ authorization: 'Bearer secret' }), {
-      ...{ name: '/etc/postern.yaml', page: async () => page, now: () => clock },
+      ...{ name: '/etc/postern.yaml', page: async () => page(), now: () => clock },
       counts: {
         events: (result, times) => count(result, times),
         batch: (signal, isTaken) => count(`${signal} ${isTaken ? 'ok' : 'failed'}`, 1),
@@ -262,9 +266,31 @@ test('an answer that is none of OTLP is no success, and an empty one is', async 
   assert.equal(counted['exported'], 1);
 });
 
+const PAGE = '# HELP x_total X\n# TYPE x_total counter\nx_total 1\n';
+
+test('metrics that cannot be read are a batch that failed, and the next ones go out', async (t) => {
+  let isShort = true;
+  const { exporter, sent, pass, counted, notices } = sceneOf(t, ['logs', 'metrics'], () => {
+    if (isShort) throw new Error('EMFILE: no descriptor');
+    return PAGE;
+  });
+  exporter.take(event());
+  await pass(INTERVAL_MS);
+  assert.deepEqual({ ...counted }, { 'metrics failed': 1, 'logs ok': 1, exported: 1, up: 0 });
+  const problem = 'there is no page of metrics: EMFILE: no descriptor';
+  assert.equal(exporter.facts.problem, `metrics: ${problem}`);
+  assert.deepEqual(notices, [`the export of metrics fails: ${problem}`]);
+  isShort = false;
+  await pass(INTERVAL_MS);
+  assert.deepEqual(
+    sent.map(({ path }) => path),
+    ['/base/v1/logs', '/base/v1/metrics'],
+  );
+  assert.deepEqual([counted['metrics ok'], counted['up'], exporter.facts.problem], [1, 1, null]);
+});
+
 test('metrics go out at each interval, are not sent again, and count apart', async (t) => {
-  const page = '# HELP x_total X\n# TYPE x_total counter\nx_total 1\n';
-  const scene = sceneOf(t, ['logs', 'metrics'], page);
+  const scene = sceneOf(t, ['logs', 'metrics'], () => PAGE);
   const { exporter, sent, pass, counted } = scene;
   scene.answer = ({ path }) => (path.endsWith('/metrics') ? status(404) : TAKEN);
   await pass(INTERVAL_MS);

@@ -60,6 +60,21 @@ test('a keeper tries a failed start again, and reports the delay', async () => {
   assert.equal(await ended, true);
 });
 
+test('the last end is that of the last run, or why the start after it failed', async () => {
+  const starter = new FakeStarter();
+  starter.failures = 1;
+  const keeper = new PluginKeeper(configOf('a', { ...RESTART, delayMs: 1 }), starter, silent);
+  const ended = keeper.run();
+  await until(() => keeper.state.state === 'running' || undefined);
+  assert.equal(keeper.state.lastEnd, 'cannot start');
+  const end = { kind: 'exited', status: 7 } as const;
+  starter.end('a', end);
+  await until(() => keeper.state.starts === 2 || undefined);
+  assert.deepEqual(keeper.state.lastEnd, end);
+  await keeper.stop();
+  await ended;
+});
+
 test('a start for which the host had no room is tried again, whatever the policy, and is no restart', async () => {
   const starter = new FakeStarter();
   starter.failures = 2;

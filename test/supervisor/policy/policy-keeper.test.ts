@@ -4,7 +4,6 @@ import { test } from 'node:test';
 import type { Fetched } from '../../../sandbox/supervisor/policy/fetch-policy.js';
 import { KeptPolicy } from '../../../sandbox/supervisor/policy/kept-policy.js';
 import { PolicyKeeper } from '../../../sandbox/supervisor/policy/policy-keeper.js';
-import { PosternError } from '../../../shared/errors.js';
 import { readableFolder } from '../../harness/users.js';
 
 const { publicKey, privateKey } = generateKeyPairSync('ed25519');
@@ -45,7 +44,7 @@ test('a policy that could not be put in force stays the newest, and comes into f
       return { kind: 'policy', etag: undefined, bytes: offers[at]?.[0] ?? signed(5) };
     },
     putInForce: async ({ serial }) => {
-      if (offers[at]?.[1] === false) throw new PosternError('broker_failed', 'no broker');
+      if (offers[at]?.[1] === false) throw new Error('EMFILE: no descriptor is left');
       inForce.push(serial);
     },
     onNews: ({ result, serial }) => {

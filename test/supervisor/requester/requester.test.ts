@@ -84,10 +84,13 @@ test('a process that dies is told, and the next request has another one', async 
 });
 
 test('why the process does not start is the problem of the request', async () => {
-  const start: StartOwn = async () => {
-    throw new PosternError('launch_failed', 'No sandbox');
-  };
-  assert.deepEqual(await new Requester(start, CONFIG, SETTINGS).send(REQUEST, TIMEOUT_MS), {
-    ...{ kind: 'none', problem: 'No sandbox' },
-  });
+  // The second is one that postern does not expect.
+  for (const error of [new PosternError('launch_failed', 'No sandbox'), new Error('EMFILE: no descriptor')]) {
+    const start: StartOwn = async () => {
+      throw error;
+    };
+    assert.deepEqual(await new Requester(start, CONFIG, SETTINGS).send(REQUEST, TIMEOUT_MS), {
+      ...{ kind: 'none', problem: error.message },
+    });
+  }
 });
