@@ -235,6 +235,7 @@ class Watches {
   readonly #output: WatchOutput;
   readonly #ends = new Map<number, () => void>();
   #number = 0;
+  #over = false;
 
   constructor(methods: ReadonlyMap<string, Method>, output: WatchOutput) {
     this.#methods = methods;
@@ -257,6 +258,7 @@ class Watches {
     const watch = this.#number;
     // Nothing happens between the answer and the begin, so no event is lost and none comes twice.
     const now = watching.kind === 'events' && watching.now !== undefined ? watching.now(asked) : call(asked);
+    if (this.#over) return { watch, now: await now };
     if (watching.kind === 'events') this.#ends.set(watch, this.#tell(watch, watching, asked));
     else
       this.#ends.set(
@@ -292,7 +294,9 @@ class Watches {
     return { watch };
   }
 
+  /** The client watches nothing any more: what it still asks to watch, it is told once. */
   endAll(): void {
+    this.#over = true;
     for (const end of this.#ends.values()) end();
     this.#ends.clear();
   }

@@ -38,7 +38,8 @@ export class PluginLogs {
       plugin,
       ts: new Date().toISOString(),
       stream,
-      text: text.slice(0, KEPT_LINE_CHARACTERS),
+      // A copy: a part of a string keeps the whole of it, here the chunk in which the line came.
+      text: Buffer.from(text.slice(0, KEPT_LINE_CHARACTERS)).toString(),
     };
     const ring = this.#rings.get(plugin) ?? { lines: [], characters: 0 };
     this.#rings.set(plugin, ring);

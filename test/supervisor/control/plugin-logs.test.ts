@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PluginLogs } from '../../../sandbox/supervisor/control/plugin-logs.js';
 import { KEPT_CHARACTERS, KEPT_LINE_CHARACTERS, KEPT_LINES } from '../../../shared/limits.js';
+import { measureMemory } from '../../fuzz/memory.js';
 
 const texts = (logs: PluginLogs, plugin: string | undefined, most: number): string[] =>
   logs.last(plugin, most).map(({ text }) => text);
@@ -30,6 +31,17 @@ test('PluginLogs keeps a bounded part of what one plugin writes, and takes no ro
   assert.ok(kept.every((text) => text.length <= KEPT_LINE_CHARACTERS));
   assert.ok(kept.join('').length <= KEPT_CHARACTERS);
   assert.deepEqual(texts(logs, 'quiet', 5), ['still there']);
+});
+
+test('a kept line keeps nothing of what came with it', () => {
+  const logs = new PluginLogs(() => true);
+  const before = measureMemory().heap;
+  for (let line = 0; line < KEPT_LINES; line += 1) {
+    const chunk = Buffer.alloc(65_536, `${line} `).toString('latin1');
+    logs.take('a', 'stdout', chunk.slice(0, 100));
+  }
+  assert.ok(measureMemory().heap - before < 16 * 1024 * 1024);
+  assert.equal(logs.last('a', 10_000).length, KEPT_LINES);
 });
 
 test('PluginLogs leaves out what came before a time', () => {
