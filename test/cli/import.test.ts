@@ -69,9 +69,6 @@ test('what a program may write is writable, and a hidden file is hidden where it
   ]);
 });
 
-// proves: import: what may not be read is hidden wherever it lies
-// proves: import: what may not be written in a writable folder is read-only
-// proves: import: what may not be written there is not writable here
 // proves: import: what srt never lets be written is read-only
 test('what a shell or git would run later is read-only in a writable folder, as srt has it', () => {
   const folder = readableFolder();
@@ -93,6 +90,9 @@ test('files with credentials, which srt masks or denies, keep a run from startin
   assert.deepEqual(importSrt({ credentials: { files: [] } }, 'agent').undenied, []);
 });
 
+// proves: import: what may not be read is hidden wherever it lies
+// proves: import: what may not be written in a writable folder is read-only
+// proves: import: what may not be written there is not writable here
 test('what is denied is hidden or read-only, by whatever path it is named', () => {
   const folder = readableFolder();
   process.chdir(folder);
