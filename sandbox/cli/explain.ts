@@ -141,17 +141,28 @@ function requireOneSource(
   });
 }
 
-function subjectsOf(plugin: string | undefined, options: ExplainOptions): readonly Subject[] {
+interface Subjects {
+  readonly subjects: readonly Subject[];
+  /** Undefined: those of this host. */
+  readonly dnsServers: readonly string[] | undefined;
+}
+
+/** @throws PosternError as loadConfig() does, `no_plugin`, `usage` */
+function subjectsOf(plugin: string | undefined, options: ExplainOptions): Subjects {
   const own = rulesOf(options, loadRuleFile);
   const { mode, egress } = options;
+  const dns = dnsServersOf(options.dns);
   if (plugin === undefined && options.config === undefined && own.allow.length + own.deny.length > 0)
-    return [
-      {
-        ...{ rules: own, mode, egress: egress ?? 'transparent' },
-        gateway: options.gateway === undefined ? undefined : loadGatewayFile(options.gateway, own).gateway,
-      },
-    ];
-  const { plugins } = loadConfig(configFile(options.config));
+    return {
+      subjects: [
+        {
+          ...{ rules: own, mode, egress: egress ?? 'transparent' },
+          gateway: options.gateway === undefined ? undefined : loadGatewayFile(options.gateway, own).gateway,
+        },
+      ],
+      dnsServers: dns,
+    };
+  const { plugins, dnsServers } = loadConfig(configFile(options.config));
   const subjects = plugins.map(({ config, rules }) => ({
     plugin: config.name,
     rules: joinRules([rules, own]),
@@ -160,9 +171,10 @@ function subjectsOf(plugin: string | undefined, options: ExplainOptions): readon
     via: config.via,
     gateway: config.gateway,
   }));
-  if (plugin === undefined) return subjects;
+  const asked = { dnsServers: dns ?? dnsServers };
+  if (plugin === undefined) return { subjects, ...asked };
   const found = subjects.find((subject) => subject.plugin === plugin);
-  if (found !== undefined) return [found];
+  if (found !== undefined) return { subjects: [found], ...asked };
   const names = subjects.map((subject) => subject.plugin);
   throw new PosternError('no_plugin', `There is no plugin "${plugin}"`, {
     fix: didYouMean(plugin, names) ?? `there are ${names.join(', ')}`,
@@ -170,14 +182,14 @@ function subjectsOf(plugin: string | undefined, options: ExplainOptions): readon
 }
 
 async function ask(
-  subjects: readonly Subject[],
+  { subjects, dnsServers }: Subjects,
   destination: { readonly host: string; readonly port: number },
-  { resolved, dns }: ExplainOptions,
+  { resolved }: ExplainOptions,
 ): Promise<readonly PlacedExplanation[]> {
   const addresses = resolved === undefined ? undefined : readAddresses(resolved);
   const supervisor = new Supervisor({
     plugins: subjects.map((subject, index) => configOf(subject, index)),
-    dnsServers: dnsServersOf(dns),
+    dnsServers,
   });
   await supervisor.start();
   try {
@@ -227,11 +239,12 @@ function configOf({ rules, mode, via, gateway }: Subject, index: number): Plugin
 async function explainLive(
   plugin: string | undefined,
   query: LiveQuery,
-  options: ControlOptions & { readonly allow: readonly string[]; readonly deny: readonly string[] },
+  options: ControlOptions & Pick<ExplainOptions, keyof RuleOptions | 'mode' | 'dns'>,
 ): Promise<readonly PlacedExplanation[]> {
-  if (options.allow.length + options.deny.length > 0)
-    throw new PosternError('usage', 'Rules cannot be tried in a running postern', {
-      fix: 'leave out --allow and --deny, or leave out --live',
+  const { allow, deny, rules, preset, dns, mode } = options;
+  if ([allow, deny, rules, preset, dns].some(({ length }) => length > 0) || mode === 'audit')
+    throw new PosternError('usage', 'A running postern answers by its own rules, mode and DNS servers', {
+      fix: 'leave out --allow, --deny, --rules, --preset, --mode and --dns, or leave out --live',
     });
   const client = await openControl(options);
   try {

@@ -1,5 +1,5 @@
 // The stages of npm run deep: what proves more than every run of the tests has time for. A stage is cut into slices, so that .ci/run can take one slice
-// each time. On two quiet processors a slice takes two to four minutes. It has seven, because a machine may be slow, or have other work.
+// each time. On two quiet processors most slices take about two minutes, and a machine four. It has seven, because a machine may be slow, or have other work.
 
 export interface Stage {
   readonly name: string;
@@ -41,7 +41,7 @@ const OF_A_NODE = [
 const nodeStage = (node: string): Stage => ({
   name: node === 'debian' ? 'node-debian' : `node-${node}`,
   shows: `what depends most on Node, under ${node === 'debian' ? "Debian's own Node" : `Node ${node}`}`,
-  slices: shards(4, 'test/under-node.sh', node, ...TESTS, ...OF_A_NODE),
+  slices: shards(8, 'test/under-node.sh', node, ...TESTS, ...OF_A_NODE),
   needsRoot: true,
   minutes: SLICE_MINUTES,
 });
@@ -53,7 +53,7 @@ export const STAGES: readonly Stage[] = [
   {
     name: 'prove',
     shows: 'a test notices the loss of each protection',
-    slices: slices(40, 'node', 'dist/test/prove/main.js'),
+    slices: slices(60, 'node', 'dist/test/prove/main.js'),
     minutes: SLICE_MINUTES,
   },
   {
@@ -65,7 +65,7 @@ export const STAGES: readonly Stage[] = [
   {
     name: 'matrix',
     shows: 'every test as root and as an ordinary user',
-    slices: shards(16, ...TESTS, '--as=both', 'integration/', 'escape/', 'library/', 'plugin/', 'docs/'),
+    slices: shards(24, ...TESTS, '--as=both', 'integration/', 'escape/', 'library/', 'plugin/', 'docs/'),
     needsRoot: true,
     minutes: SLICE_MINUTES,
   },
@@ -162,7 +162,7 @@ export const STAGES: readonly Stage[] = [
   {
     name: 'shared-mounts',
     shows: 'the tests on a host whose mounts are shared, as systemd mounts them',
-    slices: shards(4, 'test/in-shared-mounts.sh', ...TESTS, 'integration/', 'escape/'),
+    slices: shards(12, 'test/in-shared-mounts.sh', ...TESTS, 'integration/', 'escape/'),
     needsRoot: true,
     minutes: SLICE_MINUTES,
   },

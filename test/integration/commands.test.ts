@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { COMMAND_NAMES, COMMANDS } from '../../sandbox/cli/command-table.js';
+import { startNameServer } from '../broker/name-server.js';
 import { anyUser } from '../harness/asked.js';
 import { listen } from '../harness/listener.js';
 import { postern } from '../harness/postern.js';
@@ -346,6 +347,16 @@ test('wrong usage ends with 2, run with 125, one line with a suggestion each', a
     [['explain', 'wbe', 'a.example.com'], 2, /^postern: There is no plugin "wbe"; did you mean "web"\?\n$/],
     [['explain', 'https://a.example.com/x'], 2, /^postern: Not a destination: .*; write a\.example\.com\n$/],
     [['explain', '::1'], 2, /; write \[::1\]:443\n$/],
+    [
+      ['explain', 'a.example.com', '--live', '--preset', 'npm'],
+      2,
+      /A running postern answers by its own rules/,
+    ],
+    [
+      ['explain', 'a.example.com', '--live', '--mode', 'audit'],
+      2,
+      /A running postern answers by its own rules/,
+    ],
     [['explain', 'a.example.com', '--resolved', 'x'], 2, /^postern: Not an address: "x"; /],
     [
       ['explain', 'a.example.com', '--allow', 'https://a.example.com', '--deny', '@privat'],
@@ -407,6 +418,33 @@ test('explain says of a request what a gateway does in mode audit', async () => 
   ] as const) {
     const asked = await postern(['explain', '--json', 'web', request], { as: anyone, cwd });
     assert.deepEqual([asked.status, JSON.parse(asked.stdout).decision], [status, decision], request);
+  }
+});
+
+test('explain asks the DNS servers of the file, and those of --dns in their place', async (t) => {
+  const [own, given] = await Promise.all(
+    ['192.0.2.1', '192.0.2.2'].map((address) =>
+      startNameServer({ 'a.example.com A': [address], 'a.example.com AAAA': [] }),
+    ),
+  );
+  assert.ok(own !== undefined && given !== undefined);
+  t.after(() => [own, given].map((server) => server.close()));
+  const cwd = folderWith(
+    `dns: ["${own.address}"]\nplugins: {web: {command: ["true"], allow: [a.example.com]}}\n`,
+  );
+  for (const [words, expected] of [
+    [[], '192.0.2.1'],
+    [['--dns', given.address], '192.0.2.2'],
+  ] as const) {
+    const asked = await postern(['explain', '--json', 'web', 'a.example.com:443', ...words], {
+      as: anyone,
+      cwd,
+    });
+    const { addresses } = JSON.parse(asked.stdout) as { addresses: readonly { address: string }[] };
+    assert.deepEqual(
+      addresses.map(({ address }) => address),
+      [expected],
+    );
   }
 });
 

@@ -29,7 +29,8 @@ const NOT_COMPARED =
 const PROBE_EVERY_MS = 100;
 
 /** The plugin: it answers, and has curl ask a port of the host. */
-const PLUGIN = `import socket, subprocess
+/** As a server should, it answers what it has accepted before it ends. */
+const PLUGIN = `import signal, socket, subprocess, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
@@ -45,7 +46,10 @@ class Handler(BaseHTTPRequestHandler):
         pass
 server = ThreadingHTTPServer(('', 0), Handler, bind_and_activate=False)
 server.socket = socket.socket(fileno=3)
+server.daemon_threads = False
+signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
 server.serve_forever()
+server.server_close()
 `;
 const fileOf = (permitted: number): string => `audit: ${AUDIT}
 plugins:

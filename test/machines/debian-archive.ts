@@ -36,17 +36,20 @@ export async function openArchive(architecture: Architecture): Promise<Archive> 
     '-oAPT::Sandbox::User=root',
     '-oAcquire::Retries=3',
   ];
-  await command(['apt-get', ...options, 'update'], { seconds: 300 });
+  // Machines that start at the same time share the lists, and apt waits for no other one's lock on them.
+  const alone = ['flock', '--timeout', '300', join(folder, 'lock')];
+  await command([...alone, 'apt-get', ...options, 'update'], { seconds: 600 });
   return {
     names: async (prefix) =>
-      (await command(['apt-cache', ...options, 'pkgnames', prefix], { seconds: 60 }))
+      (await command([...alone, 'apt-cache', ...options, 'pkgnames', prefix], { seconds: 360 }))
         .split('\n')
         .filter(Boolean)
         .sort(),
     unpack: async (names, into) => {
       const downloads = join(into, 'downloads');
       mkdirSync(downloads, { recursive: true });
-      await command(['apt-get', ...options, 'download', ...names], { seconds: 300, cwd: downloads });
+      const words = ['apt-get', ...options, 'download', ...names];
+      await command([...alone, ...words], { seconds: 600, cwd: downloads });
       for (const file of readdirSync(downloads))
         await command(['dpkg-deb', '-x', join(downloads, file), into], { seconds: 120 });
     },

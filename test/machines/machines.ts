@@ -88,6 +88,8 @@ export const MACHINES: readonly Machine[] = [
     title: 'Debian 13, delegated cgroup v2',
     kernel: '6.12',
     node: 22,
+    // What the gateway's scene is made of.
+    packages: ['ca-certificates', 'git'],
     steps: [...doctorAndDemo, ...delegated, cgroupTests, ...escapes, integration],
   },
   {
