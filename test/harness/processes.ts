@@ -25,6 +25,15 @@ export function hasEnded(pid: number | string): boolean {
   return status === undefined || /^State:\s+[ZX]/m.test(status);
 }
 
+/**
+ * Sends a signal to a process that a look has found.
+ * @throws Error where it found none: 0 would be the group of the test itself
+ */
+export function signalTo(pid: number | undefined, signal: NodeJS.Signals): asserts pid is number {
+  if (pid === undefined || !(pid > 0)) throw new Error(`No process was found that could get ${signal}`);
+  process.kill(pid, signal);
+}
+
 /** The number of open descriptors of a process. */
 export const descriptorsOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
 

@@ -6,6 +6,7 @@ import { captureStreams } from '../../sandbox/supervisor/start/standard-streams.
 import { Supervisor } from '../../sandbox/supervisor/supervisor.js';
 import { type PluginConfig, plainPlugin } from '../../shared/config/plugin-config.js';
 import { ASK_SCOPES } from '../../shared/words.js';
+import { signalTo } from '../harness/processes.js';
 
 export interface AskScene {
   readonly command: readonly string[];
@@ -51,7 +52,7 @@ async function obey(line: string): Promise<void> {
   try {
     if (word === 'approve' && known !== undefined) await supervisor.asks.approve(id, known, 'control');
     else if (word === 'deny') supervisor.asks.deny(id, 'control');
-    else if (word === 'kill') process.kill(supervisor.brokerPid ?? 0, 'SIGKILL');
+    else if (word === 'kill') signalTo(supervisor.brokerPid, 'SIGKILL');
     else if (word === 'withdraw') await supervisor.setPlugins([plugin]);
     else if (word === 'replace') await supervisor.replaceBroker();
     else if (word === 'stop') await supervisor.stopPlugin('asker');

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { userInTurn } from '../harness/asked.js';
 import type { AuditLine } from '../harness/audit-line.js';
-import { brokerOf } from '../harness/processes.js';
+import { brokerOf, signalTo } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { readableFolder } from '../harness/users.js';
 import { CONNECTS, FEW, HOG_THREADS, type Scene, saysSo, startScene } from './audit-scene.js';
@@ -95,7 +95,7 @@ for (const user of userInTurn(0)) {
     assert.equal(await scene.metric('postern_audit_up'), 0);
     // A new broker must know as well.
     const broker = brokerOf(scene.postern.child.pid ?? 0);
-    process.kill(broker ?? 0, 'SIGKILL');
+    signalTo(broker, 'SIGKILL');
     await saysSo(scene, 'a new one serves');
     assert.equal(await moveOn(scene), 0, 'connections went on with a new broker');
     assert.equal(await scene.health(), 200);

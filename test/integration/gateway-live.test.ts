@@ -7,7 +7,7 @@ import type { Denial } from '../../sandbox/supervisor/control/denials.js';
 import type { OpenConnection } from '../../shared/protocol/open-connections.js';
 import { anyUser, inTurn } from '../harness/asked.js';
 import { type PosternResult, postern, type RunningPostern, startPostern } from '../harness/postern.js';
-import { childrenOf, commandOf, hasEnded } from '../harness/processes.js';
+import { childrenOf, commandOf, hasEnded, signalTo } from '../harness/processes.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { until } from '../harness/until.js';
 import { chownTo, readableFolder, type User, users } from '../harness/users.js';
@@ -193,8 +193,8 @@ time.sleep(600)
       const from = outside.upstream.heard().length;
       await up.told('data: begun');
       await until(() => outside.upstream.heard().length >= from + 2 || undefined);
-      const first = gatewayOf(pid) ?? 0;
-      process.kill(first, 'SIGTERM');
+      const first = gatewayOf(pid);
+      signalTo(first, 'SIGTERM');
       await up.told('ended');
       await until(() => hasEnded(first) || undefined);
       const paths = await until(() => {
@@ -273,7 +273,7 @@ while True:
     const from = outside.upstream.heard().length;
     replaceToken(as, up, next);
     // The next start waits until it has been killed.
-    process.kill(gatewayOf(pid) ?? 0, 'SIGSTOP');
+    signalTo(gatewayOf(pid), 'SIGSTOP');
     const restarted = up.ask('restart', 'agent');
     await until(() => hasEnded(program) || undefined);
     up.child.kill('SIGHUP');

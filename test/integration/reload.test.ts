@@ -7,7 +7,7 @@ import { anyUser, userInTurn } from '../harness/asked.js';
 import { freePort } from '../harness/free-port.js';
 import { type Listener, listen } from '../harness/listener.js';
 import { startPostern } from '../harness/postern.js';
-import { brokerOf } from '../harness/processes.js';
+import { brokerOf, signalTo } from '../harness/processes.js';
 import { until } from '../harness/until.js';
 import { chownTo, readableFolder, type User, users } from '../harness/users.js';
 
@@ -177,8 +177,8 @@ for (const user of userInTurn(0)) {
     });
     const up = await startUp(t, user, plugin([]));
     await up.next('refused 111');
-    const hung = brokerOf(up.pid) ?? 0;
-    process.kill(hung, 'SIGSTOP');
+    const hung = brokerOf(up.pid);
+    signalTo(hung, 'SIGSTOP');
     up.write(plugin([`127.0.0.1:${port}`]));
     up.hangUp();
     // Rules may take a minute. A broker that does not work on them has no such time.

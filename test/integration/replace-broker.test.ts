@@ -10,7 +10,7 @@ import { copyPrograms } from '../harness/copy-programs.js';
 import { freePort } from '../harness/free-port.js';
 import { listen } from '../harness/listener.js';
 import { type PosternResult, postern, type RunningPostern, startPostern } from '../harness/postern.js';
-import { brokerOf, childrenOf, commandOf } from '../harness/processes.js';
+import { brokerOf, childrenOf, commandOf, signalTo } from '../harness/processes.js';
 import { type PublicNet, startPublicNet } from '../harness/public-net.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { connectsUnderWay } from '../harness/tcp-table.js';
@@ -423,20 +423,20 @@ test('where the new broker dies while the former one ends its work, a third one 
   assert.notEqual(saying, honest);
   writeFileSync(file, saying);
   const pid = up.child.pid ?? 0;
-  const before = brokerOf(pid) ?? 0;
+  const before = brokerOf(pid);
   // It is killed seconds after it was to end its work.
-  process.kill(before, 'SIGSTOP');
+  signalTo(before, 'SIGSTOP');
   const replaced = replace(anyone, control);
   await until(() => said().includes('it has its rules') || undefined, 20_000);
-  const [next = 0] = childrenOf(pid).filter((one) => one !== before && commandOf(one).includes('broker.cjs'));
+  const [next] = childrenOf(pid).filter((one) => one !== before && commandOf(one).includes('broker.cjs'));
   await setTimeout(1_000);
-  process.kill(next, 'SIGKILL');
+  signalTo(next, 'SIGKILL');
   const { status, stderr } = await replaced;
   assert.equal(status, 1);
   assert.match(stderr, /it ended with SIGKILL/);
   const seen = connected();
   await until(() => connected() > seen + 5 || undefined, 20_000);
-  assert.ok(![before, next].includes(brokerOf(pid) ?? 0));
+  assert.ok(![before, next].includes(brokerOf(pid) ?? before));
 });
 
 // proves: a broker that does not retire is killed

@@ -1,6 +1,6 @@
 // Applications that misuse the library, or fail: the argument names one. Each prints one line of JSON.
 import type { Plugin, PluginSettings, PosternSupervisor } from '../../sandbox/library/types.js';
-import { childrenOf, commandOf } from '../harness/processes.js';
+import { childrenOf, commandOf, signalTo } from '../harness/processes.js';
 import {
   codeOf,
   createSupervisor,
@@ -169,15 +169,18 @@ const SCENES: Readonly<Record<string, () => Promise<unknown>>> = {
     await supervisor.start({ name: 'stays', command: ['sleep', '1014'], stdio: 'ignore' });
     const brokers = (): readonly number[] =>
       childrenOf(process.pid).filter((pid) => commandOf(pid).includes('broker.cjs'));
-    const [former = 0] = brokers();
-    process.kill(former, 'SIGKILL');
-    const next = (): number => brokers().find((pid) => pid !== former) ?? 0;
-    await waitFor(() => next() > 0);
-    const held = next();
-    process.kill(held, 'SIGSTOP');
+    const [former] = brokers();
+    signalTo(former, 'SIGKILL');
+    let held: number | undefined;
+    // A process that begins another program has no command line for a moment: it is looked for once.
+    await waitFor(() => {
+      held = brokers().find((pid) => pid !== former);
+      return held !== undefined;
+    });
+    signalTo(held, 'SIGSTOP');
     await supervisor.close();
     const waits = descendants().includes(held);
-    process.kill(held, 'SIGCONT');
+    signalTo(held, 'SIGCONT');
     await waitFor(() => descendants().length === 0);
     return { waits, processes: descendants().length };
   },
