@@ -204,6 +204,12 @@ function filesOf(settings: Settings, neverWritten: readonly string[] = []): Impo
       `${quote(path)} stays writable inside a writable folder: it is not there; make it first, or name narrower folders in writable`,
     );
   const shown = [...allowWrite, ...allowRead];
+  const isShown = (path: string): boolean => shown.some((outer) => isWithin(path, outer));
+  for (const path of denyRead.filter((one) => !existsSync(one) && isWithin(one, '.') && !isShown(one)))
+    settings.remark(
+      'denyRead',
+      `${quote(path)} will show once it is there: it is in the working directory, and only what exists is hidden; make it first, or hide its folder`,
+    );
   return {
     visible: [
       ...allowRead,
@@ -223,7 +229,7 @@ function filesOf(settings: Settings, neverWritten: readonly string[] = []): Impo
         /* protects: G14 import: what may not be read is hidden wherever it lies => false */ (existsSync(
           path,
         ) ||
-          shown.some((outer) => isWithin(path, outer))),
+          isShown(path)),
     ),
   };
 }

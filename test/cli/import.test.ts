@@ -105,6 +105,12 @@ test('what is denied is hidden or read-only, by whatever path it is named', () =
     writable: [],
     hidden: [join(folder, 'key')],
   });
+  // What is absent cannot be hidden, and the working directory shows what is made there later.
+  const later = importSrt({ filesystem: { denyRead: ['.env', '~/.nowhere'] } }, 'agent');
+  assert.deepEqual(later.plugins[0]?.filesystem.hidden, []);
+  assert.deepEqual(later.remarks, [
+    'filesystem.denyRead: ".env" will show once it is there: it is in the working directory, and only what exists is hidden; make it first, or hide its folder',
+  ]);
   // A relative path and an absolute one.
   const absent = join(process.cwd(), '.nowhere');
   assert.deepEqual(filesOf({ allowWrite: ['.'], denyRead: [absent] }), {
