@@ -4,8 +4,9 @@ import { constants } from 'node:fs';
 import { constants as system } from 'node:os';
 import { bind, read, succeed } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
+import { KCMP_FILE, SYS, syscallLongs } from './syscall.js';
 
-// fcntl(2), flock(2), dup(2), close_range(2), read(2), write(2) on descriptors. Runs in every process.
+// fcntl(2), flock(2), dup(2), close_range(2), lseek(2), kcmp(2), read(2), write(2) on descriptors. Runs in every process.
 
 const F_DUPFD_CLOEXEC = 1030;
 const F_SETFD = 2;
@@ -26,6 +27,8 @@ const dup3 = bind('int dup3(int from, int to, int flags)');
 const flock = bind('int flock(int fd, int operation)');
 const closeRangeCall = bind('int close_range(uint first, uint last, int flags)');
 const write = bind('long write(int fd, const void *buffer, size_t length)');
+const lseek = bind('long lseek(int fd, long offset, int whence)');
+const [SEEK_SET, SEEK_CUR] = [0, 1] as const;
 
 /** A duplicate with the lowest free number from `least` on, close-on-exec. */
 export function duplicate(fd: number, least = 3): OwnedFd {
@@ -101,6 +104,21 @@ export function hasSealedBytes(fd: number): boolean {
   // A file that knows no seals is minus EINVAL, which has some of these bits.
   const seals = fcntl(fd, F_GET_SEALS, 0);
   return seals >= 0 && (seals & ALL_SEALS) === ALL_SEALS;
+}
+
+/** Where the next read(2) or write(2) of the open file begins, in bytes, lseek(2). @returns it, or minus errno: ESPIPE for what has no place */
+export function offsetOf(fd: number): number {
+  return lseek(fd, 0, SEEK_CUR);
+}
+
+/** Sets the place that {@link offsetOf} tells, for everybody who has the open file. @returns it, or minus errno */
+export function setOffset(fd: number, offset: number): number {
+  return lseek(fd, offset, SEEK_SET);
+}
+
+/** Whether two descriptors of this process are duplicates of each other, kcmp(2). False where the kernel does not tell. */
+export function areDuplicates(one: number, other: number): boolean {
+  return syscallLongs(SYS.kcmp, process.pid, process.pid, KCMP_FILE, one, other) === 0;
 }
 
 /** Reads once into `buffer`. @returns bytes read, 0 at the end, or minus errno (EAGAIN if there is nothing) */

@@ -1,14 +1,15 @@
-// pipe(2), and preadv2(2) on one. Runs in the supervisor, the broker and the tests.
+// pipe(2), and preadv2(2) and FIONREAD on one. Runs in the supervisor, the broker and the tests.
 import { constants } from 'node:fs';
 import { constants as system } from 'node:os';
 import koffi from 'koffi';
 import { O_CLOEXEC, readOnce } from './fcntl.js';
 import { LAYOUT } from './layout.js';
-import { bind, succeed } from './libc.js';
+import { bind, ioctl, succeed } from './libc.js';
 import { OwnedFd } from './owned-fd.js';
 
 const IOVEC = LAYOUT['struct iovec'];
 const RWF_NOWAIT = 8;
+const FIONREAD = 0x541b;
 
 const preadv2 = bind('long preadv2(int fd, const void *parts, int count, long offset, int flags)');
 const pipe2 = bind('int pipe2(int *fds, int flags)');
@@ -36,6 +37,13 @@ export function makePipe({ packet = false, nonBlocking = false }: PipeOptions = 
   succeed(pipe2(new Uint8Array(fds.buffer), flags), 'pipe2');
   const [read = -1, write = -1] = fds;
   return { read: new OwnedFd(read), write: new OwnedFd(write) };
+}
+
+/** How many bytes are in a pipe, FIONREAD of pipe(7). */
+export function bytesInPipe(fd: number): number {
+  const count = new Int32Array(1);
+  succeed(ioctl(fd, FIONREAD, new Uint8Array(count.buffer)), 'ioctl FIONREAD');
+  return count[0] ?? 0;
 }
 
 const part = new DataView(new ArrayBuffer(IOVEC.size));

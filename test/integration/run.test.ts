@@ -1,5 +1,6 @@
 // proves: G14
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
@@ -65,6 +66,26 @@ for (const user of anyUser) {
     assert.equal(status, 0);
     assert.equal(readFileSync(output, 'utf8'), readFileSync(input, 'utf8'));
     assert.match(stderr, /^pipe:\[\d+\]\npipe:\[\d+\]\n$/);
+  });
+
+  test(`what a program does not read of a file on stdin is there for who reads on (${user})`, async () => {
+    const lines = Array.from({ length: 200_000 }, (_, index) => `${index}\n`);
+    const shell = `exec <${readableFile('lines', lines.join(''))}; "$@"; "$@" && sha256sum >&2`;
+    const words = ['run', '--', 'sh', '-c', 'read -r first; echo "$first"'];
+    const { stdout, stderr } = await postern(words, { as: user, shell });
+    const rest = createHash('sha256').update(lines.slice(2).join('')).digest('hex');
+    assert.deepEqual([stdout, stderr], ['0\n1\n', `${rest}  -\n`]);
+  });
+
+  test(`stdout and stderr that are one file keep their order (${user})`, async () => {
+    const output = readableFile('output', '');
+    const words = 'for i in $(seq 100); do echo out $i; echo err $i >&2; done';
+    const shell = `"$@" >>${output} 2>&1`;
+    chmodSync(output, 0o666);
+    const { status } = await postern(['run', '--', 'sh', '-c', words], { as: user, shell });
+    assert.equal(status, 0);
+    const both = Array.from({ length: 100 }, (_, index) => `out ${index + 1}\nerr ${index + 1}\n`);
+    assert.equal(readFileSync(output, 'utf8'), both.join(''));
   });
 
   test(`a device as stdout is relayed, and output that cannot be written gives an error and 125 (${user})`, async () => {

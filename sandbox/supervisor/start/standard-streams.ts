@@ -1,17 +1,24 @@
 // Prepares the plugin's standard streams. A regular file is relayed through a pipe: a plugin that holds the file, even only for
 // reading, could open it for writing by /proc/self/fd. Runs in the supervisor.
-import { createReadStream, createWriteStream, fstatSync, openSync, type Stats } from 'node:fs';
-import { Socket } from 'node:net';
+import { createWriteStream, fstatSync, openSync, read, type Stats } from 'node:fs';
 import { constants } from 'node:os';
 import { StringDecoder } from 'node:string_decoder';
 import { isatty } from 'node:tty';
 import { PosternError } from '../../../shared/errors.js';
-import { duplicate, pipeSize, readOnce } from '../../../shared/sys/fcntl.js';
+import {
+  areDuplicates,
+  duplicate,
+  offsetOf,
+  pipeSize,
+  readOnce,
+  setOffset,
+  writeOnce,
+} from '../../../shared/sys/fcntl.js';
 import { OwnedFd } from '../../../shared/sys/owned-fd.js';
-import { makePipe, type Pipe } from '../../../shared/sys/pipe.js';
+import { bytesInPipe, makePipe, type Pipe } from '../../../shared/sys/pipe.js';
 import { AF_UNIX } from '../../../shared/sys/sockaddr.js';
 import { isListening, nameForGood, SOCK_DGRAM, socketKind } from '../../../shared/sys/socket.js';
-import { READABLE, Watch } from '../../../shared/sys/uv-poll.js';
+import { READABLE, Watch, WRITABLE } from '../../../shared/sys/uv-poll.js';
 import { TerminalRelay } from '../terminal/terminal-relay.js';
 import { UserTerminal } from '../terminal/user-terminal.js';
 
@@ -37,6 +44,7 @@ export function inheritStreams(): StandardStreams {
   const descriptors: OwnedFd[] = [];
   const terminal = relayTerminal();
   const relays: Relay[] = [];
+  let relayedOutput: OwnedFd | undefined;
   for (const fd of [0, 1, 2] as const) {
     const stats = statOf(fd);
     if (stats === undefined) {
@@ -54,9 +62,14 @@ export function inheritStreams(): StandardStreams {
           fix: 'put a pipe between: "| cat" for output, "cat |" for input',
         },
       );
+    } else if (fd === 0) {
+      descriptors.push(relayInput(relays));
+    } else if (fd === 2 && relayedOutput !== undefined && areDuplicates(1, 2)) {
+      // As after `>log 2>&1`. In one pipe, the two keep their order.
+      descriptors.push(duplicate(relayedOutput.number));
     } else {
-      const relayed = fd === 0 ? relayInput() : relayOutput(fd, relays);
-      descriptors.push(relayed);
+      relayedOutput = relayOutput(fd, relays);
+      descriptors.push(relayedOutput);
     }
   }
   return {
@@ -147,16 +160,83 @@ function nullDevice(): OwnedFd {
   return new OwnedFd(openSync('/dev/null', 'r+'));
 }
 
-function relayInput(): OwnedFd {
+function relayInput(relays: Relay[]): OwnedFd {
   const pipe = makePipe();
-  const sink = new Socket({ fd: pipe.write.release(), readable: false, writable: true });
-  // The plugin may end or stop reading before the end of the file.
-  sink.on('error', () => sink.destroy());
-  createReadStream('', { fd: duplicate(0).release() })
-    .on('error', () => sink.end())
-    .pipe(sink);
-  sink.unref();
+  const source = new FileInput(duplicate(0), { read: duplicate(pipe.read.number), write: pipe.write });
+  relays.push(async () => source.finish());
   return pipe.read;
+}
+
+const CHUNK_BYTES = 65_536;
+
+/**
+ * Copies what is on stdin into the plugin's pipe. If it has a place that reading moves, that one is in the end where the plugin's own reads would have
+ * left it: what the plugin has not read is for who reads the file next, as in `while read line; do postern run -- true; done <file`.
+ */
+class FileInput {
+  readonly #file: OwnedFd;
+  readonly #pipe: Pipe;
+  readonly #start: number;
+  readonly #chunk = Buffer.alloc(CHUNK_BYTES);
+  readonly #watch: Watch;
+  /** What is to be written of the chunk. */
+  #rest: Buffer = this.#chunk.subarray(0, 0);
+  #sent = 0;
+  #isReading = false;
+  #ended = false;
+  #failure: string | undefined;
+
+  /** @param pipe both ends are owned from here on. By its reading end the bytes in it are counted */
+  constructor(file: OwnedFd, pipe: Pipe) {
+    this.#file = file;
+    this.#pipe = pipe;
+    this.#start = offsetOf(file.number);
+    this.#watch = new Watch(pipe.write.number, () => this.#write());
+    // The plugin may stop reading before the end of the file.
+    this.#watch.keepAlive(false);
+    this.#read();
+  }
+
+  /** The run has ended. @returns the failure, if the file could not be read to where the plugin wanted it */
+  finish(): string | undefined {
+    if (this.#start >= 0)
+      setOffset(this.#file.number, this.#start + this.#sent - bytesInPipe(this.#pipe.read.number));
+    this.#endInput();
+    this.#pipe.read.close();
+    this.#ended = true;
+    // A read that is under way has its descriptor.
+    if (!this.#isReading) this.#file.close();
+    return this.#failure;
+  }
+
+  #read(): void {
+    this.#isReading = true;
+    const from = this.#start < 0 ? null : this.#start + this.#sent;
+    read(this.#file.number, this.#chunk, 0, CHUNK_BYTES, from, (error, length) => {
+      this.#isReading = false;
+      if (this.#ended) return this.#file.close();
+      if (error !== null) this.#failure = `Cannot read ${NAMES[0]} for the plugin: ${error.code}`;
+      if (error !== null || length === 0) return this.#endInput();
+      this.#rest = this.#chunk.subarray(0, length);
+      this.#write();
+    });
+  }
+
+  #write(): void {
+    const written = writeOnce(this.#pipe.write.number, this.#rest);
+    if (written > 0) {
+      this.#sent += written;
+      this.#rest = this.#rest.subarray(written);
+    }
+    this.#watch.want(this.#rest.length > 0 ? WRITABLE : 0);
+    if (this.#rest.length === 0) this.#read();
+  }
+
+  #endInput(): void {
+    if (!this.#pipe.write.open) return;
+    this.#watch.close();
+    this.#pipe.write.close();
+  }
 }
 
 /** Called when the run has ended. Resolves when its output is where it belongs, with the failure if there is one. */
