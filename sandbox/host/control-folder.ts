@@ -37,7 +37,12 @@ export function makeInHome(folder: string): void {
 }
 
 function isOf(folder: string, uid: number | undefined): boolean {
-  return statSync(folder, { throwIfNoEntry: false })?.uid === uid;
+  try {
+    return statSync(folder).uid === uid;
+  } catch {
+    // It is not there, or lies in a folder that this user may not enter.
+    return false;
+  }
 }
 
 /** @param config the path of a configuration file @returns for example `postern.sock` */

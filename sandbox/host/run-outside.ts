@@ -77,7 +77,10 @@ export function runOutside(
       isReaped = true;
       if (child.pid !== undefined) void endRest(child.pid);
       // A process that has left the group may hold its output open.
-      setTimeout(() => child.stdout?.destroy(), DRAIN_MS).unref();
+      setTimeout(() => {
+        child.stdout?.destroy();
+        child.stderr?.destroy();
+      }, DRAIN_MS).unref();
     });
     child.once('close', (status, ended) => {
       signal.removeEventListener('abort', abort);

@@ -43,7 +43,11 @@ export class Relay {
     // Outside of the promise: an exception of a listener is then uncaught, as with any socket.
     connect({ ...destination, allowHalfOpen: true, signal: this.#abort.signal }).then(
       (inner) => process.nextTick(() => this.#adopt(inner)),
-      (error) => process.nextTick(() => socket.destroy(error)),
+      (error) =>
+        process.nextTick(() => {
+          // By then the socket may have ended, and begun another connection.
+          if (!this.#abort.signal.aborted) socket.destroy(error);
+        }),
     );
   }
 
@@ -111,7 +115,7 @@ export class Relay {
 
   #adopt(inner: Socket): void {
     const socket = this.#socket;
-    if (socket.destroyed) {
+    if (socket.destroyed || this.#abort.signal.aborted) {
       inner.destroy();
       return;
     }

@@ -408,8 +408,13 @@ test('without a folder of the session, up and the commands meet in the folder fo
     [path, join(path, '..'), join(path, '../..')].map((one) => statSync(one).mode & 0o777),
     [0o600, 0o700, 0o700],
   );
-  const { status, stderr } = await postern(['status'], { as: 'user', cwd: folder, env });
-  assert.equal(status, 0, stderr);
+  const closed = readableFolder();
+  chmodSync(closed, 0);
+  for (const runtime of ['/run', join(closed, 'snap')]) {
+    const own = { ...env, XDG_RUNTIME_DIR: runtime };
+    const { status, stderr } = await postern(['status'], { as: 'user', cwd: folder, env: own });
+    assert.equal(status, 0, stderr);
+  }
   up.child.kill('SIGTERM');
   assert.doesNotMatch((await up.result).stderr, /control/);
 });

@@ -54,6 +54,18 @@ const scenarios = {
     await end;
     return [before, text, events.sort(), socket.bytesRead, socket.bytesWritten, socket.destroyed];
   },
+  async 'a socket that connects again when it closes while it connects'() {
+    const socket = netConnect(port, host);
+    const events = lines(socket);
+    socket.once('close', () => socket.connect(port, host));
+    socket.destroy();
+    await once(socket, 'connect');
+    const end = closed(socket);
+    socket.end('bye\n');
+    const text = await collect(socket);
+    await end;
+    return [text, events.sort()];
+  },
   async addresses() {
     const socket = new net.Socket();
     socket.connect({ port, host });

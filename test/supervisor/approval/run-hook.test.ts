@@ -1,11 +1,14 @@
 // Programs that answer questions, run by this process.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { AskRequest } from '../../../sandbox/supervisor/approval/asks.js';
 import { hookCallback, type OnAsk } from '../../../sandbox/supervisor/approval/run-hook.js';
 import { becomeSubreaper } from '../../../shared/sys/process-control.js';
+import { signalTo } from '../../harness/processes.js';
 import { until } from '../../harness/until.js';
+import { readableFolder } from '../../harness/users.js';
 
 const requestOf = (plugin: string): AskRequest => ({
   ...{ id: '1', plugin, host: 'api.example.com', port: 443, door: 'dns', pid: undefined, program: undefined },
@@ -45,4 +48,14 @@ test('what a hook leaves behind ends with it, and stays no zombie', async () => 
   const script = `sleep 1000 </dev/null >/dev/null 2>&1 & echo '{"answer": "deny"}'`;
   await hookOf(script)(requestOf('agent'), new AbortController().signal);
   await until(() => readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8') === '' || undefined);
+});
+
+test('the answer of a hook counts, whatever a process that has left its group holds open', async () => {
+  becomeSubreaper();
+  const started = join(readableFolder(), 'started');
+  const left = `setsid sh -c 'echo $$ >${started}.new; mv ${started}.new ${started}; exec sleep 1000' </dev/null >/dev/null &`;
+  const script = `${left} until [ -e ${started} ]; do sleep 0.01; done; echo '{"answer": "deny"}'`;
+  const late = AbortSignal.timeout(60_000);
+  assert.deepEqual(await hookOf(script)(requestOf('agent'), late), { answer: 'deny' });
+  signalTo(Number(readFileSync(started, 'utf8')), 'SIGKILL');
 });
