@@ -392,6 +392,7 @@ export class HiddenPaths {
 
 /** They name network interfaces and servers, the user's keys, and the host's boot parameters, proc(5). */
 const FACTS_OF_THE_HOST: readonly string[] = [
+  'bootconfig',
   'bus',
   'cmdline',
   'driver',
@@ -405,6 +406,7 @@ const FACTS_OF_THE_HOST: readonly string[] = [
   'latency_stats',
   'sched_debug',
   'scsi',
+  'softirqs',
   'timer_list',
 ];
 

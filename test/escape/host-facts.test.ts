@@ -13,7 +13,7 @@ const own = process.geteuid?.() === 0 ? [] : ['--user', '--map-current-user', '-
 /** Files of proc(5) that every kernel has. */
 const LOOK = `
 cd /proc
-for name in bus cmdline driver fs interrupts irq key-users keys kmsg timer_list; do
+for name in bus cmdline driver fs interrupts irq key-users keys kmsg softirqs timer_list; do
   [ ! -d $name ] || [ -z "$(ls -A $name)" ] || echo "told $name"
   [ ! -f $name ] || [ -z "$(head -c 1 $name 2>/dev/null)" ] || echo "told $name"
 done
@@ -40,7 +40,8 @@ for (const user of users) {
   twin(`all of it is told once the protections are off (${user})`, async () => {
     const dist = mutantDist('proc', "the host's NIS domain is taken away");
     const told = await look({ as: user, dist });
-    for (const name of ['cmdline', 'interrupts', 'irq']) assert.ok(told.includes(`told ${name}`), name);
+    for (const name of ['cmdline', 'interrupts', 'irq', 'softirqs'])
+      assert.ok(told.includes(`told ${name}`), name);
     assert.ok(told.includes('domain secret.example'));
     // Root's keys belong to ids that the sandbox does not know.
     if (user === 'user') assert.deepEqual(told.filter((line) => line === 'cifs:a:192.0.2.7').length, 2);
