@@ -126,12 +126,12 @@ function connectAndHandOver(
   const { decision } = judgement;
   const start = life.ended === undefined ? performance.now() : undefined;
   const pending = connectUpstream(services, client.plugin, judgement, life);
-  return andThen(pending, ({ connection, passage }) => {
+  return andThen(pending, ({ connection, passage, tunnelled }) => {
     const connectMs = start === undefined ? null : performance.now() - start;
     const dialed = connection.address?.text ?? null;
     if (connection.outcome === 'connected') {
       const { socket, own, peer } = connection;
-      claim?.hold(socket, own, peer, describeConnection(services, judgement, CHANNEL, { dialed, passage }));
+      claim?.hold(socket, own, peer, describeConnection(services, judgement, CHANNEL, { dialed, tunnelled }));
       audit.owe();
       return andThen(handOver(client, request.id, socket), (left): Ending => {
         if (!left) claim?.withdraw();

@@ -184,8 +184,11 @@ export interface ConnectionDescription {
   readonly names: readonly string[];
   /** Somebody who was asked allowed it, and no rule did. */
   readonly approved: boolean;
-  /** It goes by a proxy: `dialed` is the proxy's address. */
-  readonly proxied: boolean;
+  /**
+   * Null: there is no proxy. Otherwise `dialed` is the proxy's address, and these were checked for what the proxy was asked for: none if it looks the
+   * name up itself.
+   */
+  readonly tunnelled: readonly string[] | null;
   readonly door: Door;
   readonly pid: number | null;
   readonly program: string | null;
@@ -212,7 +215,7 @@ export function readDescription(slot: ConnectionSlot): ConnectionDescription | u
 
 function isDescription(value: unknown): value is ConnectionDescription {
   if (typeof value !== 'object' || value === null) return false;
-  const { decision_id, decision, host, port, rule, dialed, names, approved, proxied, door, pid, program } =
+  const { decision_id, decision, host, port, rule, dialed, names, approved, tunnelled, door, pid, program } =
     value as Readonly<Record<string, unknown>>;
   const isTextOrNull = (one: unknown): boolean => one === null || typeof one === 'string';
   return (
@@ -222,14 +225,17 @@ function isDescription(value: unknown): value is ConnectionDescription {
     typeof port === 'number' &&
     isTextOrNull(rule) &&
     typeof dialed === 'string' &&
-    Array.isArray(names) &&
-    names.every((name) => typeof name === 'string') &&
+    isListOfTexts(names) &&
     typeof approved === 'boolean' &&
-    typeof proxied === 'boolean' &&
+    (tunnelled === null || isListOfTexts(tunnelled)) &&
     DOORS.some((word) => word === door) &&
     (pid === null || typeof pid === 'number') &&
     isTextOrNull(program)
   );
+}
+
+function isListOfTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }
 
 // The open connections of a register as the rest of the broker sees them.

@@ -168,11 +168,14 @@ function makePatientResolver(server: string, from: readonly string[]): Resolver 
 
 /** The first servers of a resolv.conf(5), as many as a libc takes. */
 export function parseResolvConf(text: string): readonly string[] {
-  return text
-    .split('\n')
-    .map((line) => /^\s*nameserver\s+(\S+)/.exec(line)?.[1] ?? '')
-    .filter((server) => isIP(server) !== 0)
-    .slice(0, MOST_SERVERS);
+  return (
+    text
+      .split('\n')
+      .map((line) => /^\s*nameserver\s+(\S+)/.exec(line)?.[1] ?? '')
+      // c-ares drops the zone of a link-local server, as in fe80::1%eth0, and cannot reach it.
+      .filter((server) => isIP(server) !== 0 && !server.includes('%'))
+      .slice(0, MOST_SERVERS)
+  );
 }
 
 function readAnswers(answers: readonly RecordWithTtl[], family: 4 | 6): FamilyAnswer {

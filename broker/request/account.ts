@@ -10,7 +10,7 @@ import type { Claim, ConnectionDescription } from '../ledger/register.js';
 import { EARLY_ERRNO, type EarlyEnd, type RequestLife } from '../limit/request-life.js';
 import { CHANNEL, type Origin } from '../record/audit.js';
 import { dnsServers, failureMessage, PATIENCE_MS } from '../record/failures.js';
-import type { Passage } from './connect-upstream.js';
+import type { Passage, Way } from './connect-upstream.js';
 import type { Connection } from './dial.js';
 import { type Destination, type Judgement, refuseQueued } from './judgement.js';
 import type { Plugin, Services } from './plugin.js';
@@ -43,7 +43,7 @@ export function describeConnection(
   { audit }: Services,
   { decision, names = [], answered }: Judgement,
   { door, pid, program }: Origin,
-  { dialed, passage }: Pick<Ending, 'dialed' | 'passage'>,
+  { dialed, tunnelled }: Pick<Ending, 'dialed'> & Pick<Way, 'tunnelled'>,
 ): ConnectionDescription {
   return {
     decision_id: audit.nextDecisionId(),
@@ -54,7 +54,7 @@ export function describeConnection(
     dialed: dialed ?? '',
     names,
     approved: answerFields(answered).answer !== undefined,
-    proxied: passage !== undefined,
+    tunnelled: tunnelled?.map(({ text }) => text) ?? null,
     door,
     pid,
     program,

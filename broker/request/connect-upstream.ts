@@ -38,6 +38,8 @@ export interface Way {
   readonly connection: Connection;
   /** Missing: the broker dialled the destination itself. */
   readonly passage?: Passage;
+  /** With a passage: the addresses that were checked for what the proxy was asked for. None if the proxy alone looks the name up. */
+  readonly tunnelled?: readonly Address[] | undefined;
 }
 
 /**
@@ -79,7 +81,8 @@ export function connectUpstream(
   const tunnel = connectByProxy(services, plugin, proxy, targets, life, { ...form, prepare });
   return tunnel.then(({ connection, asked }) => ({
     connection,
-    passage: { via: proxyText(proxy), tunnel: asked },
+    passage: { via: proxyText(proxy), tunnel: placeOf(asked) },
+    tunnelled: asked.family === 'name' ? dial : dial.filter(({ text }) => text === asked.host),
   }));
 }
 
@@ -88,8 +91,7 @@ export function connectUpstream(
 /** A connection, and what the proxy was asked for last. */
 interface Tunnel {
   readonly connection: Connection;
-  /** `api.example.com:443` */
-  readonly asked: string;
+  readonly asked: ProxyTarget;
 }
 
 /**
@@ -109,12 +111,11 @@ async function connectByProxy(
   const addresses = await proxyAddresses(services, plugin, proxy, life);
   const tried = targets.slice(0, MAX_PROXY_TARGETS);
   for (const [index, target] of tried.entries()) {
-    const asked = placeOf(target);
     const connection = Array.isArray(addresses)
       ? await open(plugin, proxy, addresses, target, life, form)
       : failed(addresses as ProxyFailure, undefined);
     const goesOn = connection.outcome === 'unreachable' && index + 1 < tried.length;
-    if (!goesOn) return { connection, asked };
+    if (!goesOn) return { connection, asked: target };
   }
   throw new RangeError('Nothing to ask the proxy for');
 }

@@ -1,7 +1,7 @@
 // Ends the connections of a plugin that its rules do not allow any more. Runs in the broker.
 import { END_AGAIN_MS } from '../../shared/limits.js';
-import { parseAddress } from '../../shared/policy/address.js';
-import { decide, judgeBare, judgeRequest } from '../../shared/policy/decide.js';
+import { type Address, parseAddress } from '../../shared/policy/address.js';
+import { decide, judgeBare, judgeRequest, pickBest } from '../../shared/policy/decide.js';
 import { decideUnix } from '../../shared/policy/decide-unix.js';
 import type { Decision } from '../../shared/policy/decision.js';
 import type { HostContext } from '../../shared/policy/host-block.js';
@@ -106,17 +106,27 @@ function isDeniedFile(policy: Policy, { host, dialed }: ConnectionDescription): 
 /** @returns undefined: the name is allowed, and its address is the proxy's business */
 function decideAgain(
   policy: Policy,
-  { host, port, dialed, names, door, proxied }: ConnectionDescription,
+  { host, port, dialed, names, door, tunnelled }: ConnectionDescription,
   context: HostContext,
 ): Decision | undefined {
-  if (proxied) {
+  // protects: G7 a connection through a proxy ends with the rule of its address => (tunnelled !== null)
+  if (tunnelled?.length === 0) {
     const verdict = judgeRequest(policy, { host, port }, context);
     return verdict.kind === 'settled' ? verdict.decision : undefined;
   }
-  const address = parseAddress(dialed);
+  const addresses = (tunnelled ?? [dialed]).flatMap((text) => parseAddress(text) ?? []);
+  const [address, ...others] = addresses;
   if (address === undefined) return decide(policy, { host, port }, [], context);
-  const literal = decide(policy, { host: address.text, port }, [address], context);
-  const asked = host === address.text ? names : [host, ...names];
-  if (door === 'trap') return judgeBare(policy, { address, port }, asked, literal, context);
-  return decide(policy, { host, port }, [address], context);
+  if (door !== 'trap') return decide(policy, { host, port }, addresses, context);
+  const again = (one: Address): Decision => {
+    const literal = decide(policy, { host: one.text, port }, [one], context);
+    return judgeBare(
+      policy,
+      { address: one, port },
+      host === one.text ? names : [host, ...names],
+      literal,
+      context,
+    );
+  };
+  return pickBest([...others.map(again), again(address)]);
 }

@@ -38,7 +38,7 @@ export async function tunnelAndPlace(
   });
   const timer = limit > 0 ? setTimeout(() => life.end('timeout'), limit) : undefined;
   const form = formOf(replaced);
-  const { connection, passage } = await connectUpstream(services, plugin, judgement, life, form);
+  const { connection, passage, tunnelled } = await connectUpstream(services, plugin, judgement, life, form);
   clearTimeout(timer);
   waiting.remove(call);
   const ending = {
@@ -57,7 +57,7 @@ export async function tunnelAndPlace(
   }
   const { socket, own, peer } = connection;
   try {
-    claim?.hold(socket, own, peer, describeConnection(services, judgement, origin, ending));
+    claim?.hold(socket, own, peer, describeConnection(services, judgement, origin, { ...ending, tunnelled }));
     if (blocks) makeBlocking(socket.number);
     const placed = await placeConnection(context, call, socket, blocks ? 0 : -EINPROGRESS, original);
     if (!placed) claim?.withdraw();

@@ -45,7 +45,7 @@ test('a program with a long name of odd characters is described whole where its 
     ...origin,
     ...{ decision_id: `${'f'.repeat(12)}-${Number.MAX_SAFE_INTEGER}`, decision: 'would_deny' },
     ...{ host: 'h'.repeat(253), port: 65_535, rule: null, dialed: 'ffff:'.repeat(8), names: [] },
-    ...{ approved: false, proxied: false },
+    ...{ approved: false, tunnelled: null },
   };
   const slot = new ConnectionSlot(new Uint8Array(CONNECTION_SLOT_BYTES));
   writeDescription(slot, description);

@@ -640,7 +640,7 @@ const DESCRIPTION = {
   dialed: '127.0.0.1',
   names: [],
   approved: false,
-  proxied: false,
+  tunnelled: null,
   door: 'trap',
   pid: 1,
   program: 'test',

@@ -20,7 +20,7 @@ const CONNECTION: ConnectionDescription = {
   dialed: '/run/x.sock',
   names: [],
   approved: false,
-  proxied: false,
+  tunnelled: null,
   door: 'trap',
   pid: null,
   program: null,
