@@ -58,8 +58,10 @@ function explainIssue(issue: z.core.$ZodIssue, schema: z.ZodType, source: YamlSo
   const key = keyOf(issue);
   const value = source.valueAt(key);
   // protects: G23 gateway: a mistake does not print what may be a secret => const isPrinted = true;
-  const isPrinted = typeof value !== 'string' || (key.length > 0 && key[0] !== 'secrets');
-  const found = isPrinted ? describeValue(value, source.writtenAt(key)) : 'a text';
+  const isPrinted =
+    !['string', 'number', 'bigint'].includes(typeof value) || (key.length > 0 && key[0] !== 'secrets');
+  const withheld = typeof value === 'string' ? 'a text' : 'a number';
+  const found = isPrinted ? describeValue(value, source.writtenAt(key)) : withheld;
   switch (issue.code) {
     case 'unrecognized_keys':
       return issue.keys.map((unknown) =>

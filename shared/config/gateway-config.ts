@@ -301,6 +301,12 @@ function requestRuleProblems(source: YamlSource, key: KeyPath): readonly ConfigP
   );
 }
 
+/** @returns undefined where it is no name */
+function exactHost(name: string): string | undefined {
+  const read = parseHost(name);
+  return read?.kind === 'name' ? read.name : undefined;
+}
+
 /** Rules for requests, by host, in a file whose form is right. */
 export function readBoundaryHosts(source: YamlSource): {
   readonly hosts: ReadonlyMap<string, HttpRules>;
@@ -312,15 +318,18 @@ export function readBoundaryHosts(source: YamlSource): {
     const key = ['gateway', name];
     if (read?.kind !== 'name' || isLocalhost(read.name))
       return [source.problem(key, hostProblem(name, read?.kind), 'name one host exactly')];
+    // protects: G24 policy: no rules for requests of a host are replaced by others of the same host => const first = name;
+    const first = names.find((other) => exactHost(other) === read.name);
+    if (first !== undefined && first !== name)
+      return [source.keyProblem(['gateway'], name, `it is the same host as "${first}"`)];
     return requestRuleProblems(source, key);
   });
   const rulesAt = (name: string, list: 'allow' | 'deny'): HttpRules['allow'] =>
     httpRulesOf(source.textsAt(['gateway', name, list]).map(({ text }) => text));
-  const hosts = names.map((name): [string, HttpRules] => {
-    const read = parseHost(name);
-    const host = read?.kind === 'name' ? read.name : name;
-    return [host, { allow: rulesAt(name, 'allow'), deny: rulesAt(name, 'deny') }];
-  });
+  const hosts = names.map((name): [string, HttpRules] => [
+    exactHost(name) ?? name,
+    { allow: rulesAt(name, 'allow'), deny: rulesAt(name, 'deny') },
+  ]);
   return { hosts: new Map(hosts), problems };
 }
 
@@ -364,9 +373,17 @@ function checkHost(
     ...source.textsAt([...key, 'placeholder', 'name']).flatMap(({ key: place, text }) => {
       if (!VARIABLE_NAME.test(text))
         return [source.problem(place, `"${text}" is not the name of a variable`)];
-      return source.keysAt(env)?.includes(text) === true
-        ? [source.problem(place, `env sets ${text} too`, 'leave it out there')]
-        : [];
+      return [env, ['defaults', 'env']].flatMap((one) =>
+        source.keysAt(one)?.includes(text) === true
+          ? [
+              source.problem(
+                place,
+                `${one === env ? 'env' : 'defaults.env'} sets ${text} too`,
+                'leave it out there',
+              ),
+            ]
+          : [],
+      );
     }),
     ...swapped.flatMap(({ key: place, text }) => {
       const problem = headerProblem(text);

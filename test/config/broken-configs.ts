@@ -793,6 +793,19 @@ ${web(`    allow: [api.example.com]
     ],
   },
   {
+    name: 'a placeholder that the defaults of all plugins would replace',
+    text: `defaults: {env: {KEY: x}}
+secrets: {good: {env: TOKEN}}
+${web(`    allow: [api.example.com]
+    gateway:
+      api.example.com:
+        placeholder: {name: KEY, secret: good, in: [X-A]}
+`)}`,
+    messages: [
+      'postern.yaml:9:29: plugins.web.gateway.api.example.com.placeholder.name: defaults.env sets KEY too; leave it out there',
+    ],
+  },
+  {
     name: 'a gateway that cannot sign',
     text: `secrets: {id: {env: ID}, key: {env: KEY}}
 ${web(`    allow: [api.example.com, s3.example.com]

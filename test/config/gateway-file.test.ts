@@ -8,7 +8,7 @@ import { addModeOption, addRunOptions, pluginOf, type RunOptions } from '../../s
 import { ConfigError } from '../../shared/config/config-problem.js';
 import { loadGatewayFile } from '../../shared/config/gateway-file.js';
 import type { PluginConfig } from '../../shared/config/plugin-config.js';
-import { loadRuleFile } from '../../shared/config/rule-file.js';
+import { loadRuleFile, readBoundary } from '../../shared/config/rule-file.js';
 import { readableFolder } from '../harness/users.js';
 
 const folder = readableFolder();
@@ -81,12 +81,16 @@ plugins: {}
 
 // proves: gateway: a mistake does not print what may be a secret
 test('a file that is the secret, or has it in place of its source, is not printed', () => {
-  const key = 'ghs_never-printed';
-  for (const text of [`${key}\n`, `secrets: ${key}\n`, `secrets: {key: ${key}}\ngateway: {${HOST}: {}}\n`]) {
-    const problems = problemsOf(text, '--allow', HOST);
-    assert.match(problems, /expected a map/);
-    assert.ok(!problems.includes(key), problems);
-  }
+  for (const key of ['ghs_never-printed', '84123456789012'])
+    for (const text of [
+      `${key}\n`,
+      `secrets: ${key}\n`,
+      `secrets: {key: ${key}}\ngateway: {${HOST}: {}}\n`,
+    ]) {
+      const problems = problemsOf(text, '--allow', HOST);
+      assert.match(problems, /expected a map/);
+      assert.ok(!problems.includes(key), problems);
+    }
   assert.match(problemsOf('gateway: {}\n', '--allow', HOST), /it names no host/);
 });
 
@@ -100,6 +104,17 @@ test('an option that does not go with the gateway is refused', () => {
   ];
   for (const [words, message] of refused) assert.match(problemsOf(GOOD, '--allow', HOST, ...words), message);
   assert.match(problemsOf(GOOD), /no rule allows this host/);
+});
+
+// proves: policy: no rules for requests of a host are replaced by others of the same host
+test('a policy has the requests of a host in one place', () => {
+  const rulesOf = (...hosts: readonly string[]): string =>
+    `gateway:\n${hosts.map((host) => `  ${host}: {deny: ["* /admin/**"]}\n`).join('')}`;
+  assert.deepEqual([...(readBoundary('policy', rulesOf(HOST)).gateway?.keys() ?? [])], [HOST]);
+  for (const again of [HOST.toUpperCase(), `${HOST}.`])
+    assert.throws(() => readBoundary('policy', rulesOf(HOST, again)), {
+      message: new RegExp(`it is the same host as "${HOST}"`),
+    });
 });
 
 // proves: gateway: --env passes no secret of the gateway on
