@@ -78,7 +78,7 @@ test('the names of a hosts file stay while it cannot be read', () => {
 
 test('parseResolvConf() reads the first three servers', () => {
   const text =
-    '# a comment\nsearch example.com\nnameserver 192.0.2.1\n nameserver\t2001:db8::1\nnameserver no\nnameserver 192.0.2.3\nnameserver 192.0.2.4\n';
+    '# a comment\nsearch example.com\nnameserver 192.0.2.1\n nameserver\t2001:db8::1\nnameserver no\nnameserver fe80::1%eth0\nnameserver 192.0.2.3\nnameserver 192.0.2.4\n';
   assert.deepEqual(parseResolvConf(text), ['192.0.2.1', '2001:db8::1', '192.0.2.3']);
 });
 
