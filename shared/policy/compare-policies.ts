@@ -19,6 +19,7 @@ import { isLocalhost, parseName } from './parse-host.js';
 import { type ListName, parseRule, type Rule } from './parse-rule.js';
 import type { Policy, PolicySource } from './policy.js';
 import { familyBits, formatPrefix, holdsPrefix, type Prefix, prefixOf } from './prefix.js';
+import { PrefixTree } from './prefix-tree.js';
 import { socketHost, UNIX_PREFIX } from './socket-path.js';
 import { embeddedIpv4, findBlock, IPV4_FORMS, SPECIAL_PREFIXES } from './special-blocks.js';
 
@@ -222,22 +223,26 @@ const EVERY: readonly Prefix[] = ['0.0.0.0', '::'].map((text) =>
 function addressParts(rules: readonly Rule[], inner: PolicySource, policy: Policy): readonly AddressPart[] {
   const named = rules.flatMap(({ target }) => (target.kind === 'prefix' ? [target.prefix] : []));
   const prefixes = distinct([...EVERY, ...SPECIAL_PREFIXES, ...named]);
+  const tree = new PrefixTree<Prefix, Prefix>(
+    prefixes.map((prefix) => ({ prefix, value: prefix })),
+    ([prefix]) => prefix as Prefix,
+  );
   const four = boundaries(prefixes.filter(({ family }) => family === 4));
   const six = prefixes.filter(({ family }) => family === 6);
   const opened = rulesOf({ ...inner, deny: [] }).flatMap(({ target }) =>
     target.kind === 'prefix' ? [target.prefix] : [],
   );
+  const openedLengths = new Set(opened.map(({ length }) => length));
   const parts = new Map<string, AddressPart>();
   for (const bytes of [...four, ...boundaries(six), ...insideForms(six, opened, four)]) {
     const address = addressFromBytes(bytes);
-    const around = innermost(prefixes, address);
+    const around = innermost(tree, address);
     // The innermost prefix tells all those around it.
-    const inside = embeddedIpv4(address).map(({ address: one }) => formatPrefix(innermost(prefixes, one)));
+    const inside = embeddedIpv4(address).map(({ address: one }) => formatPrefix(innermost(tree, one)));
     const key = [formatPrefix(around), ...inside].join();
     if (parts.has(key) || !mayPass(policy, address)) continue;
     const isNamed =
-      opened.some(({ length }) => length === familyBits(address.family)) &&
-      around.length === familyBits(address.family);
+      openedLengths.has(familyBits(address.family)) && around.length === familyBits(address.family);
     parts.set(key, { address, around, wheres: isNamed ? WHERE : ANYWHERE });
   }
   return [...parts.values()];
@@ -250,10 +255,8 @@ function mayPass({ allow }: Policy, address: Address): boolean {
   return byPrefix.rule !== undefined || byPrefix.otherPort || allow.classes.has(block.class);
 }
 
-function innermost(prefixes: readonly Prefix[], address: Address): Prefix {
-  const own = prefixOf(address, familyBits(address.family));
-  const around = prefixes.filter((prefix) => holdsPrefix(prefix, own));
-  return around.reduce((best, next) => (next.length > best.length ? next : best), around[0] ?? own);
+function innermost(tree: PrefixTree<Prefix>, address: Address): Prefix {
+  return tree.find(address)?.prefix ?? prefixOf(address, familyBits(address.family));
 }
 
 /** First and last address of each prefix, and the addresses beside them. */
