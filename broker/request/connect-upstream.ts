@@ -26,6 +26,9 @@ import type { Plugin, Services } from './plugin.js';
 /** Addresses of a name that a proxy is asked for, one after the other, while it cannot reach them. */
 const MAX_PROXY_TARGETS = 4;
 
+/** Checked addresses of a name that the proxy gets as a name: so many are noted with the connection, whose memory is small. */
+const NOTED_ADDRESSES = 8;
+
 /** The way through a proxy, for the log. */
 export interface Passage {
   /** As in `http://proxy.example.com:3128`. */
@@ -82,7 +85,10 @@ export function connectUpstream(
   return tunnel.then(({ connection, asked }) => ({
     connection,
     passage: { via: proxyText(proxy), tunnel: placeOf(asked) },
-    tunnelled: asked.family === 'name' ? dial : dial.filter(({ text }) => text === asked.host),
+    tunnelled:
+      asked.family === 'name'
+        ? dial.slice(0, NOTED_ADDRESSES)
+        : dial.filter(({ text }) => text === asked.host),
   }));
 }
 

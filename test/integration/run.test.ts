@@ -77,6 +77,13 @@ for (const user of anyUser) {
     assert.deepEqual([stdout, stderr], ['0\n1\n', `${rest}  -\n`]);
   });
 
+  test(`a program that writes into its own stdin moves no file back (${user})`, async () => {
+    const shell = `exec <${readableFile('lines', '0\n1\n2\n')}; read -r first; "$@"; read -r next; echo "$next" >&2`;
+    const words = ['run', '--', 'sh', '-c', 'printf ab >/proc/self/fd/0'];
+    const { stderr } = await postern(words, { as: user, shell });
+    assert.match(stderr, /^1$/m);
+  });
+
   test(`stdout and stderr that are one file keep their order (${user})`, async () => {
     const output = readableFile('output', '');
     const words = 'for i in $(seq 100); do echo out $i; echo err $i >&2; done';

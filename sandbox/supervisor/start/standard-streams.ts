@@ -199,8 +199,9 @@ class FileInput {
 
   /** The run has ended. @returns the failure, if the file could not be read to where the plugin wanted it */
   finish(): string | undefined {
-    if (this.#start >= 0)
-      setOffset(this.#file.number, this.#start + this.#sent - bytesInPipe(this.#pipe.read.number));
+    // The plugin may have put bytes of its own into the pipe.
+    const taken = Math.max(0, this.#sent - bytesInPipe(this.#pipe.read.number));
+    if (this.#start >= 0) setOffset(this.#file.number, this.#start + taken);
     this.#endInput();
     this.#pipe.read.close();
     this.#ended = true;
