@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { startNameServer } from '../broker/name-server.js';
 import { anyUser, userInTurn } from '../harness/asked.js';
 import { type Listener, listen } from '../harness/listener.js';
 import { brokerOf } from '../harness/processes.js';
+import { startProxy } from '../harness/test-proxy.js';
 import { until } from '../harness/until.js';
 import { readableFolder, type User } from '../harness/users.js';
 import { DIALS_ON, HOLDERS, QUEUES, startTalker, type Talker } from './talker.js';
@@ -184,3 +186,40 @@ for (const user of anyUser) {
     assert.ok(!scene.said().includes('kept ended'));
   });
 }
+
+const DIAL_BY_CHANNEL = `
+channel = Channel.from_environment()
+def dial(name):
+    return channel.connect(name, 443)
+`;
+// Their texts together are longer than what is kept of a connection, which the next rules are decided by.
+const MANY = Array.from({ length: 30 }, (_, n) => `2606:4700:1111:2222:3333:4444:5555:${7_000 + n}`);
+test('a withdrawn rule ends its connection through a proxy, and none to a name with many addresses', async (t) => {
+  const dns = await startNameServer({ 'many.test AAAA': MANY, 'lost.test AAAA': ['2606:4700:1111::1'] });
+  const peer = await listen((socket) => socket.on('data', (bytes) => socket.write(bytes)));
+  const proxy = await startProxy({ kind: 'http', to: peer.port });
+  t.after(() => Promise.all([dns.close(), proxy.close(), peer.close()]));
+  const via = { proxy: `http://127.0.0.1:${proxy.port}`, resolve: 'both', resolvers: [dns.address] };
+  const allow = ['many.test', 'lost.test'];
+  const talker = startTalker(t, {
+    ...{
+      user: 'user',
+      folder: readableFolder(),
+      dial: DIAL_BY_CHANNEL,
+      program: 'go_on(dial(lost), "lost")',
+    },
+    places: ['many.test', 'lost.test'],
+    rules: { allow },
+    settings: { via },
+  });
+  await until(() => proxy.asked.length === 2 || undefined, 20_000);
+  talker.change({ allow: allow.slice(0, 1) });
+  await until(() => talker.said().includes('lost ended') || undefined);
+  await until(() => talker.revoked().length > 0 || undefined);
+  assert.deepEqual(
+    talker.revoked().map(({ host }) => host),
+    ['lost.test'],
+  );
+  assert.ok(!talker.said().includes('kept ended'));
+  assert.deepEqual(proxy.asked, ['many.test:443', 'lost.test:443']);
+});

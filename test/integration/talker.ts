@@ -81,6 +81,8 @@ export interface TalkerPlan {
   /** The first place stays allowed, the second one is to be withdrawn. */
   readonly places: readonly [kept: string, lost: string];
   readonly rules: TalkerRules;
+  /** Further keys of the plugin. */
+  readonly settings?: Readonly<Record<string, unknown>>;
 }
 
 export interface Talker {
@@ -93,11 +95,11 @@ export interface Talker {
 }
 
 export function startTalker(t: TestContext, plan: TalkerPlan): Talker {
-  const { user, folder, dial, program, places } = plan;
+  const { user, folder, dial, program, places, settings } = plan;
   const script = `${PYTHON_CHANNEL}${TALK}${dial}\ngo_on(dial(kept), "kept")\n${program}\ntime.sleep(100)`;
   const command = ['/usr/bin/python3', '-c', script, ...places];
   const write = ({ allow, deny = [], revoke }: TalkerRules): void => {
-    const plugins = { talker: { command, cwd: '/', allow, deny } };
+    const plugins = { talker: { ...settings, command, cwd: '/', allow, deny } };
     const config = { audit: 'stdout', reload: revoke && { revoke }, plugins };
     writeFileSync(join(folder, 'next'), JSON.stringify(config));
     renameSync(join(folder, 'next'), join(folder, 'postern.yaml'));
