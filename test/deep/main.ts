@@ -2,11 +2,12 @@
 // none. At the end stands a table. A STAGE is a stage's name, or that of one slice: prove/3.
 //   --list         the stages and their slices
 //   --for=COMMIT   one slice, chosen by the commit's hash, so that all take turns
-//   --json=FILE    the results; deep.json by default
+//   --json=FILE    the results, written after each slice; deep.json by default
+//   --continue     what FILE has of the same commit stays, and what passed does not run again: several runs make a whole one
 //   --write        also the table of docs/hosts.md
 // Exit status: 0 where all passed, 1 where one did not, 2 for wrong usage.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,12 +21,20 @@ const TOP = fileURLToPath(new URL('../../..', import.meta.url));
 const SHOWN_OF_A_FAILURE = 60;
 const isRoot = process.geteuid?.() === 0;
 
+/** The file of the results. */
+interface Results {
+  readonly commit: string;
+  readonly date: string;
+  readonly slices: readonly SliceResult[];
+}
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     list: { type: 'boolean', default: false },
     for: { type: 'string' },
     json: { type: 'string', default: join(TOP, 'deep.json') },
+    continue: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
   },
 });
@@ -43,7 +52,12 @@ if (unknown.length > 0) {
   );
   process.exit(2);
 }
-const wanted = values.for === undefined ? namedSlices() : [sliceFor(values.for)];
+const commit = git('rev-parse', '--short=10', 'HEAD');
+const before = values.continue ? resultsBefore() : [];
+const kept = before.filter(({ result }) => result === 'passed');
+const wanted = (values.for === undefined ? namedSlices() : [sliceFor(values.for)]).filter(
+  ({ name }) => !kept.some(({ slice }) => slice === name),
+);
 const runnable = wanted.filter(({ stage }) => isRoot || stage.needsRoot !== true);
 for (const { name } of wanted.filter((slice) => !runnable.includes(slice)))
   console.log(`left out  ${name}: it needs root`);
@@ -54,9 +68,11 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.exit(128 + constants.signals[signal]);
   });
 const logs = mkdtempSync(join(tmpdir(), 'postern-deep-'));
-const results = await runAll(runnable);
-report(results);
-process.exit(results.length > 0 && results.every(({ result }) => result === 'passed') ? 0 : 1);
+/** What did not pass before stays until it has run again. */
+const done = new Map(before.map((result) => [result.slice, result]));
+await runAll(runnable);
+report();
+process.exit(done.size > 0 && [...done.values()].every(({ result }) => result === 'passed') ? 0 : 1);
 
 function namedSlices(): readonly Slice[] {
   if (positionals.length === 0) return all;
@@ -75,15 +91,17 @@ function sliceFor(commit: string): Slice {
 }
 
 /** First those that run beside each other, then those that run alone. */
-async function runAll(slices: readonly Slice[]): Promise<readonly SliceResult[]> {
-  const done: SliceResult[] = [];
+async function runAll(slices: readonly Slice[]): Promise<void> {
   const now = new Set<string>();
   async function run(slice: Slice, beside = 1): Promise<void> {
     now.add(slice.name);
     console.log(`begins    ${slice.name}; now: ${[...now].join(', ')}`);
-    const result = await runSlice(slice, logs, beside);
+    const { attempts = 1 } = before.find((one) => one.slice === slice.name) ?? { attempts: 0 };
+    const ended = await runSlice(slice, logs, beside);
+    const result = attempts === 0 ? ended : { ...ended, attempts: attempts + 1 };
     now.delete(slice.name);
-    done.push(result);
+    done.set(slice.name, result);
+    write();
     console.log(
       `${result.result === 'passed' ? 'passed  ' : 'FAILED  '}  ${slice.name}: ${said(result)}, ${result.seconds} s`,
     );
@@ -99,7 +117,6 @@ async function runAll(slices: readonly Slice[]): Promise<readonly SliceResult[]>
     }),
   );
   for (const slice of slices) if (slice.stage.alone === true) await run(slice);
-  return done;
 }
 
 function said({ result, tests }: SliceResult): string {
@@ -108,14 +125,33 @@ function said({ result, tests }: SliceResult): string {
   return `${result}, ${tests.passed} passed, ${tests.failed} failed${skipped}`;
 }
 
-function report(done: readonly SliceResult[]): void {
-  const commit = execFileSync('git', ['rev-parse', '--short=10', 'HEAD'], {
-    cwd: TOP,
-    encoding: 'utf8',
-  }).trim();
+function git(...words: readonly string[]): string {
+  return execFileSync('git', words, { cwd: TOP, encoding: 'utf8' }).trim();
+}
+
+function resultsBefore(): readonly SliceResult[] {
+  const changed = git('status', '--porcelain', '--untracked-files=no');
+  // The tables that --write makes are of no slice.
+  const others = changed.split('\n').filter((line) => line !== '' && !line.endsWith(' docs/hosts.md'));
+  if (others.length > 0) {
+    console.error(`--continue needs the files of one commit; these differ from it:\n${others.join('\n')}`);
+    process.exit(2);
+  }
+  if (!existsSync(values.json)) return [];
+  const former: Results = JSON.parse(readFileSync(values.json, 'utf8'));
+  return former.commit === commit ? former.slices : [];
+}
+
+function write(): Results {
   const date = new Date().toISOString().slice(0, 10);
-  const sorted = all.flatMap(({ name }) => done.filter(({ slice }) => slice === name));
-  writeFileSync(values.json, `${JSON.stringify({ commit, date, slices: sorted }, null, 2)}\n`);
+  const slices = all.flatMap(({ name }) => done.get(name) ?? []);
+  const written: Results = { commit, date, slices };
+  writeFileSync(values.json, `${JSON.stringify(written, null, 2)}\n`);
+  return written;
+}
+
+function report(): void {
+  const { date, slices: sorted } = write();
   console.log(`\n${'stage'.padEnd(18)}${'tests'.padStart(8)}${'time'.padStart(9)}  result`);
   for (const { slice, tests, seconds, result } of sorted) {
     const count = tests === undefined ? '' : String(tests.passed + tests.failed);

@@ -63,6 +63,13 @@ test('a row is replaced by the next run, the others stay, in the order of the ta
   assert.match(all[3] ?? '', /\(`linux-6\.1`\) .* \| doctor: \*\*fails \(root\)\*\* \|/);
 });
 
+test('a row tells which slice passed only when it ran again', () => {
+  assert.match(
+    rows(EMPTY, slice('alerts', { attempts: 2 }))[1][0] ?? '',
+    /\| passed, alerts at attempt 2 \|/,
+  );
+});
+
 test('a stage of which a slice did not run gets no row', () => {
   assert.deepEqual(rows(EMPTY, slice('twins/1'))[1], []);
 });

@@ -52,13 +52,16 @@ function stageCells(
     mine.reduce((total, result) => total + figure(result), 0);
   const tests = sum((result) => (result.tests === undefined ? 0 : result.tests.passed + result.tests.failed));
   const failed = mine.filter(({ result }) => result !== 'passed');
+  const again = mine.flatMap(({ slice, attempts }) =>
+    attempts === undefined ? [] : [`${slice} at attempt ${attempts}`],
+  );
   return [
     `\`${name}\``,
     shows,
     tests === 0 ? '' : String(tests),
     String(Math.ceil(sum(({ seconds }) => seconds) / 60)),
     failed.length === 0
-      ? 'passed'
+      ? ['passed', ...again].join(', ')
       : `**${failed.map(({ slice, result }) => `${slice}: ${result}`).join(', ')}**`,
   ];
 }

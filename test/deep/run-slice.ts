@@ -18,6 +18,8 @@ export interface SliceResult {
   readonly stage: string;
   readonly result: 'passed' | 'failed' | 'not done in time';
   readonly seconds: number;
+  /** How often it has run with --continue, if more than once: the ones before did not pass. */
+  readonly attempts?: number;
   /** What its last line counts; missing if it counts nothing. */
   readonly tests?: { readonly passed: number; readonly failed: number; readonly skipped: number };
   /** What each machine showed, for a stage of machines. */
