@@ -1,7 +1,6 @@
-// A release, up to what only the registry can do.
+// A release, up to what only the registry can do. What it makes is looked at in released.test.ts.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -78,42 +77,7 @@ test('a release needs one version everywhere, and a checkout without changes', (
   assert.match(check(bumped, 'v9.9.9'), /package-lock\.json has /);
 });
 
-test('what a release makes: the package, its SBOM, their sums; and npm would publish it', async () => {
-  const folder = readableFolder();
-  const made = spawnSync(join(top, 'deploy/release.sh'), ['make', folder], { encoding: 'utf8' });
-  assert.equal(made.status, 0, made.stderr);
-  const architecture = spawnSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).stdout.trim();
-  const names = [
-    `postern-${VERSION}.cdx.json`,
-    `postern-${VERSION}.tgz`,
-    `postern_${VERSION}-1_${architecture}.deb`,
-  ];
-  assert.deepEqual(readdirSync(folder).sort(), ['SHA256SUMS', ...names]);
-  const sums = names.map((name) => {
-    const sum = createHash('sha256')
-      .update(readFileSync(join(folder, name)))
-      .digest('hex');
-    return `${sum}  ${name}\n`;
-  });
-  assert.equal(readFileSync(join(folder, 'SHA256SUMS'), 'utf8'), sums.join(''));
-  const sbom = JSON.parse(readFileSync(join(folder, `postern-${VERSION}.cdx.json`), 'utf8'));
-  assert.deepEqual(
-    [sbom.bomFormat, sbom.metadata.component.purl, sbom.metadata.component.name],
-    ['CycloneDX', `pkg:npm/postern@${VERSION}`, 'postern'],
-  );
-  const listed = (sbom.components as readonly { name: string }[]).map(({ name }) => name);
-  const { dependencies, devDependencies } = JSON.parse(read('package.json'));
-  assert.deepEqual(
-    Object.keys(dependencies).filter((name) => !listed.includes(name)),
-    [],
-  );
-  assert.deepEqual(
-    Object.keys(devDependencies).filter((name) => listed.includes(name)),
-    [],
-  );
-  const words = ['publish', '--loglevel=notice', '--dry-run', '--offline', join(folder, names[1] ?? '')];
-  const published = spawnSync('npm', words, { cwd: folder, encoding: 'utf8' });
-  assert.equal(published.stdout, `+ postern@${VERSION}\n`, published.stderr);
+test('the command, the schema, the README and the page for CI name the version', async () => {
   const { stdout } = await postern(['--version'], { as: anyone });
   assert.equal(stdout, `${VERSION}\n`);
   const schema = JSON.parse(readFileSync(join(distFor('root'), 'postern.schema.json'), 'utf8'));

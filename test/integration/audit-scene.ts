@@ -116,7 +116,7 @@ export async function startScene(
   const others = {
     restless: {
       command: ['sleep', '0.5'],
-      restart: { policy: 'always', delay_ms: 500, max_delay_ms: 500 },
+      restart: { policy: 'always', delay_ms: 2_000, max_delay_ms: 2_000 },
     },
     timed: { command: python(TIMED) },
   };

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { allFacts } from '../../sandbox/cli/all-commands.js';
 import { COMMAND_NAMES, COMMANDS } from '../../sandbox/cli/command-table.js';
 import { startNameServer } from '../broker/name-server.js';
 import { anyUser } from '../harness/asked.js';
@@ -507,14 +508,15 @@ test('colours are for a terminal, not with NO_COLOR or TERM=dumb, and everywhere
 });
 
 test('every command has help with an example', async () => {
-  const top = await postern(['--help'], { as: anyone });
-  const commands = [...top.stdout.matchAll(/^ {2}([a-z]+) /gm)].map((match) => match[1] ?? '');
-  assert.ok(commands.includes('run') && commands.includes('explain'), top.stdout);
-  for (const command of commands.filter((name) => name !== 'help' && name !== 'postern')) {
-    const { status, stdout } = await postern([command, '--help'], { as: anyone });
-    assert.equal(status, 0);
-    assert.match(stdout, /^Examples?:\n {2}postern /m, `${command} --help`);
-  }
+  const { parts } = allFacts();
+  assert.deepEqual(
+    parts.map(({ words }) => words[0]),
+    [...COMMAND_NAMES],
+  );
+  for (const { words, after } of parts) assert.match(after, /^Examples?:\n {2}postern /m, `${words}`);
+  const { status, stdout } = await postern(['check', '--help'], { as: anyone });
+  const [shown = ''] = parts.filter(({ words }) => words[0] === 'check').map(({ after }) => after.trim());
+  assert.deepEqual([status, stdout.trimEnd().endsWith(shown)], [0, true], stdout);
 });
 
 test('help groups the commands and the options of run, and is the same wherever its word stands', async () => {

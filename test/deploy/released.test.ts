@@ -1,28 +1,69 @@
-// The Debian package, made and looked at. What its scripts do is shown in a container without systemd (test/containers), and in a machine with it:
-// docs/hosts.md.
+// What a release makes: the packages for npm and for Debian, an SBOM, and their sums, made once and looked at. What the Debian package's scripts do is shown in
+// a container without systemd (test/containers), and in a machine with it: docs/hosts.md.
 // needs: lintian, apparmor
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { parseSubordinateIds } from '../../sandbox/host/id-range.js';
+import { VERSION } from '../../shared/bundles.js';
 import { anyUser } from '../harness/asked.js';
-import { asUser, readableFolder } from '../harness/users.js';
-import { buildDeb, runIn } from './build-deb.js';
+import { asUser, distFor, readableFolder } from '../harness/users.js';
+import { runIn } from './build-deb.js';
 
-const folder = readableFolder();
-const root = join(folder, 'root');
+const top = join(distFor('root'), '..');
+const work = readableFolder();
+/** What the release made. */
+const folder = join(work, 'made');
+/** The files of the Debian package. */
+const root = join(work, 'root');
+mkdirSync(folder);
 const run = (...words: readonly string[]): string => runIn(folder, ...words);
 let deb = '';
 
 before(() => {
-  deb = buildDeb(folder);
+  run(join(top, 'deploy/release.sh'), 'make', folder);
+  deb = `postern_${VERSION}-1_${run('dpkg', '--print-architecture').trim()}.deb`;
   run('dpkg-deb', '--raw-extract', deb, root);
 });
 
+test('the packages, the SBOM, their sums; and npm would publish it', () => {
+  const names = [`postern-${VERSION}.cdx.json`, `postern-${VERSION}.tgz`, deb];
+  assert.deepEqual(readdirSync(folder).sort(), ['SHA256SUMS', ...names]);
+  const sums = names.map((name) => {
+    const sum = createHash('sha256')
+      .update(readFileSync(join(folder, name)))
+      .digest('hex');
+    return `${sum}  ${name}\n`;
+  });
+  assert.equal(readFileSync(join(folder, 'SHA256SUMS'), 'utf8'), sums.join(''));
+  const sbom = JSON.parse(readFileSync(join(folder, `postern-${VERSION}.cdx.json`), 'utf8'));
+  assert.deepEqual(
+    [sbom.bomFormat, sbom.metadata.component.purl, sbom.metadata.component.name],
+    ['CycloneDX', `pkg:npm/postern@${VERSION}`, 'postern'],
+  );
+  const listed = (sbom.components as readonly { name: string }[]).map(({ name }) => name);
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(top, 'package.json'), 'utf8'));
+  assert.deepEqual(
+    Object.keys(dependencies).filter((name) => !listed.includes(name)),
+    [],
+  );
+  assert.deepEqual(
+    Object.keys(devDependencies).filter((name) => listed.includes(name)),
+    [],
+  );
+  const words = ['publish', '--loglevel=notice', '--dry-run', '--offline', join(folder, names[1] ?? '')];
+  const published = spawnSync('npm', words, { cwd: folder, encoding: 'utf8' });
+  assert.equal(published.stdout, `+ postern@${VERSION}\n`, published.stderr);
+});
+
 test('lintian finds no error', () => {
-  const { stdout } = spawnSync('lintian', ['--allow-root', '--fail-on', 'none', deb], { encoding: 'utf8' });
+  const { stdout } = spawnSync('lintian', ['--allow-root', '--fail-on', 'none', deb], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
   assert.deepEqual(
     stdout.split('\n').filter((line) => line.startsWith('E:')),
     [],
