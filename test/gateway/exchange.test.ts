@@ -7,7 +7,9 @@ import {
   constants,
   connect as http2Connect,
   type IncomingHttpHeaders,
+  type ServerHttp2Stream,
 } from 'node:http2';
+import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
@@ -142,6 +144,47 @@ for (const [name, ask] of Object.entries({ 'HTTP/1.1': byHttp1, 'HTTP/2': byHttp
         );
     });
 }
+
+type Breaking = (socket: Socket, stream: ServerHttp2Stream) => void;
+const BREAKING_OFF: Readonly<Record<string, Breaking>> = {
+  'ends its connection': (socket) => socket.end(),
+  'closes its connection': (socket) => socket.destroy(),
+  'takes no more streams, and ends its connection': (socket, { session }) => {
+    session?.goaway(constants.NGHTTP2_NO_ERROR);
+    setImmediate(() => socket.end());
+  },
+  'resets the stream': (_, stream) => stream.close(constants.NGHTTP2_CANCEL),
+};
+
+// A program by HTTP/1.1 has an upstream by HTTP/1.1.
+// proves: gateway: an answer that an upstream breaks off by HTTP/2 looks broken
+for (const [what, breakOff] of Object.entries(BREAKING_OFF))
+  test(`an answer whose upstream ${what}, by HTTP/2, is no whole one`, async () => {
+    const sockets: Socket[] = [];
+    const streams: ServerHttp2Stream[] = [];
+    await inWorld(
+      {
+        server: (server) => server.on('connection', (socket: Socket) => sockets.push(socket)),
+        answer: (_, response) => {
+          response.on('error', () => {});
+          streams.push(response.stream.on('error', () => {}));
+          response.write('hello');
+        },
+      },
+      async (world) => {
+        const { status, body } = await byHttp2(world, 'GET');
+        assert.equal(status, 200);
+        const [socket] = sockets;
+        const [stream] = streams;
+        assert.ok(socket !== undefined && stream !== undefined);
+        const broken = assert.rejects(body());
+        breakOff(socket, stream);
+        await broken;
+        await world.told(1);
+        assert.equal(world.events[0]?.reason, 'upstream_failed');
+      },
+    );
+  });
 
 for (const upstreamHttp2 of [false, true]) {
   const by = upstreamHttp2 ? 'HTTP/2' : 'HTTP/1.1';
