@@ -75,7 +75,7 @@ class Settings {
   }
 
   part(key: string): Settings {
-    return new Settings(this.get(key), this.#placeOf(key), this.#remarks, this.#undenied);
+    return new Settings(this.get(key), this.placeOf(key), this.#remarks, this.#undenied);
   }
 
   /** The strings of a list. What else is in it becomes a remark. */
@@ -83,12 +83,12 @@ class Settings {
     const value = this.get(key);
     if (value === undefined) return [];
     if (!Array.isArray(value)) {
-      this.remark(key, 'is no list');
+      this.#remarkUnread(key, 'is no list');
       return [];
     }
     return value.flatMap((one: unknown) => {
       if (typeof one === 'string' && one !== '') return [one];
-      this.remark(key, `has an entry that is no text: ${JSON.stringify(one)}`);
+      this.#remarkUnread(key, `has an entry that is no text: ${JSON.stringify(one)}`);
       return [];
     });
   }
@@ -106,22 +106,30 @@ class Settings {
   }
 
   remark(key: string, text: string): void {
-    this.#remarks.push(printable(`${this.#placeOf(key)}: ${text}`));
+    this.#remarks.push(printable(`${this.placeOf(key)}: ${text}`));
   }
 
   /** A remark on what is denied by this key, and cannot be here. */
   remarkUndenied(key: string, text: string): void {
     this.remark(key, text);
-    this.#undenied.push(printable(`${this.#placeOf(key)}: ${text}`));
+    this.#undenied.push(printable(`${this.placeOf(key)}: ${text}`));
   }
 
   /** A remark on each key that nobody has read. */
   end(): void {
     for (const key of Object.keys(this.#keys))
-      if (!this.#read.has(key)) this.remark(key, 'is not known to this importer, and left out');
+      if (!this.#read.has(key)) this.#remarkUnread(key, 'is not known to this importer, and left out');
   }
 
-  #placeOf(key: string): string {
+  /** By its name, it may deny something. */
+  #remarkUnread(key: string, text: string): void {
+    // protects: G14 import: what an unknown setting denies keeps a run from starting => this.remark(key, text);
+    if (/den(y|ied)/i.test(key)) this.remarkUndenied(key, text);
+    else this.remark(key, text);
+  }
+
+  /** As it stands in a remark, not printable. */
+  placeOf(key: string): string {
     return this.#place === '' ? key : `${this.#place}.${key}`;
   }
 }
@@ -148,7 +156,7 @@ const REFUSED: Readonly<Record<string, string>> = {
 function ruleOf(pattern: string, list: ListName): string | undefined {
   if (pattern === 'localhost') return undefined;
   if (/:\d+$/.test(pattern) && !isIPv6(pattern)) return pattern;
-  const host = isIPv6(pattern) ? `[${pattern}]` : pattern;
+  const host = isIPv6(pattern.replace(/\/\d+$/, '')) ? `[${pattern}]` : pattern;
   // A deny rule without ports covers every port.
   return list === 'allow' ? `${host}:*` : host;
 }
@@ -239,17 +247,31 @@ function isWithin(path: string, outer: string): boolean {
   return `${resolve(path)}/`.startsWith(`${resolve(outer).replace(/\/$/, '')}/`);
 }
 
-/** The proxy without a user and a password: a configuration is a file that others may read. */
-function withoutUser(settings: Settings, proxy: unknown): unknown {
-  if (typeof proxy !== 'string' || !URL.canParse(proxy)) return proxy;
-  const { protocol, host, username, password } = new URL(proxy);
-  if (`${username}${password}` === '') return proxy;
-  // protects: G6 import: credentials of a proxy are not written into a configuration => return proxy;
-  settings.remark(
-    'https',
-    'has a user and a password: put USER:PASSWORD into a file, and name it by via.credentials_file',
-  );
-  return `${protocol}//${host}`;
+const PORTS: Readonly<Record<string, string>> = { 'http:': '80', 'https:': '443' };
+
+/**
+ * The proxy of a setting, with its port, and without a user and a password: a configuration is a file that others may read.
+ *
+ * @throws PosternError usage if it cannot be read: without it, connections would go around the proxy
+ */
+function proxyOf(settings: Settings, key: string): string | undefined {
+  const written = settings.get(key);
+  if (written === undefined || written === null || written === '') return undefined;
+  const text = String(written);
+  const withScheme = text.includes('://') ? text : `http://${text}`;
+  const url = URL.canParse(withScheme) ? new URL(withScheme) : undefined;
+  if (typeof written !== 'string' || url === undefined || url.hostname === '')
+    throw new PosternError('usage', `${settings.placeOf(key)} is not the URL of a proxy`, {
+      fix: 'write http://HOST:PORT',
+    });
+  const { protocol, hostname, port, username, password } = url;
+  // protects: G6 import: credentials of a proxy are not written into a configuration => return text;
+  if (`${username}${password}` !== '')
+    settings.remark(
+      key,
+      'has a user and a password: put USER:PASSWORD into a file, and name it by via.credentials_file',
+    );
+  return `${protocol}//${hostname}:${port === '' ? (PORTS[protocol] ?? '1080') : port}`;
 }
 
 /** Below a writable folder, srt lets no program write what a shell, git, an editor or an agent would run later. */
@@ -267,7 +289,10 @@ export function importSrt(value: unknown, name: string): Imported {
   const settings = new Settings(value, '', remarks, undenied);
   const network = settings.part('network');
   const allow = rulesOf(network, 'allowedDomains', 'allow');
-  const deny = rulesOf(network, 'deniedDomains', 'deny');
+  const deny = [
+    ...rulesOf(network, 'deniedDomains', 'deny'),
+    ...rulesOf(network, 'deniedResolvedAddresses', 'deny'),
+  ];
   const sockets = network.strings('allowUnixSockets').flatMap((path) => {
     const rule = `unix:${path}`;
     if (parseRule(rule, 'allow') !== undefined) return [rule];
@@ -278,8 +303,10 @@ export function importSrt(value: unknown, name: string): Imported {
   network.without('mitmProxy', 'has no counterpart; a gateway sees requests (docs/how-to/gateway.md)');
   network.without('tlsTerminate', 'has no counterpart; a gateway sees requests (docs/how-to/gateway.md)');
   const parent = network.part('parentProxy');
-  const proxy = withoutUser(parent, parent.get('https') ?? parent.get('http'));
-  parent.get('http');
+  const [ofHttps, ofHttp] = [proxyOf(parent, 'https'), proxyOf(parent, 'http')];
+  const proxy = ofHttps ?? ofHttp;
+  if (ofHttp !== undefined && ofHttp !== proxy)
+    parent.remark('http', 'is not the proxy of https, which all connections take here');
   parent.without('noProxy', 'has no counterpart; write via.direct for destinations without the proxy');
   parent.end();
   // A program has the loopback of its own network, and postern runs no proxy.
@@ -321,7 +348,7 @@ export function importSrt(value: unknown, name: string): Imported {
     'allowAppleEvents',
   );
   settings.end();
-  const via = typeof proxy === 'string' ? { via: { proxy } } : {};
+  const via = proxy !== undefined ? { via: { proxy } } : {};
   return imported(
     [{ name, allow: [...allow, ...sockets], deny, ...via, filesystem }],
     remarks,

@@ -168,6 +168,53 @@ test('the password of a proxy is not imported', () => {
   assert.deepEqual(plugins[0]?.via, { proxy: 'http://proxy.example.com:3128' });
   assert.match(remarks.join('\n'), /^network\.parentProxy\.https: has a user and a password/);
   assert.doesNotMatch(JSON.stringify([plugins, remarks]), /never-written/);
+  const bare = importSrt(
+    { network: { parentProxy: { http: 'ada:never-written@proxy.example.com' } } },
+    'agent',
+  );
+  assert.deepEqual(bare.plugins[0]?.via, { proxy: 'http://proxy.example.com:80' });
+  assert.doesNotMatch(JSON.stringify(bare), /never-written/);
+});
+
+test('the proxy of sandbox-runtime has its port, and one that cannot be read is refused without its password', () => {
+  const viaOf = (parentProxy: object): unknown =>
+    importSrt({ network: { parentProxy } }, 'agent').plugins[0]?.via;
+  assert.deepEqual(viaOf({ http: 'http://proxy.example.com:80' }), { proxy: 'http://proxy.example.com:80' });
+  assert.deepEqual(viaOf({ http: 'socks5://[2001:db8::1]' }), { proxy: 'socks5://[2001:db8::1]:1080' });
+  assert.equal(viaOf({ http: '' }), undefined);
+  for (const http of [7, 'http://ada:never-written@', 'http://ada:never-written@[x', 'ada:never-written@:80'])
+    assert.throws(
+      () => viaOf({ http }),
+      ({ message }: Error) =>
+        message === 'network.parentProxy.http is not the URL of a proxy' &&
+        !message.includes('never-written'),
+    );
+  const both = { http: 'http://a.example.com:1', https: 'http://b.example.com:2' };
+  const { plugins, remarks } = importSrt({ network: { parentProxy: both } }, 'agent');
+  assert.deepEqual(plugins[0]?.via, { proxy: 'http://b.example.com:2' });
+  assert.match(remarks.join('\n'), /^network\.parentProxy\.http: is not the proxy of https/);
+});
+
+// proves: import: what an unknown setting denies keeps a run from starting
+test('what is denied and cannot be read keeps a run from starting', () => {
+  const undeniedOf = (settings: object): readonly string[] => importSrt(settings, 'agent').undenied;
+  assert.deepEqual(undeniedOf({ network: { deniedNovelty: [] } }), [
+    'network.deniedNovelty: is not known to this importer, and left out',
+  ]);
+  assert.deepEqual(undeniedOf({ network: { deniedDomains: 'x.example.com' } }), [
+    'network.deniedDomains: is no list',
+  ]);
+  assert.deepEqual(undeniedOf({ filesystem: { denyRead: [7] } }), [
+    'filesystem.denyRead: has an entry that is no text: 7',
+  ]);
+  assert.deepEqual(undeniedOf({ novel: 1, network: { allowNovelty: true } }), []);
+});
+
+test('addresses that srt denies to names are deny rules', () => {
+  const deniedResolvedAddresses = ['10.0.0.0/8', 'fd00::/8', '2001:db8::1'];
+  const { plugins, undenied } = importSrt({ network: { deniedResolvedAddresses } }, 'agent');
+  assert.deepEqual(plugins[0]?.deny, ['10.0.0.0/8', '[fd00::/8]', '[2001:db8::1]']);
+  assert.deepEqual(undenied, []);
 });
 
 test('each service of Smokescreen is a plugin; report is audit, and open allows every name', () => {
