@@ -68,7 +68,8 @@ async function decideName(
     return { decision: makeDecision({ decision, reason, rule, host, port }), policy, considered: [], dnsMs };
   }
   const { result, addresses } = resolution ?? { result: 'timeout', addresses: [] };
-  const decision = judgeAddresses(policy, verdict, addresses, services.host.context());
+  const judged = judgeAddresses(policy, verdict, addresses, services.host.context());
+  const decision = besideGateway(services, plugin, judged);
   services.metrics.observe('decisionDuration', {}, secondsSoFar + (performance.now() - answered) / 1000);
   for (const dropped of decision.dropped)
     services.metrics.count('addressesDropped', { class: dropped.class });

@@ -169,6 +169,10 @@ for (const as of anyUser) {
     const closed = await up(as, script, `{}\n      ${INTERNAL}: {}`);
     assert.equal(JSON.parse(linesOf(closed.stdout)[0] ?? '').reason, 'connect_refused');
     assert.deepEqual(closed.connections, []);
+    const wanted = /add \\"(\S+)\\" to gateway\.vault\.example\.com\.addresses"/.exec(closed.audit)?.[1];
+    assert.doesNotMatch(closed.audit, /"suggestion":"10\./);
+    const added = await up(as, script, `{}\n      ${INTERNAL}: {addresses: ["${wanted}"]}`);
+    assert.deepEqual(added.connections, [`${INTERNAL}:443`], closed.audit);
   });
 
   // proves: gateway: a secret that every user may read is refused
