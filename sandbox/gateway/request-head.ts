@@ -51,14 +51,29 @@ export function valuesOf(headers: Pairs, name: string): readonly string[] {
   return headers.filter(([one]) => one.toLowerCase() === name).map(([, value]) => value);
 }
 
+/** @returns what is wrong with a method and a target, for any host */
+export function lineProblem({ method, target }: Pick<RequestHead, 'method' | 'target'>): string | undefined {
+  // protects: G23 gateway: a method in other letters is refused
+  if (!METHOD.test(method)) return 'the method is not of capital letters, 32 at most';
+  // protects: G23 gateway: CONNECT is refused
+  if (method === 'CONNECT') return 'the gateway makes no tunnel';
+  // protects: G23 gateway: a target of another form than a path is refused
+  if (!target.startsWith('/')) return 'the target is no path';
+  // protects: G23 gateway: a target with odd bytes is refused
+  if (/[^\x21-\x7e]|#/.test(target)) return 'the target has odd characters';
+  return undefined;
+}
+
 /**
  * @param sni the name of the TLS handshake; undefined if it had none
+ * @param usual the port of the scheme, which Host may leave out
  * @returns what is wrong with it; undefined if it has one meaning, and is for the place
  */
 export function headProblem(
   head: RequestHead,
   place: Place,
   sni: string | undefined,
+  usual: number = HTTPS,
 ): HeadProblem | undefined {
   const bad = (message: string): HeadProblem => ({ status: 400, reason: 'bad_request', message });
   const other = (what: string): HeadProblem => ({
@@ -66,16 +81,10 @@ export function headProblem(
     reason: 'host_mismatch',
     message: `${what} is not ${place.host}`,
   });
-  const { method, target, headers, version } = head;
+  const { target, headers, version } = head;
   const count = (name: string): number => valuesOf(headers, name).length;
-  // protects: G23 gateway: a method in other letters is refused
-  if (!METHOD.test(method)) return bad('the method is not of capital letters');
-  // protects: G23 gateway: CONNECT is refused
-  if (method === 'CONNECT') return bad('the gateway makes no tunnel');
-  // protects: G23 gateway: a target of another form than a path is refused
-  if (!target.startsWith('/')) return bad('the target is no path');
-  // protects: G23 gateway: a target with odd bytes is refused
-  if (/[^\x21-\x7e]|#/.test(target)) return bad('the target has odd characters');
+  const line = lineProblem(head);
+  if (line !== undefined) return bad(line);
   if (version === '1.0') return bad('HTTP/1.0 is not served');
   const bytes = headers.reduce((sum, [name, value]) => sum + name.length + value.length, target.length);
   // protects: G23 gateway: the bytes of headers are bounded, by HTTP/2 too
@@ -98,16 +107,16 @@ export function headProblem(
   const named = [...valuesOf(headers, 'host'), ...(head.authority === undefined ? [] : [head.authority])];
   if (named.length === 0) return bad('no host is named');
   // protects: G23 gateway: Host and :authority name the host of the connection
-  if (named.some((one) => !isPlace(one, place))) return other('Host');
+  if (named.some((one) => !isPlace(one, place, usual))) return other('Host');
   // protects: G23 gateway: the name of the TLS handshake is the host of the connection
   if (sni?.toLowerCase() !== place.host) return other('the name in the TLS handshake');
   if (head.scheme !== undefined && head.scheme !== 'https') return bad('the scheme is not https');
   return undefined;
 }
 
-function isPlace(text: string, { host, port }: Place): boolean {
+function isPlace(text: string, { host, port }: Place, usual: number): boolean {
   const lower = text.toLowerCase();
-  return lower === `${host}:${port}` || (port === HTTPS && lower === host);
+  return lower === `${host}:${port}` || (port === usual && lower === host);
 }
 
 const HTTPS = 443;
@@ -168,8 +177,8 @@ export interface HeaderSettings {
   readonly ruled: boolean;
 }
 
-/** A part of an answer can have a part of a secret. */
-const PARTS: readonly string[] = ['range', 'if-range'];
+/** A part of an answer can have a part of a secret. The third is of old servers, the fourth of Azure. */
+const PARTS: readonly string[] = ['range', 'if-range', 'request-range', 'x-ms-range'];
 
 /** @returns what the request goes out with, or why it must not. `injected` counts the headers with secrets */
 export function outgoingHeaders(

@@ -14,6 +14,7 @@ import {
 import type { Socket } from 'node:net';
 import { type Duplex, Readable, type Writable } from 'node:stream';
 import { createServer as createTlsServer, TLSSocket, type Server as TlsServer } from 'node:tls';
+import { PLAIN_PORTS } from '../../shared/gateway.js';
 import { decideHttp, type HttpDecision, type HttpRules } from '../../shared/policy/http-rules.js';
 import type { HttpReason, Mode } from '../../shared/words.js';
 import type { Leaf } from './certificates.js';
@@ -117,6 +118,8 @@ export class HostServer {
   readonly #upstream: Upstream;
   readonly #tls: TlsServer;
   readonly #needles: Needles;
+  /** Whether a part of an answer may be asked for. What a signature sends of its secrets is of no use without the key, which is not sent. */
+  readonly #isRanged: boolean;
   /** Of all secrets, also where answers are not searched. */
   readonly #logNeedles: Needles;
   readonly #onEvent: (event: HttpEvent) => void;
@@ -144,6 +147,8 @@ export class HostServer {
     this.#upstream = new Upstream(this.#place, connect, settings.roots, settings.client);
     this.#logNeedles = needlesOf(settings.secrets.values());
     this.#needles = settings.masks ? this.#logNeedles : [];
+    const { sign, set, placeholders } = settings;
+    this.#isRanged = sign !== undefined && set.length === 0 && placeholders.length === 0;
     this.#onEvent = onEvent;
     this.#tls = this.#serveTls(settings);
     this.#http1 = this.#serveHttp1();
@@ -354,8 +359,9 @@ export class HostServer {
         ? headProblem(head, this.#place, sni)
         : /* protects: G23 gateway: without TLS the host has another name => headProblem(head, this.#place, this.#place.host) */ headProblem(
             head,
-            { host: plainName, port: 443 },
+            { host: plainName, port: PLAIN_PORTS.inside },
             plainName,
+            PLAIN_PORTS.inside,
           );
     if (problem !== undefined) return problem;
     // protects: G23 gateway: requests of a program are bounded
@@ -389,8 +395,7 @@ export class HostServer {
     if (unsignable !== undefined) return unsignable;
     const outgoing = outgoingHeaders(head.headers, {
       ...{ set, placeholders, secrets, searched: masks && secrets.size > 0 },
-      // What a signature sends of its secrets is of no use without the key, which is not sent.
-      ranged: sign !== undefined && set.length === 0 && placeholders.length === 0,
+      ranged: this.#isRanged,
       ruled: isRuled,
     });
     if (outgoing === 'secret_missing')
@@ -512,6 +517,8 @@ export class HostServer {
     const hasBody = head.method !== 'HEAD' && status !== 204 && status !== 304;
     // protects: G23 gateway: a compressed answer, which cannot be searched, is refused
     if (mask !== undefined && hasBody && encodings.length > 0) throw new ExchangeRefused(COMPRESSED);
+    // protects: G23 gateway: a part of an answer that nobody asked for is refused
+    if (mask !== undefined && status === 206 && !this.#isRanged) throw new ExchangeRefused(PARTIAL);
     // Nobody waits for a piece of such an answer: it has an end.
     // protects: G23 gateway: an answer with a length waits for its end => const hasLength = false;
     const hasLength = valuesOf(headers, 'content-length').length > 0;
@@ -859,6 +866,11 @@ const COMPRESSED: HttpRefusal = {
   reason: 'answer_compressed',
   message:
     'the upstream has compressed its answer, although it was asked not to, and it cannot be searched for secrets; reflect: allow lets it through',
+};
+const PARTIAL: HttpRefusal = {
+  reason: 'upstream_failed',
+  message:
+    'the upstream has answered with a part, although it was asked for the whole, and a part cannot be searched for secrets; reflect: allow lets it through',
 };
 const BODY_TOO_LARGE: HttpRefusal = {
   reason: 'body_too_large',

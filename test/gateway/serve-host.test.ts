@@ -847,10 +847,12 @@ test('plain HTTP is served under the name for it, and goes on by TLS to the host
       assert.deepEqual([world.seen[0]?.headers.host, world.seen[0]?.headers['x-key']], [HOST, SECRET]);
       assert.match(await ask(name, '/b'), /^HTTP\/1\.1 403 [\s\S]*"path_not_allowed"/);
       assert.match(await ask(HOST, '/a'), /^HTTP\/1\.1 421 /);
+      assert.match(await ask(`${name}:443`, '/a'), /^HTTP\/1\.1 421 /);
       const secure = await world.open(['http/1.1']);
       secure.write(`GET /a HTTP/1.1\r\nhost: ${name}\r\n\r\n`);
       assert.match(await text(secure), /^HTTP\/1\.1 421 /);
       assert.equal(world.seen.length, 1);
+      assert.match(await ask(`${name}:80`, '/a'), /^HTTP\/1\.1 200 /);
       assert.ok(world.events.every(({ host, port }) => host === HOST && port === 443));
     },
   ));
@@ -868,6 +870,22 @@ test('an upstream that asks for a certificate gets the one of its host', () => {
     assert.equal((await byHttp1(none)).status, 502);
     assert.deepEqual(none.seen, []);
     await none.close();
+  });
+});
+
+// proves: gateway: a part of an answer that nobody asked for is refused
+test('a part of an answer that the upstream sends unasked is 502, unless it is not searched', async () => {
+  const answer: WorldOptions['answer'] = (_, response) =>
+    response.writeHead(206, { 'content-range': 'bytes 0-3/9' }).end(SECRET.slice(0, 4));
+  await inWorld({ ...SECRETS, answer }, async (world) => {
+    for (const ask of [byHttp1, byHttp2]) {
+      const { status, body } = await ask(world);
+      assert.equal(status, 502);
+      assert.ok(!body.includes(SECRET.slice(0, 4)));
+    }
+  });
+  await inWorld({ ...SECRETS, masks: false, answer }, async (world) => {
+    assert.equal((await byHttp1(world)).status, 206);
   });
 });
 
