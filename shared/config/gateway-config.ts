@@ -2,7 +2,13 @@
 // named. A rule that would not be applied is a mistake here, never a line that is passed over.
 import { plainNameOf } from '../gateway.js';
 import { compilePolicy } from '../policy/compile-policy.js';
-import { HTTP_PRESETS, type HttpRules, httpRulesOf, readHttpRule } from '../policy/http-rules.js';
+import {
+  allowsNothing,
+  HTTP_PRESETS,
+  type HttpRules,
+  httpRulesOf,
+  readHttpRule,
+} from '../policy/http-rules.js';
 import { openPorts } from '../policy/judge-name.js';
 import { isLocalhost, parseHost } from '../policy/parse-host.js';
 import { parseRule } from '../policy/parse-rule.js';
@@ -293,7 +299,10 @@ function requestRuleProblems(source: YamlSource, key: KeyPath): readonly ConfigP
     source.textsAt([...key, list]).flatMap(({ key: place, text }) => {
       if (list === 'allow' && Object.hasOwn(HTTP_PRESETS, text)) return [];
       const read = readHttpRule(text);
-      if (read.ok) return [];
+      if (read.ok) {
+        const why = list === 'allow' ? allowsNothing(read.rule) : undefined;
+        return why === undefined ? [] : [source.problem(place, why.message, why.fix)];
+      }
       const near =
         list === 'allow' && /^\S+$/.test(text) ? didYouMean(text, Object.keys(HTTP_PRESETS)) : undefined;
       return [source.problem(place, read.message, near ?? read.fix)];

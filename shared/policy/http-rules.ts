@@ -233,9 +233,37 @@ export function decideHttp({ allow, deny }: HttpRules, { method, target }: HttpR
     decision: 'deny',
     reason: onPath.length > 0 ? 'method_not_allowed' : 'path_not_allowed',
     rule: undefined,
-    suggestion: `${method} ${path.text}`,
+    suggestion: `${method} ${suggestedPath(path)}`,
     target: sent,
   };
+}
+
+/** A segment with parameters is read in two ways, so no other rule can allow it. */
+function suggestedPath({ text }: HttpPath): string {
+  return text
+    .split('/')
+    .map((one) => (!one.includes(';') ? one : one.includes('%2F') ? '**' : '*'))
+    .join('/');
+}
+
+/**
+ * Why an allow rule can permit nothing. Servers read a `;` in two ways, and such a rule would have to cover both.
+ *
+ * @returns undefined if it can permit something
+ */
+export function allowsNothing({ text, segments }: HttpRule): { message: string; fix: string } | undefined {
+  const query = text.slice(text.indexOf('?'));
+  if (segments.some((one) => one.includes(';')))
+    return {
+      message: 'no request fits: servers read a segment with ; in more than one way',
+      fix: 'write * for the segment',
+    };
+  if (text.includes('?') && query.includes(';'))
+    return {
+      message: 'no request fits: servers read a query with ; in more than one way',
+      fix: 'write %3B for the letter, or & between parameters',
+    };
+  return undefined;
 }
 
 interface Reading {

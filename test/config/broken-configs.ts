@@ -766,8 +766,8 @@ ${web(`    allow: [api.example.com]
       api.example.com:
         headers: {host: a, X-A: "{god}", x-a: b, x-b: "{", "x c": d}
         placeholder: {name: KEY, secret: gud, in: [X-A, content-length]}
-        allow: [GET, read-onli, "GET /a/../b"]
-        deny: [read-only]
+        allow: [GET, read-onli, "GET /a/../b", "GET /a;v=1", "GET /?a=1;b"]
+        deny: [read-only, "GET /a;v=1"]
         ca: missing.pem
         reflect: maybe
 `)}`,
@@ -787,6 +787,8 @@ ${web(`    allow: [api.example.com]
       'postern.yaml:15:17: plugins.web.gateway.api.example.com.allow[0]: not a rule for a method and a path; write a method and a path, as "GET /repos/*/issues", or "* /public/**" for every method',
       'postern.yaml:15:22: plugins.web.gateway.api.example.com.allow[1]: not a rule for a method and a path; did you mean "read-only"?',
       'postern.yaml:15:33: plugins.web.gateway.api.example.com.allow[2]: not as it is matched; write /b',
+      'postern.yaml:15:48: plugins.web.gateway.api.example.com.allow[3]: no request fits: servers read a segment with ; in more than one way; write * for the segment',
+      'postern.yaml:15:62: plugins.web.gateway.api.example.com.allow[4]: no request fits: servers read a query with ; in more than one way; write %3B for the letter, or & between parameters',
       'postern.yaml:16:16: plugins.web.gateway.api.example.com.deny[0]: not a rule for a method and a path; write a method and a path, as "GET /repos/*/issues", or "* /public/**" for every method',
       'postern.yaml:17:13: plugins.web.gateway.api.example.com.ca: "missing.pem" is no file; paths are relative to the file',
       'postern.yaml:18:18: plugins.web.gateway.api.example.com.reflect: expected mask or allow, not "maybe"',

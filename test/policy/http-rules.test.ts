@@ -235,6 +235,15 @@ test('an allow rule covers a path only if it does with and without parameters of
   assert.equal(decided(rules(['GET /*/b']), 'GET', '/a;x=1/b'), 'allow');
 });
 
+test('a rule that is suggested allows the request', () => {
+  const given = rules(['GET /none']);
+  for (const target of ['/a/b', '/a;x=1/b/', '/a;x=1;y', '/a;x%2Fy/b', '/a%2Fb', '/a*b?q=1;r=2']) {
+    const decision = decideHttp(given, { method: 'GET', target });
+    assert.ok(decision.decision === 'deny' && decision.suggestion !== undefined, target);
+    assert.equal(decided(rules([decision.suggestion]), 'GET', target), 'allow', decision.suggestion);
+  }
+});
+
 // proves: gateway: a deny rule covers each reading of a query
 test('a query counts for a rule that names one', () => {
   const given = rules(['GET /search', 'POST /x?service=read', 'PUT /y?id=*'], ['* /search?admin=1']);
