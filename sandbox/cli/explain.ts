@@ -12,11 +12,12 @@ import { PosternError } from '../../shared/errors.js';
 import { hostOfPlainName, PLAIN_PORTS } from '../../shared/gateway.js';
 import { parseAddress } from '../../shared/policy/address.js';
 import { quoteDestination } from '../../shared/policy/decision.js';
-import { decideHttp, type HttpRule, readHttpRule } from '../../shared/policy/http-rules.js';
+import { decideHttp, httpRulesOf } from '../../shared/policy/http-rules.js';
 import { parseName } from '../../shared/policy/parse-host.js';
 import { UNIX_PREFIX } from '../../shared/policy/socket-path.js';
 import { printable } from '../../shared/printable.js';
 import type { ExplainedWay, Explanation } from '../../shared/protocol/link.js';
+import { lineProblem } from '../gateway/request-head.js';
 import type { LiveQuery, Status } from '../supervisor/control/control-surface.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import type { ControlOptions } from './control/control-client.js';
@@ -276,7 +277,9 @@ function readRequest(text: string): AskedRequest | undefined {
   const [, method, scheme, authority, rest] =
     /^([A-Z][A-Z-]*) (https?):\/\/([^/?#\s]+)(\S*)$/.exec(text) ?? [];
   if (method === undefined || authority === undefined) return undefined;
-  const target = rest === undefined || rest === '' ? '/' : rest;
+  // As a program sends what stands in a URL: without what is behind #.
+  const [after = ''] = (rest ?? '').split('#');
+  const target = after.startsWith('/') ? after : `/${after}`;
   const isBare = scheme === 'http' && !/:\d+$/.test(authority);
   const { host: written, port } = parseDestination(isBare ? `${authority}:${PLAIN_PORTS.inside}` : authority);
   const host = parseName(written) ?? written;
@@ -286,6 +289,9 @@ function readRequest(text: string): AskedRequest | undefined {
     ? undefined
     : { method, host: meant, port: PLAIN_PORTS.upstream, target, isPlain: true };
 }
+
+/** What a gateway decides about a request that it reads no further. */
+const MALFORMED = { decision: 'deny', reason: 'bad_request', rule: undefined, target: undefined } as const;
 
 /** Of the plugins, or of the program that has no name yet. */
 function gatewaysOf(options: ExplainOptions): readonly {
@@ -298,33 +304,44 @@ function gatewaysOf(options: ExplainOptions): readonly {
   return [{ name: null, mode, ...loadGatewayFile(gateway, rulesOf(options, loadRuleFile)) }];
 }
 
+/** @throws PosternError `usage` where an option could not count for a request */
+function requireFileAlone(options: ExplainOptions): void {
+  if (options.live === true || options.control !== undefined)
+    throw new PosternError('usage', 'A running postern cannot be asked about a request', {
+      fix: 'leave out --live and --control: the rules of the file answer, and a change of them restarts the plugin',
+    });
+  const { allow, deny } = rulesOf(options, loadRuleFile);
+  if (options.gateway === undefined && allow.length + deny.length > 0)
+    throw new PosternError('usage', 'Rules of the command line do not change what a gateway permits', {
+      fix: 'write rules for requests under gateway in the file',
+    });
+}
+
 /** @throws PosternError `no_plugin`, `usage` */
 function explainRequest(
   [plugin]: readonly string[],
   { method, host, port, target, isPlain }: AskedRequest,
   options: ExplainOptions,
 ): number {
-  const { json, live, control } = options;
-  if (live === true || control !== undefined)
-    throw new PosternError('usage', 'A running postern cannot be asked about a request', {
-      fix: 'leave out --live and --control: the rules of the file answer, and a change of them restarts the plugin',
-    });
+  requireFileAlone(options);
+  const problem = lineProblem({ method, target });
   const answers = gatewaysOf(options).flatMap(({ name, gateway = [], mode }) => {
     const own = gateway.find((one) => one.host === host && one.ports.includes(port));
     if (own === undefined || (isPlain && own.baseUrl !== true) || (plugin !== undefined && plugin !== name))
       return [];
-    const { allow, deny } = { allow: own.allow.flatMap(readRule), deny: own.deny.flatMap(readRule) };
+    const rules = { allow: httpRulesOf(own.allow), deny: httpRulesOf(own.deny) };
     const decided = {
       reason: 'rule',
       suggestion: undefined,
-      ...decideHttp({ allow, deny }, { method, target }),
+      ...(problem === undefined ? decideHttp(rules, { method, target }) : MALFORMED),
     };
     const { reason, rule = null, suggestion = null } = decided;
     // In mode audit a gateway lets through what no rule allows, and nothing that a deny rule covers.
     const isAudited = mode === 'audit' && decided.rule === undefined && decided.target !== undefined;
     const decision = decided.decision === 'deny' && isAudited ? 'would_deny' : decided.decision;
     const signed = own.aws === undefined ? null : `AWS ${own.aws.service} ${own.aws.region}`;
-    return [{ plugin: name, method, host, port, target, decision, reason, rule, suggestion, signed }];
+    const why = problem ?? null;
+    return [{ plugin: name, method, host, port, target, decision, reason, why, rule, suggestion, signed }];
   });
   if (answers.length === 0) {
     const who = options.gateway ?? plugin;
@@ -334,13 +351,13 @@ function explainRequest(
     });
   }
   for (const answer of answers) {
-    const { plugin: name, decision, reason, rule, suggestion, signed } = answer;
+    const { plugin: name, decision, reason, why, rule, suggestion, signed } = answer;
     const lines = [
       ...(name === null ? [] : [['plugin', name]]),
       ['request', `${method} ${target} of ${quoteDestination(host, port)}`],
       ...(isPlain ? [['way', 'by plain HTTP in the sandbox, and by https from the gateway on']] : []),
       ['decision', decision],
-      ['reason', reason],
+      ['reason', why === null ? reason : `${reason}: ${why}`],
       ...(rule === null ? [] : [['rule', rule]]),
       ...(signed === null ? [] : [['signed', `by the gateway, for ${signed}`]]),
       ...(suggestion === null
@@ -355,14 +372,9 @@ function explainRequest(
     const shown = lines.map(
       ([key = '', value = '']) => `${paint(key.padEnd(11), 'dim')} ${printable(value)}`,
     );
-    process.stdout.write(`${json === true ? asciiJson(answer) : shown.join('\n')}\n`);
+    process.stdout.write(`${options.json === true ? asciiJson(answer) : shown.join('\n')}\n`);
   }
   return answers.some(({ decision }) => decision === 'deny') ? 1 : 0;
-}
-
-function readRule(text: string): readonly HttpRule[] {
-  const read = readHttpRule(text);
-  return read.ok ? [read.rule] : [];
 }
 
 // Parses HOST:PORT, or unix:PATH, as a person types it. Pure.

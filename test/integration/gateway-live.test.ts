@@ -376,6 +376,22 @@ while True:
     assert.equal(refused.status, 1);
     const { decision, suggestion } = JSON.parse(refused.stdout);
     assert.deepEqual([decision, suggestion], ['deny', 'POST /repos/x']);
+    // As the gateway reads it: curl sends no fragment, and a path in front of a bare query.
+    for (const url of ['/headers#part', '/headers?x#part'])
+      assert.equal((await ask('agent', `GET https://${HOST}:${PORT}${url}`)).status, 0, url);
+    const query = JSON.parse((await ask('--json', `GET https://${HOST}?x`)).stdout);
+    assert.deepEqual([query.target, query.suggestion], ['/?x', 'GET /']);
+    for (const [method, path, why] of [
+      ['CONNECT', '/headers', 'the gateway makes no tunnel'],
+      ['GET', '/é', 'the target has odd characters'],
+      ['A'.repeat(33), '/', 'the method is not of capital letters, 32 at most'],
+    ]) {
+      const { status, stdout } = await ask('agent', `${method} https://${HOST}${path}`);
+      assert.deepEqual([status, stdout.includes(`bad_request: ${why}\n`)], [1, true], stdout);
+    }
+    const ruled = await ask('agent', `GET https://${HOST}/headers`, '--deny', HOST);
+    assert.equal(ruled.status, 2);
+    assert.match(ruled.stderr, /do not change what a gateway permits/);
     const both = await up.ask('explain', 'agent', `GET https://${HOST}/headers`);
     assert.equal(both.status, 2);
     assert.match(both.stderr, /leave out --live/);
