@@ -3,12 +3,13 @@
 
 import { basename } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type User, users } from './users.js';
+import { possible, type User, users } from './users.js';
 
 const words = process.argv.slice(2);
 const file = basename(process.argv[1] ?? '');
-/** `--as=both` runs what does not depend on the user as each of them. */
+/** `--as=both` runs what does not depend on the user as each of them, `--as=other` as the one that it is not run as without these words. */
 const wholeMatrix = words.includes('--as=both');
+const isOther = words.includes('--as=other');
 
 /**
  * For a property that does not depend on the user: one user, so that the test runs once. Half of the test files get root, by a hash of the file's
@@ -20,7 +21,9 @@ export const anyUser: readonly User[] = userInTurn(0);
 export function userInTurn(turn: number): readonly User[] {
   if (wholeMatrix) return users;
   const hash = [...file].reduce((sum, letter) => sum + letter.charCodeAt(0), turn);
-  return users.slice(hash % users.length).slice(0, 1);
+  const turns = isOther ? possible : users;
+  const first = turns[hash % turns.length];
+  return turns.filter((user) => (user === first) !== isOther);
 }
 
 /** Whether it is the user's turn: for a test that does not depend on the user, among others that do. */

@@ -18,13 +18,18 @@ export type User = 'root' | 'user';
 const NOBODY = 65_534;
 const isRoot = process.geteuid?.() === 0;
 
-/** Which users a run asks for by `--as=root`, `--as=user` or `--as=both`. */
+/** Which users a run asks for by `--as=root`, `--as=user`, `--as=both` or `--as=other`. */
 const asked = process.argv.find((word) => word.startsWith('--as='))?.slice('--as='.length);
-const possible: readonly User[] = isRoot ? ['root', 'user'] : ['user'];
+export const possible: readonly User[] = isRoot ? ['root', 'user'] : ['user'];
 
-/** For a property that depends on the user: both, or the one that this run asks for. An ordinary user's run leaves out the tests as root. */
+/**
+ * For a property that depends on the user: both, or the one that this run asks for. An ordinary user's run leaves out the tests as root. A run that asks
+ * for the other user has none, because every run of all tests has both.
+ */
 export const users: readonly User[] =
-  asked === 'root' || asked === 'user' ? possible.filter((user) => user === asked) : possible;
+  asked === 'root' || asked === 'user' || asked === 'other'
+    ? possible.filter((user) => user === asked)
+    : possible;
 
 /** Words to put before a command so that it runs as that user. */
 export function asUser(user: User): readonly string[] {

@@ -1,11 +1,14 @@
 // npm run prove -- [WORD…] [--json] [--slice I/N]: makes a build without each protection in turn, and shows that a test notices. Words choose
 // protections by name, guarantee, source or test file. A slice is every Nth one, from the Ith on.
 // The run fails if no test notices the loss of a protection, or if a build does not run at all.
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { chmodSync, cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import PQueue from 'p-queue';
 import { bundlesOf } from '../../deploy/bundle.js';
 import { type User, users } from '../harness/users.js';
 import { findChanges, type Wanted } from '../mutation/find-changes.js';
@@ -24,6 +27,8 @@ const LIMIT_MS = 60_000;
 const AFTER_FAILURE_MS = 5_000;
 /** A build without a protection waits much: for what never comes. */
 const AT_ONCE = 2;
+/** How long one of them keeps the next one from beginning. */
+const LANE_MS = 15_000;
 /** As test/harness/patience.ts keeps it. A test that waits for what never comes ends within the limit, and says so. */
 const PATIENCE = 1;
 /** A test that is a race wins it mostly, and not always. */
@@ -44,18 +49,25 @@ interface Build {
   readonly hasPrograms: boolean;
 }
 
-function buildWithout(wanted: readonly Wanted[], bundles: boolean): Build {
+const run = promisify(execFile);
+
+/** Links are made much faster than copies. What postern runs is copied: it looks whether a file has a second name. */
+const COPY = `mkdir "$1" && cp -Rl . "$1" &&
+  find broker deploy run sandbox shared -type f ! -name '*.map' ! -name '*.d.ts' -exec cp -p --remove-destination --parents -t "$1" {} +`;
+
+async function buildWithout(wanted: readonly Wanted[], bundles: boolean): Promise<Build> {
   const folder = mkdtempSync(join(tmpdir(), 'postern-prove-'));
   chmodSync(folder, 0o755);
-  // The command is much faster than Node.
-  execFileSync('cp', ['-Rp', dist, folder]);
+  await run('sh', ['-c', COPY, 'sh', join(folder, 'dist')], { cwd: dist });
   cpSync(join(top, 'package.json'), join(folder, 'package.json'));
   for (const name of SOURCES) symlinkSync(join(top, name), join(folder, name));
   const files = [...new Set(findChanges(top, wanted).map(({ marker }) => marker.file))];
   const hasPrograms = bundles && bundlesOf(dist, files).length > 0;
   const all = hasPrograms ? [...wanted, initTold(folder)] : wanted;
   writeFileSync(join(folder, MUTANT), JSON.stringify(all));
-  writeFileSync(join(folder, 'dist/test/harness/patience.json'), JSON.stringify(PATIENCE));
+  const patience = join(folder, 'dist/test/harness/patience.json');
+  rmSync(patience, { force: true });
+  writeFileSync(patience, JSON.stringify(PATIENCE));
   mutateDist(top, join(folder, 'dist'), findChanges(top, all), hasPrograms);
   return { folder, hasPrograms };
 }
@@ -65,11 +77,13 @@ function remove({ folder }: Build): void {
   rmSync(folder, { recursive: true, force: true });
 }
 
-function startsAtAll({ folder, hasPrograms }: Build): boolean {
+async function startsAtAll({ folder, hasPrograms }: Build): Promise<boolean> {
   if (!hasPrograms) return true;
   const main = join(folder, 'dist/run/postern.js');
-  const { status } = spawnSync(process.execPath, [main, 'run', '--', 'true'], { cwd: '/', timeout: 30_000 });
-  return status === 0;
+  return run(process.execPath, [main, 'run', '--', 'true'], { cwd: '/', timeout: 30_000 }).then(
+    () => true,
+    () => false,
+  );
 }
 
 interface Outcome {
@@ -144,9 +158,9 @@ async function notice(build: Build, protection: Protection): Promise<{ by?: stri
 /** Whether the protection holds alone, without others that hold the same. */
 async function holdsAlone(protection: Protection): Promise<boolean> {
   if (protection.besides.length === 0) return true;
-  const build = buildWithout(protection.besides, true);
+  const build = await buildWithout(protection.besides, true);
   try {
-    return startsAtAll(build) && (await notice(build, protection)).by === undefined;
+    return (await startsAtAll(build)) && (await notice(build, protection)).by === undefined;
   } finally {
     remove(build);
   }
@@ -163,9 +177,9 @@ async function prove(protection: Protection): Promise<Proof> {
   if (!(await holdsAlone(protection))) return proof({ problem: 'it does not hold alone' });
   const bundles =
     failsClosed || proofs.some(({ file }) => needsBundles(join(dist, file.replace(/\.ts$/, '.js'))));
-  const build = buildWithout([...besides, name], bundles);
+  const build = await buildWithout([...besides, name], bundles);
   try {
-    const starts = startsAtAll(build);
+    const starts = await startsAtAll(build);
     if (failsClosed) return proof(starts ? { problem: 'it starts' } : { noticed: 'nothing starts' });
     if (!starts) return proof({ problem: 'it does not start' });
     const { by, ran } = await notice(build, protection);
@@ -177,6 +191,13 @@ async function prove(protection: Protection): Promise<Proof> {
   } finally {
     remove(build);
   }
+}
+
+function tell(proof: Proof): void {
+  proofs.push(proof);
+  if (json) return;
+  const verdict = proof.problem === undefined ? 'noticed' : 'NOT NOTICED';
+  console.log(`${verdict}  ${proof.name}: ${proof.problem ?? proof.noticed} (${proof.seconds.toFixed(1)} s)`);
 }
 
 const words: string[] = [];
@@ -202,20 +223,17 @@ const all = protectionsOf(top)
   )
   .filter((_, index) => index % slice.of === slice.first - 1);
 const proofs: Proof[] = [];
-const waiting = [...all];
-await Promise.all(
-  Array.from({ length: AT_ONCE }, async () => {
-    for (let protection = waiting.shift(); protection !== undefined; protection = waiting.shift()) {
-      const proof = await prove(protection);
-      proofs.push(proof);
-      if (json) continue;
-      const verdict = proof.problem === undefined ? 'noticed' : 'NOT NOTICED';
-      console.log(
-        `${verdict}  ${proof.name}: ${proof.problem ?? proof.noticed} (${proof.seconds.toFixed(1)} s)`,
-      );
-    }
-  }),
-);
+const queue = new PQueue({ concurrency: AT_ONCE });
+const begun: Promise<void>[] = [];
+for (const protection of all)
+  queue.add(async () => {
+    const proven = prove(protection).then(tell);
+    begun.push(proven);
+    // One whose test waits for what never comes takes no processor: the next one begins.
+    await Promise.race([proven, after(LANE_MS, undefined, { ref: false })]);
+  });
+await queue.onIdle();
+await Promise.all(begun);
 const failed = proofs.filter(({ problem }) => problem !== undefined);
 if (json) console.log(JSON.stringify(proofs));
 else {

@@ -1,6 +1,7 @@
 // npm test, and the tests of npm run ok: runs the test files of a tier, or those whose path has one of the words.
 //   --unit         only the files that start no sandbox
 //   --as=both      each user, also where the property does not depend on the user
+//   --as=other     where it does not, the user that the tests are not run as otherwise; nothing else that is for a user
 //   --twins        also the tests that show that an attempt succeeds without protections
 //   --only-twins   no others than these
 //   --shard=I/N    the I-th of N parts
@@ -10,7 +11,7 @@
 //   --lines        instead of the report a line of JSON for each test
 //   --needs        runs nothing, and prints what the files need that a Debian with Node alone does not have. Without a word: the files of all tiers
 // A file whose need is missing is not started, and counts as one skipped test.
-// Exit status: 0 where all passed, 1 where a test failed (with CI=true also where one was skipped), 2 for wrong usage, an old Node and a full disk.
+// Exit status: 0 where all passed, 1 where a test failed or none ran (with CI=true also where one was skipped), 2 for wrong usage, an old Node and a full disk.
 import './require-node.js';
 import { writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -48,8 +49,11 @@ if (values.needs) {
   process.exit(0);
 }
 const shard = shardOf(values.shard);
-if (shard === undefined || (values.as !== undefined && !['root', 'user', 'both'].includes(values.as))) {
-  console.error('Give --shard=I/N with 1 <= I <= N, and --as=root, --as=user or --as=both');
+if (
+  shard === undefined ||
+  (values.as !== undefined && !['root', 'user', 'both', 'other'].includes(values.as))
+) {
+  console.error('Give --shard=I/N with 1 <= I <= N, and --as=root, --as=user, --as=both or --as=other');
   process.exit(2);
 }
 const onlyTwins = values['only-twins'];
@@ -72,6 +76,8 @@ const results = await runFiles(files, {
   node: onlyTwins ? ['--test-only'] : [],
   atOnce,
   ...(trees && { trees }),
+  // A file may have no test for the other user.
+  mayBeEmpty: values.as === 'other',
   limitMs: FILE_LIMIT_MS * patience,
   onResult: (result, place) => {
     if (values.lines) {
@@ -87,7 +93,8 @@ if (json !== undefined)
   withRoom(dirname(resolve(json)), () => writeFileSync(json, `${JSON.stringify(results)}\n`));
 const seconds = (performance.now() - began) / 1_000;
 const cpu = results.reduce((sum, { cpuSeconds = 0 }) => sum + cpuSeconds, 0);
-const { failed, skipped } = countOf(results.flatMap(({ tests }) => tests));
+const { passed, failed, skipped } = countOf(results.flatMap(({ tests }) => tests));
+const isEmpty = passed + failed + skipped === 0;
 const skipFails = skipped > 0 && process.env['CI'] === 'true';
 if (!values.lines) {
   console.log(
@@ -95,9 +102,11 @@ if (!values.lines) {
   );
   if (files.length > DEAREST_OF) console.log(`Most of it: ${dearest(results)}`);
   if (skipFails) console.log('A skipped test is a failure here (CI=true)');
+  if (isEmpty)
+    console.log('No test ran: these files have none for the other user, or the tests do not run as root');
   for (const line of closingWords(results)) console.log(line);
 }
-process.exit(failed > 0 || skipFails ? 1 : 0);
+process.exit(failed > 0 || skipFails || isEmpty ? 1 : 0);
 
 /** Who wants a quicker run begins with these. */
 function dearest(all: typeof results): string {

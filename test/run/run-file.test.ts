@@ -11,6 +11,19 @@ import { runFile } from './run-file.js';
 /** Long enough for a test to begin. */
 const LIMIT_MS = 1_000 * PATIENCE;
 
+test('a file without a test has failed, unless it may be empty', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'postern-test-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'empty.test.js'), `require('node:test');`);
+  const options = { words: [], node: [], tests: folder, limitMs: LIMIT_MS };
+  const { tests } = await runFile('empty', options);
+  assert.deepEqual(
+    tests.map(({ outcome, why }) => [outcome, why]),
+    [['failed', 'it ran no test']],
+  );
+  assert.deepEqual((await runFile('empty', { ...options, mayBeEmpty: true })).tests, []);
+});
+
 test('a test that hangs is named at its limit, and what it has started in a session of its own is ended', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'postern-test-'));
   t.after(() => rmSync(folder, { recursive: true }));

@@ -39,6 +39,8 @@ export interface FileOptions {
   readonly node: readonly string[];
   /** The folder of the compiled tests. */
   readonly tests?: string;
+  /** By default a file that registers no test has failed. */
+  readonly mayBeEmpty?: boolean;
 }
 
 const REPORTER = fileURLToPath(new URL('./reporter.js', import.meta.url));
@@ -53,7 +55,7 @@ const ROOM_BYTES = 1_000_000;
 /** @param file below dist/test, without `.test.js` */
 export async function runFile(
   file: string,
-  { words, limitMs, node, tests: from = TESTS }: FileOptions,
+  { words, limitMs, node, tests: from = TESTS, mayBeEmpty = false }: FileOptions,
 ): Promise<FileResult> {
   const folder = withRoom(tmpdir(), () => mkdtempSync(join(tmpdir(), 'postern-run-')));
   const report = join(folder, 'report');
@@ -86,7 +88,11 @@ export async function runFile(
   const seconds = (performance.now() - began) / 1_000;
   const failed = tests.some(({ outcome }) => outcome === 'failed');
   // A process may fail beside its tests: when it loads, at its end, or by a hang.
-  if (timedOut || (how !== undefined && !failed) || (tests.length === 0 && cost === undefined)) {
+  if (
+    timedOut ||
+    (how !== undefined && !failed) ||
+    (tests.length === 0 && cost === undefined && !mayBeEmpty)
+  ) {
     const test = unfinished?.event === 'start' ? unfinished.test : `the file ${file}`;
     const why = timedOut ? `not done within ${Math.round(limitMs / 1_000)} s` : (how ?? 'it ran no test');
     tests.push({ test, file, outcome: 'failed', ms: Math.round(seconds * 1_000), why });

@@ -14,6 +14,8 @@ export interface RunOptions {
   readonly limitMs: number;
   /** One for each file that runs at the same time. By default all use the tree of this module. */
   readonly trees?: readonly TestTree[];
+  /** By default a file that registers no test has failed. */
+  readonly mayBeEmpty?: boolean;
   /** @param place `12/430` */
   readonly onResult: (result: FileResult, place: string) => void;
 }
@@ -36,7 +38,7 @@ export async function runFiles(
   files: readonly string[],
   options: RunOptions,
 ): Promise<readonly FileResult[]> {
-  const { words = [], node = [], trees, atOnce = AT_ONCE, limitMs, onResult } = options;
+  const { words = [], node = [], trees, atOnce = AT_ONCE, limitMs, mayBeEmpty = false, onResult } = options;
   const results: FileResult[] = [];
   const waiting = [...files];
   const end = (signal: NodeJS.Signals): void => {
@@ -51,7 +53,7 @@ export async function runFiles(
       const result =
         missing.length > 0
           ? notStarted(file, missing)
-          : await runFile(file, { words, limitMs, node, ...(tree && { tests: tree.tests }) });
+          : await runFile(file, { words, limitMs, node, mayBeEmpty, ...(tree && { tests: tree.tests }) });
       tree?.end(file);
       results.push(result);
       const place = `${results.length}`.padStart(`${files.length}`.length);
