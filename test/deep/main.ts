@@ -90,7 +90,7 @@ function sliceFor(commit: string): Slice {
   return slice;
 }
 
-/** First those that run beside each other, then those that run alone. */
+/** First those that run beside each other, the longest first, so that none is left over at the end; then those that run alone. */
 async function runAll(slices: readonly Slice[]): Promise<void> {
   const now = new Set<string>();
   async function run(slice: Slice, beside = 1): Promise<void> {
@@ -108,8 +108,11 @@ async function runAll(slices: readonly Slice[]): Promise<void> {
     if (result.result !== 'passed')
       console.log(readFileSync(result.log, 'utf8').split('\n').slice(-SHOWN_OF_A_FAILURE).join('\n'));
   }
-  const waiting = slices.filter(({ stage }) => stage.alone !== true);
-  const atOnce = Math.min(waiting.length, Math.floor(availableParallelism() / 2) + 1);
+  const waiting = slices
+    .filter(({ stage }) => stage.alone !== true)
+    .sort((a, b) => b.stage.minutes - a.stage.minutes);
+  // A slice waits for a machine, a sandbox or a timer about as often as it uses a processor.
+  const atOnce = Math.min(waiting.length, Math.floor(availableParallelism() / 2) + 2);
   await Promise.all(
     Array.from({ length: atOnce }, async () => {
       for (let slice = waiting.shift(); slice !== undefined; slice = waiting.shift())

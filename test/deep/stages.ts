@@ -30,7 +30,6 @@ function slices(count: number, ...command: readonly string[]): readonly (readonl
 
 /** What differs most with a Node: its event loop, its loading of the broker, its handling of descriptors. */
 const OF_A_NODE = [
-  'escape/',
   'integration/doctor',
   'integration/demo',
   'integration/installed',
@@ -38,10 +37,18 @@ const OF_A_NODE = [
   'plugin/',
   'library/',
 ];
-const nodeStage = (node: string): Stage => ({
+/** The oldest and the newest Node also run what a hostile program tries: what holds under both holds between them. */
+const OF_THE_ENDS = ['escape/', ...OF_A_NODE];
+/** What differs with the propagation of mounts: the building of a sandbox, and which files a program meets in it. */
+const OF_MOUNTS = [
+  'escape/',
+  ...['command', 'demo', 'doctor', 'explain-run', 'hidden', 'home', 'installed', 'launch', 'memory-programs'],
+  ...['missing-requirements', 'owned-files', 'replaced-file', 'run'],
+].map((name) => (name.includes('/') ? name : `integration/${name}`));
+const nodeStage = (node: string, count: number, files: readonly string[]): Stage => ({
   name: node === 'debian' ? 'node-debian' : `node-${node}`,
   shows: `what depends most on Node, under ${node === 'debian' ? "Debian's own Node" : `Node ${node}`}`,
-  slices: shards(8, 'test/under-node.sh', node, ...TESTS, ...OF_A_NODE),
+  slices: shards(count, 'test/under-node.sh', node, ...TESTS, ...files),
   needsRoot: true,
   minutes: SLICE_MINUTES,
 });
@@ -161,12 +168,15 @@ export const STAGES: readonly Stage[] = [
   },
   {
     name: 'shared-mounts',
-    shows: 'the tests on a host whose mounts are shared, as systemd mounts them',
-    slices: shards(12, 'test/in-shared-mounts.sh', ...TESTS, 'integration/', 'escape/'),
+    shows: 'what depends on mounts, on a host whose mounts are shared, as systemd mounts them',
+    slices: shards(6, 'test/in-shared-mounts.sh', ...TESTS, ...OF_MOUNTS),
     needsRoot: true,
     minutes: SLICE_MINUTES,
   },
-  ...['22', '24', '26', 'debian'].map(nodeStage),
+  nodeStage('22', 2, OF_A_NODE),
+  nodeStage('24', 2, OF_A_NODE),
+  nodeStage('26', 6, OF_THE_ENDS),
+  nodeStage('debian', 6, OF_THE_ENDS),
   {
     name: 'machines',
     shows: 'whole machines with other kernels, Nodes and processors',
