@@ -22,7 +22,7 @@ export function decodeReply(bytes: Uint8Array): ChannelReply | undefined {
   }
   if (typeof value !== 'object' || value === null || !('id' in value || 'op' in value)) return undefined;
   const reply = value as Readonly<Record<string, unknown>>;
-  return isHello(reply) || isAnswer(reply) ? (value as ChannelReply) : undefined;
+  return ('op' in reply ? isHello(reply) : isAnswer(reply)) ? (value as ChannelReply) : undefined;
 }
 
 function isHello({ op, version, resumed }: Readonly<Record<string, unknown>>): boolean {

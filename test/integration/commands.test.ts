@@ -8,8 +8,9 @@ import { COMMAND_NAMES, COMMANDS } from '../../sandbox/cli/command-table.js';
 import { startNameServer } from '../broker/name-server.js';
 import { anyUser } from '../harness/asked.js';
 import { listen } from '../harness/listener.js';
+import { ownFolder } from '../harness/own-folder.js';
 import { postern } from '../harness/postern.js';
-import { readableFolder, users } from '../harness/users.js';
+import { chownTo, readableFolder, users } from '../harness/users.js';
 
 const [anyone = 'user'] = users;
 
@@ -155,6 +156,7 @@ test('check warns of a home that two plugins share and of a home_mib without eff
   b: {command: [node], home: kept}
   c: {command: [node], limits: {home_mib: 5}}
 `);
+  chownTo(anyone, cwd);
   const { status, stdout } = await postern(['check'], { as: anyone, cwd });
   assert.equal(status, 0);
   assert.deepEqual(stdout.split('\n'), [
@@ -204,9 +206,8 @@ test('check prints every error, or all as one JSON object, and ends with 1', asy
 });
 
 test('init writes a file that checks, runs, names its schema for editors, and overwrites none', async () => {
-  const cwd = readableFolder();
-  // The folder belongs to the tests: root may write there, the ordinary user may not.
   const as = anyone;
+  const cwd = ownFolder(as);
   const first = await postern(['init'], { as, cwd });
   assert.equal(first.status, 0, first.stderr);
   const text = readFileSync(join(cwd, 'postern.yaml'), 'utf8');

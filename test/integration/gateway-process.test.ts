@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { DIST } from '../../shared/bundles.js';
-import { type Internet, startInternet } from '../docs/internet.js';
+import { startInternet } from '../docs/internet.js';
 import { startPostern } from '../harness/postern.js';
 import { brokerOf, childrenOf, commandOf } from '../harness/processes.js';
 import { until } from '../harness/until.js';
@@ -19,14 +19,10 @@ const CHANNEL = ['pipe', 'socket'];
 const OF_NODE = ['anon_inode:[eventpoll]', 'anon_inode:[eventfd]', 'pipe', '/dev/null'];
 const NONE = '0'.repeat(16);
 
-let internet: Internet;
-before(async () => {
-  internet = await startInternet({ names: [HOST, OTHER] });
-});
-after(() => internet.close());
-
 for (const as of users) {
   test(`the running gateway has no capability, no network, no file of the user's and no descriptor to a secret (${as})`, async (t) => {
+    const internet = await startInternet({ names: [HOST, OTHER] });
+    t.after(() => internet.close());
     const home = readableFolder();
     writeFileSync(join(home, 'notes'), 'of the user');
     chownTo(as, home);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { specialWords } from '../docs/registry.js';
 import { postern } from '../harness/postern.js';
-import { readableFolder, users } from '../harness/users.js';
+import { chownTo, readableFolder, users } from '../harness/users.js';
 
 const [anyone = 'user'] = users;
 
@@ -27,8 +27,17 @@ test('--preset opens what the preset names, and nothing else', async () => {
 
 test("apt reads Debian's packages with the preset debian, and none without it", async () => {
   const cwd = readableFolder();
-  for (const folder of ['state/lists/partial', 'cache/archives/partial'])
-    mkdirSync(join(cwd, folder), { recursive: true, mode: 0o777 });
+  for (const folder of [
+    'state',
+    'state/lists',
+    'state/lists/partial',
+    'cache',
+    'cache/archives',
+    'cache/archives/partial',
+  ]) {
+    mkdirSync(join(cwd, folder));
+    chownTo(anyone, join(cwd, folder));
+  }
   const dirs = ['-o', `Dir::State=${cwd}/state`, '-o', `Dir::Cache=${cwd}/cache`];
   const update = (...more: readonly string[]): ReturnType<typeof postern> =>
     postern(

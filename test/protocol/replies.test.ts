@@ -34,6 +34,8 @@ test('decodeReply() answers undefined to what is no reply', () => {
     '82a26964a131a26f6bc3',
     '82a2696401a26f6bc2',
     '81a26f70a568656c6c6f',
+    // A hello without a version, which is an answer too.
+    '83a26f70a568656c6c6fa2696401a26f6bc3',
   ];
   for (const frame of frames) assert.equal(decodeReply(Buffer.from(frame, 'hex')), undefined, frame);
 });

@@ -77,12 +77,13 @@ function remove({ folder }: Build): void {
   rmSync(folder, { recursive: true, force: true });
 }
 
-async function startsAtAll({ folder, hasPrograms }: Build): Promise<boolean> {
-  if (!hasPrograms) return true;
+/** @returns why nothing starts, or undefined where a program does */
+async function whyNothingStarts({ folder, hasPrograms }: Build): Promise<string | undefined> {
+  if (!hasPrograms) return undefined;
   const main = join(folder, 'dist/run/postern.js');
   return run(process.execPath, [main, 'run', '--', 'true'], { cwd: '/', timeout: 30_000 }).then(
-    () => true,
-    () => false,
+    () => undefined,
+    (error: unknown) => String(error),
   );
 }
 
@@ -160,7 +161,9 @@ async function holdsAlone(protection: Protection): Promise<boolean> {
   if (protection.besides.length === 0) return true;
   const build = await buildWithout(protection.besides, true);
   try {
-    return (await startsAtAll(build)) && (await notice(build, protection)).by === undefined;
+    return (
+      (await whyNothingStarts(build)) === undefined && (await notice(build, protection)).by === undefined
+    );
   } finally {
     remove(build);
   }
@@ -179,9 +182,10 @@ async function prove(protection: Protection): Promise<Proof> {
     failsClosed || proofs.some(({ file }) => needsBundles(join(dist, file.replace(/\.ts$/, '.js'))));
   const build = await buildWithout([...besides, name], bundles);
   try {
-    const starts = await startsAtAll(build);
-    if (failsClosed) return proof(starts ? { problem: 'it starts' } : { noticed: 'nothing starts' });
-    if (!starts) return proof({ problem: 'it does not start' });
+    const why = await whyNothingStarts(build);
+    if (failsClosed)
+      return proof(why === undefined ? { problem: 'it starts' } : { noticed: 'nothing starts' });
+    if (why !== undefined) return proof({ problem: `it does not start: ${why}` });
     const { by, ran } = await notice(build, protection);
     if (by !== undefined) return proof({ noticed: by });
     const files = proofs.map(({ file }) => file).join(', ');

@@ -270,7 +270,7 @@ export const argumentDenials: readonly FilterGroup[] = [
   // protects: G3 (row of seccomp)
   {
     name: 'seccomp.fastopen',
-    why: 'sendto(MSG_FASTOPEN) connects a socket to the address in its argument, and Landlock does not check that',
+    why: 'sendto(MSG_FASTOPEN) connects a socket to the address in its argument, and Landlock of many kernels does not check that',
     rules: [
       { calls: ['sendto'], action: 'EOPNOTSUPP', when: [has(3, MSG_FASTOPEN)] },
       { calls: ['sendmsg'], action: 'EOPNOTSUPP', when: [has(2, MSG_FASTOPEN)] },
