@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util';
 import { endRunning } from '../run/run-with-limit.js';
 import { withResults } from './page.js';
 import { runSlice, type Slice, type SliceResult, slicesOf } from './run-slice.js';
-import { STAGES } from './stages.js';
+import { MACHINES_AT_ONCE, STAGES } from './stages.js';
 
 const TOP = fileURLToPath(new URL('../../..', import.meta.url));
 const SHOWN_OF_A_FAILURE = 60;
@@ -113,10 +113,20 @@ async function runAll(slices: readonly Slice[]): Promise<void> {
     .sort((a, b) => b.stage.minutes - a.stage.minutes);
   // A slice waits for a machine, a sandbox or a timer about as often as it uses a processor.
   const atOnce = Math.min(waiting.length, Math.floor(availableParallelism() / 2) + 2);
+  let machines = 0;
+  /** Undefined only where every waiting slice is a machine, and as many as may run do: those that run them take the rest. */
+  function next(): Slice | undefined {
+    const index = waiting.findIndex(({ stage }) => stage.isMachine !== true || machines < MACHINES_AT_ONCE);
+    return index < 0 ? undefined : waiting.splice(index, 1)[0];
+  }
   await Promise.all(
     Array.from({ length: atOnce }, async () => {
-      for (let slice = waiting.shift(); slice !== undefined; slice = waiting.shift())
+      for (let slice = next(); slice !== undefined; slice = next()) {
+        const isMachine = slice.stage.isMachine === true;
+        if (isMachine) machines += 1;
         await run(slice, atOnce);
+        if (isMachine) machines -= 1;
+      }
     }),
   );
   for (const slice of slices) if (slice.stage.alone === true) await run(slice);
