@@ -1,6 +1,7 @@
 // npm run prove -- [WORD…] [--json] [--slice I/N]: makes a build without each protection in turn, and shows that a test notices. Words choose
 // protections by name, guarantee, source or test file. A slice is every Nth one, from the Ith on.
-// The run fails if no test notices the loss of a protection, or if a build does not run at all.
+// The run fails if no test notices the loss of a protection, or if a build does not run at all. What failed is tried once more, with no other build beside it: a
+// build without a protection can keep a neighbour from starting, and a race is won less often on a busy machine.
 import { execFile, spawn } from 'node:child_process';
 import { chmodSync, cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -33,6 +34,8 @@ const LANE_MS = 15_000;
 const PATIENCE = 1;
 /** A test that is a race wins it mostly, and not always. */
 const ROUNDS = 3;
+/** Where more have failed, the machine's load is not the cause. */
+const MAX_AGAIN = 3;
 
 interface Proof {
   readonly name: string;
@@ -41,6 +44,8 @@ interface Proof {
   readonly seconds: number;
   /** Why it is no proof. */
   readonly problem?: string;
+  /** It was tried once more, and this is why. */
+  readonly before?: string;
 }
 
 interface Build {
@@ -197,11 +202,11 @@ async function prove(protection: Protection): Promise<Proof> {
   }
 }
 
-function tell(proof: Proof): void {
-  proofs.push(proof);
+function tell({ name, noticed, problem, before, seconds }: Proof): void {
   if (json) return;
-  const verdict = proof.problem === undefined ? 'noticed' : 'NOT NOTICED';
-  console.log(`${verdict}  ${proof.name}: ${proof.problem ?? proof.noticed} (${proof.seconds.toFixed(1)} s)`);
+  const verdict = problem === undefined ? 'noticed' : 'NOT NOTICED';
+  const again = before === undefined ? '' : ', alone';
+  console.log(`${verdict}  ${name}: ${problem ?? noticed} (${seconds.toFixed(1)} s${again})`);
 }
 
 const words: string[] = [];
@@ -226,22 +231,34 @@ const all = protectionsOf(top)
       ),
   )
   .filter((_, index) => index % slice.of === slice.first - 1);
-const proofs: Proof[] = [];
+const proofs = new Map<Protection, Proof>();
 const queue = new PQueue({ concurrency: AT_ONCE });
 const begun: Promise<void>[] = [];
 for (const protection of all)
   queue.add(async () => {
-    const proven = prove(protection).then(tell);
+    const proven = prove(protection).then((proof) => {
+      proofs.set(protection, proof);
+      tell(proof);
+    });
     begun.push(proven);
     // One whose test waits for what never comes takes no processor: the next one begins.
     await Promise.race([proven, after(LANE_MS, undefined, { ref: false })]);
   });
 await queue.onIdle();
 await Promise.all(begun);
-const failed = proofs.filter(({ problem }) => problem !== undefined);
-if (json) console.log(JSON.stringify(proofs));
+const isFailed = ({ problem }: Proof): boolean => problem !== undefined;
+const failedOnce = [...proofs].filter(([, proof]) => isFailed(proof));
+if (failedOnce.length <= MAX_AGAIN)
+  for (const [protection, { problem = '' }] of failedOnce) {
+    const proof = { ...(await prove(protection)), before: problem };
+    proofs.set(protection, proof);
+    tell(proof);
+  }
+const told = [...proofs.values()];
+const failed = told.filter(isFailed);
+if (json) console.log(JSON.stringify(told));
 else {
-  console.log(`${proofs.length - failed.length} noticed, ${failed.length} not`);
+  console.log(`${told.length - failed.length} noticed, ${failed.length} not`);
   for (const { name, problem } of failed) console.log(`  ${name}: ${problem}`);
 }
-process.exit(failed.length === 0 && proofs.length > 0 ? 0 : 1);
+process.exit(failed.length === 0 && told.length > 0 ? 0 : 1);
