@@ -40,6 +40,7 @@ const OF_A_NODE = [
   'broker/',
   'plugin/',
   'library/',
+  'library/consumer',
 ];
 /** The newest Node also runs what a hostile program tries. npm test runs that under the host's own Node. */
 const OF_THE_NEWEST = ['escape/', ...OF_A_NODE];
@@ -76,7 +77,17 @@ export const STAGES: readonly Stage[] = [
   {
     name: 'matrix',
     shows: 'each test that npm test runs as root or as an ordinary user, as the other one',
-    slices: shards(12, ...TESTS, '--as=other', 'integration/', 'escape/', 'library/', 'plugin/', 'docs/'),
+    slices: shards(
+      12,
+      ...TESTS,
+      '--as=other',
+      'integration/',
+      'escape/',
+      'library/',
+      'library/consumer',
+      'plugin/',
+      'docs/',
+    ),
     needsRoot: true,
     minutes: SLICE_MINUTES,
   },
@@ -149,6 +160,18 @@ export const STAGES: readonly Stage[] = [
     name: 'interop',
     shows: 'programs and libraries of others, in a sandbox as outside',
     slices: shards(2, ...TESTS, 'interop/'),
+    minutes: SLICE_MINUTES,
+  },
+  {
+    name: 'packages',
+    shows: 'the packages for npm and for Debian, as they are made and as others install them',
+    slices: [[...TESTS, 'integration/package', 'library/consumer', 'deploy/released']],
+    minutes: SLICE_MINUTES,
+  },
+  {
+    name: 'bench',
+    shows: 'the bench comes to its report',
+    slices: [[...TESTS, 'bench/bench']],
     minutes: SLICE_MINUTES,
   },
   {

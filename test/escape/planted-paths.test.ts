@@ -13,12 +13,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { anyUser } from '../harness/asked.js';
+import { anyUser, userInTurn } from '../harness/asked.js';
 import { listen } from '../harness/listener.js';
 import { ownFolder } from '../harness/own-folder.js';
 import { postern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
-import { chownTo, type User, users } from '../harness/users.js';
+import { chownTo, type User } from '../harness/users.js';
 
 const needsRoot = { skip: process.geteuid?.() !== 0 && 'needs root, to own files of others' };
 
@@ -92,8 +92,8 @@ const nested: readonly (readonly [what: string, path: string, byDefault: boolean
 ];
 
 // proves: a writable path within another one is pinned
-for (const as of users)
-  for (const [what, name, byDefault] of nested)
+for (const [turn, [what, name, byDefault]] of nested.entries())
+  for (const as of userInTurn(turn))
     test(`a plugin exchanges no writable path within another one for its next start: ${what} (${as})`, async (t) => {
       const scene = await start(t, as, (data) => {
         const path = `${data}/${name}`;
@@ -129,14 +129,14 @@ const show = /filesystem\.visible\[0\]: Cannot show ".*\/data\/a\/out" to the pl
 const changes: readonly Change[] = [
   {
     what: 'a visible path',
-    as: users,
+    as: userInTurn(0),
     before: (data) => ({ filesystem: { writable: [data] } }),
     after: (data) => ({ filesystem: { writable: [data], visible: [`${data}/a/out`] } }),
     refused: show,
   },
   {
     what: 'a writable path',
-    as: users,
+    as: userInTurn(1),
     before: (data) => ({ filesystem: { writable: [data] } }),
     after: (data) => ({ filesystem: { writable: [data, `${data}/a/out`] } }),
     refused: /filesystem\.writable\[1\]: Cannot show ".*\/data\/a\/out" to the plugin: it leads through/,
@@ -223,7 +223,7 @@ for (const [what, keys, words] of named)
     await scene.judge();
   });
 
-for (const as of users)
+for (const as of userInTurn(1))
   test(`links above what plugins write, links to programs within it, and homes work at each start (${as})`, async (t) => {
     const scene = await start(t, as, (data) => {
       const top = join(data, '..');
@@ -265,7 +265,7 @@ while True:
 
 // proves: credentials behind a link of a plugin are refused
 // proves: credentials are read from a regular file alone
-for (const as of users)
+for (const as of userInTurn(0))
   test(`a reload takes no credentials behind a link that a plugin could have made (${as})`, async (t) => {
     const proxy = await listen((socket) => socket.end());
     t.after(() => proxy.close());
@@ -317,7 +317,7 @@ for (const as of users)
   });
 
 // proves: a program in a folder that a plugin may write shows no prefix
-for (const as of users)
+for (const as of userInTurn(1))
   test(`a plugin does not show the folder above its own "bin" by a program that it puts there (${as})`, async () => {
     const top = ownFolder(as);
     for (const name of ['data', 'data/bin']) {

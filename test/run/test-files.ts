@@ -10,19 +10,22 @@ const TESTS = fileURLToPath(new URL('..', import.meta.url));
 /** Below dist/test, how a path begins. What stands in neither list is `unit`. */
 const DEEP: readonly string[] = [
   ...['containers/', 'interop/', 'deploy/alerts'],
+  // They make the packages and install them, each for half a minute of processor time.
+  ...['deploy/released', 'integration/package', 'library/consumer'],
+  'bench/bench',
   // They measure what a plugin under heavy load costs its neighbours, and want the machine for themselves.
   ...['integration/busy-plugins', 'integration/neighbours', 'integration/slow-plugin', 'integration/soak'],
   'integration/stuck-broker',
 ];
 /** These take longest, so they begin first. */
 const LONG: readonly string[] = [
-  ...['integration/package', 'integration/installed', 'integration/home', 'integration/doctor'],
+  ...['integration/installed', 'integration/home', 'integration/doctor'],
   ...['broker/dns/dns-server', 'broker/stall/stall-guard', 'supervisor/record/metrics-endpoint'],
   ...['integration/clock-asks', 'integration/slow-policy-server', 'supervisor/record/audit-sink'],
 ];
 const GATE: readonly string[] = [
   ...['docs/', 'escape/', 'fuzz/', 'integration/', 'library/', 'plugin/'],
-  ...['bench/bench', 'cli/ui/page', 'deploy/action', 'deploy/released', 'house/import-rule'],
+  ...['cli/ui/page', 'deploy/action', 'house/import-rule'],
   ...['broker/asks', 'broker/memory', 'broker/pid-reuse', 'broker/reply-socket', 'sys/out-of-memory'],
 ];
 

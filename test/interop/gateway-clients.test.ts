@@ -11,8 +11,16 @@ import { DIST } from '../../shared/bundles.js';
 import { anyUser } from '../harness/asked.js';
 import { postern } from '../harness/postern.js';
 import { readableFolder } from '../harness/users.js';
-import { compileGo, compileJava } from '../interop/programs/compile.js';
-import { type Heard, HOST, linesOf, PORT, SECRET, useOutside, writeScene } from './gateway-scene.js';
+import {
+  type Heard,
+  HOST,
+  linesOf,
+  PORT,
+  SECRET,
+  useOutside,
+  writeScene,
+} from '../integration/gateway-scene.js';
+import { compileGo, compileJava } from './programs/compile.js';
 
 const BASE = `https://${HOST}:${PORT}`;
 const source = (name: string): URL => new URL(`gateway-clients/${name}`, import.meta.url);
