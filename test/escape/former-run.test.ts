@@ -4,10 +4,11 @@ import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { userInTurn } from '../harness/asked.js';
 import { listen } from '../harness/listener.js';
 import { postern, startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
-import { chownTo, readableFolder, type User, users } from '../harness/users.js';
+import { chownTo, readableFolder, type User } from '../harness/users.js';
 
 /** Says what it sees, and sends that again and again. It ignores SIGTERM. Told so, it writes a rule for itself. */
 const HOSTILE = `
@@ -86,7 +87,7 @@ const hostile = (folder: string, port: number, more: object): object => ({
   ...more,
 });
 
-for (const user of users) {
+for (const user of userInTurn(0)) {
   // proves: a run that ends for a reload gets no new rule
   // proves: nothing of a reload starts before the runs have ended that it ends
   test(`a run that a reload ends gets none of its new rules (${user})`, async (t) => {
@@ -108,7 +109,9 @@ for (const user of users) {
     await server.allConnections();
     assert.match(server.heard(), /^(nothing)+$/);
   });
+}
 
+for (const user of userInTurn(1)) {
   // proves: a file that a reload reads lies where no run could write it
   test(`a run writes no rules that a reload takes from its folder (${user})`, async (t) => {
     const server = await listen();
@@ -140,7 +143,9 @@ for (const user of users) {
     assert.doesNotMatch(await up.reload(), /would be/);
     assert.equal(await server.allConnections(), 0, up.said());
   });
+}
 
+for (const user of userInTurn(2)) {
   // proves: home: one that a reload adds shows in no sandbox that runs
   // proves: home: one that is made anew shows in no sandbox that runs
   test(`a run sees no home that is made while it runs (${user})`, async (t) => {

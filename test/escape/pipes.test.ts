@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { twin, userInTurn } from '../harness/asked.js';
 import { postern } from '../harness/postern.js';
-import { readableFolder, type User, users } from '../harness/users.js';
+import { readableFolder, type User } from '../harness/users.js';
 import { mutantDist } from '../mutation/mutant-dist.js';
 
 const PROGRAM = `
@@ -84,7 +84,7 @@ for (const [turn, egress] of ['transparent', 'channel'].entries()) {
     });
 }
 
-for (const user of users) {
+for (const user of userInTurn(1)) {
   // proves: pipes that are too many to mask are masked with their folder
   test(`of very many pipes none takes anything, and the start goes on (${user})`, async () => {
     const folder = readableFolder();

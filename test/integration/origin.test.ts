@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { anyUser } from '../harness/asked.js';
+import { anyUser, userInTurn } from '../harness/asked.js';
 import { type PosternResult, postern } from '../harness/postern.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { readableFile, readableFolder, type User, users } from '../harness/users.js';
@@ -55,7 +55,7 @@ def connect(address):
         pass
 `;
 
-for (const user of users) {
+for (const user of userInTurn(1)) {
   test(`refusals of a connect, a question and a UDP socket name egress, process and program (${user})`, async () => {
     const program = `${ASKS}
 connect(("93.184.216.20", 80))

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { anyUser } from '../harness/asked.js';
 import { listen } from '../harness/listener.js';
 import { PYTHON_CHANNEL } from '../harness/python-channel.js';
 import { until } from '../harness/until.js';
-import { users } from '../harness/users.js';
 import { makePlace, startUpWithSocket } from './up-with-socket.js';
 
 /** A run that finds the connection leaves it there. */
@@ -31,7 +31,7 @@ os._exit(1)
 `;
 
 // proves: a run that inherits the queue of a listener answers for the former one
-for (const user of users)
+for (const user of anyUser)
   test(`a connection that a run left in the queue of its own listener ends with the next run (${user})`, async (t) => {
     let closed = 0;
     const host = await listen((socket) => socket.on('error', () => {}).on('close', () => (closed += 1)));

@@ -3,11 +3,10 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
-import { anyUser } from '../harness/asked.js';
+import { anyUser, userInTurn } from '../harness/asked.js';
 import { listen } from '../harness/listener.js';
 import { startPostern } from '../harness/postern.js';
 import { until } from '../harness/until.js';
-import { users } from '../harness/users.js';
 
 /** A server whose queue is full until it reads a line. Then it accepts everybody, and prints what it gets. */
 const FULL_SERVER = `
@@ -156,7 +155,7 @@ for (const user of anyUser)
     assert.deepEqual([status, stdout], [0, 'EINPROGRESS\n']);
   });
 
-for (const user of users)
+for (const user of userInTurn(1))
   test(`a connect that only the broker still watches ends alone, and not with its plugin (${user})`, async (t) => {
     const { port } = await startFullServer(t);
     const host = await listen((socket) => socket.on('error', () => {}));
