@@ -14,11 +14,11 @@ import { Finding, fuzz, processorMs } from './fuzz-loop.js';
 import { openTarget, TARGET_NAMES } from './targets/index.js';
 
 const SEED = 20_211;
-const EXECUTIONS = 4000;
-const MOST_MS = 1000;
+const EXECUTIONS = 2000;
+const MOST_MS = 500;
 
 for (const name of TARGET_NAMES) {
-  test(`${name}: every kept input, and a second of mutations of them, hold what the target promises`, async (t) => {
+  test(`${name}: every kept input, and some mutations of them, hold what the target promises`, async (t) => {
     const target = await openTarget(name);
     t.after(() => target.close?.());
     const corpus = readCorpus(name);
@@ -31,7 +31,7 @@ for (const name of TARGET_NAMES) {
     const { executions, outcomes } = await fuzz(target, {
       seed: SEED,
       corpus: corpus.map(({ bytes }) => bytes),
-      batch: 64,
+      batch: 16,
       // A busy machine may need all the time for the kept inputs.
       goOn: (progress) =>
         progress.executions <= corpus.length ||
